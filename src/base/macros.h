@@ -1,0 +1,34 @@
+/*
+ * Compiler attributes and the cleanup idiom that every layer uses. No functions.
+ */
+#ifndef BASE_MACROS_H
+#define BASE_MACROS_H
+
+#include <stddef.h>
+
+/* The result tells whether it worked: ignoring it is a bug. */
+#define NODISCARD __attribute__((warn_unused_result))
+#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define NORETURN __attribute__((noreturn))
+#define UNUSED __attribute__((unused))
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/*
+ * CLEANUP(fn): calls fn(&variable) when the variable leaves its scope. Ownership is handed over
+ * explicitly: copy the pointer out, set the local to NULL.
+ */
+#define CLEANUP(fn) __attribute__((cleanup(fn)))
+
+/* Makes `name_p(type **)` for CLEANUP out of a destructor that takes NULL. */
+#define DEFINE_CLEANUP(type, destructor)                                                           \
+	static inline void destructor##_p(type *pointer)                                           \
+	{                                                                                          \
+		destructor(*pointer);                                                              \
+	}                                                                                          \
+	struct sesskill_swallow_semicolon
+
+#endif

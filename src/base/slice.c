@@ -1,0 +1,116 @@
+/*
+ * Borrowed text.
+ */
+#include "base/slice.h"
+
+#include <stdint.h>
+
+#include "base/mem.h"
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool slice_is_nocase(struct slice slice, const char *text)
+{
+	if (slice.len != strlen(text)) {
+		return false;
+	}
+	for (size_t i = 0; i < slice.len; i++) {
+		if (lower(slice.data[i]) != lower(text[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool slice_has_prefix(struct slice slice, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return slice.len >= len && memcmp(slice.data, prefix, len) == 0;
+}
+
+bool slice_has_suffix(struct slice slice, const char *suffix)
+{
+	size_t len = strlen(suffix);
+
+	return slice.len >= len && memcmp(slice.data + slice.len - len, suffix, len) == 0;
+}
+
+bool slice_has_char(struct slice slice, char wanted)
+{
+	return slice.len > 0 && memchr(slice.data, wanted, slice.len) != NULL;
+}
+
+struct slice slice_trim(struct slice slice)
+{
+	while (slice.len > 0 && (slice.data[0] == ' ' || slice.data[0] == '\t')) {
+		slice.data++;
+		slice.len--;
+	}
+	while (slice.len > 0 &&
+		(slice.data[slice.len - 1] == ' ' || slice.data[slice.len - 1] == '\t')) {
+		slice.len--;
+	}
+	return slice;
+}
+
+struct slice slice_skip(struct slice slice, size_t n_bytes)
+{
+	if (n_bytes > slice.len) {
+		n_bytes = slice.len;
+	}
+	return (struct slice){slice.data + n_bytes, slice.len - n_bytes};
+}
+
+bool slice_next(struct slice *rest, char separator, struct slice *ret_part)
+{
+	const char *found;
+
+	if (rest->data == NULL) {
+		return false;
+	}
+	found = rest->len > 0 ? memchr(rest->data, separator, rest->len) : NULL;
+	if (found == NULL) {
+		*ret_part = *rest;
+		*rest = (struct slice){NULL, 0};
+		return true;
+	}
+	*ret_part = slice_range(rest->data, found);
+	*rest = slice_range(found + 1, rest->data + rest->len);
+	return true;
+}
+
+char *slice_copy(struct slice slice)
+{
+	return mem_copy_text(slice.data, slice.len);
+}
+
+bool slice_matches_wildcard(struct slice text, struct slice pattern)
+{
+	size_t t = 0, p = 0;
+	size_t star = SIZE_MAX; /* where the last star stands */
+	size_t retry = 0;       /* where its run would end one byte later */
+
+	while (t < text.len) {
+		if (p < pattern.len && pattern.data[p] == '*') {
+			star = p++;
+			retry = t;
+		} else if (p < pattern.len &&
+			   (pattern.data[p] == '?' || pattern.data[p] == text.data[t])) {
+			p++;
+			t++;
+		} else if (star != SIZE_MAX) {
+			p = star + 1;
+			t = ++retry;
+		} else {
+			return false;
+		}
+	}
+	while (p < pattern.len && pattern.data[p] == '*') {
+		p++;
+	}
+	return p == pattern.len;
+}

@@ -1,0 +1,41 @@
+/*
+ * The configuration: YAML with line and column of every mistake, turned into one options struct
+ * per module. Everything is validated here, so that modules need not.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stddef.h>
+
+#include "base/macros.h"
+#include "control/access.h"
+#include "control/http.h"
+#include "kill/instance.h"
+#include "record/audit.h"
+
+struct config {
+	struct control_opts control;
+	struct audit_opts audit;
+	struct access_opts access;
+	struct instance_opts *instances;
+	size_t n_instances;
+};
+
+/* All mistakes of a file, each as one line "file:line:column: what was found; what was expected". */
+struct config_errors {
+	char **lines;
+	size_t n;
+	size_t capacity;
+};
+
+/*
+ * Reads `path`. With NULL the built-in configuration: instance `local` at 127.0.0.1:6379, no audit
+ * file, and the socket /run/sesskill/control.sock, or $XDG_RUNTIME_DIR/sesskill/control.sock when
+ * not root. NULL with errors when anything is wrong; the result is to be released with
+ * config_free().
+ */
+NODISCARD struct config *config_load(const char *path, struct config_errors *errors);
+void config_free(struct config *config);
+void config_errors_finish(struct config_errors *errors);
+
+#endif

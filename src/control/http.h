@@ -1,0 +1,100 @@
+/*
+ * HTTP/1.1 on the Unix control socket: libevent's evhttp with the guards it lacks (limits per
+ * request and per connection, accept errors, callers that leave). Knows requests and replies, no
+ * routes and no meaning.
+ *
+ * One handler gets every well-formed request, whatever its method, path and size. It must answer
+ * each exactly once: at once or later, with http_reply(), or with http_stream_*().
+ */
+#ifndef CONTROL_HTTP_H
+#define CONTROL_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/slice.h"
+#include "model/caller.h"
+
+struct event_base;
+
+/* Named limits (DESIGN 5). */
+#define HTTP_MAX_HEADER_BYTES (16 * 1024)
+#define HTTP_MAX_BODY_BYTES (64 * 1024)         /* beyond: is_too_large */
+#define HTTP_MAX_REQUEST_BYTES (1024 * 1024)    /* beyond: the connection is cut */
+#define HTTP_REQUEST_TIMEOUT_MS (10 * 1000)     /* from its first byte to its last */
+#define HTTP_IDLE_TIMEOUT_MS (60 * 1000)        /* between requests */
+
+struct control_opts {
+	char *socket;       /* path; not used when the service manager hands the socket over */
+	unsigned mode;      /* of the socket file */
+	char *group;        /* of the socket file; NULL: leave it. Its members are let in by default */
+	unsigned max_connections;
+};
+
+enum http_method {
+	HTTP_GET,
+	HTTP_POST,
+	HTTP_DELETE,
+	HTTP_HEAD,
+	HTTP_OTHER,
+};
+
+struct http_request;
+struct http_server;
+
+typedef void (*http_handler_fn)(void *context, struct http_request *request);
+
+/*
+ * Serves on `opts->socket`, or on `inherited_fd` when that is >= 0 (it is then taken over). A stale
+ * socket file (nobody listens) is replaced; a live one is refused with -EADDRINUSE. Negative errno
+ * with words on failure. `opts` is borrowed.
+ */
+NODISCARD int http_server_new(struct event_base *loop, const struct control_opts *opts,
+	int inherited_fd, http_handler_fn handler, void *context, struct http_server **ret_server,
+	struct err *err);
+/* Takes no more connections and requests; requests in the handler's hands can still be answered. */
+void http_server_stop(struct http_server *server);
+/* No request may be unanswered. Removes the socket file if it made it. NULL is fine. */
+void http_server_free(struct http_server *server);
+
+/* All borrowed until the request is answered. */
+enum http_method http_request_method(const struct http_request *request);
+struct slice http_request_path(const struct http_request *request); /* before '?', as sent */
+struct slice http_request_query(const struct http_request *request); /* behind '?'; may be absent */
+struct slice http_request_body(const struct http_request *request);
+bool http_request_is_too_large(const struct http_request *request); /* the body is then empty */
+/* By name, any case; absent when not sent. Sent twice: the first. */
+struct slice http_request_header(const struct http_request *request, const char *name);
+const struct caller *http_request_caller(const struct http_request *request);
+
+struct http_header {
+	const char *name;
+	const char *value; /* no line feeds: CHECKed */
+};
+
+/* Answers and gives the request up. `body` is copied. HEAD gets Content-Length and no body. */
+void http_reply(struct http_request *request, int status, const char *content_type,
+	const struct http_header *headers, size_t n_headers, struct slice body);
+
+/*
+ * A reply in pieces (chunked). http_stream_send() copies; false when the caller has left, after
+ * which only http_stream_end() may follow. A caller that does not read: beyond
+ * HTTP_MAX_STREAM_BYTES buffered the connection is cut.
+ */
+#define HTTP_MAX_STREAM_BYTES (8 * 1024 * 1024)
+void http_stream_begin(struct http_request *request, int status, const char *content_type,
+	const struct http_header *headers, size_t n_headers);
+bool http_stream_send(struct http_request *request, struct slice piece);
+void http_stream_end(struct http_request *request);
+
+/*
+ * Called once, from the event loop, when the caller has hung up before its answer. The request must
+ * still be answered (the reply then goes nowhere). NULL: no call.
+ */
+void http_request_on_gone(
+	struct http_request *request, void (*gone_fn)(void *context), void *context);
+
+#endif

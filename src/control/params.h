@@ -1,0 +1,47 @@
+/*
+ * Parameters of a request out of query string and form body, decoded strictly.
+ */
+#ifndef CONTROL_PARAMS_H
+#define CONTROL_PARAMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/slice.h"
+
+#define PARAMS_MAX 256
+#define PARAMS_MAX_VALUE_BYTES 8192 /* longer ones are malformed */
+
+struct param {
+	char *name;
+	struct slice value; /* owned, decoded; may hold any byte but NUL */
+};
+
+struct params {
+	struct param *items;
+	size_t n;
+	size_t capacity;
+};
+
+/*
+ * Adds what `text` (a query string or an application/x-www-form-urlencoded body) holds: pairs
+ * separated by '&'; %XX and '+' decoded; raw * ( ) ! ~ stand for themselves; empty pieces are
+ * skipped; a name without '=' has an empty value. False with words that name the parameter for a
+ * bad escape, a NUL, a name that is empty, too many parameters, or a value too long.
+ */
+NODISCARD bool params_add(struct params *params, struct slice text, struct err *err);
+void params_finish(struct params *params); /* zeroed is fine */
+
+/* The first value of that name; absent (data NULL) when there is none. Names are case-sensitive. */
+struct slice params_get(const struct params *params, const char *name);
+
+/*
+ * The one value of that name. Given twice with different values: false with words that name it.
+ * Given twice with the same value is one. Not given: true, and *ret_value is absent.
+ */
+NODISCARD bool params_get_single(const struct params *params, const char *name,
+	struct slice *ret_value, struct err *err);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * Who is never killed on a node, whatever the request says: this daemon's own connections,
+ * replication, internal links, and what the configuration protects. A pure value.
+ */
+#ifndef MODEL_PROTECTION_H
+#define MODEL_PROTECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/caps.h"
+#include "model/selector.h"
+#include "model/session.h"
+
+struct protection {
+	enum server_family family;
+	const uint64_t *own_ids; /* borrowed: ids of this daemon's connections to that server */
+	size_t n_own_ids;
+	const struct selectors *configured; /* borrowed; `protect` of the instance */
+};
+
+/* NO, YES, or OPEN for a set of sessions of which some may be protected. */
+enum selector_verdict protection_test(
+	const struct protection *protection, const struct session *session);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * What a kill found and did: the answer of the API, the outcome in the audit log. A pure value that
+ * owns its texts.
+ */
+#ifndef MODEL_REPORT_H
+#define MODEL_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+
+/* The largest sources shown; the rest is in the counts only. */
+#define REPORT_MAX_SOURCES 50
+/* More warnings than this say nothing new. */
+#define REPORT_MAX_WARNINGS 64
+
+/*
+ * found = unmatched + is_protected + matched, and after a kill matched = killed + gone + survivors.
+ * `extra` stands outside: sessions beyond the listing that a command for a whole set hit.
+ */
+struct counts {
+	uint64_t found;
+	uint64_t unmatched;    /* not selected */
+	uint64_t is_protected; /* selected, but kept */
+	uint64_t matched;      /* to be killed */
+	uint64_t killed;
+	uint64_t gone;      /* ended by itself before its turn */
+	uint64_t survivors; /* still there, or not tried */
+	uint64_t extra;
+};
+
+enum report_state {
+	REPORT_WAITING, /* another kill of the instance runs */
+	REPORT_RUNNING,
+	REPORT_DONE,
+	REPORT_DRY_RUN,
+	REPORT_PARTIAL, /* sessions survived, or a node failed after others were done */
+	REPORT_FAILED,
+	REPORT_CANCELLED,
+};
+
+const char *report_state_name(enum report_state state);
+
+struct report_step {
+	char *command;   /* in words: "CLIENT KILL TYPE normal SKIPME yes" */
+	uint64_t expect; /* victims that it is expected to hit */
+};
+
+struct report_node {
+	char *address;
+	char *role;   /* "master", "replica", "" unknown */
+	char *server; /* "redis 7.0.15"; "" unknown */
+	char *run_id; /* "" unknown */
+	struct counts counts;
+	uint64_t n_commands;
+	int64_t max_stall_us; /* the longest time between sending a command and its answer */
+	struct report_step *plan;
+	size_t n_steps;
+	size_t steps_capacity;
+	bool was_reached; /* it answered at least once */
+	bool is_failed;   /* `error` says why */
+	char *error;      /* NULL: none */
+};
+
+struct report_source {
+	char *address; /* without port; "unix" */
+	char *user;    /* "" where the server has none; likewise the others */
+	char *name;
+	char *lib;
+	uint64_t found;
+	uint64_t killed;
+	uint64_t reconnected;
+};
+
+struct report {
+	char *request_id;
+	char *instance;
+	enum report_state state;
+	int64_t started_wall_ms;
+	int64_t elapsed_ms;
+	struct counts counts;
+	uint64_t reconnected;
+	bool is_too_many; /* refused: more than `max` would be killed */
+	char *error;      /* in a sentence what went wrong, for the DAS message; NULL: nothing */
+	char **warnings;
+	size_t n_warnings;
+	size_t warnings_capacity;
+	struct report_node *nodes;
+	size_t n_nodes;
+	size_t nodes_capacity;
+	struct report_source *sources; /* most found first */
+	size_t n_sources;
+	size_t sources_capacity;
+};
+
+struct report *report_new(const char *request_id, const char *instance, int64_t started_wall_ms);
+void report_free(struct report *report);
+
+/* Appends; the same text is not added twice. */
+void report_warn(struct report *report, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Appends a node; the pointer is good until the next call. */
+struct report_node *report_add_node(struct report *report, const char *address);
+void report_node_fail(struct report_node *node, const char *words);
+void report_node_add_step(struct report_node *node, const char *command, uint64_t expect);
+
+/* Adds to the source of that key or makes it. Keys are copied. */
+struct report_source *report_add_source(struct report *report, const char *address,
+	const char *user, const char *name, const char *lib);
+
+/*
+ * Sums the nodes, keeps the largest sources and decides the state: done, dry_run, partial, failed.
+ * A report that is cancelled already stays so. `is_dry_run` as in the request.
+ */
+void report_close(struct report *report, bool is_dry_run, int64_t elapsed_ms);
+
+bool report_was_any_node_reached(const struct report *report);
+
+void counts_add(struct counts *sum, const struct counts *part);
+/* Do the sums of struct counts hold? A dry run has no killed, gone and survivors. */
+bool counts_is_consistent(const struct counts *counts, bool is_dry_run);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * What somebody asks for: which sessions of an instance are to end, and how. And the judgement of
+ * one session by it. A pure value; owns its texts.
+ */
+#ifndef MODEL_REQUEST_H
+#define MODEL_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/protection.h"
+#include "model/selector.h"
+#include "model/session.h"
+
+#define REQUEST_DEFAULT_TIMEOUT_MS (30 * 1000)
+#define REQUEST_MAX_TIMEOUT_MS (60 * 60 * 1000)
+#define REQUEST_MAX_REASON_BYTES 200
+#define REQUEST_MAX_NODES 1000
+
+enum pace {
+	PACE_INSTANCE, /* what the instance is configured for */
+	PACE_FAST,     /* least total time */
+	PACE_GENTLE,   /* no command or burst stalls the server longer than the budget */
+};
+
+struct request {
+	bool is_all;             /* or `match` */
+	struct selectors match;  /* all must hold */
+	struct selectors except; /* any protects */
+	char **nodes;            /* only these nodes, by address; none: all */
+	size_t n_nodes;
+	bool is_dry_run;
+	bool has_max;
+	uint64_t max; /* refuse if more sessions would be killed */
+	enum pace pace;
+	int64_t stall_budget_ms; /* 0: what the instance is configured for */
+	int64_t timeout_ms;
+	bool break_busy;
+	int64_t watch_ms;
+	char *reason; /* NULL: none */
+};
+
+/* An embedded request with defaults: nothing selected, 30 s. */
+void request_init(struct request *request);
+void request_finish(struct request *request); /* zeroed is fine */
+void request_move(struct request *to, struct request *from); /* `from` is empty afterwards */
+
+/* Would both do exactly the same? Then one run can serve both (DESIGN 1.6). The reason may differ. */
+bool request_is_same(const struct request *a, const struct request *b);
+
+bool request_wants_node(const struct request *request, const char *address);
+
+/* The class that a session falls into; the counts of a report add these up. */
+enum request_class {
+	REQUEST_UNMATCHED, /* not selected */
+	REQUEST_PROTECTED, /* selected, but kept */
+	REQUEST_MATCHED,   /* to be killed */
+	REQUEST_OPEN,      /* only for a set of sessions: some would be killed, some not */
+};
+
+enum request_class request_judge(const struct request *request, const struct protection *protection,
+	const struct session *session);
+
+#endif

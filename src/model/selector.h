@@ -1,0 +1,77 @@
+/*
+ * One expression `FIELD OP VALUE[,VALUE...]`, compiled. The same form serves match, except and
+ * protect wherever they are written (API.md, Selectors).
+ *
+ * Text: = and !=, with * and ? as wildcards. Addresses: = and != with IP, CIDR, ip:port, unix.
+ * Numbers: = != < <= > >=; durations and sizes where the field counts seconds or bytes.
+ * Values are alternatives: `=` holds if one of them fits, `!=` if none does.
+ */
+#ifndef MODEL_SELECTOR_H
+#define MODEL_SELECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/slice.h"
+#include "model/session.h"
+
+/* Named limits: an expression is typed by a person. */
+#define SELECTOR_MAX_BYTES 4096
+#define SELECTOR_MAX_VALUES 256
+
+enum selector_operator {
+	SELECTOR_EQUAL,
+	SELECTOR_NOT_EQUAL,
+	SELECTOR_LESS,
+	SELECTOR_LESS_EQUAL,
+	SELECTOR_GREATER,
+	SELECTOR_GREATER_EQUAL,
+};
+
+/* What is known about a session or a set of sessions: see session.open_fields. */
+enum selector_verdict {
+	SELECTOR_NO,
+	SELECTOR_YES,
+	SELECTOR_OPEN, /* some could fit, some could not */
+};
+
+struct selector;
+
+/* Compiles. NULL with words that name the column (counted from 1) when malformed. */
+struct selector *selector_new(struct slice text, struct err *err);
+void selector_free(struct selector *selector);
+
+const char *selector_text(const struct selector *selector); /* as it was written */
+enum session_field selector_field(const struct selector *selector);
+
+/* A field that the server did not give never fits, whatever the operator. */
+enum selector_verdict selector_test(const struct selector *selector, const struct session *session);
+
+/*
+ * The least whole number n for which "field >= n" is what this selector says, for `age` and `idle`
+ * with > and >=; false otherwise.
+ */
+NODISCARD bool selector_lower_bound(const struct selector *selector, int64_t *ret_bound);
+
+/* A list of them, in the order they were given. Zeroed is empty. */
+struct selectors {
+	struct selector **items;
+	size_t n;
+	size_t capacity;
+};
+
+/* Compiles and appends; false with words when malformed (the list is then unchanged). */
+NODISCARD bool selectors_add(struct selectors *list, struct slice text, struct err *err);
+void selectors_finish(struct selectors *list);
+bool selectors_is_equal(const struct selectors *a, const struct selectors *b); /* by text */
+uint64_t selectors_fields(const struct selectors *list); /* bits 1 << field */
+
+enum selector_verdict selectors_test_all(
+	const struct selectors *list, const struct session *session); /* empty: YES */
+enum selector_verdict selectors_test_any(
+	const struct selectors *list, const struct session *session); /* empty: NO */
+
+#endif

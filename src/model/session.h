@@ -1,0 +1,152 @@
+/*
+ * A session: one client connection of a server, as one line of CLIENT LIST shows it. A value over
+ * borrowed text: it lives as long as the line does.
+ *
+ * SESSION_FIELDS is the one table of the fields that listings have. To teach sesskill a new field,
+ * add a row here: it can then be parsed, selected, sorted and shown.
+ */
+#ifndef MODEL_SESSION_H
+#define MODEL_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/slice.h"
+#include "model/address.h"
+#include "model/caps.h"
+
+/* FIELD(enum suffix, key in the listing, kind). The order is that of the newest servers. */
+#define SESSION_FIELDS(FIELD)                                                                      \
+	FIELD(ID, "id", NUMBER)                                                                    \
+	FIELD(ADDR, "addr", ADDRESS)                                                               \
+	FIELD(LADDR, "laddr", ADDRESS)                                                             \
+	FIELD(FD, "fd", NUMBER)                                                                    \
+	FIELD(NAME, "name", TEXT)                                                                  \
+	FIELD(AGE, "age", SECONDS)                                                                 \
+	FIELD(IDLE, "idle", SECONDS)                                                               \
+	FIELD(FLAGS, "flags", FLAGS)                                                               \
+	FIELD(CAPA, "capa", TEXT)                                                                  \
+	FIELD(DB, "db", NUMBER)                                                                    \
+	FIELD(SUB, "sub", NUMBER)                                                                  \
+	FIELD(PSUB, "psub", NUMBER)                                                                \
+	FIELD(SSUB, "ssub", NUMBER)                                                                \
+	FIELD(MULTI, "multi", NUMBER)                                                              \
+	FIELD(WATCH, "watch", NUMBER)                                                              \
+	FIELD(QBUF, "qbuf", BYTES)                                                                 \
+	FIELD(QBUF_FREE, "qbuf-free", BYTES)                                                       \
+	FIELD(ARGV_MEM, "argv-mem", BYTES)                                                         \
+	FIELD(MULTI_MEM, "multi-mem", BYTES)                                                       \
+	FIELD(RBS, "rbs", BYTES)                                                                   \
+	FIELD(RBP, "rbp", BYTES)                                                                   \
+	FIELD(OBL, "obl", BYTES)                                                                   \
+	FIELD(OLL, "oll", NUMBER)                                                                  \
+	FIELD(OMEM, "omem", BYTES)                                                                 \
+	FIELD(OMEM_SHARED, "omem-shared", BYTES)                                                   \
+	FIELD(OMEM_UNSHARED, "omem-unshared", BYTES)                                               \
+	FIELD(TOT_MEM, "tot-mem", BYTES)                                                           \
+	FIELD(EVENTS, "events", TEXT)                                                              \
+	FIELD(READ_EVENTS, "read-events", NUMBER)                                                  \
+	FIELD(AVG_PIPELINE_LEN_SUM, "avg-pipeline-len-sum", NUMBER)                                \
+	FIELD(AVG_PIPELINE_LEN_CNT, "avg-pipeline-len-cnt", NUMBER)                                \
+	FIELD(CMD, "cmd", TEXT)                                                                    \
+	FIELD(USER, "user", TEXT)                                                                  \
+	FIELD(REDIR, "redir", NUMBER)                                                              \
+	FIELD(RESP, "resp", NUMBER)                                                                \
+	FIELD(LIB_NAME, "lib-name", TEXT)                                                          \
+	FIELD(LIB_VER, "lib-ver", TEXT)                                                            \
+	FIELD(IO_THREAD, "io-thread", NUMBER)                                                      \
+	FIELD(TOT_NET_IN, "tot-net-in", BYTES)                                                     \
+	FIELD(TOT_NET_OUT, "tot-net-out", BYTES)                                                   \
+	FIELD(TOT_CMDS, "tot-cmds", NUMBER)                                                        \
+	FIELD(PHASE, "phase", TEXT)                                                                \
+	FIELD(NAMESPACE, "namespace", TEXT)                                                        \
+	/* Not in the line: derived from the flags, and told by whoever reads the listing. */      \
+	FIELD(TYPE, "type", TEXT)                                                                  \
+	FIELD(NODE, "node", TEXT)
+
+enum session_field {
+#define FIELD(suffix, key, kind) SESSION_##suffix,
+	SESSION_FIELDS(FIELD)
+#undef FIELD
+		SESSION_N_FIELDS
+};
+
+enum session_field_kind {
+	SESSION_KIND_NUMBER,  /* a count, or an id */
+	SESSION_KIND_SECONDS, /* selectors may name it as a duration */
+	SESSION_KIND_BYTES,   /* selectors may name it as a size */
+	SESSION_KIND_TEXT,
+	SESSION_KIND_FLAGS, /* a set of letters */
+	SESSION_KIND_ADDRESS,
+};
+
+/* The server's own division, the one that CLIENT KILL TYPE filters on. */
+enum session_type {
+	SESSION_TYPE_NORMAL, /* monitors, blocked ones and those in MULTI as well */
+	SESSION_TYPE_PUBSUB,
+	SESSION_TYPE_REPLICA,
+	SESSION_TYPE_MASTER,
+	SESSION_N_TYPES
+};
+
+struct session {
+	uint64_t id;
+	enum session_type type;
+	struct address addr;
+	struct address laddr;
+	/* By field; data is NULL where the server did not give it. */
+	struct slice values[SESSION_N_FIELDS];
+	/*
+	 * Bits (1 << field) of fields that may have any value: none in a listed session; used for
+	 * the question whether a whole set of sessions, newcomers included, would be selected.
+	 */
+	uint64_t open_fields;
+	/* For a set of sessions: all of them have at least this age and idle time. -1: unknown. */
+	int64_t least_age_s;
+	int64_t least_idle_s;
+};
+
+const char *session_field_key(enum session_field field);
+enum session_field_kind session_field_kind(enum session_field field);
+
+/* By the key of the listing; "lib" is accepted for "lib-name". False: no such field. */
+NODISCARD bool session_field_find(struct slice key, enum session_field *ret_field);
+
+/* The word that CLIENT KILL TYPE takes on every server. */
+const char *session_type_name(enum session_type type);
+
+enum {
+	SESSION_E_MALFORMED = 1, /* the line cannot be judged; its id may still be known */
+};
+
+/*
+ * Reads one line (without its line feed) of a listing by a server of family `family`, which decides
+ * what the flag letters mean (SESSION flags differ between servers). `node` is borrowed as well.
+ *
+ * A line is malformed when it has no id, a key twice, a number that is none, or text between two
+ * fields that cannot belong to the value before it: servers that do not validate client names let
+ * a client write such lines. 0, or SESSION_E_MALFORMED with words; ret_session->id is then the id,
+ * or 0 if not even that could be read.
+ */
+NODISCARD int session_parse(struct slice line, enum server_family family, struct slice node,
+	struct session *ret_session, struct err *err);
+
+/* The number in a field; false where the server did not give it. Negative ones are real (fd=-1). */
+NODISCARD bool session_number(
+	const struct session *session, enum session_field field, int64_t *ret_number);
+
+bool session_has_flag(const struct session *session, char flag);
+
+/* Killed, but not freed yet by the server: flag A (close as soon as possible) or c (after reply).
+ * Kvrocks uses A for something else (SERVERS: "asking"). */
+bool session_is_dying(const struct session *session, enum server_family family);
+
+/*
+ * Links that carry the server's own work: replicas, the master, replicas still in their handshake,
+ * the internal connections of a Redis 8 cluster and slot migrations. Never killed.
+ */
+bool session_is_replication_or_internal(const struct session *session, enum server_family family);
+
+#endif

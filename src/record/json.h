@@ -1,0 +1,32 @@
+/*
+ * JSON out of untrusted text. All JSON of the daemon is made of jansson values by these helpers:
+ * bytes that are no UTF-8 become U+FFFD, so that no name of a client can break a line or an answer.
+ */
+#ifndef RECORD_JSON_H
+#define RECORD_JSON_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "model/report.h"
+
+/* A JSON string; never NULL. An absent slice is "". */
+json_t *json_text(struct slice text);
+json_t *json_text_of(const char *text); /* NUL-terminated; NULL is "" */
+
+/* object[key] = value, taking over `value`; ends the process when there is no memory. */
+void json_set(json_t *object, const char *key, json_t *value);
+void json_add(json_t *array, json_t *value);
+
+/* Compact, on the heap, NUL-terminated. */
+char *json_print(const json_t *value);
+
+/* The parts of a report as API.md B writes them. */
+json_t *json_counts(const struct counts *counts);
+json_t *json_report(const struct report *report);
+/* Nodes and sources as the audit log has them: without the plan. */
+json_t *json_report_nodes(const struct report *report, bool with_plan);
+json_t *json_report_sources(const struct report *report);
+
+#endif

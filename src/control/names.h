@@ -1,0 +1,26 @@
+/*
+ * The contract between the daemon and its command-line client: paths, headers and default places.
+ * The one header of control/ that cli/ may include.
+ */
+#ifndef CONTROL_NAMES_H
+#define CONTROL_NAMES_H
+
+#define NAMES_RUNTIME_DIRECTORY "sesskill" /* below /run or $XDG_RUNTIME_DIR */
+#define NAMES_SOCKET_FILE "control.sock"
+#define NAMES_SYSTEM_SOCKET "/run/sesskill/control.sock"
+
+#define NAMES_PATH_DAS "/"
+#define NAMES_PATH_INSTANCES "/v1/instances"
+#define NAMES_PATH_KILLS "/v1/kills"
+#define NAMES_PATH_HEALTH "/healthz"
+#define NAMES_PATH_METRICS "/metrics"
+
+#define NAMES_HEADER_REQUEST_ID "x-acs-request-id"
+#define NAMES_HEADER_ACTION "x-acs-action"
+#define NAMES_HEADER_VERSION "x-acs-version"
+#define NAMES_HEADER_RETRY_AFTER "x-acs-retry-after"
+
+#define NAMES_TYPE_JSON "application/json"
+#define NAMES_TYPE_NDJSON "application/x-ndjson"
+
+#endif

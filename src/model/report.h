@@ -106,7 +106,7 @@ struct report_node *report_add_node(struct report *report, const char *address);
 void report_node_fail(struct report_node *node, const char *words);
 void report_node_add_step(struct report_node *node, const char *command, uint64_t expect);
 
-/* Adds to the source of that key or makes it. Keys are copied. */
+/* Appends a source; the texts are copied. */
 struct report_source *report_add_source(struct report *report, const char *address,
 	const char *user, const char *name, const char *lib);
 

@@ -1,0 +1,34 @@
+/*
+ * Protection.
+ */
+#include "model/protection.h"
+
+static bool is_own(const struct protection *protection, uint64_t id)
+{
+	for (size_t i = 0; i < protection->n_own_ids; i++) {
+		if (protection->own_ids[i] == id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+enum selector_verdict protection_test(
+	const struct protection *protection, const struct session *session)
+{
+	bool is_set = (session->open_fields & (UINT64_C(1) << SESSION_ID)) != 0;
+
+	if (session->type == SESSION_TYPE_REPLICA || session->type == SESSION_TYPE_MASTER) {
+		return SELECTOR_YES;
+	}
+	if (is_set) {
+		/* SKIPME leaves out the connection that sends the command, and no other of ours. */
+		if (protection->n_own_ids > 1) {
+			return SELECTOR_OPEN;
+		}
+	} else if (is_own(protection, session->id) ||
+		   session_is_replication_or_internal(session, protection->family)) {
+		return SELECTOR_YES;
+	}
+	return selectors_test_any(protection->configured, session);
+}

@@ -1,0 +1,272 @@
+/*
+ * Reports.
+ */
+#include "model/report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+const char *report_state_name(enum report_state state)
+{
+	switch (state) {
+	case REPORT_WAITING:
+		return "waiting";
+	case REPORT_RUNNING:
+		return "running";
+	case REPORT_DONE:
+		return "done";
+	case REPORT_DRY_RUN:
+		return "dry_run";
+	case REPORT_PARTIAL:
+		return "partial";
+	case REPORT_FAILED:
+		return "failed";
+	case REPORT_CANCELLED:
+		return "cancelled";
+	}
+	return "?";
+}
+
+static char *copy(const char *text)
+{
+	return mem_copy_text(text, strlen(text));
+}
+
+struct report *report_new(const char *request_id, const char *instance, int64_t started_wall_ms)
+{
+	struct report *report = mem_new(struct report);
+
+	report->request_id = copy(request_id);
+	report->instance = copy(instance);
+	report->state = REPORT_RUNNING;
+	report->started_wall_ms = started_wall_ms;
+	return report;
+}
+
+static void finish_node(struct report_node *node)
+{
+	for (size_t i = 0; i < node->n_steps; i++) {
+		free(node->plan[i].command);
+	}
+	free(node->plan);
+	free(node->address);
+	free(node->role);
+	free(node->server);
+	free(node->run_id);
+	free(node->error);
+}
+
+static void finish_source(struct report_source *source)
+{
+	free(source->address);
+	free(source->user);
+	free(source->name);
+	free(source->lib);
+}
+
+void report_free(struct report *report)
+{
+	if (report == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < report->n_nodes; i++) {
+		finish_node(&report->nodes[i]);
+	}
+	for (size_t i = 0; i < report->n_sources; i++) {
+		finish_source(&report->sources[i]);
+	}
+	for (size_t i = 0; i < report->n_warnings; i++) {
+		free(report->warnings[i]);
+	}
+	free(report->nodes);
+	free(report->sources);
+	free(report->warnings);
+	free(report->request_id);
+	free(report->instance);
+	free(report->error);
+	free(report);
+}
+
+void report_warn(struct report *report, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (report->n_warnings == REPORT_MAX_WARNINGS) {
+		return;
+	}
+	for (size_t i = 0; i < report->n_warnings; i++) {
+		if (strcmp(report->warnings[i], text) == 0) {
+			return;
+		}
+	}
+	report->warnings = mem_grow_array(report->warnings, report->n_warnings,
+		&report->warnings_capacity, sizeof(char *));
+	report->warnings[report->n_warnings++] = copy(text);
+}
+
+struct report_node *report_add_node(struct report *report, const char *address)
+{
+	struct report_node *node;
+
+	report->nodes = mem_grow_array(report->nodes, report->n_nodes, &report->nodes_capacity,
+		sizeof(struct report_node));
+	node = &report->nodes[report->n_nodes++];
+	*node = (struct report_node){
+		.address = copy(address),
+		.role = copy(""),
+		.server = copy(""),
+		.run_id = copy(""),
+	};
+	return node;
+}
+
+void report_node_fail(struct report_node *node, const char *words)
+{
+	free(node->error);
+	node->error = copy(words);
+	node->is_failed = true;
+}
+
+void report_node_add_step(struct report_node *node, const char *command, uint64_t expect)
+{
+	node->plan = mem_grow_array(
+		node->plan, node->n_steps, &node->steps_capacity, sizeof(struct report_step));
+	node->plan[node->n_steps++] = (struct report_step){copy(command), expect};
+}
+
+struct report_source *report_add_source(struct report *report, const char *address,
+	const char *user, const char *name, const char *lib)
+{
+	struct report_source *source;
+
+	report->sources = mem_grow_array(report->sources, report->n_sources,
+		&report->sources_capacity, sizeof(struct report_source));
+	source = &report->sources[report->n_sources++];
+	*source = (struct report_source){
+		.address = copy(address),
+		.user = copy(user),
+		.name = copy(name),
+		.lib = copy(lib),
+	};
+	return source;
+}
+
+void counts_add(struct counts *sum, const struct counts *part)
+{
+	sum->found += part->found;
+	sum->unmatched += part->unmatched;
+	sum->is_protected += part->is_protected;
+	sum->matched += part->matched;
+	sum->killed += part->killed;
+	sum->gone += part->gone;
+	sum->survivors += part->survivors;
+	sum->extra += part->extra;
+}
+
+bool counts_is_consistent(const struct counts *counts, bool is_dry_run)
+{
+	uint64_t ended = counts->killed + counts->gone + counts->survivors;
+
+	return counts->found == counts->unmatched + counts->is_protected + counts->matched &&
+	       ended == (is_dry_run ? 0 : counts->matched);
+}
+
+bool report_was_any_node_reached(const struct report *report)
+{
+	for (size_t i = 0; i < report->n_nodes; i++) {
+		if (report->nodes[i].was_reached) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The words for people: how many survived and where, or which node failed and why. */
+static void explain(struct report *report)
+{
+	size_t n_failed = 0;
+	const struct report_node *first = NULL;
+
+	for (size_t i = 0; i < report->n_nodes; i++) {
+		if (report->nodes[i].is_failed) {
+			n_failed++;
+			first = first == NULL ? &report->nodes[i] : first;
+		}
+	}
+	if (report->error != NULL) {
+		return;
+	}
+	if (first != NULL) {
+		report->error = mem_printf("%zu of %zu nodes failed (%s: %s); %llu sessions killed, "
+					   "%llu survived",
+			n_failed, report->n_nodes, first->address, first->error,
+			(unsigned long long)report->counts.killed,
+			(unsigned long long)report->counts.survivors);
+	} else if (report->counts.survivors > 0) {
+		for (size_t i = 0; i < report->n_nodes && first == NULL; i++) {
+			first = report->nodes[i].counts.survivors > 0 ? &report->nodes[i] : NULL;
+		}
+		CHECK(first != NULL);
+		report->error = mem_printf("%llu sessions survived, %llu of them on %s",
+			(unsigned long long)report->counts.survivors,
+			(unsigned long long)first->counts.survivors, first->address);
+	}
+}
+
+static enum report_state decide_state(const struct report *report, bool is_dry_run)
+{
+	size_t n_failed = 0;
+
+	for (size_t i = 0; i < report->n_nodes; i++) {
+		n_failed += report->nodes[i].is_failed;
+	}
+	if (report->is_too_many || (n_failed > 0 && n_failed == report->n_nodes &&
+					   report->counts.killed + report->counts.gone == 0)) {
+		return REPORT_FAILED;
+	}
+	if (n_failed > 0 || report->counts.survivors > 0) {
+		return REPORT_PARTIAL;
+	}
+	return is_dry_run ? REPORT_DRY_RUN : REPORT_DONE;
+}
+
+static int compare_sources(const void *a, const void *b)
+{
+	const struct report_source *left = a;
+	const struct report_source *right = b;
+
+	if (left->found != right->found) {
+		return left->found > right->found ? -1 : 1;
+	}
+	return strcmp(left->address, right->address);
+}
+
+void report_close(struct report *report, bool is_dry_run, int64_t elapsed_ms)
+{
+	report->elapsed_ms = elapsed_ms;
+	memset(&report->counts, 0, sizeof(report->counts));
+	for (size_t i = 0; i < report->n_nodes; i++) {
+		CHECK(counts_is_consistent(&report->nodes[i].counts, is_dry_run));
+		counts_add(&report->counts, &report->nodes[i].counts);
+	}
+	if (report->n_sources > 0) {
+		qsort(report->sources, report->n_sources, sizeof(struct report_source),
+			compare_sources);
+	}
+	for (size_t i = REPORT_MAX_SOURCES; i < report->n_sources; i++) {
+		finish_source(&report->sources[i]);
+	}
+	report->n_sources = MIN(report->n_sources, (size_t)REPORT_MAX_SOURCES);
+	if (report->state != REPORT_CANCELLED) {
+		report->state = decide_state(report, is_dry_run);
+		explain(report);
+	}
+}

@@ -1,0 +1,299 @@
+/*
+ * One line of CLIENT LIST. Read by key, because fields and their order differ between servers and
+ * versions: id, addr and flags are all that is expected; unknown keys are passed over.
+ */
+#include "model/session.h"
+
+#include "base/parse.h"
+
+struct field_row {
+	const char *key;
+	uint8_t key_len;
+	enum session_field_kind kind;
+};
+
+static const struct field_row rows[SESSION_N_FIELDS] = {
+#define FIELD(suffix, key, kind) {(key), sizeof(key) - 1, SESSION_KIND_##kind},
+	SESSION_FIELDS(FIELD)
+#undef FIELD
+};
+
+/* Fields behind this one are derived, never read from a line. */
+#define N_LISTED_FIELDS SESSION_TYPE
+
+_Static_assert(SESSION_N_FIELDS <= 64, "open_fields has a bit per field");
+
+const char *session_field_key(enum session_field field)
+{
+	return rows[field].key;
+}
+
+enum session_field_kind session_field_kind(enum session_field field)
+{
+	return rows[field].kind;
+}
+
+static bool row_has_key(unsigned field, struct slice key)
+{
+	return rows[field].key_len == key.len && memcmp(rows[field].key, key.data, key.len) == 0;
+}
+
+/*
+ * Looks for `key` from `hint` on, and around: servers send their fields in the order of the table,
+ * so that the next one is nearly always the first looked at. SESSION_N_FIELDS when unknown.
+ */
+static unsigned find_listed(struct slice key, unsigned hint)
+{
+	for (unsigned i = 0; i < N_LISTED_FIELDS; i++) {
+		unsigned field = hint + i < N_LISTED_FIELDS ? hint + i : hint + i - N_LISTED_FIELDS;
+
+		if (row_has_key(field, key)) {
+			return field;
+		}
+	}
+	return SESSION_N_FIELDS;
+}
+
+bool session_field_find(struct slice key, enum session_field *ret_field)
+{
+	if (slice_is(key, "lib")) {
+		key = SLICE_LITERAL("lib-name");
+	}
+	for (unsigned field = 0; field < SESSION_N_FIELDS; field++) {
+		if (row_has_key(field, key)) {
+			*ret_field = (enum session_field)field;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *session_type_name(enum session_type type)
+{
+	static const char *const names[SESSION_N_TYPES] = {
+		[SESSION_TYPE_NORMAL] = "normal",
+		[SESSION_TYPE_PUBSUB] = "pubsub",
+		[SESSION_TYPE_REPLICA] = "replica",
+		[SESSION_TYPE_MASTER] = "master",
+	};
+
+	return names[type];
+}
+
+/* Whether `text` looks like a whole number; its range is checked by whoever needs the number. */
+static bool is_number(struct slice text)
+{
+	size_t i = text.len > 0 && text.data[0] == '-' ? 1 : 0;
+
+	if (i == text.len) {
+		return false;
+	}
+	for (; i < text.len; i++) {
+		if (text.data[i] < '0' || text.data[i] > '9') {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool is_value_valid(enum session_field_kind kind, struct slice value)
+{
+	switch (kind) {
+	case SESSION_KIND_NUMBER:
+	case SESSION_KIND_SECONDS:
+	case SESSION_KIND_BYTES:
+		return is_number(value);
+	case SESSION_KIND_TEXT:
+	case SESSION_KIND_FLAGS:
+	case SESSION_KIND_ADDRESS:
+		break;
+	}
+	return true;
+}
+
+/* The key at the front of `token`, if it starts like "key="; keys are lower case and dashes. */
+static bool read_key(struct slice token, struct slice *ret_key)
+{
+	size_t i = 0;
+
+	while (i < token.len &&
+		((token.data[i] >= 'a' && token.data[i] <= 'z') || token.data[i] == '-')) {
+		i++;
+	}
+	if (i == 0 || i == token.len || token.data[i] != '=') {
+		return false;
+	}
+	*ret_key = (struct slice){token.data, i};
+	return true;
+}
+
+/*
+ * Dragonfly prints client names without looking at them, so that "x flags=S" is a possible name.
+ * Between the name and the age it prints no field that this table knows: one that is there was
+ * written by the client.
+ */
+static bool is_smuggled(const struct session *session, enum server_family family, unsigned field)
+{
+	return family == SERVER_DRAGONFLY && session->values[SESSION_NAME].data != NULL &&
+	       session->values[SESSION_AGE].data == NULL && field != SESSION_AGE;
+}
+
+/* Servers of this family never print the field: it can only come out of an unchecked name. */
+static bool is_foreign(enum server_family family, unsigned field)
+{
+	return family == SERVER_DRAGONFLY && (field == SESSION_USER || field == SESSION_CMD ||
+						     field == SESSION_NAMESPACE);
+}
+
+/* Splits the line into values. 0 or SESSION_E_MALFORMED. */
+static int split_line(
+	struct slice line, enum server_family family, struct session *session, struct err *err)
+{
+	unsigned last = SESSION_N_FIELDS; /* the field that text without a key belongs to */
+	unsigned hint = 0;
+	struct slice rest = line;
+	struct slice token, key;
+
+	while (slice_next(&rest, ' ', &token)) {
+		if (!read_key(token, &key)) {
+			if (last == SESSION_ADDR || last == SESSION_LADDR) {
+				/* The path of a Unix socket may hold blanks. */
+				session->values[last] =
+					slice_range(session->values[last].data, token.data + token.len);
+				continue;
+			}
+			if (token.len == 0 && rest.data == NULL) {
+				break; /* a blank at the end of the line */
+			}
+			err_set(err, "text without a key");
+			return SESSION_E_MALFORMED;
+		}
+		last = find_listed(key, hint);
+		if (last == SESSION_N_FIELDS) {
+			continue;
+		}
+		hint = last + 1 < N_LISTED_FIELDS ? last + 1 : 0;
+		if (session->values[last].data != NULL) {
+			err_set(err, "\"%s\" stands twice", rows[last].key);
+			return SESSION_E_MALFORMED;
+		}
+		if (is_foreign(family, last) || is_smuggled(session, family, last)) {
+			err_set(err, "\"%s\" stands where the server never puts it", rows[last].key);
+			return SESSION_E_MALFORMED;
+		}
+		session->values[last] = slice_skip(token, key.len + 1);
+		if (!is_value_valid(rows[last].kind, session->values[last])) {
+			err_set(err, "\"%s\" is no number", rows[last].key);
+			return SESSION_E_MALFORMED;
+		}
+	}
+	return 0;
+}
+
+/* What getClientType() of the servers says: the master link, then replicas that are no monitors
+ * (a monitor is a replica inside), then subscribers. Kvrocks uses M for monitors. */
+static enum session_type type_of(const struct session *session, enum server_family family)
+{
+	if (family != SERVER_KVROCKS && session_has_flag(session, 'M')) {
+		return SESSION_TYPE_MASTER;
+	}
+	if (session_has_flag(session, 'S') && !session_has_flag(session, 'O')) {
+		return SESSION_TYPE_REPLICA;
+	}
+	return session_has_flag(session, 'P') ? SESSION_TYPE_PUBSUB : SESSION_TYPE_NORMAL;
+}
+
+int session_parse(struct slice line, enum server_family family, struct slice node,
+	struct session *ret_session, struct err *err)
+{
+	struct session *session = ret_session;
+	int r;
+
+	memset(session, 0, sizeof(*session));
+	session->least_age_s = -1;
+	session->least_idle_s = -1;
+	r = split_line(line, family, session, err);
+	/* The id stands first in every listing and is made by the server: good even if the rest is
+	 * not. */
+	if (!slice_has_prefix(line, "id=") ||
+		!parse_u64(session->values[SESSION_ID], &session->id) || session->id == 0) {
+		session->id = 0;
+		if (r == 0) {
+			err_set(err, "no id at the front");
+		}
+		return SESSION_E_MALFORMED;
+	}
+	if (r != 0) {
+		return r;
+	}
+	session->addr = address_parse_listed(session->values[SESSION_ADDR]);
+	session->laddr = address_parse_listed(session->values[SESSION_LADDR]);
+	session->type = type_of(session, family);
+	session->values[SESSION_TYPE] = slice_of(session_type_name(session->type));
+	session->values[SESSION_NODE] = node;
+	return 0;
+}
+
+bool session_number(
+	const struct session *session, enum session_field field, int64_t *ret_number)
+{
+	return session->values[field].data != NULL &&
+	       parse_i64(session->values[field], ret_number);
+}
+
+bool session_has_flag(const struct session *session, char flag)
+{
+	return slice_has_char(session->values[SESSION_FLAGS], flag);
+}
+
+bool session_is_dying(const struct session *session, enum server_family family)
+{
+	return session_has_flag(session, 'c') ||
+	       (family != SERVER_KVROCKS && session_has_flag(session, 'A')) ||
+	       slice_is(session->values[SESSION_PHASE], "shutting_down");
+}
+
+/* Longer than this no handshake takes: Redis gives up after repl-timeout, 60 s by default. */
+#define HANDSHAKE_MAX_AGE_S 60
+
+/*
+ * A replica is an ordinary client until its PSYNC is accepted. Only a young connection counts: the
+ * last command alone would let any client protect itself by sending REPLCONF once.
+ */
+static bool is_replica_handshake(const struct session *session)
+{
+	struct slice cmd = session->values[SESSION_CMD];
+	int64_t age_s;
+
+	if (!slice_is(cmd, "replconf") && !slice_is(cmd, "psync") && !slice_is(cmd, "sync")) {
+		return false;
+	}
+	return session_number(session, SESSION_AGE, &age_s) && age_s <= HANDSHAKE_MAX_AGE_S;
+}
+
+bool session_is_replication_or_internal(const struct session *session, enum server_family family)
+{
+	/*
+	 * Redis: C rdb channel of a replica, I internal connection, g and o slot migration.
+	 * Valkey: i and E slot import and export; its I is a client that called itself an import
+	 * source, an ordinary session.
+	 */
+	static const char *const internal_flags[SERVER_N_FAMILIES] = {
+		[SERVER_REDIS] = "CIgo",
+		[SERVER_VALKEY] = "iE",
+		[SERVER_KEYDB] = "",
+		[SERVER_KVROCKS] = "",
+		[SERVER_DRAGONFLY] = "",
+		[SERVER_GARNET] = "",
+	};
+
+	if (session->type == SESSION_TYPE_REPLICA || session->type == SESSION_TYPE_MASTER) {
+		return true;
+	}
+	for (const char *flag = internal_flags[family]; *flag != '\0'; flag++) {
+		if (session_has_flag(session, *flag)) {
+			return true;
+		}
+	}
+	return is_replica_handshake(session);
+}

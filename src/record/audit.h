@@ -1,9 +1,21 @@
 /*
- * The audit log: one JSON object a line, appended, for every request allowed or denied (API.md E).
- * The intent is on disk before the first kill command, the outcome before the answer. What a crash
- * left without an outcome is found when the log is opened and recorded as `interrupted`.
+ * The audit log: one JSON object a line, appended, for every request allowed or denied. The intent
+ * is on disk before the first kill command, the outcome before the answer. What a crash left
+ * without an outcome is found when the log is opened and recorded as `interrupted`.
  *
- * Writing is synchronous: a kill that cannot be recorded must be known before it starts.
+ * Every line has `time` (UTC, RFC 3339) and `event`: intent, outcome, denied, interrupted, start,
+ * stop, reload. Those about a request have `request_id`, `action`, `instance`, the caller (`uid`,
+ * `gid`, `pid`, `user`, `exe`) and, once parsed, the parameters (`all`, `match`, `except`,
+ * `dry_run`, `timeout_ms`, `reason`; `node`, `max`, `pace`, `stall_budget_ms`, `break_busy`,
+ * `watch_ms` where given). An outcome has the report without the plan. An `interrupted` line says
+ * what its intent said, which is from `intent_time`.
+ *
+ * Writing is synchronous: a kill that cannot be recorded must be known before it starts. A line
+ * that could not be written does not remain in part; the next call opens the file again.
+ *
+ * One daemon writes a file, and opens it when it holds the control socket: a second one would take
+ * the running kills of the first for interrupted ones. Programs that limit the size of files must
+ * ignore SIGXFSZ, else the limit ends the process instead of the write.
  */
 #ifndef RECORD_AUDIT_H
 #define RECORD_AUDIT_H
@@ -17,7 +29,7 @@
 #include "model/request.h"
 
 struct audit_opts {
-	char *file;       /* NULL: no audit log */
+	char *file;       /* NULL: no audit log, and all below succeeds and does nothing */
 	bool is_required; /* a request whose intent cannot be written is refused (by the caller) */
 };
 
@@ -37,8 +49,10 @@ struct audit *audit_new(const struct audit_opts *opts);
 void audit_free(struct audit *audit); /* closes; writes nothing */
 
 /*
- * Opens or reopens the file (mode 0640, created when missing; its directory must exist), and in
- * the first call records what a crash left open. 0 or a negative errno with words.
+ * Opens or reopens the file (mode 0640, created when missing; its directory must exist; regular
+ * files only), and in the first call that succeeds records what a crash left open. That is looked
+ * for in this file alone: an intent in a file that was rotated away meanwhile stays without its
+ * end. 0 or a negative errno with words; what was open before stays open then.
  */
 NODISCARD int audit_open(struct audit *audit, struct err *err);
 

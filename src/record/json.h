@@ -1,12 +1,13 @@
 /*
  * JSON out of untrusted text. All JSON of the daemon is made of jansson values by these helpers:
- * bytes that are no UTF-8 become U+FFFD, so that no name of a client can break a line or an answer.
+ * bytes that are no UTF-8 become U+FFFD and control characters are printed as escapes, so that no
+ * name of a client can break a line, an answer or the terminal that shows it.
  */
 #ifndef RECORD_JSON_H
 #define RECORD_JSON_H
 
 #include <jansson.h>
-#include <stdint.h>
+#include <stdbool.h>
 
 #include "base/slice.h"
 #include "model/report.h"
@@ -19,14 +20,20 @@ json_t *json_text_of(const char *text); /* NUL-terminated; NULL is "" */
 void json_set(json_t *object, const char *key, json_t *value);
 void json_add(json_t *array, json_t *value);
 
-/* Compact, on the heap, NUL-terminated. */
+/*
+ * Compact, on the heap, NUL-terminated, without a line feed. C0 and C1 controls, DEL, Unicode's
+ * line ends and its direction overrides appear only as \uXXXX.
+ */
 char *json_print(const json_t *value);
 
-/* The parts of a report as API.md B writes them. */
-json_t *json_counts(const struct counts *counts);
+/*
+ * The report as the API answers it: the summary (what is true of the whole, counts on the top
+ * level), then `nodes` and `sources`. The audit log has the nodes without their plan.
+ */
 json_t *json_report(const struct report *report);
-/* Nodes and sources as the audit log has them: without the plan. */
+json_t *json_report_summary(const struct report *report);
 json_t *json_report_nodes(const struct report *report, bool with_plan);
 json_t *json_report_sources(const struct report *report);
+json_t *json_counts(const struct counts *counts);
 
 #endif

@@ -1,0 +1,27 @@
+/*
+ * Finds in an audit file the intents that have neither an outcome nor an interruption: what a crash
+ * left open. Reads the file once, in bounded memory, and believes only lines of the very form that
+ * audit.c writes; everything else (torn, foreign, not JSON) is passed over.
+ */
+#ifndef RECORD_AUDIT_SCAN_H
+#define RECORD_AUDIT_SCAN_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/macros.h"
+
+/* More are found when the file is scanned again, once these are closed. */
+#define AUDIT_SCAN_MAX_OPEN 10000
+
+/*
+ * `*ret_open` becomes an object {request id: offset of the intent's line}, oldest first, to be
+ * released by the caller. 0, or negative errno with words when the file cannot be read.
+ */
+NODISCARD int audit_scan(int fd, json_t **ret_open, struct err *err);
+
+/* The object that starts at `offset`, to be released; NULL when there is none. */
+json_t *audit_scan_load(int fd, int64_t offset);
+
+#endif

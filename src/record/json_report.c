@@ -1,0 +1,129 @@
+/*
+ * The report in JSON: the one place that knows what its fields are called outside. Declared in
+ * json.h; who reads it and how it gets there is not known here.
+ */
+#include "record/json.h"
+
+#include <stdint.h>
+
+#include "base/clock.h"
+
+static void set_number(json_t *object, const char *key, uint64_t number)
+{
+	json_set(object, key, json_integer((json_int_t)number));
+}
+
+/* null for NULL, unlike json_text_of(): for what may be absent. */
+static json_t *text_or_null(const char *text)
+{
+	return text != NULL ? json_text_of(text) : json_null();
+}
+
+static void set_counts(json_t *object, const struct counts *counts)
+{
+	set_number(object, "found", counts->found);
+	set_number(object, "unmatched", counts->unmatched);
+	set_number(object, "protected", counts->is_protected);
+	set_number(object, "matched", counts->matched);
+	set_number(object, "killed", counts->killed);
+	set_number(object, "gone", counts->gone);
+	set_number(object, "survivors", counts->survivors);
+	set_number(object, "extra", counts->extra);
+}
+
+json_t *json_counts(const struct counts *counts)
+{
+	json_t *object = json_object();
+
+	set_counts(object, counts);
+	return object;
+}
+
+static json_t *node_plan(const struct report_node *node)
+{
+	json_t *plan = json_array();
+
+	for (size_t i = 0; i < node->n_steps; i++) {
+		json_t *step = json_object();
+
+		json_set(step, "command", json_text_of(node->plan[i].command));
+		set_number(step, "expect", node->plan[i].expect);
+		json_add(plan, step);
+	}
+	return plan;
+}
+
+json_t *json_report_nodes(const struct report *report, bool with_plan)
+{
+	json_t *nodes = json_array();
+
+	for (size_t i = 0; i < report->n_nodes; i++) {
+		const struct report_node *node = &report->nodes[i];
+		json_t *object = json_object();
+
+		json_set(object, "address", json_text_of(node->address));
+		json_set(object, "role", json_text_of(node->role));
+		json_set(object, "server", json_text_of(node->server));
+		json_set(object, "run_id", json_text_of(node->run_id));
+		set_counts(object, &node->counts);
+		set_number(object, "commands", node->n_commands);
+		json_set(object, "max_stall_ms", json_real((double)node->max_stall_us / 1000));
+		if (with_plan) {
+			json_set(object, "plan", node_plan(node));
+		}
+		json_set(object, "error", text_or_null(node->error));
+		json_add(nodes, object);
+	}
+	return nodes;
+}
+
+json_t *json_report_sources(const struct report *report)
+{
+	json_t *sources = json_array();
+
+	for (size_t i = 0; i < report->n_sources; i++) {
+		const struct report_source *source = &report->sources[i];
+		json_t *object = json_object();
+
+		json_set(object, "address", json_text_of(source->address));
+		json_set(object, "user", json_text_of(source->user));
+		json_set(object, "name", json_text_of(source->name));
+		json_set(object, "lib", json_text_of(source->lib));
+		set_number(object, "found", source->found);
+		set_number(object, "killed", source->killed);
+		set_number(object, "reconnected", source->reconnected);
+		json_add(sources, object);
+	}
+	return sources;
+}
+
+json_t *json_report_summary(const struct report *report)
+{
+	json_t *object = json_object();
+	json_t *warnings = json_array();
+	char started_at[CLOCK_RFC3339_BYTES];
+
+	clock_format_rfc3339(report->started_wall_ms, started_at);
+	json_set(object, "request_id", json_text_of(report->request_id));
+	json_set(object, "instance", json_text_of(report->instance));
+	json_set(object, "state", json_text_of(report_state_name(report->state)));
+	json_set(object, "started_at", json_text_of(started_at));
+	json_set(object, "elapsed_ms", json_integer(report->elapsed_ms));
+	set_counts(object, &report->counts);
+	set_number(object, "reconnected", report->reconnected);
+	for (size_t i = 0; i < report->n_warnings; i++) {
+		json_add(warnings, json_text_of(report->warnings[i]));
+	}
+	json_set(object, "warnings", warnings);
+	json_set(object, "error", text_or_null(report->error));
+	return object;
+}
+
+json_t *json_report(const struct report *report)
+{
+	json_t *object = json_report_summary(report);
+
+	json_set(object, "nodes", json_report_nodes(report, true));
+	json_set(object, "sources", json_report_sources(report));
+	return object;
+}

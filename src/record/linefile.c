@@ -1,0 +1,229 @@
+/*
+ * Appending whole lines.
+ *
+ * What the last write left is never remembered but read from the file before the next one: a torn
+ * line may as well come from another process, or from before this one was started.
+ */
+#include "record/linefile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define FILE_MODE 0640
+
+struct linefile {
+	int fd;          /* -1: nothing is open */
+	bool is_suspect; /* the last append failed: open again before the next */
+};
+
+struct linefile *linefile_new(void)
+{
+	struct linefile *file = mem_new(struct linefile);
+
+	file->fd = -1;
+	return file;
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0) {
+		close(fd);
+	}
+}
+
+static void close_fd_p(int *fd)
+{
+	close_fd(*fd);
+}
+
+void linefile_free(struct linefile *file)
+{
+	if (file == NULL) {
+		return;
+	}
+	close_fd(file->fd);
+	free(file);
+}
+
+int linefile_fd(const struct linefile *file)
+{
+	return file->fd;
+}
+
+/*
+ * Makes the name of a file durable, whoever created it. A directory that may be entered but not
+ * read cannot be synced, and some file systems know no such thing (EINVAL): then they decide when.
+ */
+static int sync_directory_of(const char *path, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory CLEANUP(mem_free_p) = NULL;
+	int fd CLEANUP(close_fd_p) = -1;
+
+	if (slash == NULL) {
+		directory = mem_printf(".");
+	} else {
+		directory = mem_copy_text(path, (size_t)(slash - path) + 1);
+	}
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && fsync(fd) < 0 && errno != EINVAL) {
+		int error_number = errno;
+
+		err_set_errno(err, error_number, "cannot sync the directory of %s", path);
+		return -error_number;
+	}
+	return 0;
+}
+
+int linefile_open(struct linefile *file, const char *path, struct err *err)
+{
+	/* Not blocking: whoever puts a FIFO there must not stop the daemon. */
+	int fd CLEANUP(close_fd_p) = open(
+		path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, FILE_MODE);
+	struct stat status;
+	int r;
+
+	if (fd < 0 || fstat(fd, &status) < 0) {
+		int error_number = errno;
+
+		err_set_errno(err, error_number, "cannot open %s", path);
+		return -error_number;
+	}
+	if (!S_ISREG(status.st_mode)) {
+		err_set(err, "%s is not a regular file", path);
+		return -EINVAL;
+	}
+	r = sync_directory_of(path, err);
+	if (r < 0) {
+		return r;
+	}
+	close_fd(file->fd);
+	file->fd = fd;
+	file->is_suspect = false;
+	fd = -1;
+	return 0;
+}
+
+/* Is the open file still the one that `path` leads to? */
+static bool is_current(const struct linefile *file, const char *path)
+{
+	struct stat opened, named;
+
+	return fstat(file->fd, &opened) == 0 && stat(path, &named) == 0 &&
+	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+static bool has_name(const struct linefile *file)
+{
+	struct stat opened;
+
+	return file->fd >= 0 && fstat(file->fd, &opened) == 0 && opened.st_nlink > 0;
+}
+
+static int ensure_open(struct linefile *file, const char *path, struct err *err)
+{
+	struct err why;
+	int r;
+
+	if (file->fd >= 0 && !file->is_suspect && is_current(file, path)) {
+		return 0;
+	}
+	r = linefile_open(file, path, &why);
+	if (r < 0 && has_name(file)) {
+		/* A line in the file that was moved away is a line; one in a removed file is lost.
+		 */
+		log_warning("%s; what was open before is written on", why.text);
+		return 0;
+	}
+	if (r < 0) {
+		err_set(err, "%s", why.text);
+	}
+	return r;
+}
+
+static int write_all(int fd, const char *bytes, size_t n_bytes)
+{
+	while (n_bytes > 0) {
+		ssize_t written = write(fd, bytes, n_bytes);
+
+		if (written < 0 && errno == EINTR) {
+			continue;
+		}
+		if (written < 0) {
+			return -errno;
+		}
+		/* Short: the disk is full or a limit is reached. Trying the rest tells which. */
+		bytes += written;
+		n_bytes -= (size_t)written;
+	}
+	return 0;
+}
+
+/* The size, and whether what is there ends with a whole line. */
+static int find_end(int fd, off_t *ret_size, bool *ret_is_whole)
+{
+	struct stat status;
+	char last = '\n';
+
+	if (fstat(fd, &status) < 0) {
+		return -errno;
+	}
+	if (status.st_size > 0 && pread(fd, &last, 1, status.st_size - 1) < 0) {
+		return -errno;
+	}
+	*ret_size = status.st_size;
+	*ret_is_whole = last == '\n';
+	return 0;
+}
+
+static int append_synced(int fd, const char *line, bool sync)
+{
+	char *bytes CLEANUP(mem_free_p) = mem_printf("\n%s\n", line);
+	const char *begin = bytes;
+	bool is_whole = true;
+	off_t size = 0;
+	int r;
+
+	r = find_end(fd, &size, &is_whole);
+	if (r < 0) {
+		return r;
+	}
+	/* The line feed in front ends a torn line: it stays what it is, and this one is whole. */
+	if (is_whole) {
+		begin++;
+	}
+	r = write_all(fd, begin, strlen(begin));
+	if (r == 0 && sync && fdatasync(fd) < 0) {
+		r = -errno;
+	}
+	/* Best effort: a file that can only grow keeps the torn line, and the next call ends it. */
+	if (r < 0 && ftruncate(fd, size) < 0) {
+		log_debug("cannot take back a line: %s", strerror(errno));
+	}
+	return r;
+}
+
+int linefile_append(
+	struct linefile *file, const char *path, const char *line, bool sync, struct err *err)
+{
+	int r;
+
+	CHECK(strchr(line, '\n') == NULL);
+	r = ensure_open(file, path, err);
+	if (r < 0) {
+		return r;
+	}
+	r = append_synced(file->fd, line, sync);
+	if (r < 0) {
+		file->is_suspect = true;
+		err_set_errno(err, -r, "cannot write to %s", path);
+	}
+	return r;
+}

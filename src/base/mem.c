@@ -21,7 +21,8 @@ void *mem_alloc(size_t n_bytes)
 
 void *mem_alloc_array(size_t n_elements, size_t element_bytes)
 {
-	void *memory = calloc(n_elements > 0 ? n_elements : 1, element_bytes > 0 ? element_bytes : 1);
+	void *memory =
+		calloc(n_elements > 0 ? n_elements : 1, element_bytes > 0 ? element_bytes : 1);
 
 	if (memory == NULL) {
 		out_of_memory();

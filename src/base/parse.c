@@ -51,8 +51,8 @@ static bool parse_scaled(struct slice text, const struct unit *units, size_t n_u
 	uint64_t number;
 	uint64_t factor = 0;
 
-	while (digits.len > 0 && (digits.data[digits.len - 1] < '0' ||
-					 digits.data[digits.len - 1] > '9')) {
+	while (digits.len > 0 &&
+		(digits.data[digits.len - 1] < '0' || digits.data[digits.len - 1] > '9')) {
 		digits.len--;
 	}
 	suffix = slice_skip(text, digits.len);

@@ -24,9 +24,9 @@ enum address_kind {
 
 struct address {
 	enum address_kind kind;
-	uint8_t bytes[16];  /* network order; IPv4 in the first four */
-	uint16_t port;      /* 0 for Unix */
-	struct slice host;  /* the text without port and brackets; borrowed; the path for Unix */
+	uint8_t bytes[16]; /* network order; IPv4 in the first four */
+	uint16_t port;     /* 0 for Unix */
+	struct slice host; /* the text without port and brackets; borrowed; the path for Unix */
 };
 
 /* Reads the value of `addr` or `laddr` in a listing. Never fails: what is odd is UNKNOWN. */

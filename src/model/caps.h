@@ -21,19 +21,19 @@ enum server_family {
 };
 
 /* CAP(enum suffix, name shown by the API, what it means). The one table of capabilities. */
-#define CAPS_TABLE(CAP)                                                                            \
-	CAP(MULTI_ID, "multi-id", "CLIENT KILL ID takes several ids")                              \
-	CAP(KILL_TYPE, "kill-type", "CLIENT KILL TYPE")                                            \
-	CAP(KILL_USER, "kill-user", "CLIENT KILL USER")                                            \
-	CAP(KILL_LADDR, "kill-laddr", "CLIENT KILL LADDR")                                         \
-	CAP(KILL_MAXAGE, "kill-maxage", "CLIENT KILL MAXAGE, in seconds")                          \
-	CAP(KILL_NAME, "kill-name", "CLIENT KILL NAME")                                            \
-	CAP(KILL_IDLE, "kill-idle", "CLIENT KILL IDLE, in seconds")                                \
-	CAP(KILL_IP, "kill-ip", "CLIENT KILL IP")                                                  \
-	CAP(KILL_LIB_NAME, "kill-lib-name", "CLIENT KILL LIB-NAME")                                \
-	CAP(KILL_LIB_VER, "kill-lib-ver", "CLIENT KILL LIB-VER")                                   \
-	CAP(KILL_DB, "kill-db", "CLIENT KILL DB")                                                  \
-	CAP(LIST_ID, "list-id", "CLIENT LIST ID")                                                  \
+#define CAPS_TABLE(CAP)                                                   \
+	CAP(MULTI_ID, "multi-id", "CLIENT KILL ID takes several ids")     \
+	CAP(KILL_TYPE, "kill-type", "CLIENT KILL TYPE")                   \
+	CAP(KILL_USER, "kill-user", "CLIENT KILL USER")                   \
+	CAP(KILL_LADDR, "kill-laddr", "CLIENT KILL LADDR")                \
+	CAP(KILL_MAXAGE, "kill-maxage", "CLIENT KILL MAXAGE, in seconds") \
+	CAP(KILL_NAME, "kill-name", "CLIENT KILL NAME")                   \
+	CAP(KILL_IDLE, "kill-idle", "CLIENT KILL IDLE, in seconds")       \
+	CAP(KILL_IP, "kill-ip", "CLIENT KILL IP")                         \
+	CAP(KILL_LIB_NAME, "kill-lib-name", "CLIENT KILL LIB-NAME")       \
+	CAP(KILL_LIB_VER, "kill-lib-ver", "CLIENT KILL LIB-VER")          \
+	CAP(KILL_DB, "kill-db", "CLIENT KILL DB")                         \
+	CAP(LIST_ID, "list-id", "CLIENT LIST ID")                         \
 	CAP(NO_EVICT, "no-evict", "CLIENT NO-EVICT")
 
 enum cap {

@@ -107,8 +107,8 @@ void report_warn(struct report *report, const char *format, ...)
 			return;
 		}
 	}
-	report->warnings = mem_grow_array(report->warnings, report->n_warnings,
-		&report->warnings_capacity, sizeof(char *));
+	report->warnings = mem_grow_array(
+		report->warnings, report->n_warnings, &report->warnings_capacity, sizeof(char *));
 	report->warnings[report->n_warnings++] = copy(text);
 }
 
@@ -205,11 +205,12 @@ static void explain(struct report *report)
 		return;
 	}
 	if (first != NULL) {
-		report->error = mem_printf("%zu of %zu nodes failed (%s: %s); %llu sessions killed, "
-					   "%llu survived",
-			n_failed, report->n_nodes, first->address, first->error,
-			(unsigned long long)report->counts.killed,
-			(unsigned long long)report->counts.survivors);
+		report->error =
+			mem_printf("%zu of %zu nodes failed (%s: %s); %llu sessions killed, "
+				   "%llu survived",
+				n_failed, report->n_nodes, first->address, first->error,
+				(unsigned long long)report->counts.killed,
+				(unsigned long long)report->counts.survivors);
 	} else if (report->counts.survivors > 0) {
 		for (size_t i = 0; i < report->n_nodes && first == NULL; i++) {
 			first = report->nodes[i].counts.survivors > 0 ? &report->nodes[i] : NULL;

@@ -7,16 +7,16 @@
 #include "base/parse.h"
 
 struct selector_value {
-	struct slice text;          /* text: the pattern; flags: one letter; points into `text` */
+	struct slice text; /* text: the pattern; flags: one letter; points into `text` */
 	bool has_wildcard;
-	int64_t number;             /* seconds count in ms, so that 1500ms means what it says */
+	int64_t number; /* seconds count in ms, so that 1500ms means what it says */
 	struct address_range range;
 };
 
 struct selector {
 	char *text;
 	enum session_field field;
-	enum selector_operator operator;
+	enum selector_operator op;
 	struct selector_value *values;
 	size_t n_values;
 	size_t values_capacity;
@@ -26,8 +26,8 @@ struct selector {
 
 static const struct operator_row {
 	const char *text;
-	enum selector_operator operator;
-} operators[] = {
+	enum selector_operator op;
+} operator_rows[] = {
 	/* The longer ones first. */
 	{"!=", SELECTOR_NOT_EQUAL},
 	{"<=", SELECTOR_LESS_EQUAL},
@@ -64,8 +64,7 @@ static bool read_type_word(struct selector_value *value, struct err *err)
 	return false;
 }
 
-static bool read_number(
-	enum session_field_kind kind, struct selector_value *value, struct err *err)
+static bool read_number(enum session_field_kind kind, struct selector_value *value, struct err *err)
 {
 	uint64_t bytes;
 
@@ -141,8 +140,8 @@ static bool read_field(struct selector *selector, struct slice *rest, struct err
 	struct slice name = *rest;
 	size_t n = 0;
 
-	while (n < rest->len && ((rest->data[n] >= 'a' && rest->data[n] <= 'z') ||
-					rest->data[n] == '-')) {
+	while (n < rest->len &&
+		((rest->data[n] >= 'a' && rest->data[n] <= 'z') || rest->data[n] == '-')) {
 		n++;
 	}
 	name.len = n;
@@ -163,19 +162,19 @@ static bool read_operator(struct selector *selector, struct slice *rest, struct 
 {
 	enum session_field_kind kind = session_field_kind(selector->field);
 
-	for (size_t i = 0; i < ARRAY_SIZE(operators); i++) {
-		const struct operator_row *row = &operators[i];
+	for (size_t i = 0; i < ARRAY_SIZE(operator_rows); i++) {
+		const struct operator_row *row = &operator_rows[i];
 
 		if (!slice_has_prefix(*rest, row->text)) {
 			continue;
 		}
-		if (row->operator != SELECTOR_EQUAL && row->operator != SELECTOR_NOT_EQUAL &&
+		if (row->op != SELECTOR_EQUAL && row->op != SELECTOR_NOT_EQUAL &&
 			!is_numeric(kind)) {
 			err_set(err, "column %d: \"%s\" takes = and != only",
 				column(selector, rest->data), session_field_key(selector->field));
 			return false;
 		}
-		selector->operator = row->operator;
+		selector->op = row->op;
 		*rest = slice_trim(slice_skip(*rest, strlen(row->text)));
 		return true;
 	}
@@ -197,8 +196,8 @@ static bool compile(struct selector *selector, struct err *err)
 			return false;
 		}
 	}
-	if (selector->n_values > 1 && selector->operator != SELECTOR_EQUAL &&
-		selector->operator != SELECTOR_NOT_EQUAL) {
+	if (selector->n_values > 1 && selector->op != SELECTOR_EQUAL &&
+		selector->op != SELECTOR_NOT_EQUAL) {
 		err_set(err, "column %d: an order takes one value",
 			column(selector, selector->values[1].text.data));
 		return false;
@@ -252,9 +251,9 @@ enum session_field selector_field(const struct selector *selector)
 
 /* ---- testing ---- */
 
-static bool is_order_true(enum selector_operator operator, int64_t left, int64_t right)
+static bool is_order_true(enum selector_operator op, int64_t left, int64_t right)
 {
-	switch (operator) {
+	switch (op) {
 	case SELECTOR_EQUAL:
 	case SELECTOR_NOT_EQUAL:
 		return left == right;
@@ -282,10 +281,10 @@ static bool is_value_fitting(const struct selector *selector, const struct selec
 	case SESSION_KIND_NUMBER:
 	case SESSION_KIND_BYTES:
 		return parse_i64(text, &number) &&
-		       is_order_true(selector->operator, number, value->number);
+		       is_order_true(selector->op, number, value->number);
 	case SESSION_KIND_SECONDS:
 		return parse_i64(text, &number) && number <= INT64_MAX / 1000 &&
-		       is_order_true(selector->operator, number * 1000, value->number);
+		       is_order_true(selector->op, number * 1000, value->number);
 	case SESSION_KIND_ADDRESS:
 		return address_range_contains(&value->range,
 			selector->field == SESSION_ADDR ? &session->addr : &session->laddr);
@@ -322,15 +321,15 @@ static enum selector_verdict test_open(
 	if (!least_value(selector, session, &least)) {
 		return SELECTOR_OPEN;
 	}
-	switch (selector->operator) {
+	switch (selector->op) {
 	case SELECTOR_GREATER:
 	case SELECTOR_GREATER_EQUAL:
-		return is_order_true(selector->operator, least, selector->values[0].number)
+		return is_order_true(selector->op, least, selector->values[0].number)
 			       ? SELECTOR_YES
 			       : SELECTOR_OPEN;
 	case SELECTOR_LESS:
 	case SELECTOR_LESS_EQUAL:
-		return is_order_true(selector->operator, least, selector->values[0].number)
+		return is_order_true(selector->op, least, selector->values[0].number)
 			       ? SELECTOR_OPEN
 			       : SELECTOR_NO;
 	case SELECTOR_EQUAL:
@@ -353,7 +352,7 @@ enum selector_verdict selector_test(const struct selector *selector, const struc
 	for (size_t i = 0; i < selector->n_values && !is_fitting; i++) {
 		is_fitting = is_value_fitting(selector, &selector->values[i], session);
 	}
-	return is_fitting == (selector->operator != SELECTOR_NOT_EQUAL) ? SELECTOR_YES : SELECTOR_NO;
+	return is_fitting == (selector->op != SELECTOR_NOT_EQUAL) ? SELECTOR_YES : SELECTOR_NO;
 }
 
 bool selector_lower_bound(const struct selector *selector, int64_t *ret_bound)
@@ -364,11 +363,11 @@ bool selector_lower_bound(const struct selector *selector, int64_t *ret_bound)
 		return false;
 	}
 	ms = selector->values[0].number;
-	if (selector->operator == SELECTOR_GREATER) {
+	if (selector->op == SELECTOR_GREATER) {
 		*ret_bound = ms / 1000 + 1;
 		return true;
 	}
-	if (selector->operator == SELECTOR_GREATER_EQUAL) {
+	if (selector->op == SELECTOR_GREATER_EQUAL) {
 		*ret_bound = ms / 1000 + (ms % 1000 != 0);
 		return true;
 	}

@@ -67,7 +67,7 @@ struct selectors {
 NODISCARD bool selectors_add(struct selectors *list, struct slice text, struct err *err);
 void selectors_finish(struct selectors *list);
 bool selectors_is_equal(const struct selectors *a, const struct selectors *b); /* by text */
-uint64_t selectors_fields(const struct selectors *list); /* bits 1 << field */
+uint64_t selectors_fields(const struct selectors *list);                       /* bits 1 << field */
 
 enum selector_verdict selectors_test_all(
 	const struct selectors *list, const struct session *session); /* empty: YES */

@@ -141,8 +141,8 @@ static bool is_smuggled(const struct session *session, enum server_family family
 /* Servers of this family never print the field: it can only come out of an unchecked name. */
 static bool is_foreign(enum server_family family, unsigned field)
 {
-	return family == SERVER_DRAGONFLY && (field == SESSION_USER || field == SESSION_CMD ||
-						     field == SESSION_NAMESPACE);
+	return family == SERVER_DRAGONFLY &&
+	       (field == SESSION_USER || field == SESSION_CMD || field == SESSION_NAMESPACE);
 }
 
 /* Splits the line into values. 0 or SESSION_E_MALFORMED. */
@@ -158,8 +158,8 @@ static int split_line(
 		if (!read_key(token, &key)) {
 			if (last == SESSION_ADDR || last == SESSION_LADDR) {
 				/* The path of a Unix socket may hold blanks. */
-				session->values[last] =
-					slice_range(session->values[last].data, token.data + token.len);
+				session->values[last] = slice_range(
+					session->values[last].data, token.data + token.len);
 				continue;
 			}
 			if (token.len == 0 && rest.data == NULL) {
@@ -178,7 +178,8 @@ static int split_line(
 			return SESSION_E_MALFORMED;
 		}
 		if (is_foreign(family, last) || is_smuggled(session, family, last)) {
-			err_set(err, "\"%s\" stands where the server never puts it", rows[last].key);
+			err_set(err, "\"%s\" stands where the server never puts it",
+				rows[last].key);
 			return SESSION_E_MALFORMED;
 		}
 		session->values[last] = slice_skip(token, key.len + 1);
@@ -234,11 +235,9 @@ int session_parse(struct slice line, enum server_family family, struct slice nod
 	return 0;
 }
 
-bool session_number(
-	const struct session *session, enum session_field field, int64_t *ret_number)
+bool session_number(const struct session *session, enum session_field field, int64_t *ret_number)
 {
-	return session->values[field].data != NULL &&
-	       parse_i64(session->values[field], ret_number);
+	return session->values[field].data != NULL && parse_i64(session->values[field], ret_number);
 }
 
 bool session_has_flag(const struct session *session, char flag)

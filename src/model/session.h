@@ -18,52 +18,52 @@
 #include "model/caps.h"
 
 /* FIELD(enum suffix, key in the listing, kind). The order is that of the newest servers. */
-#define SESSION_FIELDS(FIELD)                                                                      \
-	FIELD(ID, "id", NUMBER)                                                                    \
-	FIELD(ADDR, "addr", ADDRESS)                                                               \
-	FIELD(LADDR, "laddr", ADDRESS)                                                             \
-	FIELD(FD, "fd", NUMBER)                                                                    \
-	FIELD(NAME, "name", TEXT)                                                                  \
-	FIELD(AGE, "age", SECONDS)                                                                 \
-	FIELD(IDLE, "idle", SECONDS)                                                               \
-	FIELD(FLAGS, "flags", FLAGS)                                                               \
-	FIELD(CAPA, "capa", TEXT)                                                                  \
-	FIELD(DB, "db", NUMBER)                                                                    \
-	FIELD(SUB, "sub", NUMBER)                                                                  \
-	FIELD(PSUB, "psub", NUMBER)                                                                \
-	FIELD(SSUB, "ssub", NUMBER)                                                                \
-	FIELD(MULTI, "multi", NUMBER)                                                              \
-	FIELD(WATCH, "watch", NUMBER)                                                              \
-	FIELD(QBUF, "qbuf", BYTES)                                                                 \
-	FIELD(QBUF_FREE, "qbuf-free", BYTES)                                                       \
-	FIELD(ARGV_MEM, "argv-mem", BYTES)                                                         \
-	FIELD(MULTI_MEM, "multi-mem", BYTES)                                                       \
-	FIELD(RBS, "rbs", BYTES)                                                                   \
-	FIELD(RBP, "rbp", BYTES)                                                                   \
-	FIELD(OBL, "obl", BYTES)                                                                   \
-	FIELD(OLL, "oll", NUMBER)                                                                  \
-	FIELD(OMEM, "omem", BYTES)                                                                 \
-	FIELD(OMEM_SHARED, "omem-shared", BYTES)                                                   \
-	FIELD(OMEM_UNSHARED, "omem-unshared", BYTES)                                               \
-	FIELD(TOT_MEM, "tot-mem", BYTES)                                                           \
-	FIELD(EVENTS, "events", TEXT)                                                              \
-	FIELD(READ_EVENTS, "read-events", NUMBER)                                                  \
-	FIELD(AVG_PIPELINE_LEN_SUM, "avg-pipeline-len-sum", NUMBER)                                \
-	FIELD(AVG_PIPELINE_LEN_CNT, "avg-pipeline-len-cnt", NUMBER)                                \
-	FIELD(CMD, "cmd", TEXT)                                                                    \
-	FIELD(USER, "user", TEXT)                                                                  \
-	FIELD(REDIR, "redir", NUMBER)                                                              \
-	FIELD(RESP, "resp", NUMBER)                                                                \
-	FIELD(LIB_NAME, "lib-name", TEXT)                                                          \
-	FIELD(LIB_VER, "lib-ver", TEXT)                                                            \
-	FIELD(IO_THREAD, "io-thread", NUMBER)                                                      \
-	FIELD(TOT_NET_IN, "tot-net-in", BYTES)                                                     \
-	FIELD(TOT_NET_OUT, "tot-net-out", BYTES)                                                   \
-	FIELD(TOT_CMDS, "tot-cmds", NUMBER)                                                        \
-	FIELD(PHASE, "phase", TEXT)                                                                \
-	FIELD(NAMESPACE, "namespace", TEXT)                                                        \
-	/* Not in the line: derived from the flags, and told by whoever reads the listing. */      \
-	FIELD(TYPE, "type", TEXT)                                                                  \
+#define SESSION_FIELDS(FIELD)                                                                 \
+	FIELD(ID, "id", NUMBER)                                                               \
+	FIELD(ADDR, "addr", ADDRESS)                                                          \
+	FIELD(LADDR, "laddr", ADDRESS)                                                        \
+	FIELD(FD, "fd", NUMBER)                                                               \
+	FIELD(NAME, "name", TEXT)                                                             \
+	FIELD(AGE, "age", SECONDS)                                                            \
+	FIELD(IDLE, "idle", SECONDS)                                                          \
+	FIELD(FLAGS, "flags", FLAGS)                                                          \
+	FIELD(CAPA, "capa", TEXT)                                                             \
+	FIELD(DB, "db", NUMBER)                                                               \
+	FIELD(SUB, "sub", NUMBER)                                                             \
+	FIELD(PSUB, "psub", NUMBER)                                                           \
+	FIELD(SSUB, "ssub", NUMBER)                                                           \
+	FIELD(MULTI, "multi", NUMBER)                                                         \
+	FIELD(WATCH, "watch", NUMBER)                                                         \
+	FIELD(QBUF, "qbuf", BYTES)                                                            \
+	FIELD(QBUF_FREE, "qbuf-free", BYTES)                                                  \
+	FIELD(ARGV_MEM, "argv-mem", BYTES)                                                    \
+	FIELD(MULTI_MEM, "multi-mem", BYTES)                                                  \
+	FIELD(RBS, "rbs", BYTES)                                                              \
+	FIELD(RBP, "rbp", BYTES)                                                              \
+	FIELD(OBL, "obl", BYTES)                                                              \
+	FIELD(OLL, "oll", NUMBER)                                                             \
+	FIELD(OMEM, "omem", BYTES)                                                            \
+	FIELD(OMEM_SHARED, "omem-shared", BYTES)                                              \
+	FIELD(OMEM_UNSHARED, "omem-unshared", BYTES)                                          \
+	FIELD(TOT_MEM, "tot-mem", BYTES)                                                      \
+	FIELD(EVENTS, "events", TEXT)                                                         \
+	FIELD(READ_EVENTS, "read-events", NUMBER)                                             \
+	FIELD(AVG_PIPELINE_LEN_SUM, "avg-pipeline-len-sum", NUMBER)                           \
+	FIELD(AVG_PIPELINE_LEN_CNT, "avg-pipeline-len-cnt", NUMBER)                           \
+	FIELD(CMD, "cmd", TEXT)                                                               \
+	FIELD(USER, "user", TEXT)                                                             \
+	FIELD(REDIR, "redir", NUMBER)                                                         \
+	FIELD(RESP, "resp", NUMBER)                                                           \
+	FIELD(LIB_NAME, "lib-name", TEXT)                                                     \
+	FIELD(LIB_VER, "lib-ver", TEXT)                                                       \
+	FIELD(IO_THREAD, "io-thread", NUMBER)                                                 \
+	FIELD(TOT_NET_IN, "tot-net-in", BYTES)                                                \
+	FIELD(TOT_NET_OUT, "tot-net-out", BYTES)                                              \
+	FIELD(TOT_CMDS, "tot-cmds", NUMBER)                                                   \
+	FIELD(PHASE, "phase", TEXT)                                                           \
+	FIELD(NAMESPACE, "namespace", TEXT)                                                   \
+	/* Not in the line: derived from the flags, and told by whoever reads the listing. */ \
+	FIELD(TYPE, "type", TEXT)                                                             \
 	FIELD(NODE, "node", TEXT)
 
 enum session_field {

@@ -3,7 +3,7 @@
  */
 #include "model/protection.h"
 
-static bool is_own(const struct protection *protection, uint64_t id)
+bool protection_is_own(const struct protection *protection, uint64_t id)
 {
 	for (size_t i = 0; i < protection->n_own_ids; i++) {
 		if (protection->own_ids[i] == id) {
@@ -26,7 +26,7 @@ enum selector_verdict protection_test(
 		if (protection->n_own_ids > 1) {
 			return SELECTOR_OPEN;
 		}
-	} else if (is_own(protection, session->id) ||
+	} else if (protection_is_own(protection, session->id) ||
 		   session_is_replication_or_internal(session, protection->family)) {
 		return SELECTOR_YES;
 	}

@@ -20,6 +20,8 @@ struct protection {
 	const struct selectors *configured; /* borrowed; `protect` of the instance */
 };
 
+bool protection_is_own(const struct protection *protection, uint64_t id);
+
 /* NO, YES, or OPEN for a set of sessions of which some may be protected. */
 enum selector_verdict protection_test(
 	const struct protection *protection, const struct session *session);

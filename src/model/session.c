@@ -154,6 +154,10 @@ static int split_line(
 	struct slice rest = line;
 	struct slice token, key;
 
+	if (slice_has_char(line, '\0')) {
+		err_set(err, "a NUL byte");
+		return SESSION_E_MALFORMED;
+	}
 	while (slice_next(&rest, ' ', &token)) {
 		if (!read_key(token, &key)) {
 			if (last == SESSION_ADDR || last == SESSION_LADDR) {

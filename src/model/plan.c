@@ -1,0 +1,304 @@
+/*
+ * Making the plan: which sets are exact, and which are worth it.
+ */
+#include "model/plan.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+/*
+ * A session of which nothing is known but what the filters of a set command say: the question to
+ * request_judge() is then whether every such session, now or later, is to be killed.
+ */
+static void make_set_session(
+	const struct plan *plan, const struct snapshot_cell *cell, struct session *ret_session)
+{
+	const struct snapshot *snapshot = plan->snapshot;
+
+	*ret_session = (struct session){
+		.type = cell->type,
+		.least_age_s = plan->least_age_s,
+		.least_idle_s = plan->least_idle_s,
+		/* A field that this server gives for nobody will not appear for newcomers either.
+		 */
+		.open_fields = snapshot->given_fields | (UINT64_C(1) << SESSION_ID),
+	};
+	ret_session->values[SESSION_TYPE] = slice_of(session_type_name(cell->type));
+	ret_session->values[SESSION_NODE] = snapshot->node;
+	ret_session->open_fields &=
+		~((UINT64_C(1) << SESSION_TYPE) | (UINT64_C(1) << SESSION_NODE));
+}
+
+static void fix_key(struct session *session, enum session_field field, struct slice value)
+{
+	session->values[field] = value;
+	session->open_fields &= ~(UINT64_C(1) << field);
+}
+
+static void fix_keys(struct session *session, const struct snapshot_cell *cell)
+{
+	static const enum session_field fields[SNAPSHOT_N_KEYS] = {
+#define KEY(field, cap, word) SESSION_##field,
+		SNAPSHOT_KEYS(KEY)
+#undef KEY
+	};
+
+	for (unsigned key = 0; key < SNAPSHOT_N_KEYS; key++) {
+		struct slice value = cell->keys[key];
+
+		if (value.data == NULL) {
+			continue;
+		}
+		if (key == SNAPSHOT_KEY_ADDR) {
+			/* The filter knows the IP only: a selector that asks for a port stays open,
+			 * because no session has port 0. */
+			session->addr = address_parse_listed(value);
+			continue;
+		}
+		fix_key(session, fields[key], value);
+		if (key == SNAPSHOT_KEY_LADDR) {
+			session->laddr = address_parse_listed(value);
+		}
+	}
+}
+
+static bool is_set_exact(const struct plan *plan, const struct session *session)
+{
+	return request_judge(plan->snapshot->request, plan->snapshot->protection, session) ==
+	       REQUEST_MATCHED;
+}
+
+/* Would a command for everybody of this type be exact? */
+static bool is_type_exact(const struct plan *plan, enum session_type type)
+{
+	const struct snapshot *snapshot = plan->snapshot;
+	struct snapshot_cell whole = {.type = type};
+	struct session session;
+
+	for (size_t i = 0; i < snapshot->cell_texts.n; i++) {
+		if (snapshot->cells[i].type == type && snapshot->cells[i].n_others > 0 &&
+			plan->least_age_s < 0 && plan->least_idle_s < 0) {
+			return false;
+		}
+	}
+	make_set_session(plan, &whole, &session);
+	return is_set_exact(plan, &session);
+}
+
+static bool is_cell_exact(const struct plan *plan, const struct snapshot_cell *cell)
+{
+	struct session session;
+
+	if (cell->n_others > 0 && plan->least_age_s < 0 && plan->least_idle_s < 0) {
+		return false;
+	}
+	make_set_session(plan, cell, &session);
+	fix_keys(&session, cell);
+	return is_set_exact(plan, &session);
+}
+
+/* ---- what it costs ---- */
+
+static int64_t walk_ns(const struct plan *plan)
+{
+	return (int64_t)plan->snapshot->n * PLAN_WALK_NS;
+}
+
+static size_t ids_per_command(const struct plan *plan)
+{
+	return caps_has(plan->snapshot->caps, CAP_MULTI_ID) ? PLAN_MAX_IDS_PER_COMMAND : 1;
+}
+
+/* How many victims by id fit into the stall budget, in one command or one burst. */
+static size_t ids_within_budget(const struct plan *plan, const struct plan_opts *opts)
+{
+	int64_t budget_ns = opts->stall_budget_ms * 1000000;
+	int64_t n;
+
+	if (ids_per_command(plan) > 1) {
+		n = (budget_ns - walk_ns(plan)) / PLAN_END_NS;
+	} else {
+		n = budget_ns / (walk_ns(plan) + PLAN_END_NS);
+	}
+	return n < 1 ? 1 : (size_t)n;
+}
+
+/* A set command for `n` victims stalls the server for as long as it takes to end them all. */
+static bool is_set_within_budget(const struct plan *plan, const struct plan_opts *opts, uint64_t n)
+{
+	return opts->pace == PACE_FAST ||
+	       walk_ns(plan) + (int64_t)n * PLAN_END_NS <= opts->stall_budget_ms * 1000000;
+}
+
+/* One walk for the cell against the walks that its victims cost by id. */
+static bool is_cell_cheaper(const struct plan *plan, uint64_t n_victims)
+{
+	return n_victims > ids_per_command(plan);
+}
+
+/* ---- putting it together ---- */
+
+static struct plan_step *add_step(struct plan *plan, enum plan_step_kind kind)
+{
+	struct plan_step *step;
+
+	plan->steps = mem_grow_array(
+		plan->steps, plan->n_steps, &plan->steps_capacity, sizeof(struct plan_step));
+	step = &plan->steps[plan->n_steps++];
+	*step = (struct plan_step){.kind = kind, .first = plan->n_victims};
+	return step;
+}
+
+typedef bool belongs_fn(const struct snapshot_entry *entry, const void *what);
+
+static bool is_of_type(const struct snapshot_entry *entry, const void *what)
+{
+	return entry->cell != INTERN_NONE && entry->type == *(const enum session_type *)what;
+}
+
+static bool is_of_cell(const struct snapshot_entry *entry, const void *what)
+{
+	return entry->cell == *(const uint32_t *)what;
+}
+
+static bool is_any(const struct snapshot_entry *entry, const void *what)
+{
+	(void)entry;
+	(void)what;
+	return true;
+}
+
+/* Moves the untaken victims that belong into the last step; `taken` has a byte per entry. */
+static void take_victims(struct plan *plan, uint8_t *taken, belongs_fn *belongs, const void *what)
+{
+	struct plan_step *step = &plan->steps[plan->n_steps - 1];
+
+	for (size_t i = 0; i < plan->snapshot->n; i++) {
+		const struct snapshot_entry *entry = &plan->snapshot->entries[i];
+
+		if (!taken[i] && snapshot_is_victim(entry) && belongs(entry, what)) {
+			taken[i] = 1;
+			plan->victims[plan->n_victims++] = (uint32_t)i;
+		}
+	}
+	step->n = plan->n_victims - step->first;
+	if (step->n == 0) {
+		plan->n_steps--;
+	}
+}
+
+static uint64_t n_victims_of_type(const struct plan *plan, enum session_type type)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < plan->snapshot->cell_texts.n; i++) {
+		if (plan->snapshot->cells[i].type == type) {
+			n += plan->snapshot->cells[i].n_victims;
+		}
+	}
+	return n;
+}
+
+static void plan_types(struct plan *plan, const struct plan_opts *opts, uint8_t *taken)
+{
+	static const enum session_type types[] = {SESSION_TYPE_NORMAL, SESSION_TYPE_PUBSUB};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		uint64_t n = n_victims_of_type(plan, types[i]);
+
+		if (n > 0 && is_type_exact(plan, types[i]) && is_set_within_budget(plan, opts, n)) {
+			add_step(plan, PLAN_STEP_TYPE)->type = types[i];
+			take_victims(plan, taken, is_of_type, &types[i]);
+		}
+	}
+}
+
+static bool is_type_planned(const struct plan *plan, enum session_type type)
+{
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		if (plan->steps[i].kind == PLAN_STEP_TYPE && plan->steps[i].type == type) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void plan_cells(struct plan *plan, const struct plan_opts *opts, uint8_t *taken)
+{
+	for (uint32_t number = 0; number < plan->snapshot->cell_texts.n; number++) {
+		const struct snapshot_cell *cell = &plan->snapshot->cells[number];
+
+		if (is_type_planned(plan, cell->type) || !is_cell_cheaper(plan, cell->n_victims) ||
+			!is_set_within_budget(plan, opts, cell->n_victims) ||
+			!is_cell_exact(plan, cell)) {
+			continue;
+		}
+		add_step(plan, PLAN_STEP_CELL)->cell = number;
+		take_victims(plan, taken, is_of_cell, &number);
+	}
+}
+
+static void plan_ids(struct plan *plan, const struct plan_opts *opts, uint8_t *taken)
+{
+	struct plan_step *step = add_step(plan, PLAN_STEP_IDS);
+	size_t most = ids_per_command(plan);
+
+	step->ids_per_command = most;
+	if (opts->pace == PACE_GENTLE) {
+		size_t budget = ids_within_budget(plan, opts);
+
+		step->ids_per_burst = budget;
+		step->ids_per_command = MIN(most, budget);
+	}
+	take_victims(plan, taken, is_any, NULL);
+}
+
+/* The strongest lower bound that the request itself asks for, if the server can filter on it. */
+static int64_t lower_bound(const struct snapshot *snapshot, enum session_field field, enum cap cap)
+{
+	const struct selectors *match = &snapshot->request->match;
+	int64_t strongest = -1;
+	int64_t bound;
+
+	for (size_t i = 0; i < match->n && caps_has(snapshot->caps, cap); i++) {
+		if (selector_field(match->items[i]) == field &&
+			selector_lower_bound(match->items[i], &bound) && bound > 0) {
+			strongest = MAX(strongest, bound);
+		}
+	}
+	return strongest;
+}
+
+void plan_init(struct plan *plan, const struct snapshot *snapshot, const struct plan_opts *opts)
+{
+	CLEANUP(mem_free_p) uint8_t *taken = mem_alloc(snapshot->n);
+
+	CHECK(opts->pace != PACE_INSTANCE);
+	*plan = (struct plan){
+		.snapshot = snapshot,
+		.least_age_s = lower_bound(snapshot, SESSION_AGE, CAP_KILL_MAXAGE),
+		.least_idle_s = lower_bound(snapshot, SESSION_IDLE, CAP_KILL_IDLE),
+		.victims = mem_alloc_array(snapshot->n, sizeof(uint32_t)),
+	};
+	/* Lines that could not be read belong to no cell: what a set would hit is not known then.
+	 */
+	if (!opts->by_id_only && snapshot->n_unreadable == 0 &&
+		caps_has(snapshot->caps, CAP_KILL_TYPE)) {
+		plan_types(plan, opts, taken);
+		plan_cells(plan, opts, taken);
+	}
+	plan_ids(plan, opts, taken);
+}
+
+void plan_finish(struct plan *plan)
+{
+	free(plan->victims);
+	free(plan->steps);
+	memset(plan, 0, sizeof(*plan));
+}
+
+const struct snapshot_entry *plan_step_victim(
+	const struct plan *plan, const struct plan_step *step, size_t offset)
+{
+	return &plan->snapshot->entries[plan->victims[step->first + offset]];
+}

@@ -1,0 +1,142 @@
+/*
+ * Steps of a plan as commands: for the server, and in words.
+ */
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "model/plan.h"
+
+#define MAX_NUMBER_BYTES 21
+
+static void add_arg(struct plan_command *command, struct slice arg)
+{
+	command->argv = mem_grow_array(
+		command->argv, command->argc, &command->argv_capacity, sizeof(struct slice));
+	command->argv[command->argc++] = arg;
+}
+
+static void add_word(struct plan_command *command, const char *word)
+{
+	add_arg(command, slice_of(word));
+}
+
+/* The digits go into `slot` of the buffer, which is large enough from the start: no pointer moves.
+ */
+static void add_number(struct plan_command *command, size_t slot, uint64_t number)
+{
+	char *end = command->numbers + (slot + 1) * MAX_NUMBER_BYTES;
+	char *at = end;
+
+	do {
+		*--at = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	add_arg(command, slice_range(at, end));
+}
+
+static void begin(struct plan_command *command, struct slice client_command)
+{
+	command->argc = 0;
+	if (command->numbers == NULL) {
+		command->numbers_capacity = (size_t)PLAN_MAX_IDS_PER_COMMAND * MAX_NUMBER_BYTES;
+		command->numbers = mem_alloc(command->numbers_capacity);
+	}
+	add_arg(command, client_command);
+	add_word(command, "KILL");
+}
+
+/* Filters of a set command; the first two number slots are theirs. */
+static void add_set_filters(
+	struct plan_command *command, const struct plan *plan, const struct plan_step *step)
+{
+	const struct snapshot_cell *cell =
+		step->kind == PLAN_STEP_CELL ? &plan->snapshot->cells[step->cell] : NULL;
+
+	add_word(command, "TYPE");
+	add_word(command, session_type_name(cell != NULL ? cell->type : step->type));
+	for (unsigned key = 0; cell != NULL && key < SNAPSHOT_N_KEYS; key++) {
+		if (cell->keys[key].data != NULL) {
+			add_word(command, snapshot_key_word((enum snapshot_key)key));
+			add_arg(command, cell->keys[key]);
+		}
+	}
+	if (plan->least_age_s > 0) {
+		add_word(command, "MAXAGE");
+		add_number(command, 0, (uint64_t)plan->least_age_s);
+	}
+	if (plan->least_idle_s > 0) {
+		add_word(command, "IDLE");
+		add_number(command, 1, (uint64_t)plan->least_idle_s);
+	}
+}
+
+size_t plan_step_command(const struct plan *plan, const struct plan_step *step, size_t offset,
+	struct slice client_command, struct plan_command *command)
+{
+	size_t n = step->n;
+
+	CHECK(offset < step->n);
+	begin(command, client_command);
+	if (step->kind == PLAN_STEP_IDS) {
+		n = MIN(step->ids_per_command, step->n - offset);
+		add_word(command, "ID");
+		for (size_t i = 0; i < n; i++) {
+			add_number(command, i, plan_step_victim(plan, step, offset + i)->id);
+		}
+	} else {
+		add_set_filters(command, plan, step);
+	}
+	add_word(command, "SKIPME");
+	add_word(command, "yes");
+	return n;
+}
+
+void plan_command_finish(struct plan_command *command)
+{
+	free(command->argv);
+	free(command->numbers);
+	memset(command, 0, sizeof(*command));
+}
+
+/* ---- in words ---- */
+
+#define MAX_IDS_SHOWN 5
+
+static void print_args(FILE *out, const struct plan_command *command, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		fprintf(out, "%s%.*s", i > 0 ? " " : "", SLICE_ARG(command->argv[i]));
+	}
+}
+
+char *plan_step_print(
+	const struct plan *plan, const struct plan_step *step, struct slice client_command)
+{
+	struct plan_command command = {0};
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	CHECK(out != NULL);
+	plan_step_command(plan, step, 0, client_command, &command);
+	if (step->kind != PLAN_STEP_IDS) {
+		print_args(out, &command, 0, command.argc);
+	} else {
+		size_t n_ids = command.argc - 5;
+		size_t n_shown = MIN(n_ids, (size_t)MAX_IDS_SHOWN);
+		size_t n_commands = (step->n + step->ids_per_command - 1) / step->ids_per_command;
+
+		print_args(out, &command, 0, 3 + n_shown);
+		if (n_ids > n_shown) {
+			fprintf(out, " ... (%zu ids)", n_ids);
+		}
+		fputs(" SKIPME yes", out);
+		if (n_commands > 1) {
+			fprintf(out, ", and %zu more such commands", n_commands - 1);
+		}
+	}
+	CHECK(fclose(out) == 0);
+	plan_command_finish(&command);
+	return text;
+}

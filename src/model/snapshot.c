@@ -1,0 +1,450 @@
+/*
+ * Snapshots.
+ */
+#include "model/snapshot.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/parse.h"
+
+#define MAX_CELL_TEXT_BYTES 2048
+
+static const struct key_row {
+	enum session_field field;
+	enum cap cap;
+	const char *word;
+} key_rows[SNAPSHOT_N_KEYS] = {
+#define KEY(field, cap, word) {SESSION_##field, CAP_##cap, (word)},
+	SNAPSHOT_KEYS(KEY)
+#undef KEY
+};
+
+const char *snapshot_key_word(enum snapshot_key key)
+{
+	return key_rows[key].word;
+}
+
+/* The fields that selectors ask for and the server can filter on. */
+static uint32_t choose_keys(const struct snapshot *snapshot)
+{
+	uint64_t asked = selectors_fields(&snapshot->request->match) |
+			 selectors_fields(&snapshot->request->except) |
+			 selectors_fields(snapshot->protection->configured);
+	uint32_t mask = 0;
+
+	for (unsigned key = 0; key < SNAPSHOT_N_KEYS; key++) {
+		if ((asked & (UINT64_C(1) << key_rows[key].field)) != 0 &&
+			caps_has(snapshot->caps, key_rows[key].cap)) {
+			mask |= UINT32_C(1) << key;
+		}
+	}
+	return mask;
+}
+
+void snapshot_init(struct snapshot *snapshot, const struct request *request,
+	const struct protection *protection, const struct caps *caps, struct slice node,
+	struct sources *sources, uint64_t link_id)
+{
+	*snapshot = (struct snapshot){
+		.request = request,
+		.protection = protection,
+		.caps = caps,
+		.node = node,
+		.sources = sources,
+		.link_id = link_id,
+		.cell_texts.seed = sources->keys.seed,
+	};
+	snapshot->key_mask = choose_keys(snapshot);
+}
+
+void snapshot_finish(struct snapshot *snapshot)
+{
+	free(snapshot->entries);
+	free(snapshot->cells);
+	intern_finish(&snapshot->cell_texts);
+	memset(snapshot, 0, sizeof(*snapshot));
+}
+
+/* ---- cells ---- */
+
+/* What the filter of a key is compared with; absent when the filter cannot say it. */
+static struct slice key_value(const struct session *session, enum snapshot_key key)
+{
+	struct slice value = session->values[key_rows[key].field];
+	const struct address *address;
+
+	if (value.data == NULL || value.len == 0) {
+		return (struct slice){NULL, 0};
+	}
+	if (key != SNAPSHOT_KEY_LADDR && key != SNAPSHOT_KEY_ADDR) {
+		return value;
+	}
+	address = key == SNAPSHOT_KEY_LADDR ? &session->laddr : &session->addr;
+	if (address->kind != ADDRESS_IPV4 && address->kind != ADDRESS_IPV6) {
+		return (struct slice){NULL, 0};
+	}
+	return key == SNAPSHOT_KEY_ADDR ? address->host : value;
+}
+
+/* "T" and, for each key, a mark, the value and a NUL. False when it would be too long. */
+static bool write_cell_text(const struct snapshot *snapshot, const struct session *session,
+	char *buffer, size_t *ret_len)
+{
+	size_t used = 0;
+
+	buffer[used++] = (char)('0' + session->type);
+	for (unsigned key = 0; key < SNAPSHOT_N_KEYS; key++) {
+		struct slice value;
+
+		if ((snapshot->key_mask & (UINT32_C(1) << key)) == 0) {
+			continue;
+		}
+		value = key_value(session, (enum snapshot_key)key);
+		if (used + value.len + 2 > MAX_CELL_TEXT_BYTES) {
+			return false;
+		}
+		buffer[used++] = value.data != NULL ? '=' : '-';
+		if (value.len > 0) {
+			memcpy(buffer + used, value.data, value.len);
+		}
+		used += value.len;
+		buffer[used++] = '\0';
+	}
+	*ret_len = used;
+	return true;
+}
+
+static uint32_t find_cell(struct snapshot *snapshot, const struct session *session)
+{
+	char text[MAX_CELL_TEXT_BYTES];
+	size_t n_before = snapshot->cell_texts.n;
+	size_t len;
+	uint32_t number;
+
+	if (n_before >= SNAPSHOT_MAX_CELLS || !write_cell_text(snapshot, session, text, &len)) {
+		return INTERN_NONE;
+	}
+	number = intern_add(&snapshot->cell_texts, (struct slice){text, len});
+	if (number == n_before) {
+		snapshot->cells = mem_grow_array(snapshot->cells, n_before,
+			&snapshot->cells_capacity, sizeof(struct snapshot_cell));
+		snapshot->cells[number] = (struct snapshot_cell){.type = session->type};
+	}
+	return number;
+}
+
+/* The texts stay where they are from now on: lets the cells point into them. */
+static void point_cells_to_texts(struct snapshot *snapshot)
+{
+	for (uint32_t number = 0; number < snapshot->cell_texts.n; number++) {
+		const char *at = intern_get(&snapshot->cell_texts, number).data + 1;
+
+		for (unsigned key = 0; key < SNAPSHOT_N_KEYS; key++) {
+			if ((snapshot->key_mask & (UINT32_C(1) << key)) == 0) {
+				continue;
+			}
+			if (*at == '=') {
+				snapshot->cells[number].keys[key] = slice_of(at + 1);
+			}
+			at += strlen(at) + 1;
+		}
+	}
+}
+
+/* ---- lines ---- */
+
+static void set_aside(struct snapshot *snapshot, struct slice line, const char *why)
+{
+	if (snapshot->n_unreadable++ == 0) {
+		snprintf(snapshot->first_unreadable, sizeof(snapshot->first_unreadable), "%s: %.*s",
+			why, SLICE_ARG(line));
+	}
+}
+
+static void note_given_fields(struct snapshot *snapshot, const struct session *session)
+{
+	for (unsigned field = 0; field < SESSION_N_FIELDS; field++) {
+		if (session->values[field].data != NULL) {
+			snapshot->given_fields |= UINT64_C(1) << field;
+		}
+	}
+}
+
+static void count_class(struct counts *counts, enum request_class class)
+{
+	counts->found++;
+	switch (class) {
+	case REQUEST_UNMATCHED:
+		counts->unmatched++;
+		break;
+	case REQUEST_PROTECTED:
+		counts->is_protected++;
+		break;
+	case REQUEST_MATCHED:
+		counts->matched++;
+		break;
+	case REQUEST_OPEN:
+		break;
+	}
+}
+
+static void note_in_cell(
+	struct snapshot *snapshot, const struct session *session, enum request_class class)
+{
+	uint32_t number = find_cell(snapshot, session);
+	struct snapshot_entry *entry = &snapshot->entries[snapshot->n - 1];
+
+	entry->cell = number;
+	if (number == INTERN_NONE) {
+		return;
+	}
+	if (class == REQUEST_MATCHED) {
+		snapshot->cells[number].n_victims++;
+	} else if (session->id != snapshot->link_id) {
+		snapshot->cells[number].n_others++;
+	}
+}
+
+static void note_subscriptions(struct snapshot *snapshot, const struct session *session)
+{
+	static const enum session_field fields[] = {SESSION_SUB, SESSION_PSUB, SESSION_SSUB};
+	int64_t number;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		if (session_number(session, fields[i], &number) && number > 0) {
+			snapshot->n_subscriptions += (uint64_t)number;
+		}
+	}
+}
+
+static struct snapshot_entry *append_entry(struct snapshot *snapshot, uint64_t id)
+{
+	struct snapshot_entry *entry;
+
+	snapshot->entries = mem_grow_array(
+		snapshot->entries, snapshot->n, &snapshot->capacity, sizeof(struct snapshot_entry));
+	entry = &snapshot->entries[snapshot->n++];
+	*entry = (struct snapshot_entry){.id = id, .source = INTERN_NONE, .cell = INTERN_NONE};
+	snapshot->watermark = MAX(snapshot->watermark, id);
+	return entry;
+}
+
+/* Could it be a link of the replication? Any letter counts, wherever a client might have put it. */
+static bool may_be_replication(struct slice line)
+{
+	struct slice rest = line;
+	struct slice token;
+
+	while (slice_next(&rest, ' ', &token)) {
+		if (slice_has_prefix(token, "flags=") &&
+			(slice_has_char(token, 'S') || slice_has_char(token, 'M'))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * A line that cannot be judged. The id alone makes a victim only where everything is to be killed
+ * and no selector protects anybody: otherwise a client could hide behind an odd name.
+ */
+static void add_unreadable(struct snapshot *snapshot, struct slice line, uint64_t id)
+{
+	struct snapshot_entry *entry = append_entry(snapshot, id);
+	bool is_judged_by_id = snapshot->request->except.n == 0 &&
+			       snapshot->protection->configured->n == 0 &&
+			       !protection_is_own(snapshot->protection, id);
+
+	if (!snapshot->request->is_all) {
+		entry->class = REQUEST_UNMATCHED;
+	} else if (is_judged_by_id && !may_be_replication(line)) {
+		entry->class = REQUEST_MATCHED;
+	} else {
+		entry->class = REQUEST_PROTECTED;
+	}
+	count_class(&snapshot->counts, (enum request_class)entry->class);
+}
+
+void snapshot_add_line(struct snapshot *snapshot, struct slice line)
+{
+	struct session session;
+	struct snapshot_entry *entry;
+	enum request_class class;
+	struct err err;
+
+	if (snapshot->n >= SNAPSHOT_MAX_SESSIONS) {
+		snapshot->is_too_large = true;
+		return;
+	}
+	if (session_parse(line, snapshot->caps->family, snapshot->node, &session, &err) != 0) {
+		set_aside(snapshot, line, err.text);
+		if (session.id != 0) {
+			add_unreadable(snapshot, line, session.id);
+		}
+		return;
+	}
+	note_given_fields(snapshot, &session);
+	class = request_judge(snapshot->request, snapshot->protection, &session);
+	count_class(&snapshot->counts, class);
+	entry = append_entry(snapshot, session.id);
+	entry->class = (uint8_t) class;
+	entry->type = (uint8_t)session.type;
+	note_in_cell(snapshot, &session, class);
+	if (class == REQUEST_MATCHED) {
+		entry->source = sources_add(snapshot->sources, &session);
+		if (session.type == SESSION_TYPE_PUBSUB) {
+			note_subscriptions(snapshot, &session);
+		}
+	}
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint64_t left = ((const struct snapshot_entry *)a)->id;
+	uint64_t right = ((const struct snapshot_entry *)b)->id;
+
+	return (left > right) - (left < right);
+}
+
+/* One id on two lines: one of them is a forgery of a client whose name the server did not check. */
+static void set_twins_aside(struct snapshot *snapshot)
+{
+	for (size_t i = 1; i < snapshot->n; i++) {
+		struct snapshot_entry *twin[2] = {&snapshot->entries[i - 1], &snapshot->entries[i]};
+		char text[32];
+
+		if (twin[0]->id != twin[1]->id) {
+			continue;
+		}
+		snprintf(text, sizeof(text), "id=%llu", (unsigned long long)twin[0]->id);
+		set_aside(snapshot, slice_of(text), "an id stands twice");
+		for (size_t k = 0; k < 2; k++) {
+			if (twin[k]->class != REQUEST_MATCHED) {
+				continue;
+			}
+			if (twin[k]->cell != INTERN_NONE) {
+				snapshot->cells[twin[k]->cell].n_victims--;
+				snapshot->cells[twin[k]->cell].n_others++;
+			}
+			twin[k]->class =
+				snapshot->request->is_all ? REQUEST_PROTECTED : REQUEST_UNMATCHED;
+			snapshot->counts.matched--;
+			if (snapshot->request->is_all) {
+				snapshot->counts.is_protected++;
+			} else {
+				snapshot->counts.unmatched++;
+			}
+		}
+	}
+}
+
+void snapshot_seal(struct snapshot *snapshot)
+{
+	if (snapshot->n > 0) {
+		qsort(snapshot->entries, snapshot->n, sizeof(struct snapshot_entry), compare_ids);
+	}
+	set_twins_aside(snapshot);
+	point_cells_to_texts(snapshot);
+}
+
+struct snapshot_entry *snapshot_find(struct snapshot *snapshot, uint64_t id)
+{
+	size_t low = 0;
+	size_t high = snapshot->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (snapshot->entries[middle].id < id) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return low < snapshot->n && snapshot->entries[low].id == id ? &snapshot->entries[low]
+								    : NULL;
+}
+
+/* ---- verification ---- */
+
+void snapshot_verify_begin(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->n; i++) {
+		snapshot->entries[i].is_listed = false;
+		snapshot->entries[i].is_dying = false;
+	}
+}
+
+void snapshot_verify_line(struct snapshot *snapshot, struct slice line)
+{
+	struct session session;
+	struct snapshot_entry *entry;
+	struct err err;
+	bool is_readable =
+		session_parse(line, snapshot->caps->family, snapshot->node, &session, &err) == 0;
+
+	entry = session.id != 0 ? snapshot_find(snapshot, session.id) : NULL;
+	if (entry != NULL) {
+		entry->is_listed = true;
+		entry->is_dying = is_readable && session_is_dying(&session, snapshot->caps->family);
+	}
+}
+
+struct snapshot_remains snapshot_verify_end(struct snapshot *snapshot)
+{
+	struct snapshot_remains remains = {0};
+
+	for (size_t i = 0; i < snapshot->n; i++) {
+		struct snapshot_entry *entry = &snapshot->entries[i];
+
+		if (entry->class != REQUEST_MATCHED) {
+			continue;
+		}
+		if (!entry->is_listed) {
+			/* Gone stays gone. */
+			if (entry->fate == SNAPSHOT_PENDING) {
+				entry->fate = SNAPSHOT_ENDED;
+			}
+			continue;
+		}
+		/* Listed: whatever was claimed before, it is there. */
+		entry->fate = SNAPSHOT_PENDING;
+		if (entry->is_dying) {
+			remains.dying++;
+		} else {
+			remains.alive++;
+		}
+	}
+	return remains;
+}
+
+void snapshot_end_all(struct snapshot *snapshot, enum snapshot_fate fate)
+{
+	for (size_t i = 0; i < snapshot->n; i++) {
+		if (snapshot_is_victim(&snapshot->entries[i])) {
+			snapshot->entries[i].fate = (uint8_t)fate;
+		}
+	}
+}
+
+uint64_t snapshot_n_pending(const struct snapshot *snapshot)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < snapshot->n; i++) {
+		n += snapshot_is_victim(&snapshot->entries[i]);
+	}
+	return n;
+}
+
+void snapshot_count_killed(const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->n; i++) {
+		const struct snapshot_entry *entry = &snapshot->entries[i];
+
+		if (entry->source != INTERN_NONE && entry->fate == SNAPSHOT_ENDED) {
+			snapshot->sources->counts[entry->source].killed++;
+		}
+	}
+}

@@ -1,0 +1,140 @@
+/*
+ * The one copy of what a listing of one node said: for every session its id, its class and the few
+ * facts that the plan and the report need. A pure value, filled line by line as the listing
+ * arrives; the lines themselves are not kept.
+ *
+ * Sessions are gathered into cells: all that agree in type and in the fields that this request's
+ * selectors ask for and this server can filter on. What one command can kill is a cell, or all
+ * cells of a type.
+ */
+#ifndef MODEL_SNAPSHOT_H
+#define MODEL_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/caps.h"
+#include "model/intern.h"
+#include "model/protection.h"
+#include "model/report.h"
+#include "model/request.h"
+#include "model/session.h"
+#include "model/sources.h"
+
+/* A listing with more sessions than this is refused, not half read. */
+#define SNAPSHOT_MAX_SESSIONS 4000000
+/* Beyond this many cells sessions belong to none, and can only be killed by id. */
+#define SNAPSHOT_MAX_CELLS 4096
+
+/* Fields that a server may filter kills on. KEY(field, capability, word in CLIENT KILL) */
+#define SNAPSHOT_KEYS(KEY)                       \
+	KEY(USER, KILL_USER, "USER")             \
+	KEY(LADDR, KILL_LADDR, "LADDR")          \
+	KEY(NAME, KILL_NAME, "NAME")             \
+	KEY(ADDR, KILL_IP, "IP")                 \
+	KEY(LIB_NAME, KILL_LIB_NAME, "LIB-NAME") \
+	KEY(LIB_VER, KILL_LIB_VER, "LIB-VER")    \
+	KEY(DB, KILL_DB, "DB")
+
+enum snapshot_key {
+#define KEY(field, cap, word) SNAPSHOT_KEY_##field,
+	SNAPSHOT_KEYS(KEY)
+#undef KEY
+		SNAPSHOT_N_KEYS
+};
+
+enum snapshot_fate {
+	SNAPSHOT_PENDING, /* a victim that has not been seen to have ended */
+	SNAPSHOT_GONE,    /* the server said "no such session" when its turn came */
+	SNAPSHOT_ENDED,   /* asked again, the server does not list it any more */
+};
+
+struct snapshot_entry {
+	uint64_t id;
+	uint32_t source;
+	uint32_t cell;  /* INTERN_NONE: none */
+	uint8_t class;  /* enum request_class */
+	uint8_t type;   /* enum session_type */
+	uint8_t fate;   /* enum snapshot_fate; of victims */
+	bool is_listed; /* by the listing that is being read for verification */
+	bool is_dying;  /* listed with a flag that says so */
+};
+
+struct snapshot_cell {
+	enum session_type type;
+	struct slice keys[SNAPSHOT_N_KEYS]; /* data NULL: not a key of this cell */
+	uint64_t n_victims;
+	uint64_t n_others; /* but the connection that sends the commands */
+};
+
+struct snapshot {
+	/* What the sessions are judged by; all borrowed. */
+	const struct request *request;
+	const struct protection *protection;
+	const struct caps *caps;
+	struct slice node;
+	struct sources *sources;
+	uint64_t link_id; /* of the connection that lists and kills */
+
+	struct snapshot_entry *entries; /* by id, ascending, once sealed */
+	size_t n;
+	size_t capacity;
+	struct counts counts;  /* found, unmatched, is_protected, matched */
+	uint64_t watermark;    /* the highest id listed */
+	uint64_t given_fields; /* bits: fields that the server gave for at least one session */
+	uint32_t key_mask;     /* bits 1 << enum snapshot_key: the keys of cells */
+	struct intern cell_texts;
+	struct snapshot_cell *cells;
+	size_t cells_capacity;
+	uint64_t n_unreadable;      /* lines set aside */
+	char first_unreadable[160]; /* one of them, with the reason */
+	uint64_t n_subscriptions;   /* of the victims */
+	bool is_too_large;
+};
+
+/* Empty, ready for lines. The pointers must outlive it. */
+void snapshot_init(struct snapshot *snapshot, const struct request *request,
+	const struct protection *protection, const struct caps *caps, struct slice node,
+	struct sources *sources, uint64_t link_id);
+void snapshot_finish(struct snapshot *snapshot); /* zeroed is fine */
+
+/*
+ * Takes one line of the listing. A line that cannot be judged is set aside and counted: it is no
+ * victim unless everything is to be killed and its id is known.
+ */
+void snapshot_add_line(struct snapshot *snapshot, struct slice line);
+
+/* After the last line: sorts by id. Two sessions with one id are set aside, both. */
+void snapshot_seal(struct snapshot *snapshot);
+
+/* For verification: forget what was listed; note one line of the new listing; then judge. */
+void snapshot_verify_begin(struct snapshot *snapshot);
+void snapshot_verify_line(struct snapshot *snapshot, struct slice line);
+/* Victims that are no longer listed have ended. */
+struct snapshot_remains {
+	uint64_t alive; /* listed, as if nothing had happened */
+	uint64_t dying; /* listed, but on their way out */
+};
+struct snapshot_remains snapshot_verify_end(struct snapshot *snapshot);
+
+/* NULL when that id was not listed. */
+struct snapshot_entry *snapshot_find(struct snapshot *snapshot, uint64_t id);
+
+/* All victims that are pending have ended (the server was restarted). */
+void snapshot_end_all(struct snapshot *snapshot, enum snapshot_fate fate);
+
+static inline bool snapshot_is_victim(const struct snapshot_entry *entry)
+{
+	return entry->class == REQUEST_MATCHED && entry->fate == SNAPSHOT_PENDING;
+}
+
+/* Victims still pending. */
+uint64_t snapshot_n_pending(const struct snapshot *snapshot);
+
+/* Adds the ended victims to their sources. Once, at the end. */
+void snapshot_count_killed(const struct snapshot *snapshot);
+
+const char *snapshot_key_word(enum snapshot_key key); /* "USER" */
+
+#endif

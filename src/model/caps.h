@@ -29,7 +29,6 @@ enum server_family {
 	CAP(KILL_MAXAGE, "kill-maxage", "CLIENT KILL MAXAGE, in seconds") \
 	CAP(KILL_NAME, "kill-name", "CLIENT KILL NAME")                   \
 	CAP(KILL_IDLE, "kill-idle", "CLIENT KILL IDLE, in seconds")       \
-	CAP(KILL_IP, "kill-ip", "CLIENT KILL IP")                         \
 	CAP(KILL_LIB_NAME, "kill-lib-name", "CLIENT KILL LIB-NAME")       \
 	CAP(KILL_LIB_VER, "kill-lib-ver", "CLIENT KILL LIB-VER")          \
 	CAP(KILL_DB, "kill-db", "CLIENT KILL DB")                         \

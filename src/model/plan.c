@@ -29,12 +29,6 @@ static void make_set_session(
 		~((UINT64_C(1) << SESSION_TYPE) | (UINT64_C(1) << SESSION_NODE));
 }
 
-static void fix_key(struct session *session, enum session_field field, struct slice value)
-{
-	session->values[field] = value;
-	session->open_fields &= ~(UINT64_C(1) << field);
-}
-
 static void fix_keys(struct session *session, const struct snapshot_cell *cell)
 {
 	static const enum session_field fields[SNAPSHOT_N_KEYS] = {
@@ -44,28 +38,29 @@ static void fix_keys(struct session *session, const struct snapshot_cell *cell)
 	};
 
 	for (unsigned key = 0; key < SNAPSHOT_N_KEYS; key++) {
-		struct slice value = cell->keys[key];
-
-		if (value.data == NULL) {
-			continue;
-		}
-		if (key == SNAPSHOT_KEY_ADDR) {
-			/* The filter knows the IP only: a selector that asks for a port stays open,
-			 * because no session has port 0. */
-			session->addr = address_parse_listed(value);
-			continue;
-		}
-		fix_key(session, fields[key], value);
-		if (key == SNAPSHOT_KEY_LADDR) {
-			session->laddr = address_parse_listed(value);
+		if (cell->keys[key].data != NULL) {
+			session->values[fields[key]] = cell->keys[key];
+			session->open_fields &= ~(UINT64_C(1) << fields[key]);
 		}
 	}
+	session->laddr = address_parse_listed(session->values[SESSION_LADDR]);
 }
 
 static bool is_set_exact(const struct plan *plan, const struct session *session)
 {
 	return request_judge(plan->snapshot->request, plan->snapshot->protection, session) ==
 	       REQUEST_MATCHED;
+}
+
+/*
+ * Does the listing itself show somebody in the cell whom a set command must not hit? Sessions that
+ * are not selected only because they are too young do no harm: the command carries the bound.
+ */
+static bool has_bystanders(const struct plan *plan, const struct snapshot_cell *cell)
+{
+	bool has_bound = plan->least_age_s >= 0 || plan->least_idle_s >= 0;
+
+	return cell->n_kept > 0 || (cell->n_unmatched > 0 && !has_bound);
 }
 
 /* Would a command for everybody of this type be exact? */
@@ -75,9 +70,11 @@ static bool is_type_exact(const struct plan *plan, enum session_type type)
 	struct snapshot_cell whole = {.type = type};
 	struct session session;
 
+	if (snapshot->n_without_cell > 0) {
+		return false;
+	}
 	for (size_t i = 0; i < snapshot->cell_texts.n; i++) {
-		if (snapshot->cells[i].type == type && snapshot->cells[i].n_others > 0 &&
-			plan->least_age_s < 0 && plan->least_idle_s < 0) {
+		if (snapshot->cells[i].type == type && has_bystanders(plan, &snapshot->cells[i])) {
 			return false;
 		}
 	}
@@ -89,7 +86,7 @@ static bool is_cell_exact(const struct plan *plan, const struct snapshot_cell *c
 {
 	struct session session;
 
-	if (cell->n_others > 0 && plan->least_age_s < 0 && plan->least_idle_s < 0) {
+	if (has_bystanders(plan, cell)) {
 		return false;
 	}
 	make_set_session(plan, cell, &session);
@@ -161,11 +158,9 @@ static bool is_of_cell(const struct snapshot_entry *entry, const void *what)
 	return entry->cell == *(const uint32_t *)what;
 }
 
-static bool is_any(const struct snapshot_entry *entry, const void *what)
+static bool has_type(const struct snapshot_entry *entry, const void *what)
 {
-	(void)entry;
-	(void)what;
-	return true;
+	return entry->type == *(const enum session_type *)what;
 }
 
 /* Moves the untaken victims that belong into the last step; `taken` has a byte per entry. */
@@ -206,7 +201,8 @@ static void plan_types(struct plan *plan, const struct plan_opts *opts, uint8_t 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		uint64_t n = n_victims_of_type(plan, types[i]);
 
-		if (n > 0 && is_type_exact(plan, types[i]) && is_set_within_budget(plan, opts, n)) {
+		if (n > 0 && is_type_exact(plan, types[i]) &&
+			is_set_within_budget(plan, opts, types[i], n)) {
 			add_step(plan, PLAN_STEP_TYPE)->type = types[i];
 			take_victims(plan, taken, is_of_type, &types[i]);
 		}
@@ -229,7 +225,7 @@ static void plan_cells(struct plan *plan, const struct plan_opts *opts, uint8_t 
 		const struct snapshot_cell *cell = &plan->snapshot->cells[number];
 
 		if (is_type_planned(plan, cell->type) || !is_cell_cheaper(plan, cell->n_victims) ||
-			!is_set_within_budget(plan, opts, cell->n_victims) ||
+			!is_set_within_budget(plan, opts, cell->type, cell->n_victims) ||
 			!is_cell_exact(plan, cell)) {
 			continue;
 		}
@@ -238,19 +234,17 @@ static void plan_cells(struct plan *plan, const struct plan_opts *opts, uint8_t 
 	}
 }
 
-static void plan_ids(struct plan *plan, const struct plan_opts *opts, uint8_t *taken)
+static void plan_ids(
+	struct plan *plan, const struct plan_opts *opts, enum session_type type, uint8_t *taken)
 {
 	struct plan_step *step = add_step(plan, PLAN_STEP_IDS);
-	size_t most = ids_per_command(plan);
 
-	step->ids_per_command = most;
-	if (opts->pace == PACE_GENTLE) {
-		size_t budget = ids_within_budget(plan, opts);
-
-		step->ids_per_burst = budget;
-		step->ids_per_command = MIN(most, budget);
+	step->ids_per_command = ids_per_command(plan);
+	if (pace_of(plan, opts, type) == PACE_GENTLE) {
+		step->ids_per_burst = ids_within_budget(plan, opts, type);
+		step->ids_per_command = MIN(step->ids_per_command, step->ids_per_burst);
 	}
-	take_victims(plan, taken, is_any, NULL);
+	take_victims(plan, taken, has_type, &type);
 }
 
 /* The strongest lower bound that the request itself asks for, if the server can filter on it. */
@@ -287,7 +281,9 @@ void plan_init(struct plan *plan, const struct snapshot *snapshot, const struct 
 		plan_types(plan, opts, taken);
 		plan_cells(plan, opts, taken);
 	}
-	plan_ids(plan, opts, taken);
+	for (unsigned type = 0; type < SESSION_N_TYPES; type++) {
+		plan_ids(plan, opts, (enum session_type)type, taken);
+	}
 }
 
 void plan_finish(struct plan *plan)

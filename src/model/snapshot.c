@@ -72,19 +72,13 @@ void snapshot_finish(struct snapshot *snapshot)
 static struct slice key_value(const struct session *session, enum snapshot_key key)
 {
 	struct slice value = session->values[key_rows[key].field];
-	const struct address *address;
+	bool is_said = value.len > 0;
 
-	if (value.data == NULL || value.len == 0) {
-		return (struct slice){NULL, 0};
+	if (key == SNAPSHOT_KEY_LADDR) {
+		is_said =
+			session->laddr.kind == ADDRESS_IPV4 || session->laddr.kind == ADDRESS_IPV6;
 	}
-	if (key != SNAPSHOT_KEY_LADDR && key != SNAPSHOT_KEY_ADDR) {
-		return value;
-	}
-	address = key == SNAPSHOT_KEY_LADDR ? &session->laddr : &session->addr;
-	if (address->kind != ADDRESS_IPV4 && address->kind != ADDRESS_IPV6) {
-		return (struct slice){NULL, 0};
-	}
-	return key == SNAPSHOT_KEY_ADDR ? address->host : value;
+	return is_said ? value : (struct slice){NULL, 0};
 }
 
 /* "T" and, for each key, a mark, the value and a NUL. False when it would be too long. */
@@ -193,16 +187,23 @@ static void note_in_cell(
 	struct snapshot *snapshot, const struct session *session, enum request_class class)
 {
 	uint32_t number = find_cell(snapshot, session);
-	struct snapshot_entry *entry = &snapshot->entries[snapshot->n - 1];
+	struct snapshot_cell *cell;
 
-	entry->cell = number;
+	snapshot->entries[snapshot->n - 1].cell = number;
 	if (number == INTERN_NONE) {
+		snapshot->n_without_cell++;
 		return;
 	}
+	cell = &snapshot->cells[number];
 	if (class == REQUEST_MATCHED) {
-		snapshot->cells[number].n_victims++;
-	} else if (session->id != snapshot->link_id) {
-		snapshot->cells[number].n_others++;
+		cell->n_victims++;
+	} else if (session->id == snapshot->link_id) {
+		return; /* SKIPME leaves it alone */
+	} else if (class == REQUEST_PROTECTED ||
+		   protection_test(snapshot->protection, session) == SELECTOR_YES) {
+		cell->n_kept++;
+	} else {
+		cell->n_unmatched++;
 	}
 }
 
@@ -211,6 +212,7 @@ static void note_subscriptions(struct snapshot *snapshot, const struct session *
 	static const enum session_field fields[] = {SESSION_SUB, SESSION_PSUB, SESSION_SSUB};
 	int64_t number;
 
+	snapshot->n_subscribers++;
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
 		if (session_number(session, fields[i], &number) && number > 0) {
 			snapshot->n_subscriptions += (uint64_t)number;
@@ -325,7 +327,7 @@ static void set_twins_aside(struct snapshot *snapshot)
 			}
 			if (twin[k]->cell != INTERN_NONE) {
 				snapshot->cells[twin[k]->cell].n_victims--;
-				snapshot->cells[twin[k]->cell].n_others++;
+				snapshot->cells[twin[k]->cell].n_kept++;
 			}
 			twin[k]->class =
 				snapshot->request->is_all ? REQUEST_PROTECTED : REQUEST_UNMATCHED;

@@ -32,7 +32,6 @@
 	KEY(USER, KILL_USER, "USER")             \
 	KEY(LADDR, KILL_LADDR, "LADDR")          \
 	KEY(NAME, KILL_NAME, "NAME")             \
-	KEY(ADDR, KILL_IP, "IP")                 \
 	KEY(LIB_NAME, KILL_LIB_NAME, "LIB-NAME") \
 	KEY(LIB_VER, KILL_LIB_VER, "LIB-VER")    \
 	KEY(DB, KILL_DB, "DB")
@@ -65,7 +64,9 @@ struct snapshot_cell {
 	enum session_type type;
 	struct slice keys[SNAPSHOT_N_KEYS]; /* data NULL: not a key of this cell */
 	uint64_t n_victims;
-	uint64_t n_others; /* but the connection that sends the commands */
+	/* Sessions that are no victims, but for the connection that sends the commands. */
+	uint64_t n_kept;      /* protected */
+	uint64_t n_unmatched; /* not selected by the request, and not protected */
 };
 
 struct snapshot {
@@ -87,6 +88,7 @@ struct snapshot {
 	struct intern cell_texts;
 	struct snapshot_cell *cells;
 	size_t cells_capacity;
+	uint64_t n_without_cell;
 	uint64_t n_unreadable;      /* lines set aside */
 	char first_unreadable[160]; /* one of them, with the reason */
 	uint64_t n_subscriptions;   /* of the victims */

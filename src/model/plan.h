@@ -89,7 +89,10 @@ char *plan_step_print(
 	const struct plan *plan, const struct plan_step *step, struct slice client_command);
 
 /* Estimates, in ns of server time, from measurements on Redis and Valkey 5.0 to 9.1. */
-#define PLAN_WALK_NS 25   /* one step of the walk over all clients */
-#define PLAN_END_NS 13000 /* to end one client */
+#define PLAN_WALK_NS 25       /* one step of the walk over all clients */
+#define PLAN_END_NS 13000     /* to end one client */
+#define PLAN_SUBSCRIBER_NS 10 /* old servers: for each subscription, one step of the search */
+/* More than this, and subscribers are ended in bursts within the stall budget at any pace. */
+#define PLAN_MAX_SUBSCRIBER_STALL_MS 100
 
 #endif

@@ -91,7 +91,8 @@ struct snapshot {
 	uint64_t n_without_cell;
 	uint64_t n_unreadable;      /* lines set aside */
 	char first_unreadable[160]; /* one of them, with the reason */
-	uint64_t n_subscriptions;   /* of the victims */
+	uint64_t n_subscribers;     /* among the victims */
+	uint64_t n_subscriptions;   /* of these */
 	bool is_too_large;
 };
 

@@ -150,7 +150,7 @@ static char *escape_unsafe_characters(const char *text, size_t n_unsafe)
 		uint16_t code = unsafe_character(text, &n);
 
 		if (code != 0) {
-			snprintf(escaped + used, ESCAPE_BYTES + 1, "\\u%04x", code);
+			snprintf(escaped + used, ESCAPE_BYTES + 1, "\\u%04X", code);
 			used += ESCAPE_BYTES;
 			text += n;
 		} else {

@@ -1,0 +1,103 @@
+"""Fixtures: servers, client sessions and daemons that end with the test, checked as they do."""
+
+import contextlib
+import shutil
+import tempfile
+
+import pytest
+
+from harness import Clients, Daemon, Server
+from harness.programs import raise_descriptor_limit
+
+LOGS = pytest.StashKey()
+LOG_TAIL_LINES = 200
+
+
+def pytest_configure(config):
+    raise_descriptor_limit()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the logs of all that it started."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for source in item.stash.get(LOGS, []):
+            tail = source.log().splitlines()[-LOG_TAIL_LINES:]
+            report.sections.append((source.title, "\n".join(tail)))
+
+
+@pytest.fixture
+def make_directory():
+    """make_directory(): a private directory with a path short enough for Unix sockets."""
+    with contextlib.ExitStack() as stack:
+
+        def make():
+            directory = tempfile.mkdtemp(prefix="sesskill-")
+            stack.callback(shutil.rmtree, directory)
+            return directory
+
+        yield make
+
+
+@pytest.fixture
+def logs(request):
+    """What has a title and a log(), to be shown if the test fails."""
+    request.node.stash[LOGS] = []
+    return request.node.stash[LOGS]
+
+
+@pytest.fixture
+def make_server(make_directory, logs):
+    """make_server(**options): see harness.server.Server."""
+    with contextlib.ExitStack() as stack:
+
+        def make(**options):
+            server = Server(make_directory(), **options)
+            stack.callback(server.stop)
+            logs.append(server)
+            server.start()
+            return server
+
+        yield make
+
+
+@pytest.fixture
+def server(make_server):
+    return make_server()
+
+
+@pytest.fixture
+def make_clients():
+    """make_clients(server, **options): see harness.clients.Clients."""
+    with contextlib.ExitStack() as stack:
+
+        def make(server, **options):
+            clients = Clients(server, **options)
+            stack.callback(clients.quit)
+            clients.start()
+            return clients
+
+        yield make
+
+
+@pytest.fixture
+def make_daemon(make_directory, logs):
+    """make_daemon(instances, **options): see harness.daemon.Daemon; `wait` is for its start()."""
+    with contextlib.ExitStack() as stack:
+
+        def make(instances=(), *, wait="ready", **options):
+            daemon = Daemon(make_directory(), instances, **options)
+            stack.callback(daemon.stop)
+            logs.append(daemon)
+            daemon.start(wait)
+            return daemon
+
+        yield make
+
+
+@pytest.fixture
+def daemon(make_daemon, server):
+    """A daemon that looks after `server` as the instance `r-test`."""
+    return make_daemon([server])

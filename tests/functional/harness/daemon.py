@@ -1,0 +1,171 @@
+"""A real sesskilld with a private configuration, control socket and audit log."""
+
+import json
+import os
+import subprocess
+
+from harness import http, programs
+from harness.waiting import wait_until
+
+STOP_TIMEOUT_S = 15
+CLI_TIMEOUT_S = 60
+
+
+class Daemon:
+    """Runs from start() to stop().
+
+    instances  as in the configuration; a Server stands for one that is named `r-test`
+    settings   further top-level keys of the configuration, merged over the defaults here
+    text       the whole configuration as text, instead of the two above
+    """
+
+    def __init__(self, directory, instances=(), *, settings=None, text=None):
+        self.directory = directory
+        self.socket_path = f"{directory}/control.sock"
+        self.audit_path = f"{directory}/audit.jsonl"
+        self.config_path = f"{directory}/sesskilld.yaml"
+        self.title = f"log of the daemon in {directory}"
+        self._log_path = f"{directory}/sesskilld.log"
+        self._process = None
+        self.write_config(text if text is not None else self._config(instances, settings or {}))
+
+    def _config(self, instances, settings):
+        """JSON, which is YAML as well."""
+        config = {
+            "control": {"socket": self.socket_path},
+            "audit": {"file": self.audit_path},
+            "instances": [self._instance(instance) for instance in instances],
+        }
+        for name, value in settings.items():
+            is_mapping = isinstance(value, dict) and name in config
+            config[name] = {**config[name], **value} if is_mapping else value
+        return json.dumps(config, indent=1)
+
+    @staticmethod
+    def _instance(instance):
+        if isinstance(instance, dict):
+            return instance
+        return {"id": "r-test", "address": instance.address}
+
+    def write_config(self, text):
+        with open(self.config_path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    # The process
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def start(self, wait="ready"):
+        """Also after stop() and kill_process().
+
+        wait  "ready": until every node is; "socket": until it answers; None: not at all
+        """
+        with open(self._log_path, "ab") as log:
+            self._process = subprocess.Popen(
+                [str(programs.SESSKILLD), "-c", self.config_path],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=programs.environment(),
+            )
+        if wait is not None:
+            wait_until(lambda: self._is_up(wait), lambda: f"{wait}; {self.explain()}")
+
+    def _is_up(self, wait):
+        assert self.is_running(), f"the daemon has ended; {self.explain()}"
+        try:
+            status = self.http("GET", "/healthz").status
+        except (FileNotFoundError, ConnectionError):
+            return False
+        return wait == "socket" or status == 200
+
+    def is_running(self):
+        return self._process is not None and self._process.poll() is None
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def wait_for_end(self, timeout=STOP_TIMEOUT_S):
+        """The exit status; negative for a signal."""
+        return self._process.wait(timeout)
+
+    def kill_process(self):
+        """As a crash would."""
+        self._process.kill()
+        self._process.wait(STOP_TIMEOUT_S)
+
+    def stop(self):
+        """SIGTERM. An assertion: it ends in time, with 0, and takes its socket with it."""
+        if not self.is_running():
+            self._check_log()
+            return
+        self._process.terminate()
+        try:
+            status = self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.kill_process()
+            raise AssertionError(f"SIGTERM did not end the daemon; {self.explain()}") from None
+        self._check_log()
+        assert status == 0, f"exit status {status}; {self.explain()}"
+        assert not os.path.exists(self.socket_path), f"the socket is left; {self.explain()}"
+
+    def _check_log(self):
+        report = programs.sanitizer_report(self.log())
+        assert not report, report
+
+    # What it says
+
+    def log(self):
+        if not os.path.exists(self._log_path):
+            return ""
+        with open(self._log_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def explain(self):
+        return f"the daemon's log:\n{self.log()}"
+
+    def audit(self, event=None):
+        """The records, or those of one event."""
+        if not os.path.exists(self.audit_path):
+            return []
+        with open(self.audit_path, encoding="utf-8") as file:
+            records = [json.loads(line) for line in file]
+        return [record for record in records if event is None or record["event"] == event]
+
+    # What it is asked
+
+    def connect(self, caller=None):
+        """A raw connection to the control socket."""
+        return http.connect(self.socket_path, caller)
+
+    def http(self, method, target, **options):
+        """See harness.http.request: params, body, headers, caller."""
+        return http.request(self.socket_path, method, target, **options)
+
+    def das(self, action, caller=None, **params):
+        """A request of the DAS-compatible API, as a form."""
+        return self.http("POST", "/", body={"Action": action, **params}, caller=caller)
+
+    def kill(self, instance, caller=None, **params):
+        """A kill through the native API: all sessions, unless a `match` is given."""
+        if "match" not in params:
+            params.setdefault("all", True)
+        return self.http("POST", f"/v1/instances/{instance}/kill", body=params, caller=caller)
+
+    def cli(self, *arguments, stdin=None):
+        """`sesskill ARGUMENTS...` to its end: returncode, stdout, stderr."""
+        done = subprocess.run(
+            [str(programs.SESSKILL), "-s", self.socket_path, *arguments],
+            input=stdin,
+            stdin=None if stdin is not None else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=CLI_TIMEOUT_S,
+            env=programs.environment(),
+            check=False,
+        )
+        report = programs.sanitizer_report(done.stderr)
+        assert not report, report
+        return done

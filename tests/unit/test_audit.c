@@ -1,97 +1,9 @@
 /*
- * The record is complete and true: what each line says, what a crash leaves, what hostile text and
- * failures can do to it.
+ * What each line of the audit log says, and that no text from outside can make it say more.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <errno.h>
-#include <sys/stat.h>
+#include "audit_lines.h"
 
 #include "base/clock.h"
-#include "record/audit.h"
-#include "record/json.h"
-#include "scratch.h"
-
-static const struct caller caller = {
-	.uid = 1000, .gid = 100, .pid = 4711, .user = "ann", .exe = "/usr/bin/curl"};
-
-static struct audit_subject subject_of(const char *request_id, const struct request *request)
-{
-	return (struct audit_subject){
-		.request_id = request_id,
-		.action = "hdm:KillInstanceAllSession",
-		.instance = "r-1",
-		.caller = &caller,
-		.request = request,
-	};
-}
-
-/* The whole file as an array of its lines; every line must be one JSON object. */
-static json_t *read_lines(const char *path)
-{
-	char *text CLEANUP(mem_free_p) = scratch_read(path);
-	json_t *lines = json_array();
-	struct slice rest, line;
-
-	assert_non_null(text);
-	rest = slice_of(text);
-	assert_true(rest.len == 0 || rest.data[rest.len - 1] == '\n');
-	while (slice_next(&rest, '\n', &line) && rest.data != NULL) {
-		json_t *object = json_loadb(line.data, line.len, JSON_REJECT_DUPLICATES, NULL);
-
-		assert_true(json_is_object(object));
-		json_add(lines, object);
-	}
-	return lines;
-}
-
-static const char *text_at(const json_t *lines, size_t i, const char *key)
-{
-	return json_string_value(json_object_get(json_array_get(lines, i), key));
-}
-
-/* "EVENT ID" of all lines, with commas between. */
-static void assert_events(const json_t *lines, const char *expected)
-{
-	char seen[512] = "";
-	size_t used = 0;
-
-	for (size_t i = 0; i < json_array_size(lines); i++) {
-		const char *id = text_at(lines, i, "request_id");
-
-		used += (size_t)snprintf(seen + used, sizeof(seen) - used, "%s%s%s%s",
-			used > 0 ? ", " : "", text_at(lines, i, "event"), id != NULL ? " " : "",
-			id != NULL ? id : "");
-	}
-	assert_string_equal(seen, expected);
-}
-
-/* The time of a line is now and not compared. */
-static void assert_line(const json_t *line, const char *expected)
-{
-	json_auto_t *copy = json_copy((json_t *)line);
-	char *text = NULL;
-	int same;
-
-	assert_int_equal(strlen(json_string_value(json_object_get(copy, "time"))), 24);
-	json_object_del(copy, "time");
-	text = json_print(copy);
-	same = strcmp(text, expected);
-	if (same != 0) {
-		print_error("%s\n", text);
-	}
-	free(text);
-	assert_int_equal(same, 0);
-}
-
-#define CALLER                                                                                     \
-	"\"action\":\"hdm:KillInstanceAllSession\",\"instance\":\"r-1\",\"uid\":1000,\"gid\":100," \
-	"\"pid\":4711,\"user\":\"ann\",\"exe\":\"/usr/bin/curl\""
 
 static void test_intent(void **state)
 {
@@ -232,77 +144,6 @@ static void test_without_file(void **state)
 	audit_free(NULL);
 }
 
-static void test_interrupted(void **state)
-{
-	struct scratch *scratch = *state;
-	struct audit_opts opts = {.file = scratch->path};
-	struct audit *audit = audit_new(&opts);
-	struct report *report = report_new("A", "r-1", 0);
-	struct request request;
-	struct audit_subject subject;
-	json_auto_t *lines = NULL;
-
-	request_init(&request);
-	request.is_all = true;
-	assert_int_equal(audit_open(audit, NULL), 0);
-	subject = subject_of("A", &request);
-	assert_int_equal(audit_intent(audit, &subject, NULL), 0);
-	assert_int_equal(audit_outcome(audit, &subject, report, NULL), 0);
-	subject = subject_of("B", &request);
-	assert_int_equal(audit_intent(audit, &subject, NULL), 0);
-	/* Opened again by a running daemon: B is running, not interrupted. */
-	assert_int_equal(audit_open(audit, NULL), 0);
-	subject = subject_of("C", &request);
-	assert_int_equal(audit_intent(audit, &subject, NULL), 0);
-	audit_free(audit);
-
-	for (int start = 0; start < 2; start++) {
-		audit = audit_new(&opts);
-		assert_int_equal(audit_open(audit, NULL), 0);
-		assert_int_equal(audit_event(audit, "start", NULL), 0);
-		audit_free(audit);
-	}
-	lines = read_lines(scratch->path);
-	assert_events(lines, "intent A, outcome A, intent B, intent C, interrupted B, "
-			     "interrupted C, start, start");
-	assert_string_equal(text_at(lines, 4, "intent_time"), text_at(lines, 2, "time"));
-	json_object_del(json_array_get(lines, 4), "intent_time");
-	assert_line(json_array_get(lines, 4),
-		"{\"event\":\"interrupted\",\"request_id\":\"B\"," CALLER ",\"all\":true,"
-		"\"match\":[],\"except\":[],\"dry_run\":false,\"timeout_ms\":30000,\"reason\":"
-		"\"\"}");
-	request_finish(&request);
-	report_free(report);
-}
-
-/* A crash in the middle of a line, and no audit_open() before the first request. */
-static void test_torn_end(void **state)
-{
-	struct scratch *scratch = *state;
-	struct audit_opts opts = {.file = scratch->path};
-	struct audit *audit = audit_new(&opts);
-	struct audit_subject subject = subject_of("A", NULL);
-	char *text CLEANUP(mem_free_p) = NULL;
-	FILE *stream;
-
-	assert_int_equal(audit_intent(audit, &subject, NULL), 0);
-	audit_free(audit);
-	stream = fopen(scratch->path, "a");
-	assert_non_null(stream);
-	fputs("{\"time\":\"T\",\"event\":\"outcome\",\"request_id\":\"A\",\"ac", stream);
-	assert_int_equal(fclose(stream), 0);
-
-	audit = audit_new(&opts);
-	subject = subject_of("B", NULL);
-	assert_int_equal(audit_denied(audit, &subject, NULL), 0);
-	audit_free(audit);
-	text = scratch_read(scratch->path);
-	assert_non_null(strstr(text, "\"request_id\":\"A\",\"ac\n{\"time\":\""));
-	assert_non_null(strstr(text, "\"event\":\"interrupted\",\"request_id\":\"A\""));
-	assert_non_null(strstr(text, "\"event\":\"denied\",\"request_id\":\"B\""));
-	assert_true(text[strlen(text) - 1] == '\n');
-}
-
 /* Whatever callers and clients call themselves: one line each, no event but the true one. */
 static void test_hostile_texts(void **state)
 {
@@ -371,62 +212,6 @@ static void test_hostile_texts(void **state)
 	}
 }
 
-/* Not writable at first: the words name the file, and all is made good as soon as it can be. */
-static void test_failure_and_recovery(void **state)
-{
-	struct scratch *scratch = *state;
-	struct audit_opts opts = {.file = scratch->path};
-	struct audit *audit = audit_new(&opts);
-	struct audit_subject subject = subject_of("A", NULL);
-	char expected[256];
-	json_auto_t *lines = NULL;
-	struct err err;
-
-	assert_int_equal(audit_intent(audit, &subject, NULL), 0);
-	audit_free(audit);
-	assert_int_equal(rename(scratch->path, scratch->other_path), 0);
-	assert_int_equal(mkdir(scratch->path, 0700), 0);
-
-	audit = audit_new(&opts);
-	snprintf(expected, sizeof(expected), "audit log: cannot open %s: Is a directory",
-		scratch->path);
-	assert_int_equal(audit_open(audit, &err), -EISDIR);
-	assert_string_equal(err.text, expected);
-	subject = subject_of("B", NULL);
-	assert_int_equal(audit_intent(audit, &subject, &err), -EISDIR);
-	assert_string_equal(err.text, expected);
-
-	assert_int_equal(rmdir(scratch->path), 0);
-	assert_int_equal(rename(scratch->other_path, scratch->path), 0);
-	subject = subject_of("C", NULL);
-	assert_int_equal(audit_intent(audit, &subject, &err), 0);
-	lines = read_lines(scratch->path);
-	assert_events(lines, "intent A, interrupted A, intent C");
-	audit_free(audit);
-}
-
-static void test_rotation(void **state)
-{
-	struct scratch *scratch = *state;
-	struct audit_opts opts = {.file = scratch->path};
-	struct audit *audit = audit_new(&opts);
-	struct audit_subject subject = subject_of("A", NULL);
-	struct report *report = report_new("A", "r-1", 0);
-	json_auto_t *old = NULL;
-	json_auto_t *new = NULL;
-
-	assert_int_equal(audit_intent(audit, &subject, NULL), 0);
-	assert_int_equal(rename(scratch->path, scratch->other_path), 0);
-	assert_int_equal(audit_outcome(audit, &subject, report, NULL), 0);
-	assert_int_equal(audit_open(audit, NULL), 0);
-	old = read_lines(scratch->other_path);
-	new = read_lines(scratch->path);
-	assert_events(old, "intent A");
-	assert_events(new, "outcome A");
-	report_free(report);
-	audit_free(audit);
-}
-
 #define ROW(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -436,11 +221,7 @@ int main(void)
 		ROW(test_outcome),
 		ROW(test_denied_and_events),
 		ROW(test_without_file),
-		ROW(test_interrupted),
-		ROW(test_torn_end),
 		ROW(test_hostile_texts),
-		ROW(test_failure_and_recovery),
-		ROW(test_rotation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

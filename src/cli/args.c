@@ -1,0 +1,166 @@
+/*
+ * Command-line words against tables of options.
+ */
+#include "cli/args.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+
+static const struct option_spec *find_name(const struct args *args, struct slice name)
+{
+	for (size_t i = 0; i < args->n_own; i++) {
+		if (slice_is(name, args->own[i].name)) {
+			return &args->own[i];
+		}
+	}
+	for (size_t i = 0; i < args->n_common; i++) {
+		if (slice_is(name, args->common[i].name)) {
+			return &args->common[i];
+		}
+	}
+	return NULL;
+}
+
+static const struct option_spec *find_letter(const struct args *args, char letter)
+{
+	for (size_t i = 0; i < args->n_own; i++) {
+		if (args->own[i].letter == letter) {
+			return &args->own[i];
+		}
+	}
+	for (size_t i = 0; i < args->n_common; i++) {
+		if (args->common[i].letter == letter) {
+			return &args->common[i];
+		}
+	}
+	return NULL;
+}
+
+static const struct arg *find_item(const struct args *args, const struct option_spec *spec)
+{
+	for (size_t i = 0; i < args->n_items; i++) {
+		if (args->items[i].spec == spec) {
+			return &args->items[i];
+		}
+	}
+	return NULL;
+}
+
+/*
+ * `attached` is what stood in the same word (absent: nothing); else the next word of argv is the
+ * value, whatever it looks like: a selector may start with a dash.
+ */
+static bool add_option(struct args *args, const struct option_spec *spec, const char *attached,
+	char **argv, size_t *index, struct err *err)
+{
+	struct arg arg = {spec, NULL};
+
+	if (!spec->is_repeatable && find_item(args, spec) != NULL) {
+		err_set(err, "--%s is given twice", spec->name);
+		return false;
+	}
+	if (spec->argument == NULL && attached != NULL) {
+		err_set(err, "--%s takes no value", spec->name);
+		return false;
+	}
+	if (spec->argument != NULL) {
+		arg.value = attached != NULL ? attached : argv[*index];
+		if (arg.value == NULL) {
+			err_set(err, "--%s needs a value: %s", spec->name, spec->argument);
+			return false;
+		}
+		*index += attached == NULL;
+	}
+	args->items =
+		mem_grow_array(args->items, args->n_items, &args->items_capacity, sizeof(arg));
+	args->items[args->n_items++] = arg;
+	return true;
+}
+
+static bool add_long(
+	struct args *args, const char *word, char **argv, size_t *index, struct err *err)
+{
+	const char *equals = strchr(word, '=');
+	struct slice name = equals != NULL ? slice_range(word, equals) : slice_of(word);
+	const struct option_spec *spec = find_name(args, name);
+
+	if (spec == NULL) {
+		err_set(err, "unknown option --%.*s", SLICE_ARG(name));
+		return false;
+	}
+	return add_option(args, spec, equals != NULL ? equals + 1 : NULL, argv, index, err);
+}
+
+static bool add_letter(
+	struct args *args, const char *word, char **argv, size_t *index, struct err *err)
+{
+	const struct option_spec *spec = find_letter(args, word[0]);
+
+	if (spec == NULL) {
+		err_set(err, "unknown option -%s", word);
+		return false;
+	}
+	return add_option(args, spec, word[1] != '\0' ? word + 1 : NULL, argv, index, err);
+}
+
+static void add_word(struct args *args, const char *word)
+{
+	args->words =
+		mem_grow_array(args->words, args->n_words, &args->words_capacity, sizeof(word));
+	args->words[args->n_words++] = word;
+}
+
+bool args_parse(
+	struct args *args, char **argv, size_t *index, bool only_first_word, struct err *err)
+{
+	bool has_ended = false;
+
+	while (argv[*index] != NULL) {
+		const char *word = argv[(*index)++];
+
+		if (has_ended || word[0] != '-' || word[1] == '\0') {
+			add_word(args, word);
+			if (only_first_word) {
+				return true;
+			}
+		} else if (strcmp(word, "--") == 0) {
+			has_ended = true;
+		} else if (word[1] == '-') {
+			if (!add_long(args, word + 2, argv, index, err)) {
+				return false;
+			}
+		} else if (!add_letter(args, word + 1, argv, index, err)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void args_finish(struct args *args)
+{
+	free(args->items);
+	free(args->words);
+	*args = (struct args){0};
+}
+
+bool args_has(const struct args *args, const char *name)
+{
+	const struct option_spec *spec = find_name(args, slice_of(name));
+
+	CHECK(spec != NULL);
+	return find_item(args, spec) != NULL;
+}
+
+const char *args_value(const struct args *args, const char *name)
+{
+	const struct option_spec *spec = find_name(args, slice_of(name));
+	const struct arg *item;
+
+	CHECK(spec != NULL);
+	item = find_item(args, spec);
+	return item != NULL ? item->value : NULL;
+}

@@ -1,0 +1,227 @@
+/*
+ * sesskill kill: which sessions, is it really wanted, go.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/parse.h"
+#include "cli/cli.h"
+#include "cli/field.h"
+#include "cli/form.h"
+#include "cli/kill_run.h"
+#include "cli/print.h"
+#include "cli/term.h"
+#include "cli/text.h"
+#include "control/names.h"
+
+/* What the daemon takes when it is not told. */
+#define KILL_DEFAULT_TIMEOUT_MS (30 * 1000)
+/* Beyond what the daemon may take: it answers even after its own time-out. */
+#define KILL_GRACE_MS (10 * 1000)
+/* Keeps sums of durations in range; the daemon allows less. */
+#define KILL_MAX_DURATION_MS (24 * 60 * 60 * 1000)
+
+#define KILL_MAX_ID_BYTES 512
+
+static const struct option_spec OPTIONS[] = {
+	{.name = "all", .parameter = "all", .help = "every session of the instance"},
+	{.name = "match",
+		.is_repeatable = true,
+		.argument = "EXPR",
+		.parameter = "match",
+		.help = "only sessions that match (repeated: all must)"},
+	{.name = "except",
+		.is_repeatable = true,
+		.argument = "EXPR",
+		.parameter = "except",
+		.help = "keep sessions that match (repeated: any)"},
+	{.name = "node",
+		.is_repeatable = true,
+		.argument = "ADDRESS",
+		.parameter = "node",
+		.help = "only on this node (repeated: these nodes)"},
+	{.name = "dry-run",
+		.parameter = "dry_run",
+		.help = "kill nothing, show what would be killed and how"},
+	{.name = "yes", .help = "do not ask; needed where nobody can be asked"},
+	{.name = "max",
+		.argument = "N",
+		.parameter = "max",
+		.help = "refuse if more than this would be killed"},
+	{.name = "pace",
+		.argument = "PACE",
+		.parameter = "pace",
+		.help = "fast, or gentle: no stall beyond the budget"},
+	{.name = "stall-budget",
+		.argument = "TIME",
+		.parameter = "stall_budget",
+		.help = "the longest stall of the server, as in 25ms"},
+	{.name = "timeout",
+		.argument = "TIME",
+		.parameter = "timeout",
+		.help = "give up after this long (30s)"},
+	{.name = "watch",
+		.argument = "TIME",
+		.parameter = "watch",
+		.help = "afterwards look for this long who comes back"},
+	{.name = "break-busy",
+		.parameter = "break_busy",
+		.help = "first end a script that blocks the server"},
+	{.name = "reason",
+		.argument = "TEXT",
+		.parameter = "reason",
+		.help = "why, for the audit log"},
+};
+
+/* The option's words are the API's; the daemon judges the values. */
+static void fill_form(struct form *form, const struct args *args)
+{
+	for (size_t i = 0; i < args->n_items; i++) {
+		const struct arg *arg = &args->items[i];
+
+		if (arg->spec->parameter != NULL) {
+			form_add(form, arg->spec->parameter,
+				arg->value != NULL ? arg->value : "true");
+		}
+	}
+}
+
+static bool read_duration(
+	const struct args *args, const char *name, int64_t if_absent_ms, int64_t *ret_ms)
+{
+	const char *value = args_value(args, name);
+	int64_t ms = if_absent_ms;
+
+	if (value != NULL && !parse_duration_ms(slice_of(value), 1000, &ms)) {
+		cli_error("--%s: \"%s\" is no duration, as 500ms, 30s or 5m are", name, value);
+		return false;
+	}
+	*ret_ms = MIN(ms, (int64_t)KILL_MAX_DURATION_MS);
+	return true;
+}
+
+static bool is_understood(const struct args *args, int64_t *ret_answer_ms)
+{
+	int64_t timeout_ms, watch_ms;
+
+	if (args_has(args, "all") == args_has(args, "match")) {
+		cli_error("say which sessions: either --all, or --match EXPR");
+		return false;
+	}
+	if (!read_duration(args, "timeout", KILL_DEFAULT_TIMEOUT_MS, &timeout_ms) ||
+		!read_duration(args, "watch", 0, &watch_ms)) {
+		return false;
+	}
+	if (!args_has(args, "yes") && !args_has(args, "dry-run") && !term_can_ask()) {
+		cli_error(
+			"nothing was killed: there is no terminal to ask on. Say --yes if you are "
+			"sure, or look first with --dry-run");
+		return false;
+	}
+	/* Twice: a kill of the same instance that runs already is waited for. */
+	*ret_answer_ms = 2 * timeout_ms + watch_ms + KILL_GRACE_MS;
+	return true;
+}
+
+/* Was the very id typed? Anything else is a no. */
+static bool is_confirmed(const char *instance)
+{
+	char line[KILL_MAX_ID_BYTES];
+	bool is_end = false;
+
+	term_drop_input();
+	fputs("Type the id of the instance to kill them: ", stderr);
+	fflush(stderr);
+	if (!term_read_line(line, sizeof(line), -1, &is_end)) {
+		is_end = true;
+	}
+	if (is_end) {
+		fputc('\n', stderr);
+	}
+	return !is_end && strcmp(line, instance) == 0;
+}
+
+/*
+ * Shows a person what would be hit and asks. Goes on only after a yes; else *ret_status says how
+ * the program ends.
+ */
+static bool is_wanted(const struct cli *cli, const char *instance, const struct kill_order *order,
+	enum status *ret_status)
+{
+	CLEANUP(mem_free_p) char *form = mem_printf("%s&dry_run=true", order->form);
+	CLEANUP(api_answer_finish) struct api_answer answer = {0};
+	struct api_request request = {
+		.socket = cli->socket,
+		.method = "POST",
+		.path = order->path,
+		.form = form,
+		.timeout_ms = order->timeout_ms,
+	};
+	struct screen screen = term_screen(stderr);
+	struct slice state;
+	struct err err;
+
+	if (api_call(&request, &answer, &err) != API_OK) {
+		cli_error("%s. Nothing was killed", err.text);
+		*ret_status = STATUS_UNREACHABLE;
+		return false;
+	}
+	*ret_status = cli_status_of_answer(&answer);
+	state = field_text(answer.json, "state");
+	if (state.data == NULL) {
+		cli->writer->error(&answer);
+		return false;
+	}
+	if (!slice_is(state, "dry_run") && !slice_is(state, "partial")) {
+		cli->writer->outcome(&answer);
+		return false;
+	}
+	if (slice_is(state, "dry_run") && field_count(answer.json, "matched") == 0) {
+		cli->writer->outcome(&answer);
+		text_line(stderr, "No session is selected: there is nothing to kill.");
+		return false;
+	}
+	print_preview(answer.json, &screen);
+	if (!is_confirmed(instance)) {
+		text_line(stderr, "That is not the id: nothing was killed.");
+		*ret_status = STATUS_FAILED;
+		return false;
+	}
+	return true;
+}
+
+static enum status run(const struct cli *cli, const struct args *args)
+{
+	const char *instance = args->words[0];
+	CLEANUP(mem_free_p) char *base = form_path(NAMES_PATH_INSTANCES, instance);
+	CLEANUP(mem_free_p) char *path = mem_printf("%s/kill", base);
+	CLEANUP(form_finish) struct form form = {0};
+	struct kill_order order = {.path = path};
+	enum status status;
+
+	if (!is_understood(args, &order.timeout_ms)) {
+		return STATUS_USAGE;
+	}
+	fill_form(&form, args);
+	order.form = form.text;
+	if (!args_has(args, "yes") && !args_has(args, "dry-run") &&
+		!is_wanted(cli, instance, &order, &status)) {
+		return status;
+	}
+	return kill_run(cli, &order);
+}
+
+const struct command cmd_kill = {
+	.name = "kill",
+	.usage = "ID (--all | --match EXPR...) [OPTION]...",
+	.summary = "end sessions of an instance, and prove that they ended",
+	.options = OPTIONS,
+	.n_options = ARRAY_SIZE(OPTIONS),
+	.min_words = 1,
+	.max_words = 1,
+	.details = "An EXPR is FIELD OP VALUE[,VALUE]...: 'user = app,web', 'addr = 10.0.0.0/8',\n"
+		   "'name = pool-*', 'idle > 1h', 'tot-mem > 10mb', 'type != pubsub'.\n"
+		   "On a terminal it shows what would be hit and asks for the instance's id.\n",
+	.run = run,
+};

@@ -1,0 +1,22 @@
+/*
+ * Reading the daemon's JSON. A field that is absent or of another type reads as nothing: an older
+ * or newer daemon costs a cell of a table, not the answer.
+ */
+#ifndef CLI_FIELD_H
+#define CLI_FIELD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+/* Absent when there is none; may hold any byte, NUL included. Lives as long as `object`. */
+struct slice field_text(const json_t *object, const char *key);
+/* 0 when there is none or it is negative. */
+uint64_t field_count(const json_t *object, const char *key);
+/* Whole or broken; 0 when there is none. */
+double field_number(const json_t *object, const char *key);
+bool field_has(const json_t *object, const char *key); /* and it is not null */
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * Numbers as people read them.
+ */
+#include "cli/human.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *human_count(uint64_t value, char *buffer)
+{
+	char digits[HUMAN_BYTES];
+	size_t n = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, value);
+	char *end = buffer;
+
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && (n - i) % 3 == 0) {
+			*end++ = ',';
+		}
+		*end++ = digits[i];
+	}
+	*end = '\0';
+	return buffer;
+}
+
+/* Two units, the smaller one with two digits so that a column of them lines up. */
+static void print_two(
+	char *buffer, uint64_t value, uint64_t per_large, const char *large, const char *small)
+{
+	snprintf(buffer, HUMAN_BYTES, "%" PRIu64 "%s %02" PRIu64 "%s", value / per_large, large,
+		value % per_large, small);
+}
+
+const char *human_duration(double ms, char *buffer)
+{
+	/* Beyond this a duration is nonsense, and its conversion would be undefined. */
+	const double longest_ms = 1e15;
+	uint64_t seconds;
+
+	if (!(ms > 0)) {
+		ms = 0;
+	} else if (ms > longest_ms) {
+		ms = longest_ms;
+	}
+	seconds = (uint64_t)(ms / 1000);
+	if (ms > 0 && ms < 9.95) {
+		snprintf(buffer, HUMAN_BYTES, "%.1f ms", ms);
+	} else if (ms < 999.5) {
+		snprintf(buffer, HUMAN_BYTES, "%.0f ms", ms);
+	} else if (ms < 59950) {
+		snprintf(buffer, HUMAN_BYTES, "%.1f s", ms / 1000);
+	} else if (seconds < 3600) {
+		seconds = (uint64_t)(ms / 1000 + 0.5);
+		print_two(buffer, seconds, 60, "m", "s");
+	} else if (seconds < 86400) {
+		print_two(buffer, seconds / 60, 60, "h", "m");
+	} else {
+		print_two(buffer, seconds / 3600, 24, "d", "h");
+	}
+	return buffer;
+}

@@ -1,0 +1,151 @@
+/*
+ * sesskill: which daemon, which form of output, which command.
+ */
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "build_config.h"
+#include "cli/cli.h"
+#include "cli/help.h"
+#include "cli/text.h"
+#include "control/names.h"
+
+static const struct option_spec COMMON[] = {
+	{.name = "socket",
+		.letter = 's',
+		.argument = "PATH",
+		.help = "the daemon's socket (also SESSKILL_SOCKET)"},
+	{.name = "json", .help = "the daemon's JSON as it is, on stdout"},
+	{.name = "help", .letter = 'h', .help = "this text"},
+	{.name = "version", .letter = 'V', .help = "the version"},
+};
+
+static const struct command *const COMMANDS[] = {
+	&cmd_instances,
+	&cmd_kill,
+	&cmd_kills,
+	&cmd_cancel,
+	NULL,
+};
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; COMMANDS[i] != NULL; i++) {
+		if (strcmp(COMMANDS[i]->name, name) == 0) {
+			return COMMANDS[i];
+		}
+	}
+	return NULL;
+}
+
+/* As the daemon chooses its own: a private one of this user if there is one, else the system's. */
+static char *default_socket(void)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (geteuid() != 0 && runtime != NULL && runtime[0] != '\0') {
+		char *path =
+			mem_printf("%s/" NAMES_RUNTIME_DIRECTORY "/" NAMES_SOCKET_FILE, runtime);
+
+		if (access(path, F_OK) == 0) {
+			return path;
+		}
+		free(path);
+	}
+	return mem_printf("%s", NAMES_SYSTEM_SOCKET);
+}
+
+static char *choose_socket(const struct args *args)
+{
+	const char *named = args_value(args, "socket");
+
+	if (named == NULL) {
+		named = getenv("SESSKILL_SOCKET");
+	}
+	return named != NULL && named[0] != '\0' ? mem_printf("%s", named) : default_socket();
+}
+
+static enum status usage_error(const struct command *command, const char *words)
+{
+	cli_error("%s", words);
+	text_line(stderr, "Try: sesskill %s%s--help", command != NULL ? command->name : "",
+		command != NULL ? " " : "");
+	return STATUS_USAGE;
+}
+
+static enum status run_command(const struct command *command, struct args *args)
+{
+	CLEANUP(mem_free_p) char *socket = choose_socket(args);
+	struct cli cli = {
+		.socket = socket,
+		.writer = args_has(args, "json") ? &writer_json : &writer_text,
+	};
+
+	if (args_has(args, "help")) {
+		help_command(stdout, command, COMMON, ARRAY_SIZE(COMMON));
+		return STATUS_DONE;
+	}
+	if (args->n_words < command->min_words || args->n_words > command->max_words) {
+		CLEANUP(mem_free_p)
+		char *words = mem_printf("%s: usage: sesskill %s %s",
+			args->n_words < command->min_words ? "something is missing"
+							   : "too many words",
+			command->name, command->usage);
+
+		return usage_error(command, words);
+	}
+	return command->run(&cli, args);
+}
+
+static enum status run(struct args *args, char **argv)
+{
+	const struct command *command;
+	size_t index = 1;
+	struct err err;
+
+	if (!args_parse(args, argv, &index, true, &err)) {
+		return usage_error(NULL, err.text);
+	}
+	if (args_has(args, "version")) {
+		text_line(stdout, "sesskill %s", SESSKILL_VERSION);
+		return STATUS_DONE;
+	}
+	if (args->n_words == 0) {
+		bool is_asked_for = args_has(args, "help");
+
+		help_program(is_asked_for ? stdout : stderr, COMMANDS, COMMON, ARRAY_SIZE(COMMON));
+		return is_asked_for ? STATUS_DONE : STATUS_USAGE;
+	}
+	command = find_command(args->words[0]);
+	if (command == NULL) {
+		err_set(&err, "there is no command \"%s\"", args->words[0]);
+		return usage_error(NULL, err.text);
+	}
+	args->n_words = 0; /* from here on: the words behind the command */
+	args->own = command->options;
+	args->n_own = command->n_options;
+	if (!args_parse(args, argv, &index, false, &err)) {
+		return usage_error(command, err.text);
+	}
+	return run_command(command, args);
+}
+
+int main(int argc UNUSED, char **argv)
+{
+	CLEANUP(args_finish)
+	struct args args = {.common = COMMON, .n_common = ARRAY_SIZE(COMMON)};
+	enum status status;
+
+	setlocale(LC_CTYPE, "");
+	status = run(&args, argv);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		cli_error("cannot write the output: %s", strerror(errno));
+		status = MAX(status, STATUS_FAILED);
+	}
+	return (int)status;
+}

@@ -1,0 +1,259 @@
+/*
+ * Untrusted UTF-8, one glyph at a time.
+ */
+#include "cli/text.h"
+
+#include <langinfo.h>
+#include <stdlib.h>
+#include <wchar.h>
+
+#include "base/mem.h"
+
+/* What one character (or one byte that belongs to none) looks like. */
+struct glyph {
+	uint32_t code;
+	bool is_valid; /* else `code` is a byte */
+	bool is_shown; /* as it is; else `escape` stands for it */
+	struct slice bytes;
+	size_t columns;
+	char escape[12];
+};
+
+struct code_range {
+	uint32_t first;
+	uint32_t last;
+};
+
+/*
+ * Characters that wcwidth() lets pass but that hide or reorder their neighbours: a name could look
+ * like another one.
+ */
+static const struct code_range DECEIVING[] = {
+	{0x00ad, 0x00ad},   /* soft hyphen */
+	{0x061c, 0x061c},   /* Arabic letter mark */
+	{0x115f, 0x1160},   /* Hangul fillers */
+	{0x180e, 0x180e},   /* Mongolian vowel separator */
+	{0x200b, 0x200f},   /* zero width, direction marks */
+	{0x2028, 0x202e},   /* line and paragraph separator, embeddings, overrides */
+	{0x2060, 0x206f},   /* invisible operators, isolates */
+	{0x3164, 0x3164},   /* Hangul filler */
+	{0xfe00, 0xfe0f},   /* variation selectors: their width is the terminal's guess */
+	{0xfeff, 0xfeff},   /* byte order mark */
+	{0xfff9, 0xfffb},   /* interlinear annotation */
+	{0xe0000, 0xe0fff}, /* tags, more variation selectors */
+};
+
+bool text_is_utf8(void)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+/* Length of the sequence that `lead` announces and the bits of the code in it; 0: no lead byte. */
+static size_t read_lead(unsigned char lead, uint32_t *ret_bits)
+{
+	if (lead < 0x80) {
+		*ret_bits = lead;
+		return 1;
+	}
+	if (lead >= 0xc2 && lead < 0xe0) {
+		*ret_bits = lead & 0x1f;
+		return 2;
+	}
+	if (lead >= 0xe0 && lead < 0xf0) {
+		*ret_bits = lead & 0x0f;
+		return 3;
+	}
+	if (lead >= 0xf0 && lead < 0xf5) {
+		*ret_bits = lead & 0x07;
+		return 4;
+	}
+	return 0;
+}
+
+/* Bytes of the first character; 0 when they are no UTF-8. `text` is not empty. */
+static size_t decode(struct slice text, uint32_t *ret_code)
+{
+	/* The least code that needs so many bytes: shorter ones in a longer form are a disguise. */
+	static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+	uint32_t code = 0;
+	size_t n = read_lead((unsigned char)text.data[0], &code);
+
+	if (n == 0 || n > text.len) {
+		return 0;
+	}
+	for (size_t i = 1; i < n; i++) {
+		unsigned char byte = (unsigned char)text.data[i];
+
+		if ((byte & 0xc0) != 0x80) {
+			return 0;
+		}
+		code = code << 6 | (byte & 0x3f);
+	}
+	if (code < LEAST[n] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
+		return 0;
+	}
+	*ret_code = code;
+	return n;
+}
+
+static bool is_deceiving(uint32_t code)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(DECEIVING); i++) {
+		if (code >= DECEIVING[i].first && code <= DECEIVING[i].last) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Columns of a character that may be shown as it is; -1: it may not. */
+static int shown_columns(uint32_t code)
+{
+	if (code < 0x80) {
+		return code >= 0x20 && code != 0x7f ? 1 : -1;
+	}
+	if (!text_is_utf8() || is_deceiving(code)) {
+		return -1;
+	}
+	return wcwidth((wchar_t)code);
+}
+
+static void make_escape(struct glyph *glyph)
+{
+	size_t bytes = sizeof(glyph->escape);
+	int used;
+
+	if (!glyph->is_valid) {
+		used = snprintf(glyph->escape, bytes, "\\x%02x", (unsigned)glyph->code & 0xff);
+	} else if (glyph->code == '\n' || glyph->code == '\r' || glyph->code == '\t') {
+		char letter = glyph->code == '\n' ? 'n' : glyph->code == '\r' ? 'r' : 't';
+
+		used = snprintf(glyph->escape, bytes, "\\%c", letter);
+	} else if (glyph->code < 0x80) {
+		used = snprintf(glyph->escape, bytes, "\\x%02x", (unsigned)glyph->code);
+	} else if (glyph->code < 0x10000) {
+		used = snprintf(glyph->escape, bytes, "\\u%04x", (unsigned)glyph->code);
+	} else {
+		used = snprintf(glyph->escape, bytes, "\\U%08x", (unsigned)glyph->code);
+	}
+	glyph->columns = (size_t)used;
+}
+
+/* Takes the first glyph off the front; false at the end. */
+static bool next_glyph(struct slice *rest, struct glyph *ret_glyph)
+{
+	struct glyph glyph = {0};
+	size_t n;
+	int columns;
+
+	if (rest->len == 0) {
+		return false;
+	}
+	n = decode(*rest, &glyph.code);
+	glyph.is_valid = n > 0;
+	if (!glyph.is_valid) {
+		glyph.code = (unsigned char)rest->data[0];
+		n = 1;
+	}
+	glyph.bytes = (struct slice){rest->data, n};
+	columns = glyph.is_valid ? shown_columns(glyph.code) : -1;
+	glyph.is_shown = columns >= 0;
+	if (glyph.is_shown) {
+		glyph.columns = (size_t)columns;
+	} else {
+		make_escape(&glyph);
+	}
+	*rest = slice_skip(*rest, n);
+	*ret_glyph = glyph;
+	return true;
+}
+
+size_t text_width(struct slice text)
+{
+	struct glyph glyph;
+	size_t columns = 0;
+
+	while (next_glyph(&text, &glyph)) {
+		columns += glyph.columns;
+	}
+	return columns;
+}
+
+size_t text_put(FILE *out, struct slice text, size_t max_columns)
+{
+	bool is_cut = max_columns != TEXT_NO_LIMIT && text_width(text) > max_columns;
+	size_t room = is_cut && max_columns > 0 ? max_columns - 1 : max_columns;
+	size_t columns = 0;
+	struct glyph glyph;
+
+	while (next_glyph(&text, &glyph) && glyph.columns <= room - columns) {
+		if (glyph.is_shown) {
+			fwrite(glyph.bytes.data, 1, glyph.bytes.len, out);
+		} else {
+			fputs(glyph.escape, out);
+		}
+		columns += glyph.columns;
+	}
+	if (is_cut && max_columns > 0) {
+		fputs(text_is_utf8() ? "\u2026" : "~", out);
+		columns++;
+	}
+	return columns;
+}
+
+void text_format_args(FILE *out, const char *format, va_list args)
+{
+	CLEANUP(mem_free_p) char *text = NULL;
+
+	if (vasprintf(&text, format, args) < 0) {
+		text = NULL; /* nothing to show is better than the end of a kill's report */
+		return;
+	}
+	text_put(out, slice_of(text), TEXT_NO_LIMIT);
+}
+
+void text_format(FILE *out, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	text_format_args(out, format, args);
+	va_end(args);
+}
+
+void text_line(FILE *out, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	text_format_args(out, format, args);
+	va_end(args);
+	fputc('\n', out);
+}
+
+void text_put_json(FILE *out, struct slice json)
+{
+	struct glyph glyph;
+
+	while (next_glyph(&json, &glyph)) {
+		if (glyph.is_shown || glyph.code == '\n' || glyph.code == '\t') {
+			fwrite(glyph.bytes.data, 1, glyph.bytes.len, out);
+		} else if (!glyph.is_valid || glyph.code == '\r') {
+			fputc('?', out); /* not JSON of the daemon */
+		} else if (glyph.code < 0x10000) {
+			fprintf(out, "\\u%04x", (unsigned)glyph.code);
+		} else {
+			unsigned rest = (unsigned)glyph.code - 0x10000;
+
+			fprintf(out, "\\u%04x\\u%04x", 0xd800 + (rest >> 10),
+				0xdc00 + (rest & 0x3ff));
+		}
+	}
+}
+
+void text_pad(FILE *out, size_t n_columns)
+{
+	while (n_columns-- > 0) {
+		fputc(' ', out);
+	}
+}

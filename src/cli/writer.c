@@ -1,0 +1,124 @@
+/*
+ * The forms of output.
+ */
+#include "cli/writer.h"
+
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/field.h"
+#include "cli/print.h"
+#include "cli/term.h"
+#include "cli/text.h"
+
+static void text_instances(const struct api_answer *answer)
+{
+	struct screen screen = term_screen(stdout);
+
+	print_instances(answer->json, &screen);
+}
+
+static void text_kills(const struct api_answer *answer)
+{
+	struct screen screen = term_screen(stdout);
+
+	print_kills(answer->json, &screen);
+}
+
+static void text_kill(const struct api_answer *answer)
+{
+	struct screen screen = term_screen(stdout);
+
+	print_report(answer->json, &screen);
+}
+
+static void text_outcome(const struct api_answer *answer)
+{
+	struct screen screen = term_screen(stderr);
+
+	print_report(answer->json, &screen);
+}
+
+static void text_cancelled(const struct api_answer *answer)
+{
+	struct screen screen = term_screen(stderr);
+
+	/* The command in flight still ends: "running" is no failure here. */
+	if (field_has(answer->json, "found")) {
+		print_report(answer->json, &screen);
+	} else {
+		text_line(stderr, "cancelled");
+	}
+}
+
+/* The next thing to do; NULL: the message says it all. */
+static const char *advice(long status)
+{
+	switch (status) {
+	case 403:
+		return "Who may do what stands under access: in sesskilld.yaml; without it root, "
+		       "the "
+		       "daemon's own user and the members of its socket's group may do all.";
+	case 404:
+		return "See sesskill instances for the instances, sesskill kills for the kills.";
+	case 409:
+		return "Nothing was killed. Select fewer sessions, or allow more with --max.";
+	case 429:
+		return "Other kills of this instance wait already: see sesskill kills.";
+	case 503:
+		return "See sesskill instances for the state of each node.";
+	default:
+		return NULL;
+	}
+}
+
+static void text_error(const struct api_answer *answer)
+{
+	const json_t *error = json_object_get(answer->json, "error");
+	struct slice message = field_text(error, "message");
+	struct slice code = field_text(error, "code");
+	const char *next = advice(answer->status);
+
+	if (message.data == NULL) {
+		cli_error("the daemon's answer (HTTP %ld) was not understood: is it sesskilld that "
+			  "serves this socket?",
+			answer->status);
+		return;
+	}
+	cli_error("%.*s (%.*s)", SLICE_ARG(message), SLICE_ARG(code));
+	if (next != NULL) {
+		text_line(stderr, "%s", next);
+	}
+}
+
+const struct writer writer_text = {
+	.is_json = false,
+	.instances = text_instances,
+	.kills = text_kills,
+	.kill = text_kill,
+	.outcome = text_outcome,
+	.cancelled = text_cancelled,
+	.error = text_error,
+};
+
+/* On a terminal nobody parses the bytes, but names of clients could still play tricks. */
+static void json_answer(const struct api_answer *answer)
+{
+	struct screen screen = term_screen(stdout);
+
+	if (screen.width > 0) {
+		text_put_json(stdout, (struct slice){answer->body, answer->n_bytes});
+	} else {
+		fwrite(answer->body, 1, answer->n_bytes, stdout);
+	}
+}
+
+const struct writer writer_json = {
+	.is_json = true,
+	.instances = json_answer,
+	.kills = json_answer,
+	.kill = json_answer,
+	.outcome = json_answer,
+	.cancelled = json_answer,
+	.error = json_answer,
+};

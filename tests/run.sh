@@ -1,0 +1,192 @@
+#!/bin/bash
+# All tests. Builds twice, plainly and with the address and undefined-behaviour sanitizers, and runs
+# the unit tests and the functional tests in both; then the tests of what is neither. Installs what
+# a bare Debian lacks. The last line is "N passed, N failed"; the exit status is 1 if any failed.
+#
+#   tests/run.sh [-k EXPRESSION] [--quick] [--unit] [--no-install]
+#     -k EXPRESSION  only the functional tests that pytest selects by it
+#     --quick        without the sanitizers
+#     --unit         without the functional tests
+#     --no-install   install nothing
+set -u
+cd "$(dirname "$0")/.." || exit 2
+ROOT=$PWD
+BUILD_ROOT=${SESSKILL_TEST_BUILD:-$ROOT/build-test}
+FUNCTIONAL_TIMEOUT_S=360
+# The version that the sources are formatted with; others differ in details.
+FORMATTER_MAJOR=14
+
+. tests/lib/packages.sh
+. tests/lib/build.sh
+
+usage() {
+	sed -n '6,10s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+}
+
+selection=""
+with_sanitizers=yes
+with_functional=yes
+with_install=yes
+while [ $# -gt 0 ]; do
+	case $1 in
+	-k)
+		[ $# -ge 2 ] || usage
+		selection=$2
+		shift
+		;;
+	--quick) with_sanitizers=no ;;
+	--unit) with_functional=no ;;
+	--no-install) with_install=no ;;
+	*) usage ;;
+	esac
+	shift
+done
+
+passed=0
+failed=0
+skipped=0
+
+# one NAME COMMAND...: a single test; its output is shown when it fails.
+one() {
+	local name=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		passed=$((passed + 1))
+		echo "ok: $name"
+	else
+		failed=$((failed + 1))
+		echo "FAILED: $name"
+		echo "$output" | tail -n 60
+	fi
+}
+
+# add_results NAME STATUS FILE: counts a suite. A suite that failed in no single test has failed as
+# a whole, and so has one that left no results.
+add_results() {
+	local name=$1 status=$2 file=$3 counts="0 0 0" suite_passed suite_failed suite_skipped
+	if [ -f "$file" ]; then
+		counts=$(/usr/bin/python3 tests/lib/junit.py "$file") || counts="0 0 0"
+	elif [ "$status" -eq 0 ]; then
+		status=1
+	fi
+	read -r suite_passed suite_failed suite_skipped <<<"$counts"
+	if [ "$status" -ne 0 ] && [ "$suite_failed" -eq 0 ]; then
+		suite_failed=1
+	fi
+	passed=$((passed + suite_passed))
+	failed=$((failed + suite_failed))
+	skipped=$((skipped + suite_skipped))
+	echo "$name: $suite_passed passed, $suite_failed failed, $suite_skipped skipped"
+}
+
+unit_tests() {
+	local directory=$1 status
+	rm -f "$directory/meson-logs/testlog.junit.xml"
+	ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+		meson test -C "$directory" --no-rebuild --print-errorlogs --timeout-multiplier 4 \
+		>"$directory.unit.log" 2>&1
+	status=$?
+	if [ "$status" -ne 0 ]; then
+		tail -n 80 "$directory.unit.log"
+	fi
+	add_results "unit tests, $(basename "$directory")" "$status" \
+		"$directory/meson-logs/testlog.junit.xml"
+}
+
+functional_tests() {
+	local directory=$1 results=$1.functional.xml status
+	rm -f "$results"
+	# Debian's own Python has Debian's modules. SIGINT, so that a run given up still reports.
+	SESSKILL_BUILD=$directory PYTHONDONTWRITEBYTECODE=1 \
+		timeout --signal=INT --kill-after=20 "$FUNCTIONAL_TIMEOUT_S" \
+		/usr/bin/python3 -m pytest -q --durations=5 -k "$selection" --junitxml="$results" \
+		tests/functional
+	status=$?
+	# 5: no test was selected by -k.
+	if [ "$status" -eq 5 ] && [ -n "$selection" ]; then
+		status=0
+	fi
+	add_results "functional tests, $(basename "$directory")" "$status" "$results"
+}
+
+# suite NAME OPTION...: one build and all that is tested with it.
+suite() {
+	local directory=$BUILD_ROOT/$1
+	shift
+	echo
+	echo "== $(basename "$directory"): meson setup $*"
+	if ! build_in "$directory" "$@"; then
+		failed=$((failed + 1))
+		return
+	fi
+	passed=$((passed + 1))
+	unit_tests "$directory"
+	if [ "$with_functional" = yes ]; then
+		functional_tests "$directory"
+	fi
+}
+
+is_formatted() {
+	git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run -Werror
+}
+
+has_formatter() {
+	command -v clang-format >/dev/null && git rev-parse --git-dir >/dev/null 2>&1 &&
+		clang-format --version | grep -q "version $FORMATTER_MAJOR\."
+}
+
+# The units as they would be installed, but for the place of the daemon, which must exist.
+units_are_clean() {
+	local directory=$BUILD_ROOT/units complaints
+	rm -rf "$directory"
+	mkdir -p "$directory"
+	sed "s,^ExecStart=[^ ]*,ExecStart=$BUILD_ROOT/plain/src/daemon/sesskilld," \
+		"$BUILD_ROOT/plain/systemd/sesskilld.service" >"$directory/sesskilld.service" &&
+		cp systemd/sesskilld.socket "$directory/" || return 1
+	complaints=$(cd "$directory" &&
+		systemd-analyze verify --man=no ./sesskilld.service ./sesskilld.socket 2>&1)
+	# It exits with 0 when it does not know a key.
+	if [ $? -ne 0 ] || [ -n "$complaints" ]; then
+		echo "$complaints"
+		return 1
+	fi
+}
+
+units_are_hardened() {
+	systemd-analyze security --offline=true --threshold=15 "$BUILD_ROOT/units/sesskilld.service"
+}
+
+if [ "$with_install" = yes ]; then
+	# shellcheck disable=SC2086 # lists of words
+	if ! need_packages $BUILD_PACKAGES $DEMO_PACKAGES $TEST_PACKAGES; then
+		echo "0 passed, 1 failed"
+		exit 1
+	fi
+fi
+
+suite plain -Dwerror=true -Dbuildtype=debugoptimized
+if [ "$with_sanitizers" = yes ]; then
+	suite sanitized -Dwerror=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined
+fi
+
+echo
+echo "== the rest"
+if has_formatter; then
+	one "sources are formatted" is_formatted
+else
+	echo "skipped: formatting (no clang-format $FORMATTER_MAJOR or no repository)"
+fi
+if command -v systemd-analyze >/dev/null; then
+	one "systemd units are clean" units_are_clean
+	one "systemd service is hardened" units_are_hardened
+else
+	echo "skipped: systemd units (no systemd-analyze)"
+fi
+
+echo
+if [ "$skipped" -gt 0 ]; then
+	echo "($skipped skipped)"
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

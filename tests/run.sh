@@ -61,12 +61,13 @@ one() {
 	fi
 }
 
-# add_results NAME STATUS FILE: counts a suite. A suite that failed in no single test has failed as
-# a whole, and so has one that left no results.
+# add_results NAME STATUS FILE [LOG]: counts a suite (see lib/junit.py). A suite that failed in no
+# single test has failed as a whole, and so has one that left no results.
 add_results() {
 	local name=$1 status=$2 file=$3 counts="0 0 0" suite_passed suite_failed suite_skipped
+	shift 2
 	if [ -f "$file" ]; then
-		counts=$(/usr/bin/python3 tests/lib/junit.py "$file") || counts="0 0 0"
+		counts=$(/usr/bin/python3 tests/lib/junit.py "$@") || counts="0 0 0"
 	elif [ "$status" -eq 0 ]; then
 		status=1
 	fi
@@ -91,7 +92,7 @@ unit_tests() {
 		tail -n 80 "$directory.unit.log"
 	fi
 	add_results "unit tests, $(basename "$directory")" "$status" \
-		"$directory/meson-logs/testlog.junit.xml"
+		"$directory/meson-logs/testlog.junit.xml" "$directory/meson-logs/testlog.json"
 }
 
 functional_tests() {
@@ -128,7 +129,7 @@ suite() {
 }
 
 is_formatted() {
-	git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run -Werror
+	git ls-files -z '*.c' '*.h' | xargs -0 -r clang-format --dry-run -Werror
 }
 
 has_formatter() {

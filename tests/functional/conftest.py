@@ -19,13 +19,14 @@ def pytest_configure(config):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows the logs of all that it started."""
+    """A failed test shows the logs of all that it started and that is still there."""
     outcome = yield
     report = outcome.get_result()
     if report.failed:
         for source in item.stash.get(LOGS, []):
             tail = source.log().splitlines()[-LOG_TAIL_LINES:]
-            report.sections.append((source.title, "\n".join(tail)))
+            if tail:
+                report.sections.append((source.title, "\n".join(tail)))
 
 
 @pytest.fixture

@@ -118,10 +118,7 @@ class Daemon:
     # What it says
 
     def log(self):
-        if not os.path.exists(self._log_path):
-            return ""
-        with open(self._log_path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        return programs.read_log(self._log_path)
 
     def explain(self):
         return f"the daemon's log:\n{self.log()}"

@@ -33,6 +33,15 @@ def sanitizer_report(text):
     return ""
 
 
+def read_log(path):
+    """What a program wrote; "" when there is none, or not any more."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
 def raise_descriptor_limit():
     """Servers and clients inherit as many descriptors as this process may give them."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

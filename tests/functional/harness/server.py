@@ -169,8 +169,7 @@ class Server:
             self.kill()
 
     def log(self):
-        with open(f"{self.directory}/server.log", encoding="utf-8", errors="replace") as file:
-            return file.read()
+        return programs.read_log(f"{self.directory}/server.log")
 
     def _explain(self):
         return f"the server to be up; its log:\n{self.log()}"

@@ -1,0 +1,25 @@
+/*
+ * Users and groups of this host, by name or number.
+ */
+#ifndef CONFIG_ACCOUNT_H
+#define CONFIG_ACCOUNT_H
+
+#include <sys/types.h>
+
+#include "base/macros.h"
+
+enum {
+	ACCOUNT_E_UNKNOWN = 1,
+};
+
+/*
+ * A number stands for itself, whether or not somebody has it. 0, ACCOUNT_E_UNKNOWN, or a negative
+ * errno when the host's own look-up fails.
+ */
+NODISCARD int account_find_user(const char *name, uid_t *ret_uid);
+NODISCARD int account_find_group(const char *name, gid_t *ret_gid);
+
+/* The name of a group that exists, on the heap; results as above. */
+NODISCARD int account_find_group_name(const char *name_or_number, char **ret_name);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * The one table of the keys that a configuration may have. To add a key, add a row: reading,
+ * messages and suggestions follow from it, and the tests hold the sample file to it.
+ */
+#ifndef CONFIG_KEYS_H
+#define CONFIG_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/macros.h"
+#include "base/slice.h"
+#include "config/value.h"
+
+enum keys_section {
+	KEYS_ROOT,
+	KEYS_CONTROL,  /* struct control_opts */
+	KEYS_AUDIT,    /* struct audit_opts */
+	KEYS_ACCESS,   /* struct access_statement */
+	KEYS_DEFAULTS, /* struct instance_opts */
+	KEYS_INSTANCE, /* struct instance_opts; takes the keys of KEYS_DEFAULTS as well */
+};
+
+struct key {
+	enum keys_section section;
+	bool is_required;
+	bool is_reloadable; /* SIGHUP suffices; else it takes a restart */
+	const char *name;
+	const struct value_type *type;
+	const char *least; /* inclusive, as it would be written; NULL: none */
+	const char *most;
+	const char *preset;  /* as it would be written; NULL: absent */
+	size_t offset;       /* of the field in the struct of the section */
+	size_t count_offset; /* of lists */
+	const char *help;    /* a sentence without its full stop */
+};
+
+/* All of them, by section. */
+const struct key *keys_table(size_t *ret_n);
+
+/* May it stand in that section? */
+bool keys_is_in(const struct key *key, enum keys_section section);
+/* NULL: there is none of that name in that section. */
+const struct key *keys_find(enum keys_section section, struct slice name);
+
+/* "control.socket", "instances[].id"; on the heap. */
+char *keys_path(const struct key *key);
+
+static inline void *keys_field(const struct key *key, void *target)
+{
+	return (char *)target + key->offset;
+}
+
+static inline size_t *keys_count_field(const struct key *key, void *target)
+{
+	return (size_t *)(void *)((char *)target + key->count_offset);
+}
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * Collects and sorts.
+ */
+#include "config/mistakes.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "config/config.h"
+
+/* A copy of `text` with every control character as \xHH. */
+static char *escape(const char *text)
+{
+	static const char hex[] = "0123456789abcdef";
+	char *escaped = mem_alloc_array(strlen(text) + 1, 4);
+	char *out = escaped;
+
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x20 || c == 0x7f) {
+			*out++ = '\\';
+			*out++ = 'x';
+			*out++ = hex[c >> 4];
+			*out++ = hex[c & 15];
+		} else {
+			*out++ = (char)c;
+		}
+	}
+	return escaped;
+}
+
+void mistakes_add(struct mistakes *mistakes, struct position at, const char *format, ...)
+{
+	CLEANUP(mem_free_p) char *text = NULL;
+	va_list args;
+	int used;
+
+	va_start(args, format);
+	used = vasprintf(&text, format, args);
+	va_end(args);
+	CHECK(used >= 0);
+	mistakes->items = mem_grow_array(
+		mistakes->items, mistakes->n, &mistakes->capacity, sizeof(*mistakes->items));
+	mistakes->items[mistakes->n] = (struct mistake){at, mistakes->n, escape(text)};
+	mistakes->n++;
+}
+
+static int compare(const void *left, const void *right)
+{
+	const struct mistake *a = left;
+	const struct mistake *b = right;
+
+	if (a->at.line != b->at.line) {
+		return a->at.line < b->at.line ? -1 : 1;
+	}
+	if (a->at.column != b->at.column) {
+		return a->at.column < b->at.column ? -1 : 1;
+	}
+	return a->order < b->order ? -1 : 1;
+}
+
+static char *print(const struct mistake *mistake, const char *path)
+{
+	if (mistake->at.line == 0) {
+		return mem_printf("%s: %s", path, mistake->text);
+	}
+	return mem_printf(
+		"%s:%zu:%zu: %s", path, mistake->at.line, mistake->at.column, mistake->text);
+}
+
+void mistakes_move(struct mistakes *mistakes, const char *path, struct config_errors *errors)
+{
+	if (mistakes->n > 1) {
+		qsort(mistakes->items, mistakes->n, sizeof(*mistakes->items), compare);
+	}
+	for (size_t i = 0; i < mistakes->n; i++) {
+		errors->lines = mem_grow_array(
+			errors->lines, errors->n, &errors->capacity, sizeof(*errors->lines));
+		errors->lines[errors->n++] = print(&mistakes->items[i], path);
+		free(mistakes->items[i].text);
+	}
+	free(mistakes->items);
+	*mistakes = (struct mistakes){0};
+}

@@ -1,0 +1,18 @@
+/*
+ * The life of the options structs that the configuration fills: who owns their texts is said here
+ * and nowhere else.
+ */
+#ifndef CONFIG_OPTIONS_H
+#define CONFIG_OPTIONS_H
+
+#include "control/access.h"
+#include "kill/instance.h"
+
+/* A copy of all that `defaults` can set: no id, no endpoints. */
+void options_copy_instance(struct instance_opts *ret_copy, const struct instance_opts *defaults);
+
+/* Zeroed is fine. */
+void options_finish_instance(struct instance_opts *opts);
+void options_finish_statement(struct access_statement *statement);
+
+#endif

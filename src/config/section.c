@@ -3,6 +3,8 @@
  */
 #include "config/section.h"
 
+#include <stdlib.h>
+
 #include "base/check.h"
 #include "base/mem.h"
 #include "config/suggest.h"
@@ -27,51 +29,69 @@ void section_preset(enum keys_section section, void *target)
 	CHECK(mistakes.n == 0);
 }
 
-static void read_pair(enum keys_section section, const struct tree_node *mapping,
-	const struct tree_node *name, const char *where, void *target, struct mistakes *mistakes)
+/* One walk. */
+struct reading {
+	enum keys_section section;
+	const char *where;
+	void *target;
+	struct mistakes *mistakes;
+	const struct tree_node **seen; /* by key of the table: its first name in the mapping */
+};
+
+/* The key of that name, if it can be read here; NULL with the mistake. */
+static const struct key *take_key(struct reading *reading, const struct tree_node *name)
 {
-	const struct tree_node *first;
-	const struct key *key;
+	const struct key *key = keys_find(reading->section, name->text);
+	const struct tree_node **seen;
+	size_t n_keys;
 
-	if (name->kind != TREE_SCALAR) {
-		if (name->kind != TREE_REFUSED) {
-			mistakes_add(mistakes, name->at,
-				"a list or mapping in the place of a key in %s; expected a name",
-				where);
-		}
-		return;
-	}
-	key = keys_find(section, name->text);
 	if (key == NULL) {
-		CLEANUP(mem_free_p) char *words = suggest_words(section, name->text, where);
+		CLEANUP(mem_free_p)
+		char *words = suggest_words(reading->section, name->text, reading->where);
 
-		mistakes_add(mistakes, name->at, "%s", words);
-		return;
+		mistakes_add(reading->mistakes, name->at, "%s", words);
+		return NULL;
 	}
-	first = tree_find_key(mapping, key->name);
-	if (first != name) {
-		mistakes_add(mistakes, name->at,
+	seen = &reading->seen[key - keys_table(&n_keys)];
+	if (*seen != NULL) {
+		mistakes_add(reading->mistakes, name->at,
 			"key \"%s\" a second time in %s, the first is in line %zu; expected it "
 			"once",
-			key->name, where, first->at.line);
+			key->name, reading->where, (*seen)->at.line);
+		return NULL;
+	}
+	*seen = name;
+	return key;
+}
+
+static void read_pair(struct reading *reading, const struct tree_node *name)
+{
+	const struct key *key;
+
+	if (name->kind == TREE_LIST || name->kind == TREE_MAPPING) {
+		mistakes_add(reading->mistakes, name->at,
+			"a list or mapping in the place of a key in %s; expected a name",
+			reading->where);
+	}
+	if (name->kind != TREE_SCALAR) {
 		return;
 	}
-	if (key->type->read_fn != NULL) {
-		key->type->read_fn(key, name + 1, target, mistakes);
+	key = take_key(reading, name);
+	if (key != NULL && key->type->read_fn != NULL) {
+		key->type->read_fn(key, name + 1, reading->target, reading->mistakes);
 	}
 }
 
-static void require_keys(enum keys_section section, const struct tree_node *mapping,
-	const char *where, struct mistakes *mistakes)
+static void require_keys(const struct reading *reading, const struct tree_node *mapping)
 {
 	size_t n_keys;
 	const struct key *keys = keys_table(&n_keys);
 
 	for (size_t i = 0; i < n_keys; i++) {
-		if (keys[i].is_required && keys_is_in(&keys[i], section) &&
-			tree_find_key(mapping, keys[i].name) == NULL) {
-			mistakes_add(mistakes, mapping->at, "no \"%s\" in %s; expected %s",
-				keys[i].name, where, keys[i].type->expected);
+		if (keys[i].is_required && keys_is_in(&keys[i], reading->section) &&
+			reading->seen[i] == NULL) {
+			mistakes_add(reading->mistakes, mapping->at, "no \"%s\" in %s; expected %s",
+				keys[i].name, reading->where, keys[i].type->expected);
 		}
 	}
 }
@@ -79,12 +99,18 @@ static void require_keys(enum keys_section section, const struct tree_node *mapp
 void section_read(enum keys_section section, const struct tree_node *node, const char *where,
 	void *target, struct mistakes *mistakes)
 {
+	struct reading reading = {section, where, target, mistakes, NULL};
+	size_t n_keys;
+
 	if (node->kind != TREE_MAPPING && !tree_is_null(node)) {
 		value_refuse(node, &value_section, mistakes);
 		return;
 	}
+	keys_table(&n_keys);
+	reading.seen = mem_alloc_array(n_keys, sizeof(void *));
 	for (size_t i = 0; i + 1 < node->n_items; i += 2) {
-		read_pair(section, node, &node->items[i], where, target, mistakes);
+		read_pair(&reading, &node->items[i]);
 	}
-	require_keys(section, node, where, mistakes);
+	require_keys(&reading, node);
+	free(reading.seen);
 }

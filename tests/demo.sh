@@ -94,7 +94,8 @@ open_sessions() {
 	# shellcheck disable=SC2153 # set by coproc
 	clients_pid=$CLIENTS_PID
 	read -r -t "$DEADLINE_S" word number <&"${CLIENTS[0]}"
-	echo "$number real client sessions are open ($word)."
+	[ "$word" = ready ]
+	echo "$number real client sessions are open."
 }
 
 # What the program that opened them saw: the other end's view.

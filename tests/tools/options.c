@@ -134,27 +134,27 @@ static bool parse_share(struct slice text, struct session_class *class)
 /* Splits at the last '=': what is in front may hold some itself. */
 static bool split_count(struct slice text, struct slice *ret_front, struct slice *ret_count)
 {
-	const char *equals = memrchr(text.data, '=', text.len);
+	size_t at = text.len;
 
-	if (equals == NULL || equals == text.data) {
+	while (at > 0 && text.data[at - 1] != '=') {
+		at--;
+	}
+	if (at < 2) {
 		return false;
 	}
-	*ret_front = slice_range(text.data, equals);
-	*ret_count = slice_range(equals + 1, text.data + text.len);
+	*ret_front = (struct slice){text.data, at - 1};
+	*ret_count = slice_skip(text, at);
 	return true;
 }
 
 static struct credentials parse_credentials(struct slice text)
 {
-	const char *colon = memchr(text.data, ':', text.len);
+	struct credentials credentials = {.password = text};
 
-	if (colon == NULL) {
-		return (struct credentials){.password = text};
+	if (slice_has_char(text, ':')) {
+		(void)slice_next(&credentials.password, ':', &credentials.user);
 	}
-	return (struct credentials){
-		.user = slice_range(text.data, colon),
-		.password = slice_range(colon + 1, text.data + text.len),
-	};
+	return credentials;
 }
 
 /* The next free class, zeroed; NULL when there are too many. */

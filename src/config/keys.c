@@ -246,7 +246,7 @@ static const struct key table[] = {
 		.preset = "1s",
 		.is_reloadable = true,
 		.offset = offsetof(struct instance_opts, link.connect_timeout_ms),
-		.help = "Longest time for look-up, connection and login together",
+		.help = "Longest time for name look-up and connection together",
 	},
 	{
 		.section = KEYS_DEFAULTS,
@@ -257,7 +257,7 @@ static const struct key table[] = {
 		.preset = "5s",
 		.is_reloadable = true,
 		.offset = offsetof(struct instance_opts, link.command_timeout_ms),
-		.help = "Longest time for the answer to one command",
+		.help = "Longest time for the answer to one command, those of the login included",
 	},
 };
 

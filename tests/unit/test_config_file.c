@@ -75,7 +75,7 @@ struct row {
 
 static void test_odd_bytes(void **state UNUSED)
 {
-	static const struct row rows[] = {
+	const struct row rows[] = {
 		{SLICE_LITERAL(GOOD), ""},
 		{SLICE_LITERAL("\xef\xbb\xbf" GOOD), ""},
 		{SLICE_LITERAL("\xef\xbb\xbf"

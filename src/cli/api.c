@@ -83,7 +83,11 @@ static size_t on_body(char *data, size_t size, size_t n, void *context)
 	return bytes;
 }
 
-/* The request id is known from here on, long before a kill's answer ends. */
+/*
+ * The request id is known from here on, long before a kill's answer ends. libcurl wants the pointer
+ * not to be const.
+ */
+/* NOLINTNEXTLINE(readability-non-const-parameter) */
 static size_t on_header(char *data, size_t size, size_t n, void *context)
 {
 	struct transfer *transfer = context;

@@ -19,7 +19,7 @@
 /* One line of a stream: a report has at most some thousand nodes. */
 #define API_MAX_LINE_BYTES (16 * 1024 * 1024)
 /* For questions that the daemon answers from what it knows. */
-#define API_TIMEOUT_MS (10 * 1000)
+#define API_TIMEOUT_MS 10000
 
 enum api_result {
 	API_OK,          /* an answer, whatever its status */

@@ -16,11 +16,11 @@
 #include "control/names.h"
 
 /* What the daemon takes when it is not told. */
-#define KILL_DEFAULT_TIMEOUT_MS (30 * 1000)
+#define KILL_DEFAULT_TIMEOUT_MS 30000
 /* Beyond what the daemon may take: it answers even after its own time-out. */
-#define KILL_GRACE_MS (10 * 1000)
+#define KILL_GRACE_MS 10000
 /* Keeps sums of durations in range; the daemon allows less. */
-#define KILL_MAX_DURATION_MS (24 * 60 * 60 * 1000)
+#define KILL_MAX_DURATION_MS INT64_C(86400000)
 
 #define KILL_MAX_ID_BYTES 512
 

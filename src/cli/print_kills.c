@@ -10,15 +10,15 @@
 /* "2026-11-24T05:50:23": a table needs no more of a time. */
 #define STARTED_BYTES 19
 
+/* From the most to the least important: the last ones go first where there is no room. */
 static const struct table_column COLUMNS[] = {
 	{.title = "REQUEST"},
 	{.title = "INSTANCE", .min_columns = 8},
 	{.title = "STATE"},
-	{.title = "STARTED (UTC)", .is_optional = true},
-	{.title = "TOOK", .is_right = true, .is_optional = true},
-	{.title = "MATCHED", .is_right = true, .is_optional = true},
-	{.title = "KILLED", .is_right = true},
+	{.title = "KILLED", .is_right = true, .is_optional = true},
 	{.title = "SURVIVED", .is_right = true, .is_optional = true},
+	{.title = "TOOK", .is_right = true, .is_optional = true},
+	{.title = "STARTED (UTC)", .is_optional = true},
 };
 
 enum term_style print_style_of_state(const json_t *report)
@@ -43,12 +43,11 @@ static void add_kill(struct table *table, const json_t *kill)
 	table_text(table, field_text(kill, "instance"));
 	table_text(table, field_text(kill, "state"));
 	table_style(table, print_style_of_state(kill));
-	table_text(table, started);
-	table_duration(table, field_number(kill, "elapsed_ms"));
-	table_count(table, field_count(kill, "matched"));
 	table_count(table, field_count(kill, "killed"));
 	table_count(table, field_count(kill, "survivors"));
 	table_style(table, field_count(kill, "survivors") > 0 ? TERM_BAD : TERM_PLAIN);
+	table_duration(table, field_number(kill, "elapsed_ms"));
+	table_text(table, started);
 }
 
 void print_kills(const json_t *answer, const struct screen *screen)

@@ -183,19 +183,19 @@ static void put_cell(const struct screen *screen, struct slice text, enum term_s
 	}
 }
 
-/* One line: the titles if `cells` is NULL. */
+/* One line: the titles if `cells` is NULL. Nothing is padded behind the last text. */
 static void put_row(const struct table *table, const struct cell *cells, const size_t *widths,
 	const struct screen *screen, size_t indent)
 {
-	size_t last = table->n_columns;
-	size_t first = table->n_columns;
+	size_t n_shown = 0;
+	size_t gap = indent;
 
 	for (size_t i = 0; i < table->n_columns; i++) {
-		last = widths[i] > 0 ? i : last;
-		first = widths[i] > 0 && first == table->n_columns ? i : first;
+		if (widths[i] > 0 && (cells == NULL || cells[i].len > 0)) {
+			n_shown = i + 1;
+		}
 	}
-	text_pad(screen->file, indent);
-	for (size_t i = 0; i < table->n_columns; i++) {
+	for (size_t i = 0; i < n_shown; i++) {
 		const struct table_column *column = &table->columns[i];
 		struct slice text = cells != NULL ? (struct slice){cells[i].data, cells[i].len}
 						  : slice_of(column->title);
@@ -203,9 +203,10 @@ static void put_row(const struct table *table, const struct cell *cells, const s
 		if (widths[i] == 0) {
 			continue;
 		}
-		text_pad(screen->file, i == first ? 0 : TABLE_GAP);
+		text_pad(screen->file, gap);
+		gap = TABLE_GAP;
 		put_cell(screen, text, cells != NULL ? cells[i].style : TERM_BOLD, widths[i],
-			column->is_right, i == last);
+			column->is_right, i + 1 == n_shown);
 	}
 	fputc('\n', screen->file);
 }

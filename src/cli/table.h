@@ -16,8 +16,8 @@
 
 struct table_column {
 	const char *title;
-	bool is_right;      /* numbers */
 	size_t min_columns; /* may be narrowed to this; 0: never */
+	bool is_right;      /* numbers */
 	bool is_optional;   /* left out where there is no room */
 };
 

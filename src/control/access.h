@@ -11,6 +11,10 @@
 
 #include "model/caller.h"
 
+/*
+ * A statement that names no caller (neither users nor groups) or no action is read on the safe
+ * side: a deny is then meant for all of them, an allow for none.
+ */
 struct access_statement {
 	bool is_deny;
 	char **actions; /* wildcards: "hdm:Get*" */
@@ -32,8 +36,14 @@ struct access_opts {
 };
 
 /*
- * May `caller` do `action` ("hdm:...") on `instance`? `instance` NULL: on any instance at all (the
- * question before parameters are read: true if some instance could be allowed).
+ * May `caller` do `action` ("hdm:...") on `instance`? In this order:
+ *  1. no statements: root, the daemon's own user and the members of `control_gid` may, nobody else;
+ *  2. a deny that names caller, action and instance: no;
+ *  3. an allow that does: yes;
+ *  4. otherwise: no.
+ * `instance` NULL: on any instance at all (the question before parameters are read: true if some
+ * instance could be allowed, so a deny for certain instances only does not count). A caller's own
+ * group and the supplementary ones are all his groups.
  */
 bool access_is_allowed(const struct access_opts *opts, const struct caller *caller,
 	const char *action, const char *instance);

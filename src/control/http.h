@@ -20,17 +20,24 @@
 
 struct event_base;
 
-/* Named limits (DESIGN 5). */
+/* Named limits. */
 #define HTTP_MAX_HEADER_BYTES (16 * 1024)
-#define HTTP_MAX_BODY_BYTES (64 * 1024)         /* beyond: is_too_large */
-#define HTTP_MAX_REQUEST_BYTES (1024 * 1024)    /* beyond: the connection is cut */
-#define HTTP_REQUEST_TIMEOUT_MS (10 * 1000)     /* from its first byte to its last */
-#define HTTP_IDLE_TIMEOUT_MS (60 * 1000)        /* between requests */
+#define HTTP_MAX_BODY_BYTES (64 * 1024)      /* beyond: is_too_large */
+#define HTTP_MAX_REQUEST_BYTES (1024 * 1024) /* beyond: the connection is cut */
+#define HTTP_REQUEST_TIMEOUT_MS (10 * 1000)  /* from its first byte to its last */
+#define HTTP_IDLE_TIMEOUT_MS (60 * 1000)     /* between requests; of a reply nobody reads */
+#define HTTP_GRACE_MS 1000 /* a connection without a request keeps its place this long */
 
 struct control_opts {
-	char *socket;       /* path; not used when the service manager hands the socket over */
-	unsigned mode;      /* of the socket file */
-	char *group;        /* of the socket file; NULL: leave it. Its members are let in by default */
+	char *socket;  /* path; not used when the service manager hands the socket over */
+	unsigned mode; /* of the socket file */
+	char *group;   /* of the socket file; NULL: leave it. Its members are let in by default */
+	/*
+	 * When so many are open, callers wait in the listening socket's queue, which answers them
+	 * all in turn; a refusal would only make them ask again. Somebody who waits takes the place
+	 * of the connection that has waited longest for its own caller (to ask, or to take its
+	 * answer), once that is HTTP_GRACE_MS: nobody keeps others out by holding connections.
+	 */
 	unsigned max_connections;
 };
 
@@ -50,24 +57,32 @@ typedef void (*http_handler_fn)(void *context, struct http_request *request);
 /*
  * Serves on `opts->socket`, or on `inherited_fd` when that is >= 0 (it is then taken over). A stale
  * socket file (nobody listens) is replaced; a live one is refused with -EADDRINUSE. Negative errno
- * with words on failure. `opts` is borrowed.
+ * with words on failure. `opts` is not used later. SIGPIPE must be ignored by the program.
  */
 NODISCARD int http_server_new(struct event_base *loop, const struct control_opts *opts,
 	int inherited_fd, http_handler_fn handler, void *context, struct http_server **ret_server,
 	struct err *err);
-/* Takes no more connections and requests; requests in the handler's hands can still be answered. */
+/*
+ * Takes no more connections and requests, and removes the socket file if it made it; requests in
+ * the handler's hands can still be answered.
+ */
 void http_server_stop(struct http_server *server);
-/* No request may be unanswered. Removes the socket file if it made it. NULL is fine. */
+/*
+ * No request may be unanswered. Of answers still on their way, what the kernel takes at once is
+ * sent. Stops first if need be. NULL is fine.
+ */
 void http_server_free(struct http_server *server);
 
 /* All borrowed until the request is answered. */
 enum http_method http_request_method(const struct http_request *request);
-struct slice http_request_path(const struct http_request *request); /* before '?', as sent */
+/* Before '?', as sent, not decoded; of an absolute URI what is behind the host. */
+struct slice http_request_path(const struct http_request *request);
 struct slice http_request_query(const struct http_request *request); /* behind '?'; may be absent */
 struct slice http_request_body(const struct http_request *request);
 bool http_request_is_too_large(const struct http_request *request); /* the body is then empty */
 /* By name, any case; absent when not sent. Sent twice: the first. */
 struct slice http_request_header(const struct http_request *request, const char *name);
+/* When the kernel does not tell (logged), a caller of uid and gid -1 who is nobody's member. */
 const struct caller *http_request_caller(const struct http_request *request);
 
 struct http_header {
@@ -80,9 +95,9 @@ void http_reply(struct http_request *request, int status, const char *content_ty
 	const struct http_header *headers, size_t n_headers, struct slice body);
 
 /*
- * A reply in pieces (chunked). http_stream_send() copies; false when the caller has left, after
- * which only http_stream_end() may follow. A caller that does not read: beyond
- * HTTP_MAX_STREAM_BYTES buffered the connection is cut.
+ * A reply in pieces (chunked), after which the connection is closed. http_stream_send() copies;
+ * false when the caller has left, after which only http_stream_end() may follow. A caller that does
+ * not read: beyond HTTP_MAX_STREAM_BYTES buffered the connection is cut. HEAD gets the headers.
  */
 #define HTTP_MAX_STREAM_BYTES (8 * 1024 * 1024)
 void http_stream_begin(struct http_request *request, int status, const char *content_type,

@@ -41,7 +41,7 @@ struct slice params_get(const struct params *params, const char *name);
  * The one value of that name. Given twice with different values: false with words that name it.
  * Given twice with the same value is one. Not given: true, and *ret_value is absent.
  */
-NODISCARD bool params_get_single(const struct params *params, const char *name,
-	struct slice *ret_value, struct err *err);
+NODISCARD bool params_get_single(
+	const struct params *params, const char *name, struct slice *ret_value, struct err *err);
 
 #endif

@@ -1,0 +1,245 @@
+/*
+ * Making the control socket without a moment in which it is open wider than it should be, and
+ * without ever taking the place of a daemon that is alive.
+ */
+#include "control/http_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/parse.h"
+
+/* Callers beyond it wait in connect(). Short: a flood must not queue up minutes of waiting. */
+#define HTTP_SOCKET_BACKLOG 128
+#define HTTP_SOCKET_GROUP_BYTES (64 * 1024) /* one entry of the group file */
+
+static void close_p(const int *fd)
+{
+	if (*fd >= 0) {
+		close(*fd);
+	}
+}
+
+static int make_address(const char *path, struct sockaddr_un *ret_address, struct err *err)
+{
+	size_t len = strlen(path);
+
+	*ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (len == 0 || len >= sizeof(ret_address->sun_path)) {
+		err_set(err, "%s: the path of a socket has 1 to %zu bytes", path,
+			sizeof(ret_address->sun_path) - 1);
+		return len == 0 ? -EINVAL : -ENAMETOOLONG;
+	}
+	memcpy(ret_address->sun_path, path, len);
+	return 0;
+}
+
+static int make_socket(int *ret_fd, struct err *err)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0) {
+		int error_number = errno;
+
+		err_set_errno(err, error_number, "create the control socket");
+		return -error_number;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static int find_group(const char *name, gid_t *ret_gid, struct err *err)
+{
+	CLEANUP(mem_free_p) char *buffer = NULL;
+	struct group entry, *found = NULL;
+	uint64_t number;
+	int error_number;
+
+	if (parse_u64(slice_of(name), &number)) {
+		if (number >= (gid_t)-1) {
+			err_set(err, "group %s: not a group number", name);
+			return -EINVAL;
+		}
+		*ret_gid = (gid_t)number;
+		return 0;
+	}
+	buffer = mem_alloc(HTTP_SOCKET_GROUP_BYTES);
+	error_number = getgrnam_r(name, &entry, buffer, HTTP_SOCKET_GROUP_BYTES, &found);
+	if (error_number != 0) {
+		err_set_errno(err, error_number, "look up the group %s", name);
+		return -error_number;
+	}
+	if (found == NULL) {
+		err_set(err, "there is no group %s", name);
+		return -EINVAL;
+	}
+	*ret_gid = entry.gr_gid;
+	return 0;
+}
+
+/*
+ * Only a refused connection proves that nobody listens. A full queue (EAGAIN) is somebody alive
+ * who is busy.
+ */
+static int remove_stale(const struct sockaddr_un *address, struct err *err)
+{
+	CLEANUP(close_p) int fd = -1;
+	struct stat status;
+	int r;
+
+	if (lstat(address->sun_path, &status) < 0) {
+		return 0; /* what keeps bind() from making it, bind() says */
+	}
+	if (!S_ISSOCK(status.st_mode)) {
+		err_set(err, "%s exists and is no socket", address->sun_path);
+		return -EEXIST;
+	}
+	r = make_socket(&fd, err);
+	if (r < 0) {
+		return r;
+	}
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+		errno == EAGAIN) {
+		err_set(err, "%s: another process listens there", address->sun_path);
+		return -EADDRINUSE;
+	}
+	r = -errno;
+	if (r != -ECONNREFUSED && r != -ENOENT) {
+		err_set_errno(
+			err, -r, "find out whether somebody listens at %s", address->sun_path);
+		return r;
+	}
+	if (unlink(address->sun_path) < 0 && errno != ENOENT) {
+		r = -errno;
+		err_set_errno(err, -r, "remove the stale socket %s", address->sun_path);
+		return r;
+	}
+	return 0;
+}
+
+/* The file appears without any permission: they come when owner and group are right. */
+static int bind_closed(int fd, const struct sockaddr_un *address, struct err *err)
+{
+	mode_t before = umask(0777);
+	int r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+
+	umask(before);
+	if (r < 0) {
+		err_set_errno(err, -r, "make the socket %s", address->sun_path);
+	}
+	return r;
+}
+
+/* Listens before anything else, so that another daemon that starts now sees it alive. */
+static int open_up(int fd, const char *path, const gid_t *gid, unsigned mode,
+	struct http_socket *socket, struct err *err)
+{
+	struct stat status;
+	int r;
+
+	if (listen(fd, HTTP_SOCKET_BACKLOG) < 0) {
+		r = -errno;
+		err_set_errno(err, -r, "listen at %s", path);
+		return r;
+	}
+	if (gid != NULL && lchown(path, (uid_t)-1, *gid) < 0) {
+		r = -errno;
+		err_set_errno(err, -r, "give the socket %s to group %u", path, (unsigned)*gid);
+		return r;
+	}
+	if (chmod(path, (mode_t)mode) < 0 || lstat(path, &status) < 0) {
+		r = -errno;
+		err_set_errno(err, -r, "set the mode of the socket %s", path);
+		return r;
+	}
+	socket->device = status.st_dev;
+	socket->inode = status.st_ino;
+	return 0;
+}
+
+int http_socket_listen(
+	const struct control_opts *opts, struct http_socket *ret_socket, struct err *err)
+{
+	CLEANUP(close_p) int fd = -1;
+	struct http_socket socket = {.fd = -1};
+	struct sockaddr_un address;
+	gid_t gid = 0;
+	int r;
+
+	r = make_address(opts->socket, &address, err);
+	if (r == 0 && opts->group != NULL) {
+		r = find_group(opts->group, &gid, err);
+	}
+	if (r == 0) {
+		r = remove_stale(&address, err);
+	}
+	if (r == 0) {
+		r = make_socket(&fd, err);
+	}
+	if (r == 0) {
+		r = bind_closed(fd, &address, err);
+	}
+	if (r < 0) {
+		return r;
+	}
+	r = open_up(fd, opts->socket, opts->group != NULL ? &gid : NULL, opts->mode, &socket, err);
+	if (r < 0) {
+		unlink(opts->socket);
+		return r;
+	}
+	socket.fd = fd;
+	socket.path = mem_copy_text(opts->socket, strlen(opts->socket));
+	fd = -1;
+	*ret_socket = socket;
+	return 0;
+}
+
+int http_socket_adopt(int fd, struct http_socket *ret_socket, struct err *err)
+{
+	CLEANUP(close_p) int owned = fd;
+	int domain = 0, type = 0, is_listening = 0;
+	socklen_t n_bytes = sizeof(int);
+	int flags;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n_bytes) < 0 || domain != AF_UNIX ||
+		getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n_bytes) < 0 || type != SOCK_STREAM ||
+		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &n_bytes) < 0 ||
+		is_listening == 0) {
+		err_set(err, "inherited descriptor %d is no listening Unix stream socket", fd);
+		return -EINVAL;
+	}
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+		fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+		int error_number = errno;
+
+		err_set_errno(err, error_number, "set up the inherited control socket");
+		return -error_number;
+	}
+	owned = -1;
+	*ret_socket = (struct http_socket){.fd = fd};
+	return 0;
+}
+
+void http_socket_remove_file(struct http_socket *socket)
+{
+	struct stat status;
+
+	if (socket->path == NULL) {
+		return;
+	}
+	if (lstat(socket->path, &status) == 0 && status.st_dev == socket->device &&
+		status.st_ino == socket->inode) {
+		unlink(socket->path);
+	}
+	free(socket->path);
+	socket->path = NULL;
+}

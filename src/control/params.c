@@ -1,0 +1,179 @@
+/*
+ * Decoding of query strings and form bodies.
+ */
+#include "control/params.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+/* Of a name in a message: enough to recognise it. */
+#define PARAMS_SHOWN_BYTES 64
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9') {
+		return c - '0';
+	}
+	if (c >= 'a' && c <= 'f') {
+		return c - 'a' + 10;
+	}
+	if (c >= 'A' && c <= 'F') {
+		return c - 'A' + 10;
+	}
+	return -1;
+}
+
+/* The byte that "%XX" at `text` stands for; -1 when it is no escape. */
+static int unescape(struct slice text)
+{
+	int high, low;
+
+	if (text.len < 3) {
+		return -1;
+	}
+	high = hex_value(text.data[1]);
+	low = hex_value(text.data[2]);
+	return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+/*
+ * Decodes `text` into `out`, which holds as many bytes as `text`. What is wrong with it is
+ * returned in words, NULL when nothing is.
+ */
+static const char *decode(struct slice text, char *out, size_t *ret_used)
+{
+	size_t used = 0;
+
+	while (text.len > 0) {
+		int byte = (unsigned char)text.data[0];
+		size_t taken = 1;
+
+		if (byte == '%') {
+			byte = unescape(text);
+			taken = 3;
+			if (byte < 0) {
+				return "has a '%' that is not followed by two hexadecimal digits";
+			}
+		} else if (byte == '+') {
+			byte = ' ';
+		}
+		if (byte == '\0') {
+			return "has a NUL byte";
+		}
+		out[used++] = (char)byte;
+		text = slice_skip(text, taken);
+	}
+	*ret_used = used;
+	return NULL;
+}
+
+/* A decoded copy with a NUL behind it; NULL with words about the parameter called `shown`. */
+static char *decode_copy(
+	struct slice text, struct slice shown, const char *what, size_t *ret_len, struct err *err)
+{
+	CLEANUP(mem_free_p) char *copy = NULL;
+	const char *wrong;
+	char *decoded;
+
+	shown.len = MIN(shown.len, (size_t)PARAMS_SHOWN_BYTES);
+	copy = mem_alloc(text.len + 1);
+	wrong = decode(text, copy, ret_len);
+	if (wrong == NULL && *ret_len > PARAMS_MAX_VALUE_BYTES) {
+		err_set(err, "parameter %.*s: the %s is longer than %d bytes", SLICE_ARG(shown),
+			what, PARAMS_MAX_VALUE_BYTES);
+		return NULL;
+	}
+	if (wrong != NULL) {
+		err_set(err, "parameter %.*s: the %s %s", SLICE_ARG(shown), what, wrong);
+		return NULL;
+	}
+	decoded = copy;
+	copy = NULL;
+	return decoded;
+}
+
+static bool add_pair(
+	struct params *params, struct slice raw_name, struct slice raw_value, struct err *err)
+{
+	CLEANUP(mem_free_p) char *name = NULL;
+	struct slice value;
+	size_t name_len;
+
+	name = decode_copy(raw_name, raw_name, "name", &name_len, err);
+	if (name == NULL) {
+		return false;
+	}
+	if (name_len == 0) {
+		err_set(err, "a parameter has no name");
+		return false;
+	}
+	if (params->n == PARAMS_MAX) {
+		err_set(err, "parameter %.*s: more than %d parameters", PARAMS_SHOWN_BYTES, name,
+			PARAMS_MAX);
+		return false;
+	}
+	value.data = decode_copy(raw_value, slice_of(name), "value", &value.len, err);
+	if (value.data == NULL) {
+		return false;
+	}
+	params->items =
+		mem_grow_array(params->items, params->n, &params->capacity, sizeof(struct param));
+	params->items[params->n++] = (struct param){name, value};
+	name = NULL;
+	return true;
+}
+
+bool params_add(struct params *params, struct slice text, struct err *err)
+{
+	struct slice pair, name;
+
+	while (slice_next(&text, '&', &pair)) {
+		if (pair.len == 0) {
+			continue;
+		}
+		slice_next(&pair, '=', &name);
+		if (!add_pair(params, name, pair, err)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void params_finish(struct params *params)
+{
+	for (size_t i = 0; i < params->n; i++) {
+		free(params->items[i].name);
+		free((char *)params->items[i].value.data);
+	}
+	free(params->items);
+	*params = (struct params){NULL, 0, 0};
+}
+
+struct slice params_get(const struct params *params, const char *name)
+{
+	for (size_t i = 0; i < params->n; i++) {
+		if (strcmp(params->items[i].name, name) == 0) {
+			return params->items[i].value;
+		}
+	}
+	return (struct slice){NULL, 0};
+}
+
+bool params_get_single(
+	const struct params *params, const char *name, struct slice *ret_value, struct err *err)
+{
+	struct slice value = params_get(params, name);
+
+	for (size_t i = 0; i < params->n; i++) {
+		if (strcmp(params->items[i].name, name) == 0 &&
+			!slice_is_equal(params->items[i].value, value)) {
+			err_set(err, "parameter %s: given more than once with different values",
+				name);
+			return false;
+		}
+	}
+	*ret_value = value;
+	return true;
+}

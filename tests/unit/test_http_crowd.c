@@ -1,0 +1,189 @@
+/*
+ * Too many callers, or one in too many groups.
+ */
+#include "http_fixture.h"
+
+#include <grp.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+/* All places taken by requests that are being answered: the newcomer waits, and is not lost. */
+static void test_full_of_requests(void **state)
+{
+	struct fixture *fixture = *state;
+	struct client clients[9];
+
+	fixture->is_holding = true;
+	for (size_t i = 0; i < 8; i++) {
+		clients[i] = client_open(fixture);
+		client_send(fixture, &clients[i], "GET / HTTP/1.1\r\n\r\n");
+		fixture_wait(fixture, fixture->n_held == i + 1);
+	}
+	clients[8] = client_open(fixture);
+	client_send(fixture, &clients[8], "GET /new HTTP/1.1\r\n\r\n");
+	for (int64_t end_ms = clock_monotonic_ms() + 3 * fixture_limits.grace_ms;
+		clock_monotonic_ms() < end_ms;) {
+		fixture_turn(fixture);
+		assert_true(fixture->server->n_connections <= 8);
+	}
+	assert_int_equal(fixture->n_held, 8);
+	fixture->is_holding = false;
+	client_close(&clients[3]);
+	http_reply(fixture->held[3], 200, NULL, NULL, 0, SLICE_LITERAL("gone"));
+	client_expect(fixture, &clients[8], "path=/new");
+	for (size_t i = 0; i < 8; i++) {
+		if (i != 3) {
+			http_reply(fixture->held[i], 200, NULL, NULL, 0, SLICE_LITERAL("late"));
+			client_expect(fixture, &clients[i], "late");
+		}
+		client_close(&clients[i]);
+	}
+	client_close(&clients[8]);
+}
+
+/* All places held by callers who ask nothing: the one who has done so longest goes. */
+static void test_full_of_idlers(void **state)
+{
+	struct fixture *fixture = *state;
+	struct client idlers[8], newcomer;
+
+	for (size_t i = 0; i < 8; i++) {
+		idlers[i] = client_open(fixture);
+		client_send(fixture, &idlers[i], i % 2 == 0 ? "G" : "");
+		fixture_wait(fixture, fixture->server->n_connections == i + 1);
+		poll(NULL, 0, 2);
+	}
+	newcomer = client_open(fixture);
+	client_send(fixture, &newcomer, "GET /new HTTP/1.1\r\n\r\n");
+	client_expect(fixture, &newcomer, "path=/new");
+	assert_true(fixture->server->n_connections <= 8);
+	assert_true(client_has_ended(&idlers[0]));
+	for (size_t i = 1; i < 8; i++) {
+		assert_false(client_has_ended(&idlers[i]));
+	}
+	for (size_t i = 0; i < 8; i++) {
+		client_close(&idlers[i]);
+	}
+	client_close(&newcomer);
+}
+
+/*
+ * No descriptor left: the loop does not spin on the caller whom it cannot take in, and takes him
+ * when it can.
+ */
+static void test_no_descriptors(void **state)
+{
+	struct fixture *fixture = *state;
+	struct client client = {.fd = client_socket(), .text = mem_copy_text("", 0)};
+	struct rlimit before, limit;
+	int64_t end_ms;
+	int n_turns = 0, spare;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	spare = dup(client.fd);
+	assert_true(spare >= 0);
+	close(spare);
+	limit = before;
+	limit.rlim_cur = (rlim_t)spare; /* the lowest number that is free */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(client_connect(client.fd, fixture->scratch->path), 0);
+	assert_int_equal(send(client.fd, "GET / HTTP/1.1\r\n\r\n", 18, 0), 18);
+	for (end_ms = clock_monotonic_ms() + 450; clock_monotonic_ms() < end_ms;) {
+		event_base_loop(fixture->loop, EVLOOP_ONCE);
+		n_turns++;
+	}
+	assert_in_range(n_turns, 1, 20);
+	assert_int_equal(fixture->server->n_connections, 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	client_expect(fixture, &client, "method=0");
+	client_close(&client);
+}
+
+/* One descriptor for two callers: accept() itself fails. */
+static void test_too_few_descriptors(void **state)
+{
+	struct fixture *fixture = *state;
+	struct client first = {.fd = client_socket(), .text = mem_copy_text("", 0)};
+	struct client second = {.fd = client_socket(), .text = mem_copy_text("", 0)};
+	struct rlimit before, limit;
+	int spare = dup(first.fd);
+
+	assert_true(spare >= 0);
+	close(spare);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	limit.rlim_cur = (rlim_t)spare + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(client_connect(first.fd, fixture->scratch->path), 0);
+	assert_int_equal(client_connect(second.fd, fixture->scratch->path), 0);
+	client_send(fixture, &first, "GET /1 HTTP/1.1\r\n\r\n");
+	client_send(fixture, &second, "GET /2 HTTP/1.1\r\n\r\n");
+	client_expect(fixture, &first, "path=/1");
+	assert_int_equal(fixture->server->n_connections, 1);
+	client_close(&first);
+	client_expect(fixture, &second, "path=/2");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	client_close(&second);
+}
+
+/* As a process of its own: asks, and reads until the server closes. */
+static pid_t fork_caller_in_many_groups(const char *path)
+{
+	static const char request[] = "GET / HTTP/1.0\r\n\r\n";
+	gid_t groups[CALLER_MAX_GROUPS + 1];
+	pid_t child = fork();
+	char byte;
+	int fd;
+
+	if (child != 0) {
+		return child;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		groups[i] = (gid_t)(700000 + i);
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (setgroups(ARRAY_SIZE(groups), groups) < 0 || client_connect(fd, path) < 0 ||
+		send(fd, request, strlen(request), 0) < 0) {
+		_exit(1);
+	}
+	while (recv(fd, &byte, 1, 0) == 1) {
+	}
+	_exit(0);
+}
+
+/* He may be root; but of half his groups nothing can be concluded, so he is nobody. */
+static void test_caller_in_many_groups(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct caller *caller;
+	int status = -1;
+	pid_t child;
+
+	if (geteuid() != 0) {
+		skip();
+	}
+	fixture->is_holding = true;
+	child = fork_caller_in_many_groups(fixture->scratch->path);
+	assert_true(child > 0);
+	fixture_wait(fixture, fixture->n_held == 1);
+	caller = http_request_caller(fixture->held[0]);
+	assert_int_equal(caller->uid, (uid_t)-1);
+	assert_int_equal(caller->gid, (gid_t)-1);
+	assert_int_equal(caller->n_groups, 0);
+	http_reply(fixture->held[0], 403, NULL, NULL, 0, SLICE_LITERAL(""));
+	fixture_wait(fixture, waitpid(child, &status, WNOHANG) == child);
+	assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIXTURE_ROW(test_full_of_requests),
+		FIXTURE_ROW(test_full_of_idlers),
+		FIXTURE_ROW(test_no_descriptors),
+		FIXTURE_ROW(test_too_few_descriptors),
+		FIXTURE_ROW(test_caller_in_many_groups),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

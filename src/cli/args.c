@@ -55,7 +55,7 @@ static const struct arg *find_item(const struct args *args, const struct option_
  * value, whatever it looks like: a selector may start with a dash.
  */
 static bool add_option(struct args *args, const struct option_spec *spec, const char *attached,
-	char **argv, size_t *index, struct err *err)
+	const char *const *argv, size_t *index, struct err *err)
 {
 	struct arg arg = {spec, NULL};
 
@@ -81,8 +81,8 @@ static bool add_option(struct args *args, const struct option_spec *spec, const 
 	return true;
 }
 
-static bool add_long(
-	struct args *args, const char *word, char **argv, size_t *index, struct err *err)
+static bool add_long(struct args *args, const char *word, const char *const *argv, size_t *index,
+	struct err *err)
 {
 	const char *equals = strchr(word, '=');
 	struct slice name = equals != NULL ? slice_range(word, equals) : slice_of(word);
@@ -95,8 +95,8 @@ static bool add_long(
 	return add_option(args, spec, equals != NULL ? equals + 1 : NULL, argv, index, err);
 }
 
-static bool add_letter(
-	struct args *args, const char *word, char **argv, size_t *index, struct err *err)
+static bool add_letter(struct args *args, const char *word, const char *const *argv, size_t *index,
+	struct err *err)
 {
 	const struct option_spec *spec = find_letter(args, word[0]);
 
@@ -114,8 +114,8 @@ static void add_word(struct args *args, const char *word)
 	args->words[args->n_words++] = word;
 }
 
-bool args_parse(
-	struct args *args, char **argv, size_t *index, bool only_first_word, struct err *err)
+bool args_parse(struct args *args, const char *const *argv, size_t *index, bool only_first_word,
+	struct err *err)
 {
 	bool has_ended = false;
 

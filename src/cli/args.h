@@ -44,8 +44,8 @@ struct args {
  * `only_first_word` it stops behind the first word that is no option: the command, whose options
  * are set as `own` before the rest is parsed. False with words for people.
  */
-NODISCARD bool args_parse(
-	struct args *args, char **argv, size_t *index, bool only_first_word, struct err *err);
+NODISCARD bool args_parse(struct args *args, const char *const *argv, size_t *index,
+	bool only_first_word, struct err *err);
 void args_finish(struct args *args); /* zeroed is fine */
 
 /* `name` must be in one of the tables. */

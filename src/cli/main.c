@@ -102,7 +102,7 @@ static enum status run_command(const struct command *command, struct args *args)
 	return command->run(&cli, args);
 }
 
-static enum status run(struct args *args, char **argv)
+static enum status run(struct args *args, const char *const *argv)
 {
 	const struct command *command;
 	size_t index = 1;
@@ -142,7 +142,7 @@ int main(int argc UNUSED, char **argv)
 	enum status status;
 
 	setlocale(LC_CTYPE, "");
-	status = run(&args, argv);
+	status = run(&args, (const char *const *)argv);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		cli_error("cannot write the output: %s", strerror(errno));
 		status = MAX(status, STATUS_FAILED);

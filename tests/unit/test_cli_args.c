@@ -29,7 +29,7 @@ static const struct option_spec OWN[] = {
 /* `expected` shows options as name=value, words in brackets; or it is the error. */
 static const struct args_case {
 	const char *name;
-	char *argv[MAX_WORDS];
+	const char *argv[MAX_WORDS];
 	bool is_good;
 	const char *expected;
 } CASES[] = {
@@ -71,8 +71,13 @@ static void show(const struct args *args, char *shown)
 static void test_parse(void **state UNUSED)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
-		struct args args = {COMMON, ARRAY_SIZE(COMMON), OWN, ARRAY_SIZE(OWN)};
-		char *argv[MAX_WORDS];
+		struct args args = {
+			.common = COMMON,
+			.n_common = ARRAY_SIZE(COMMON),
+			.own = OWN,
+			.n_own = ARRAY_SIZE(OWN),
+		};
+		const char *argv[MAX_WORDS];
 		char shown[SHOWN_BYTES];
 		const char *result;
 		size_t index = 1;
@@ -92,8 +97,8 @@ static void test_parse(void **state UNUSED)
 /* As main() does it: the command's own options are known only once its name was read. */
 static void test_command_first(void **state UNUSED)
 {
-	struct args args = {COMMON, ARRAY_SIZE(COMMON), NULL, 0};
-	char *argv[] = {"p", "--json", "kill", "--all", "id", NULL};
+	struct args args = {.common = COMMON, .n_common = ARRAY_SIZE(COMMON)};
+	const char *argv[] = {"p", "--json", "kill", "--all", "id", NULL};
 	size_t index = 1;
 	struct err err;
 
@@ -114,8 +119,8 @@ static void test_command_first(void **state UNUSED)
 
 static void test_command_options_come_behind_it(void **state UNUSED)
 {
-	struct args args = {COMMON, ARRAY_SIZE(COMMON), NULL, 0};
-	char *argv[] = {"p", "--all", "kill", NULL};
+	struct args args = {.common = COMMON, .n_common = ARRAY_SIZE(COMMON)};
+	const char *argv[] = {"p", "--all", "kill", NULL};
 	size_t index = 1;
 	struct err err;
 

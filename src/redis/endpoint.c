@@ -156,6 +156,13 @@ bool endpoint_parse(struct slice text, struct endpoint *ret, struct err *err)
 	return true;
 }
 
+void endpoint_copy(struct endpoint *to, const struct endpoint *from)
+{
+	*to = *from;
+	to->path = from->path != NULL ? slice_copy(slice_of(from->path)) : NULL;
+	to->host = from->host != NULL ? slice_copy(slice_of(from->host)) : NULL;
+}
+
 void endpoint_finish(struct endpoint *endpoint)
 {
 	free(endpoint->path);

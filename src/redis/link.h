@@ -27,6 +27,7 @@
 #include "base/macros.h"
 #include "base/slice.h"
 #include "model/caps.h"
+#include "redis/listing.h"
 
 struct event_base;
 struct evdns_base;
@@ -43,25 +44,25 @@ struct endpoint {
 };
 
 struct link_tls_opts {
-	char *ca_file;     /* NULL: the system's */
-	char *cert_file;   /* NULL: no client certificate */
+	char *ca_file;   /* NULL: the system's */
+	char *cert_file; /* NULL: no client certificate */
 	char *key_file;
 	char *server_name; /* NULL: the endpoint's host */
 };
 
 /* How to get in. Borrowed by the link for its whole life. */
 struct link_opts {
-	int64_t connect_timeout_ms; /* over name, connect, TLS and handshake together */
-	int64_t command_timeout_ms;
-	char *username;      /* NULL: the default user */
-	char *password_file; /* NULL: none. Read at every handshake, wiped after it */
-	char *client_command; /* the server's name for CLIENT */
+	int64_t connect_timeout_ms; /* over name, connect and TLS together */
+	int64_t command_timeout_ms; /* of each command, those of the handshake too */
+	char *username;             /* NULL: the default user */
+	char *password_file;        /* NULL: none. Read at every handshake, wiped after it */
+	char *client_command;       /* the server's name for CLIENT */
 	struct link_tls_opts tls;
 };
 
 enum link_state {
 	LINK_CONNECTING, /* name look-up, connect, TLS; ends within connect_timeout */
-	LINK_HANDSHAKE,  /* same deadline */
+	LINK_HANDSHAKE,  /* its commands are answered; each has command_timeout */
 	LINK_READY,
 	LINK_BACKOFF, /* waits for its timer; link_error() says why */
 };
@@ -80,14 +81,13 @@ struct link_server {
 };
 
 /* What the least user must be allowed; found missing when the link comes up. */
-#define LINK_PERMISSIONS(PERMISSION)                                                               \
-	PERMISSION(CLIENT_LIST, "client|list", true)                                               \
-	PERMISSION(CLIENT_KILL, "client|kill", true)                                               \
-	PERMISSION(CLIENT_ID, "client|id", false)                                                  \
-	PERMISSION(CLIENT_SETNAME, "client|setname", false)                                        \
-	PERMISSION(CLIENT_NO_EVICT, "client|no-evict", false)                                      \
-	PERMISSION(INFO, "info", false)                                                            \
-	PERMISSION(ROLE, "role", false)
+#define LINK_PERMISSIONS(PERMISSION)                          \
+	PERMISSION(CLIENT_LIST, "client|list", true)          \
+	PERMISSION(CLIENT_KILL, "client|kill", true)          \
+	PERMISSION(CLIENT_ID, "client|id", false)             \
+	PERMISSION(CLIENT_SETNAME, "client|setname", false)   \
+	PERMISSION(CLIENT_NO_EVICT, "client|no-evict", false) \
+	PERMISSION(INFO, "info", false)
 
 enum link_permission {
 #define PERMISSION(suffix, name, is_needed) LINK_PERMISSION_##suffix,
@@ -106,18 +106,16 @@ bool link_permission_is_needed(enum link_permission permission); /* for a kill *
  */
 typedef void (*link_reply_fn)(void *context, const struct reply *reply, const char *lost);
 
-/* One line of a listing, without line feed, as it arrives; borrowed. */
-typedef void (*link_line_fn)(void *context, struct slice line);
-
 struct link_command {
 	const struct slice *argv; /* copied */
 	size_t argc;
-	int64_t timeout_ms; /* 0: command_timeout of the link. Starts when it is the oldest unanswered */
+	int64_t timeout_ms; /* 0: command_timeout of the link. Starts when it is the oldest
+			       unanswered */
 	/*
 	 * Set: a bulk reply is a listing and goes to `line_fn` line by line, never held as a whole;
 	 * `reply_fn` then gets a reply of type REPLY_LISTING.
 	 */
-	link_line_fn line_fn;
+	listing_line_fn line_fn;
 	link_reply_fn reply_fn;
 	void *context;
 };
@@ -140,15 +138,21 @@ void link_start(struct link *link);
 enum link_state link_state(const struct link *link);
 const struct link_server *link_server(const struct link *link);
 const char *link_address(const struct link *link); /* "host:port", "[v6]:port" or the path */
-const char *link_error(const struct link *link);   /* why it is not ready; "" otherwise */
+/* The last connection was given up because the server did not answer a command in time. */
+bool link_is_unresponsive(const struct link *link);
+const char *link_error(const struct link *link);      /* why it is not ready; "" otherwise */
 int64_t link_ready_since_ms(const struct link *link); /* monotonic; 0 when not ready */
 const struct link_opts *link_options(const struct link *link);
 
 /* A READY link only, else -ENOTCONN. 0: accepted. */
 NODISCARD int link_send(struct link *link, const struct link_command *command);
 
-/* Somebody is waiting: a link in BACKOFF tries again at once (bounded by its least delay). */
-void link_hurry(struct link *link);
+/*
+ * Somebody waits for it, or no longer does: while anybody waits, a link in BACKOFF tries again at
+ * the shortest interval. Calls come in pairs.
+ */
+void link_want(struct link *link);
+void link_unwant(struct link *link);
 /* Gives up the connection: unanswered commands get `words`, and it is opened anew. */
 void link_reset(struct link *link, const char *words);
 
@@ -157,6 +161,7 @@ void link_unwatch(struct link *link, struct link_watcher *watcher);
 
 /* "unix:///path", "redis://host:port", "rediss://host:port", "host:port", "[v6]:port". */
 NODISCARD bool endpoint_parse(struct slice text, struct endpoint *ret, struct err *err);
+void endpoint_copy(struct endpoint *to, const struct endpoint *from);
 void endpoint_finish(struct endpoint *endpoint);
 char *endpoint_print(const struct endpoint *endpoint); /* on the heap */
 

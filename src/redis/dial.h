@@ -1,0 +1,28 @@
+/*
+ * Opens a connection to an endpoint: name look-up, each address in turn, socket options; all within
+ * one time. Used once and given up.
+ */
+#ifndef REDIS_DIAL_H
+#define REDIS_DIAL_H
+
+#include <stdint.h>
+
+struct bufferevent;
+struct dial;
+struct endpoint;
+struct evdns_base;
+struct event_base;
+
+/*
+ * Called once, from the event loop: `connection` is open and now the callee's, without callbacks
+ * and not enabled; or it is NULL and `words` say why. The dial may be freed in it.
+ */
+typedef void (*dial_done_fn)(void *context, struct bufferevent *connection, const char *words);
+
+/* `endpoint` is borrowed while the dial lives. */
+struct dial *dial_new(struct event_base *loop, struct evdns_base *dns,
+	const struct endpoint *endpoint, int64_t timeout_ms, dial_done_fn done_fn, void *context);
+/* Before it is done: it will not be. NULL is fine. */
+void dial_free(struct dial *dial);
+
+#endif

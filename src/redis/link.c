@@ -1,0 +1,531 @@
+/*
+ * The state machine and the pipeline of one connection.
+ */
+#include "redis/link_internal.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/util.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "redis/server_info.h"
+
+/* Between two attempts: grows from the first to the last, each +-50 %. */
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_LAST_MS 5000
+/* While the server is full or somebody waits, the link competes for every free place. */
+#define BACKOFF_EAGER_MS 10
+
+/* Shorter than any sensible `timeout` of a server; see shorten_keepalive() for the others. */
+#define KEEPALIVE_MS 5000
+#define KEEPALIVE_LEAST_MS 250
+
+static void fail(struct link *link, const char *words);
+static void connect_now(struct link *link);
+
+/* ---- small things ---- */
+
+static void start_timer(struct event *timer, int64_t ms)
+{
+	struct timeval time = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	evtimer_add(timer, &time);
+}
+
+/* `ms` +-50 %, so that many links do not come back in step. */
+static int64_t jitter(int64_t ms)
+{
+	uint16_t random;
+
+	evutil_secure_rng_get_bytes(&random, sizeof(random));
+	return ms / 2 + ms * random / UINT16_MAX;
+}
+
+const char *link_permission_name(enum link_permission permission)
+{
+	static const char *const names[] = {
+#define PERMISSION(suffix, name, is_needed) (name),
+		LINK_PERMISSIONS(PERMISSION)
+#undef PERMISSION
+	};
+
+	return names[permission];
+}
+
+bool link_permission_is_needed(enum link_permission permission)
+{
+	static const bool needed[] = {
+#define PERMISSION(suffix, name, is_needed) (is_needed),
+		LINK_PERMISSIONS(PERMISSION)
+#undef PERMISSION
+	};
+
+	return needed[permission];
+}
+
+/* The only place that changes the state. Watchers may unwatch themselves. */
+static void set_state(struct link *link, enum link_state state)
+{
+	struct link_watcher *next;
+
+	log_debug("%s: link state %d -> %d %s", link->address, link->state, state, link->error);
+	link->state = state;
+	link->ready_since_ms = state == LINK_READY ? clock_monotonic_ms() : 0;
+	for (struct link_watcher *watcher = link->watchers; watcher != NULL; watcher = next) {
+		next = watcher->next;
+		watcher->changed_fn(watcher, state);
+	}
+}
+
+/* ---- the pipeline ---- */
+
+static void restart_deadline(struct link *link)
+{
+	const struct pending *oldest = TAILQ_FIRST(&link->pending);
+
+	if (oldest == NULL) {
+		event_del(link->deadline);
+	} else {
+		start_timer(link->deadline, oldest->timeout_ms);
+	}
+}
+
+static void name_command(struct pending *pending, const struct link_command *command)
+{
+	snprintf(pending->name, sizeof(pending->name), "%.*s", SLICE_ARG(command->argv[0]));
+	if (command->argc > 1 && command->argv[1].len < 12) {
+		size_t used = strlen(pending->name);
+
+		snprintf(pending->name + used, sizeof(pending->name) - used, " %.*s",
+			SLICE_ARG(command->argv[1]));
+	}
+}
+
+void link_enqueue(struct link *link, const struct link_command *command, bool is_secret)
+{
+	struct pending *pending = mem_new(struct pending);
+	bool was_idle = TAILQ_EMPTY(&link->pending);
+
+	CHECK(link->connection != NULL);
+	pending->timeout_ms =
+		command->timeout_ms > 0 ? command->timeout_ms : link->opts->command_timeout_ms;
+	pending->line_fn = command->line_fn;
+	pending->reply_fn = command->reply_fn;
+	pending->context = command->context;
+	if (is_secret) {
+		snprintf(pending->name, sizeof(pending->name), "AUTH");
+	} else {
+		name_command(pending, command);
+	}
+	TAILQ_INSERT_TAIL(&link->pending, pending, entry);
+	resp_write_command(
+		bufferevent_get_output(link->connection), command->argv, command->argc, is_secret);
+	if (was_idle) {
+		restart_deadline(link);
+	}
+}
+
+int link_send(struct link *link, const struct link_command *command)
+{
+	if (link->state != LINK_READY) {
+		return -ENOTCONN;
+	}
+	link_enqueue(link, command, false);
+	return 0;
+}
+
+/* Hands over one reply. False: the connection is done for. */
+static bool take_reply(struct link *link, struct evbuffer *input)
+{
+	struct pending *oldest = TAILQ_FIRST(&link->pending);
+	struct reply *reply = NULL;
+	size_t n_before = evbuffer_get_length(input);
+	struct err err;
+
+	switch (resp_read(link->resp, input, oldest != NULL ? oldest->line_fn : NULL,
+		oldest != NULL ? oldest->context : NULL, &reply, &err)) {
+	case RESP_AGAIN:
+		/* A listing that keeps coming is no silence. */
+		if (oldest != NULL && evbuffer_get_length(input) < n_before) {
+			restart_deadline(link);
+		}
+		return false;
+	case RESP_BROKEN:
+		fail(link, err.text);
+		return false;
+	case RESP_REPLY:
+		break;
+	}
+	if (oldest == NULL) {
+		/* Nothing was asked: the server's last words before it closes. */
+		fail(link, reply->type == REPLY_ERROR ? reply->text.data : "an unasked reply");
+		resp_release(reply);
+		return false;
+	}
+	TAILQ_REMOVE(&link->pending, oldest, entry);
+	link->last_reply_ms = clock_monotonic_ms();
+	restart_deadline(link);
+	oldest->reply_fn(oldest->context, reply, NULL);
+	resp_release(reply);
+	free(oldest);
+	return true;
+}
+
+static void on_readable(struct bufferevent *connection, void *context)
+{
+	struct link *link = context;
+	struct evbuffer *input = bufferevent_get_input(connection);
+
+	/* A callback may have ended this connection. */
+	while (link->connection == connection && evbuffer_get_length(input) > 0 &&
+		take_reply(link, input)) {
+	}
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *context)
+{
+	struct link *link = context;
+	const struct pending *oldest = TAILQ_FIRST(&link->pending);
+	char words[LINK_MAX_ERROR_BYTES];
+
+	(void)fd;
+	(void)what;
+	CHECK(oldest != NULL);
+	snprintf(words, sizeof(words), "no answer to %s within %lld ms", oldest->name,
+		(long long)oldest->timeout_ms);
+	link->is_unresponsive = true;
+	fail(link, words);
+}
+
+/* ---- losing the connection ---- */
+
+static void drop_connection(struct link *link)
+{
+	if (link->connection != NULL) {
+		bufferevent_free(link->connection);
+		link->connection = NULL;
+	}
+	resp_free(link->resp);
+	link->resp = NULL;
+	event_del(link->deadline);
+	event_del(link->keepalive);
+	event_del(link->resetting);
+}
+
+static void back_off(struct link *link)
+{
+	int64_t ms = BACKOFF_FIRST_MS;
+
+	for (unsigned i = 1; i < link->n_failures && ms < BACKOFF_LAST_MS; i++) {
+		ms *= 2;
+	}
+	link->n_failures++;
+	if (link->is_full || link->n_wanting > 0) {
+		ms = BACKOFF_EAGER_MS;
+	}
+	start_timer(link->retry, jitter(MIN(ms, (int64_t)BACKOFF_LAST_MS)));
+	set_state(link, LINK_BACKOFF);
+}
+
+static void set_error(struct link *link, const char *words)
+{
+	snprintf(link->error, sizeof(link->error), "%s", words);
+	link->is_full = strstr(words, "max number of clients") != NULL;
+}
+
+/* The connection is lost. Those who wait for replies are told, then the watchers. */
+static void fail(struct link *link, const char *words)
+{
+	struct pending_queue lost = TAILQ_HEAD_INITIALIZER(lost);
+	struct pending *pending;
+
+	/* The server's own words during the handshake say more than "connection closed". */
+	set_error(link, link->refusal[0] != '\0' ? link->refusal : words);
+	link->refusal[0] = '\0';
+	drop_connection(link);
+	TAILQ_CONCAT(&lost, &link->pending, entry);
+	back_off(link);
+	while ((pending = TAILQ_FIRST(&lost)) != NULL) {
+		TAILQ_REMOVE(&lost, pending, entry);
+		pending->reply_fn(pending->context, NULL, link->error);
+		free(pending);
+	}
+}
+
+/*
+ * A server with a short `timeout` closes connections that are idle for that long. Whoever was cut
+ * off in silence comes back with a shorter period.
+ */
+static void shorten_keepalive(struct link *link)
+{
+	int64_t idle_ms = clock_monotonic_ms() - link->last_reply_ms;
+
+	if (link->state == LINK_READY && TAILQ_EMPTY(&link->pending) &&
+		idle_ms < link->keepalive_ms) {
+		link->keepalive_ms = MAX(idle_ms / 2, (int64_t)KEEPALIVE_LEAST_MS);
+	}
+}
+
+static void on_connection_event(struct bufferevent *connection, short what, void *context)
+{
+	struct link *link = context;
+	int error = EVUTIL_SOCKET_ERROR();
+	char words[LINK_MAX_ERROR_BYTES];
+
+	/* A server that is full says so and closes: the words may still be in the socket. */
+	while (evbuffer_read(bufferevent_get_input(connection), bufferevent_getfd(connection), -1) >
+		0) {
+	}
+	on_readable(connection, link);
+	if (link->connection != connection) {
+		return;
+	}
+	shorten_keepalive(link);
+	if ((what & BEV_EVENT_EOF) != 0) {
+		fail(link, "the server closed the connection");
+		return;
+	}
+	snprintf(words, sizeof(words), "connection lost: %s", evutil_socket_error_to_string(error));
+	fail(link, words);
+}
+
+static void on_resetting(evutil_socket_t fd, short what, void *context)
+{
+	struct link *link = context;
+
+	(void)fd;
+	(void)what;
+	if (link->connection != NULL) {
+		fail(link, link->reset_words);
+	}
+}
+
+void link_reset(struct link *link, const char *words)
+{
+	snprintf(link->reset_words, sizeof(link->reset_words), "%s", words);
+	event_active(link->resetting, 0, 0);
+}
+
+/* ---- getting it ---- */
+
+static void start_handshake(struct link *link)
+{
+	link->refusal[0] = '\0';
+	set_state(link, LINK_HANDSHAKE);
+	handshake_start(link);
+}
+
+static void on_dialed(void *context, struct bufferevent *connection, const char *words)
+{
+	struct link *link = context;
+
+	dial_free(link->dial);
+	link->dial = NULL;
+	if (connection == NULL) {
+		set_error(link, words);
+		back_off(link);
+		return;
+	}
+	link->connection = connection;
+	link->resp = resp_new();
+	link->last_reply_ms = clock_monotonic_ms();
+	bufferevent_setcb(connection, on_readable, NULL, on_connection_event, link);
+	bufferevent_enable(connection, EV_READ | EV_WRITE);
+	start_handshake(link);
+}
+
+static void connect_now(struct link *link)
+{
+	set_state(link, LINK_CONNECTING);
+	link->dial = dial_new(link->loop, link->dns, &link->endpoint,
+		link->opts->connect_timeout_ms, on_dialed, link);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *context)
+{
+	struct link *link = context;
+
+	(void)fd;
+	(void)what;
+	if (link->connection != NULL) {
+		start_handshake(link);
+	} else {
+		connect_now(link);
+	}
+}
+
+void link_handshake_done(struct link *link)
+{
+	link->error[0] = '\0';
+	link->is_full = false;
+	link->is_unresponsive = false;
+	link->n_failures = 0;
+	start_timer(link->keepalive, link->keepalive_ms);
+	set_state(link, LINK_READY);
+}
+
+void link_handshake_refused(struct link *link, const char *words)
+{
+	set_error(link, words);
+	back_off(link);
+}
+
+/* ---- keeping it ---- */
+
+static void on_keepalive_reply(void *context, const struct reply *reply, const char *lost)
+{
+	struct link *link = context;
+
+	(void)lost;
+	if (reply != NULL && reply->type == REPLY_TEXT) {
+		server_info_read(reply->text, &link->server);
+	}
+}
+
+/*
+ * INFO is answered in every state of a server but a busy script (PING is refused while loading, by
+ * stale replicas and after disk errors), and any answer shows that the connection lives.
+ */
+static void on_keepalive(evutil_socket_t fd, short what, void *context)
+{
+	static const struct slice argv[] = {{"INFO", 4}};
+	struct link *link = context;
+	struct link_command command = {
+		.argv = argv,
+		.argc = ARRAY_SIZE(argv),
+		.reply_fn = on_keepalive_reply,
+		.context = link,
+	};
+
+	(void)fd;
+	(void)what;
+	if (TAILQ_EMPTY(&link->pending)) {
+		link_enqueue(link, &command, false);
+	}
+	start_timer(link->keepalive, link->keepalive_ms);
+}
+
+/* ---- life ---- */
+
+struct link *link_new(struct event_base *loop, struct evdns_base *dns,
+	const struct endpoint *endpoint, const struct link_opts *opts)
+{
+	struct link *link = mem_new(struct link);
+
+	link->loop = loop;
+	link->dns = dns;
+	endpoint_copy(&link->endpoint, endpoint);
+	link->opts = opts;
+	link->address = endpoint_print(endpoint);
+	link->state = LINK_BACKOFF;
+	link->keepalive_ms = KEEPALIVE_MS;
+	TAILQ_INIT(&link->pending);
+	link->deadline = evtimer_new(loop, on_deadline, link);
+	link->retry = evtimer_new(loop, on_retry, link);
+	link->keepalive = evtimer_new(loop, on_keepalive, link);
+	link->resetting = event_new(loop, -1, 0, on_resetting, link);
+	CHECK(link->deadline != NULL && link->retry != NULL && link->keepalive != NULL &&
+		link->resetting != NULL);
+	return link;
+}
+
+void link_free(struct link *link)
+{
+	struct pending *pending;
+
+	if (link == NULL) {
+		return;
+	}
+	CHECK(link->watchers == NULL);
+	dial_free(link->dial);
+	drop_connection(link);
+	while ((pending = TAILQ_FIRST(&link->pending)) != NULL) {
+		TAILQ_REMOVE(&link->pending, pending, entry);
+		free(pending);
+	}
+	event_free(link->deadline);
+	event_free(link->retry);
+	event_free(link->keepalive);
+	event_free(link->resetting);
+	endpoint_finish(&link->endpoint);
+	free(link->address);
+	free(link);
+}
+
+void link_start(struct link *link)
+{
+	snprintf(link->error, sizeof(link->error), "not connected yet");
+	start_timer(link->retry, 0);
+}
+
+enum link_state link_state(const struct link *link)
+{
+	return link->state;
+}
+
+const struct link_server *link_server(const struct link *link)
+{
+	return &link->server;
+}
+
+const char *link_address(const struct link *link)
+{
+	return link->address;
+}
+
+bool link_is_unresponsive(const struct link *link)
+{
+	return link->is_unresponsive;
+}
+
+const char *link_error(const struct link *link)
+{
+	return link->error;
+}
+
+int64_t link_ready_since_ms(const struct link *link)
+{
+	return link->ready_since_ms;
+}
+
+const struct link_opts *link_options(const struct link *link)
+{
+	return link->opts;
+}
+
+void link_want(struct link *link)
+{
+	link->n_wanting++;
+	if (link->state == LINK_BACKOFF) {
+		start_timer(link->retry, jitter(BACKOFF_EAGER_MS));
+	}
+}
+
+void link_unwant(struct link *link)
+{
+	CHECK(link->n_wanting > 0);
+	link->n_wanting--;
+}
+
+void link_watch(struct link *link, struct link_watcher *watcher)
+{
+	watcher->next = link->watchers;
+	link->watchers = watcher;
+}
+
+void link_unwatch(struct link *link, struct link_watcher *watcher)
+{
+	for (struct link_watcher **at = &link->watchers; *at != NULL; at = &(*at)->next) {
+		if (*at == watcher) {
+			*at = watcher->next;
+			return;
+		}
+	}
+}

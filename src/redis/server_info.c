@@ -1,0 +1,117 @@
+/*
+ * INFO.
+ */
+#include "redis/server_info.h"
+
+#include <stdio.h>
+
+#include "base/macros.h"
+#include "base/parse.h"
+
+/* Copies as much as fits; never out of bounds, always terminated. */
+static void copy(char *to, size_t to_bytes, struct slice from)
+{
+	snprintf(to, to_bytes, "%.*s", SLICE_ARG(from));
+}
+
+bool server_info_set_family(struct link_server *server, struct slice name)
+{
+	for (unsigned family = 0; family < SERVER_N_FAMILIES; family++) {
+		const char *known = server_family_name((enum server_family)family);
+
+		if (slice_is_nocase(name, known)) {
+			server->caps.family = (enum server_family)family;
+			copy(server->name, sizeof(server->name), slice_of(known));
+			return true;
+		}
+	}
+	return false;
+}
+
+static void read_number(struct slice value, int64_t *ret_number)
+{
+	int64_t number;
+
+	if (parse_i64(value, &number)) {
+		*ret_number = number;
+	}
+}
+
+/* What INFO of one server says, before it is known which keys count. */
+struct info {
+	struct slice redis_version, own_version, run_id, process_id, role;
+	const char *family; /* the key that only this family has */
+};
+
+static void read_line(
+	struct info *info, struct slice key, struct slice value, struct link_server *server)
+{
+	static const struct {
+		const char *key, *family;
+	} versions[] = {
+		{"valkey_version", "valkey"},
+		{"redict_version", "redis"},
+		{"dragonfly_version", "dragonfly"},
+		{"kvrocks_version", "kvrocks"},
+		{"garnet_version", "garnet"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		if (slice_is(key, versions[i].key)) {
+			info->own_version = value;
+			info->family = versions[i].family;
+		}
+	}
+	if (slice_is(key, "redis_version")) {
+		info->redis_version = value;
+	} else if (slice_is(key, "run_id")) {
+		info->run_id = value;
+	} else if (slice_is(key, "process_id")) {
+		info->process_id = value;
+	} else if (slice_is(key, "role")) {
+		info->role = value;
+	} else if (slice_is(key, "executable") && slice_has_suffix(value, "keydb-server")) {
+		info->family = "keydb";
+	} else if (slice_is(key, "connected_clients")) {
+		read_number(value, &server->n_clients);
+	} else if (slice_is(key, "maxclients")) {
+		read_number(value, &server->max_clients);
+	}
+}
+
+static void apply(const struct info *info, struct link_server *server)
+{
+	if (info->own_version.data != NULL || info->redis_version.data != NULL) {
+		copy(server->version, sizeof(server->version),
+			info->own_version.data != NULL ? info->own_version : info->redis_version);
+		server_info_set_family(
+			server, slice_of(info->family != NULL ? info->family : "redis"));
+	}
+	if (info->run_id.len > 0) {
+		copy(server->run_id, sizeof(server->run_id), info->run_id);
+	} else if (info->process_id.len > 0) {
+		snprintf(server->run_id, sizeof(server->run_id), "pid-%.*s",
+			SLICE_ARG(info->process_id));
+	}
+	if (info->role.len > 0) {
+		copy(server->role, sizeof(server->role),
+			slice_is(info->role, "slave") ? SLICE_LITERAL("replica") : info->role);
+	}
+}
+
+void server_info_read(struct slice text, struct link_server *server)
+{
+	struct info info = {0};
+	struct slice rest = text;
+	struct slice line, key;
+
+	while (slice_next(&rest, '\n', &line)) {
+		if (line.len > 0 && line.data[line.len - 1] == '\r') {
+			line.len--;
+		}
+		if (slice_next(&line, ':', &key) && line.data != NULL) {
+			read_line(&info, key, line, server);
+		}
+	}
+	apply(&info, server);
+}

@@ -1,0 +1,21 @@
+/*
+ * INFO of a server, as far as it matters: what it is, which process, its role, how full it is.
+ */
+#ifndef REDIS_SERVER_INFO_H
+#define REDIS_SERVER_INFO_H
+
+#include "base/slice.h"
+#include "redis/link.h"
+
+/*
+ * Reads "key:value" lines into name, version, run_id, role, family, n_clients and max_clients;
+ * what is not there stays as it was. Servers with forks of the protocol still report a
+ * redis_version (Valkey: 7.2.4 for ever), so their own keys win. Where there is no run_id
+ * (Kvrocks, Dragonfly) process and start make one.
+ */
+void server_info_read(struct slice info, struct link_server *server);
+
+/* The family by its name ("redis", "valkey", ...); true when it is one of those. */
+bool server_info_set_family(struct link_server *server, struct slice name);
+
+#endif

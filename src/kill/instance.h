@@ -12,6 +12,7 @@
 #include "model/request.h"
 #include "model/selector.h"
 #include "redis/link.h"
+#include "redis/topology.h"
 
 #define INSTANCE_MAX_ID_BYTES 128
 
@@ -25,5 +26,31 @@ struct instance_opts {
 	enum pace pace; /* PACE_FAST or PACE_GENTLE */
 	int64_t stall_budget_ms;
 };
+
+struct instance {
+	const struct instance_opts *opts;
+	struct topology *topology;
+};
+
+/* All of them. */
+struct instances;
+
+/* `opts` is an array of `n`, borrowed. Does nothing until instances_start(). */
+struct instances *instances_new(struct event_base *loop, struct evdns_base *dns,
+	const struct instance_opts *opts, size_t n);
+void instances_free(struct instances *instances);
+void instances_start(struct instances *instances);
+
+size_t instances_n(const struct instances *instances);
+const struct instance *instances_get(const struct instances *instances, size_t index);
+/* NULL: no such instance. */
+const struct instance *instances_find(const struct instances *instances, struct slice id);
+
+/*
+ * The ids that this daemon's own connections have on the server behind `link`, that of `link`
+ * first: the same server may stand in several instances. An array on the heap of *ret_n.
+ */
+uint64_t *instances_own_ids(
+	const struct instances *instances, const struct link *link, size_t *ret_n);
 
 #endif

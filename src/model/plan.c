@@ -122,10 +122,9 @@ static int64_t end_ns(const struct plan *plan, enum session_type type)
 }
 
 /* How many victims by id fit into the stall budget, in one command or one burst. */
-static size_t ids_within_budget(
-	const struct plan *plan, const struct plan_opts *opts, enum session_type type)
+static size_t ids_within_budget(const struct plan *plan, enum session_type type)
 {
-	int64_t budget_ns = opts->stall_budget_ms * 1000000;
+	int64_t budget_ns = plan->opts.stall_budget_ms * 1000000;
 	int64_t n;
 
 	if (ids_per_command(plan) > 1) {
@@ -137,24 +136,21 @@ static size_t ids_within_budget(
 }
 
 /* Subscribers that would stall the server for long are paced even when the rest is not. */
-static enum pace pace_of(
-	const struct plan *plan, const struct plan_opts *opts, enum session_type type)
+static enum pace pace_of(const struct plan *plan, enum session_type type)
 {
 	int64_t excess_ns = end_ns(plan, type) - PLAN_END_NS;
 	int64_t stall_ns = excess_ns * (int64_t)plan->snapshot->n_subscribers;
 
 	return stall_ns > PLAN_MAX_SUBSCRIBER_STALL_MS * INT64_C(1000000) ? PACE_GENTLE
-									  : opts->pace;
+									  : plan->opts.pace;
 }
 
 /* A set command for `n` victims stalls the server for as long as it takes to end them all. */
-static bool is_set_within_budget(
-	const struct plan *plan, const struct plan_opts *opts, enum session_type type, uint64_t n)
+static bool is_set_within_budget(const struct plan *plan, enum session_type type, uint64_t n)
 {
 	int64_t stall_ns = walk_ns(plan) + (int64_t)n * end_ns(plan, type);
 
-	return pace_of(plan, opts, type) == PACE_FAST ||
-	       stall_ns <= opts->stall_budget_ms * 1000000;
+	return pace_of(plan, type) == PACE_FAST || stall_ns <= plan->opts.stall_budget_ms * 1000000;
 }
 
 /* One walk for the cell against the walks that its victims cost by id. */
@@ -212,6 +208,16 @@ static void take_victims(struct plan *plan, uint8_t *taken, belongs_fn *belongs,
 	}
 }
 
+/* The last step is a set: alone in flight, if there is a budget to keep. */
+static void pace_set(struct plan *plan, enum session_type type)
+{
+	struct plan_step *step = &plan->steps[plan->n_steps - 1];
+
+	if (pace_of(plan, type) == PACE_GENTLE) {
+		step->victims_per_burst = step->n;
+	}
+}
+
 static uint64_t n_victims_of_type(const struct plan *plan, enum session_type type)
 {
 	uint64_t n = 0;
@@ -224,7 +230,7 @@ static uint64_t n_victims_of_type(const struct plan *plan, enum session_type typ
 	return n;
 }
 
-static void plan_types(struct plan *plan, const struct plan_opts *opts, uint8_t *taken)
+static void plan_types(struct plan *plan, uint8_t *taken)
 {
 	static const enum session_type types[] = {SESSION_TYPE_NORMAL, SESSION_TYPE_PUBSUB};
 
@@ -232,9 +238,10 @@ static void plan_types(struct plan *plan, const struct plan_opts *opts, uint8_t 
 		uint64_t n = n_victims_of_type(plan, types[i]);
 
 		if (n > 0 && is_type_exact(plan, types[i]) &&
-			is_set_within_budget(plan, opts, types[i], n)) {
+			is_set_within_budget(plan, types[i], n)) {
 			add_step(plan, PLAN_STEP_TYPE)->type = types[i];
 			take_victims(plan, taken, is_of_type, &types[i]);
+			pace_set(plan, types[i]);
 		}
 	}
 }
@@ -249,30 +256,29 @@ static bool is_type_planned(const struct plan *plan, enum session_type type)
 	return false;
 }
 
-static void plan_cells(struct plan *plan, const struct plan_opts *opts, uint8_t *taken)
+static void plan_cells(struct plan *plan, uint8_t *taken)
 {
 	for (uint32_t number = 0; number < plan->snapshot->cell_texts.n; number++) {
 		const struct snapshot_cell *cell = &plan->snapshot->cells[number];
 
 		if (is_type_planned(plan, cell->type) || !is_cell_cheaper(plan, cell->n_victims) ||
-			!is_set_within_budget(plan, opts, cell->type, cell->n_victims) ||
+			!is_set_within_budget(plan, cell->type, cell->n_victims) ||
 			!is_cell_exact(plan, cell)) {
 			continue;
 		}
 		add_step(plan, PLAN_STEP_CELL)->cell = number;
 		take_victims(plan, taken, is_of_cell, &number);
+		pace_set(plan, cell->type);
 	}
 }
 
-static void plan_ids(
-	struct plan *plan, const struct plan_opts *opts, enum session_type type, uint8_t *taken)
+static void plan_ids(struct plan *plan, enum session_type type, uint8_t *taken)
 {
 	struct plan_step *step = add_step(plan, PLAN_STEP_IDS);
 
 	step->ids_per_command = ids_per_command(plan);
-	if (pace_of(plan, opts, type) == PACE_GENTLE) {
-		step->ids_per_burst = ids_within_budget(plan, opts, type);
-		step->ids_per_command = MIN(step->ids_per_command, step->ids_per_burst);
+	if (pace_of(plan, type) == PACE_GENTLE) {
+		step->victims_per_burst = ids_within_budget(plan, type);
 	}
 	take_victims(plan, taken, has_type, &type);
 }
@@ -300,6 +306,7 @@ void plan_init(struct plan *plan, const struct snapshot *snapshot, const struct 
 	CHECK(opts->pace != PACE_INSTANCE);
 	*plan = (struct plan){
 		.snapshot = snapshot,
+		.opts = *opts,
 		.least_age_s = lower_bound(snapshot, SESSION_AGE, CAP_KILL_MAXAGE),
 		.least_idle_s = lower_bound(snapshot, SESSION_IDLE, CAP_KILL_IDLE),
 		.victims = mem_alloc_array(snapshot->n, sizeof(uint32_t)),
@@ -308,11 +315,11 @@ void plan_init(struct plan *plan, const struct snapshot *snapshot, const struct 
 	 */
 	if (!opts->by_id_only && snapshot->n_unreadable == 0 &&
 		caps_has(snapshot->caps, CAP_KILL_TYPE)) {
-		plan_types(plan, opts, taken);
-		plan_cells(plan, opts, taken);
+		plan_types(plan, taken);
+		plan_cells(plan, taken);
 	}
 	for (unsigned type = 0; type < SESSION_N_TYPES; type++) {
-		plan_ids(plan, opts, (enum session_type)type, taken);
+		plan_ids(plan, (enum session_type)type, taken);
 	}
 }
 

@@ -22,8 +22,6 @@
 /* Ids in one command where the server takes several. Valkey took 20,000; 1,000 stall about 28 ms
  * with 9,000 clients. */
 #define PLAN_MAX_IDS_PER_COMMAND 1000
-/* Longest argument list of any command of a plan. */
-#define PLAN_MAX_ARGS (PLAN_MAX_IDS_PER_COMMAND + 24)
 
 struct plan_opts {
 	enum pace pace; /* PACE_FAST or PACE_GENTLE */
@@ -44,11 +42,14 @@ struct plan_step {
 	size_t first;           /* its victims in plan.victims */
 	size_t n;
 	size_t ids_per_command; /* IDS: 1 or more */
-	size_t ids_per_burst;   /* IDS: sent before waiting for the answers; 0: no limit */
+	/* Paced: victims to be hit before waiting for the answers; whole sets count as they are. 0:
+	 * no pace. */
+	size_t victims_per_burst;
 };
 
 struct plan {
 	const struct snapshot *snapshot;
+	struct plan_opts opts;
 	int64_t least_age_s; /* set commands carry MAXAGE / IDLE of these; -1: not */
 	int64_t least_idle_s;
 	uint32_t *victims; /* indexes into snapshot.entries, ids ascending within a step */
@@ -72,12 +73,12 @@ struct plan_command {
 };
 
 /*
- * Writes the command of a step that starts with victim `offset` of it; an IDS step takes several.
- * Returns the number of victims that the command is meant for. `client_command` is the server's
- * name for CLIENT.
+ * Writes the command of a step that starts with victim `offset` of it; an IDS step takes several,
+ * but not more than `most`. Returns the number of victims that the command is meant for.
+ * `client_command` is the server's name for CLIENT.
  */
 size_t plan_step_command(const struct plan *plan, const struct plan_step *step, size_t offset,
-	struct slice client_command, struct plan_command *command);
+	size_t most, struct slice client_command, struct plan_command *command);
 void plan_command_finish(struct plan_command *command);
 
 /* The victim `offset` of a step. */

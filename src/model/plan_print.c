@@ -72,14 +72,14 @@ static void add_set_filters(
 }
 
 size_t plan_step_command(const struct plan *plan, const struct plan_step *step, size_t offset,
-	struct slice client_command, struct plan_command *command)
+	size_t most, struct slice client_command, struct plan_command *command)
 {
 	size_t n = step->n;
 
 	CHECK(offset < step->n);
 	begin(command, client_command);
 	if (step->kind == PLAN_STEP_IDS) {
-		n = MIN(step->ids_per_command, step->n - offset);
+		n = MIN(MIN(step->ids_per_command, most), step->n - offset);
 		add_word(command, "ID");
 		for (size_t i = 0; i < n; i++) {
 			add_number(command, i, plan_step_victim(plan, step, offset + i)->id);
@@ -116,16 +116,17 @@ char *plan_step_print(
 	struct plan_command command = {0};
 	char *text = NULL;
 	size_t size = 0;
+	size_t most = step->victims_per_burst > 0 ? step->victims_per_burst : SIZE_MAX;
 	FILE *out = open_memstream(&text, &size);
 
 	CHECK(out != NULL);
-	plan_step_command(plan, step, 0, client_command, &command);
+	plan_step_command(plan, step, 0, most, client_command, &command);
 	if (step->kind != PLAN_STEP_IDS) {
 		print_args(out, &command, 0, command.argc);
 	} else {
 		size_t n_ids = command.argc - 5;
 		size_t n_shown = MIN(n_ids, (size_t)MAX_IDS_SHOWN);
-		size_t n_commands = (step->n + step->ids_per_command - 1) / step->ids_per_command;
+		size_t n_commands = (step->n + n_ids - 1) / n_ids;
 
 		print_args(out, &command, 0, 3 + n_shown);
 		if (n_ids > n_shown) {

@@ -47,11 +47,17 @@ struct report *report_new(const char *request_id, const char *instance, int64_t 
 	return report;
 }
 
-static void finish_node(struct report_node *node)
+void report_node_clear_steps(struct report_node *node)
 {
 	for (size_t i = 0; i < node->n_steps; i++) {
 		free(node->plan[i].command);
 	}
+	node->n_steps = 0;
+}
+
+static void finish_node(struct report_node *node)
+{
+	report_node_clear_steps(node);
 	free(node->plan);
 	free(node->address);
 	free(node->role);
@@ -250,14 +256,21 @@ static int compare_sources(const void *a, const void *b)
 	return strcmp(left->address, right->address);
 }
 
+void report_sum(struct report *report)
+{
+	memset(&report->counts, 0, sizeof(report->counts));
+	for (size_t i = 0; i < report->n_nodes; i++) {
+		counts_add(&report->counts, &report->nodes[i].counts);
+	}
+}
+
 void report_close(struct report *report, bool is_dry_run, int64_t elapsed_ms)
 {
 	report->elapsed_ms = elapsed_ms;
-	memset(&report->counts, 0, sizeof(report->counts));
 	for (size_t i = 0; i < report->n_nodes; i++) {
 		CHECK(counts_is_consistent(&report->nodes[i].counts, is_dry_run));
-		counts_add(&report->counts, &report->nodes[i].counts);
 	}
+	report_sum(report);
 	if (report->n_sources > 0) {
 		qsort(report->sources, report->n_sources, sizeof(struct report_source),
 			compare_sources);

@@ -104,11 +104,15 @@ void report_warn(struct report *report, const char *format, ...) PRINTF_LIKE(2, 
 /* Appends a node; the pointer is good until the next call. */
 struct report_node *report_add_node(struct report *report, const char *address);
 void report_node_fail(struct report_node *node, const char *words);
+void report_node_clear_steps(struct report_node *node);
 void report_node_add_step(struct report_node *node, const char *command, uint64_t expect);
 
 /* Appends a source; the texts are copied. */
 struct report_source *report_add_source(struct report *report, const char *address,
 	const char *user, const char *name, const char *lib);
+
+/* The counts of the nodes, added up: what is known while it runs. */
+void report_sum(struct report *report);
 
 /*
  * Sums the nodes, keeps the largest sources and decides the state: done, dry_run, partial, failed.

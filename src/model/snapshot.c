@@ -294,7 +294,7 @@ void snapshot_add_line(struct snapshot *snapshot, struct slice line)
 	entry->type = (uint8_t)session.type;
 	note_in_cell(snapshot, &session, class);
 	if (class == REQUEST_MATCHED) {
-		entry->source = sources_add(snapshot->sources, &session);
+		entry->source = sources_number(snapshot->sources, &session);
 		if (session.type == SESSION_TYPE_PUBSUB) {
 			note_subscriptions(snapshot, &session);
 		}
@@ -346,6 +346,7 @@ void snapshot_seal(struct snapshot *snapshot)
 	if (snapshot->n > 0) {
 		qsort(snapshot->entries, snapshot->n, sizeof(struct snapshot_entry), compare_ids);
 	}
+	snapshot->n_sealed = snapshot->n;
 	set_twins_aside(snapshot);
 	point_cells_to_texts(snapshot);
 }
@@ -353,7 +354,7 @@ void snapshot_seal(struct snapshot *snapshot)
 struct snapshot_entry *snapshot_find(struct snapshot *snapshot, uint64_t id)
 {
 	size_t low = 0;
-	size_t high = snapshot->n;
+	size_t high = snapshot->n_sealed;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -364,8 +365,8 @@ struct snapshot_entry *snapshot_find(struct snapshot *snapshot, uint64_t id)
 			high = middle;
 		}
 	}
-	return low < snapshot->n && snapshot->entries[low].id == id ? &snapshot->entries[low]
-								    : NULL;
+	return low < snapshot->n_sealed && snapshot->entries[low].id == id ? &snapshot->entries[low]
+									   : NULL;
 }
 
 /* ---- verification ---- */
@@ -397,6 +398,9 @@ struct snapshot_remains snapshot_verify_end(struct snapshot *snapshot)
 {
 	struct snapshot_remains remains = {0};
 
+	if (snapshot->n > snapshot->n_sealed) {
+		snapshot_seal(snapshot);
+	}
 	for (size_t i = 0; i < snapshot->n; i++) {
 		struct snapshot_entry *entry = &snapshot->entries[i];
 
@@ -440,13 +444,16 @@ uint64_t snapshot_n_pending(const struct snapshot *snapshot)
 	return n;
 }
 
-void snapshot_count_killed(const struct snapshot *snapshot)
+void snapshot_count_sources(const struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->n; i++) {
 		const struct snapshot_entry *entry = &snapshot->entries[i];
 
-		if (entry->source != INTERN_NONE && entry->fate == SNAPSHOT_ENDED) {
-			snapshot->sources->counts[entry->source].killed++;
+		if (entry->class == REQUEST_MATCHED && entry->source != INTERN_NONE) {
+			struct source_counts *counts = &snapshot->sources->counts[entry->source];
+
+			counts->found++;
+			counts->killed += entry->fate == SNAPSHOT_ENDED;
 		}
 	}
 }

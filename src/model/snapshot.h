@@ -80,6 +80,7 @@ struct snapshot {
 
 	struct snapshot_entry *entries; /* by id, ascending, once sealed */
 	size_t n;
+	size_t n_sealed; /* the ordered part; behind it what a later listing brought */
 	size_t capacity;
 	struct counts counts;  /* found, unmatched, is_protected, matched */
 	uint64_t watermark;    /* the highest id listed */
@@ -111,7 +112,11 @@ void snapshot_add_line(struct snapshot *snapshot, struct slice line);
 /* After the last line: sorts by id. Two sessions with one id are set aside, both. */
 void snapshot_seal(struct snapshot *snapshot);
 
-/* For verification: forget what was listed; note one line of the new listing; then judge. */
+/*
+ * For verification: forget what was listed; note one line of the new listing; then judge. Servers
+ * whose listing is no atomic picture may show a session for the first time now: one that is not
+ * newer than the watermark is taken up like the others.
+ */
 void snapshot_verify_begin(struct snapshot *snapshot);
 void snapshot_verify_line(struct snapshot *snapshot, struct slice line);
 /* Victims that are no longer listed have ended. */
@@ -135,8 +140,8 @@ static inline bool snapshot_is_victim(const struct snapshot_entry *entry)
 /* Victims still pending. */
 uint64_t snapshot_n_pending(const struct snapshot *snapshot);
 
-/* Adds the ended victims to their sources. Once, at the end. */
-void snapshot_count_killed(const struct snapshot *snapshot);
+/* Adds the victims, and those that ended, to the counts of their sources. Once, at the end. */
+void snapshot_count_sources(const struct snapshot *snapshot);
 
 const char *snapshot_key_word(enum snapshot_key key); /* "USER" */
 

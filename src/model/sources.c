@@ -31,7 +31,7 @@ static struct slice make_key(char *buffer, const struct session *session)
 	return (struct slice){buffer, used};
 }
 
-uint32_t sources_add(struct sources *sources, const struct session *session)
+uint32_t sources_number(struct sources *sources, const struct session *session)
 {
 	char buffer[MAX_KEY_BYTES];
 	size_t n_before = sources->keys.n;
@@ -48,7 +48,6 @@ uint32_t sources_add(struct sources *sources, const struct session *session)
 			sizeof(struct source_counts));
 		memset(&sources->counts[number], 0, sizeof(struct source_counts));
 	}
-	sources->counts[number].found++;
 	return number;
 }
 
@@ -66,8 +65,12 @@ void sources_report(const struct sources *sources, struct report *report)
 		const char *user = address + strlen(address) + 1;
 		const char *name = user + strlen(user) + 1;
 		const char *lib = name + strlen(name) + 1;
-		struct report_source *row = report_add_source(report, address, user, name, lib);
+		struct report_source *row;
 
+		if (sources->counts[number].found == 0) {
+			continue; /* of a listing that was not finished */
+		}
+		row = report_add_source(report, address, user, name, lib);
 		row->found = sources->counts[number].found;
 		row->killed = sources->counts[number].killed;
 		row->reconnected = sources->counts[number].reconnected;

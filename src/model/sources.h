@@ -27,8 +27,8 @@ struct sources {
 	size_t capacity;
 };
 
-/* Counts a session as found and returns the number of its source. */
-uint32_t sources_add(struct sources *sources, const struct session *session);
+/* The number of a session's source; counts nothing. */
+uint32_t sources_number(struct sources *sources, const struct session *session);
 void sources_finish(struct sources *sources);
 
 /* Adds all of them to the report, which keeps the largest. */

@@ -1,0 +1,44 @@
+/*
+ * One run over all nodes of an instance: a sweep per node, all at once, and the report of them
+ * together. Serves one request, or several that ask for the same (see jobs.h). Knows nothing of
+ * who asked.
+ */
+#ifndef KILL_JOB_H
+#define KILL_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kill/instance.h"
+#include "model/report.h"
+#include "model/request.h"
+
+struct event_base;
+struct job;
+
+/* Once, from the event loop. The job may be freed in it. */
+typedef void (*job_done_fn)(void *context);
+
+/* `instance` and `instances` are borrowed; `request` is taken over (left empty). */
+struct job *job_new(struct event_base *loop, const struct instances *instances,
+	const struct instance *instance, struct request *request, const char *request_id,
+	job_done_fn done_fn, void *context);
+/* Not started, or done. NULL is fine. */
+void job_free(struct job *job);
+
+/* Must be done by `deadline_ms` (monotonic). */
+void job_start(struct job *job, int64_t deadline_ms);
+void job_cancel(struct job *job);
+
+bool job_is_started(const struct job *job);
+bool job_is_done(const struct job *job);
+const struct instance *job_instance(const struct job *job);
+const struct request *job_request(const struct job *job);
+/* Up to date; final once the job is done. Borrowed. */
+const struct report *job_report(struct job *job);
+/* Adds a warning to the report of a job that is not done. */
+void job_warn(struct job *job, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A waiting job that will not run: its report is then final. */
+void job_abandon(struct job *job, enum report_state state, const char *words);
+
+#endif

@@ -1,0 +1,273 @@
+/*
+ * Salvos of kill commands.
+ */
+#include "kill/salvo.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "kill/refusal.h"
+#include "redis/link.h"
+#include "redis/reply.h"
+
+/*
+ * Without a budget: victims and commands in flight. The server works off what it reads at once
+ * before it serves others, and goes on with it when nobody waits for the answers any more: the
+ * window bounds both, and is long enough that a round trip between two of them does not matter.
+ */
+#define WINDOW_VICTIMS 4000
+#define WINDOW_COMMANDS 256
+
+/* A command has the link's time-out and this for each victim. */
+#define TIMEOUT_PER_VICTIM_MS 1
+
+struct shot {
+	const struct plan_step *step;
+	size_t offset; /* of its first victim in the step */
+	size_t n;      /* victims */
+	int64_t sent_us;
+};
+
+struct salvo {
+	struct link *link;
+	salvo_done_fn done_fn;
+	void *context;
+
+	const struct plan *plan;
+	struct snapshot *snapshot;
+	struct plan_command command; /* reused */
+	size_t step;                 /* the next to send, and where in it */
+	size_t offset;
+	bool is_stopped;
+
+	struct shot shots[WINDOW_COMMANDS]; /* in flight: a ring, oldest first */
+	size_t first_shot;
+	size_t n_shots;
+	size_t n_victims; /* in flight */
+
+	size_t burst; /* victims that fit into the budget, as measured so far; 0: ask the plan */
+	size_t burst_victims;  /* that were sent in it */
+	int64_t burst_sent_us; /* its first command */
+	int64_t last_reply_us;
+
+	struct salvo_result result;
+};
+
+struct salvo *salvo_new(struct link *link, salvo_done_fn done_fn, void *context)
+{
+	struct salvo *salvo = mem_new(struct salvo);
+
+	salvo->link = link;
+	salvo->done_fn = done_fn;
+	salvo->context = context;
+	return salvo;
+}
+
+void salvo_free(struct salvo *salvo)
+{
+	if (salvo == NULL) {
+		return;
+	}
+	plan_command_finish(&salvo->command);
+	free(salvo);
+}
+
+static void on_reply(void *context, const struct reply *reply, const char *lost);
+
+static const struct plan_step *next_step(const struct salvo *salvo)
+{
+	return salvo->step < salvo->plan->n_steps ? &salvo->plan->steps[salvo->step] : NULL;
+}
+
+/* ---- sending ---- */
+
+static void push_shot(struct salvo *salvo, const struct plan_step *step, size_t n)
+{
+	size_t place = (salvo->first_shot + salvo->n_shots) % WINDOW_COMMANDS;
+
+	CHECK(salvo->n_shots < WINDOW_COMMANDS);
+	salvo->shots[place] = (struct shot){step, salvo->offset, n, clock_monotonic_us()};
+	salvo->n_shots++;
+	salvo->n_victims += n;
+}
+
+/* Sends the next command for at most `most` victims; returns for how many it is. */
+static size_t send_next(struct salvo *salvo, size_t most)
+{
+	const struct plan_step *step = next_step(salvo);
+	const struct link_opts *opts = link_options(salvo->link);
+	size_t n = plan_step_command(salvo->plan, step, salvo->offset, most,
+		slice_of(opts->client_command), &salvo->command);
+	struct link_command command = {
+		.argv = salvo->command.argv,
+		.argc = salvo->command.argc,
+		.timeout_ms = opts->command_timeout_ms + (int64_t)n * TIMEOUT_PER_VICTIM_MS,
+		.reply_fn = on_reply,
+		.context = salvo,
+	};
+	int r = link_send(salvo->link, &command);
+
+	CHECK(r == 0);
+	push_shot(salvo, step, n);
+	salvo->result.n_commands++;
+	salvo->offset += n;
+	if (salvo->offset == step->n) {
+		salvo->step++;
+		salvo->offset = 0;
+		salvo->burst = 0;
+	}
+	return n;
+}
+
+/* One burst: as many victims as fit into the budget, then the answers. */
+static void send_burst(struct salvo *salvo)
+{
+	const struct plan_step *step = next_step(salvo);
+	size_t left;
+
+	if (salvo->burst == 0) {
+		salvo->burst = step->victims_per_burst;
+	}
+	left = salvo->burst;
+	salvo->burst_victims = 0;
+	salvo->burst_sent_us = clock_monotonic_us();
+	/* A set command is sent whole: the plan made sure that it fits. */
+	while (left > 0 && next_step(salvo) == step && salvo->n_shots < WINDOW_COMMANDS) {
+		size_t n = send_next(salvo, left);
+
+		salvo->burst_victims += n;
+		left -= MIN(left, n);
+	}
+}
+
+static void send_more(struct salvo *salvo)
+{
+	while (!salvo->is_stopped && next_step(salvo) != NULL) {
+		if (next_step(salvo)->victims_per_burst > 0) {
+			/* Nothing else is in flight while a burst is. */
+			if (salvo->n_shots == 0) {
+				send_burst(salvo);
+			}
+			return;
+		}
+		if (salvo->burst_victims > 0 || salvo->n_shots == WINDOW_COMMANDS ||
+			(salvo->n_shots > 0 && salvo->n_victims >= WINDOW_VICTIMS)) {
+			return;
+		}
+		send_next(salvo, SIZE_MAX);
+	}
+}
+
+/* ---- counting ---- */
+
+/*
+ * The next burst is as large as the last one would have been to fit the budget exactly, less a
+ * fifth; it grows slowly and shrinks at once.
+ */
+static void adapt_burst(struct salvo *salvo, int64_t now_us)
+{
+	int64_t budget_us = salvo->plan->opts.stall_budget_ms * 1000;
+	int64_t took_us = MAX(now_us - salvo->burst_sent_us, (int64_t)1);
+	int64_t fitting = (int64_t)salvo->burst_victims * budget_us / took_us * 4 / 5;
+	int64_t most = (int64_t)salvo->burst * 3 / 2 + 1;
+
+	if (salvo->burst > 0) {
+		salvo->burst = (size_t)MAX(MIN(fitting, most), (int64_t)1);
+	}
+	salvo->burst_victims = 0;
+}
+
+static struct shot pop_shot(struct salvo *salvo)
+{
+	struct shot shot = salvo->shots[salvo->first_shot];
+
+	CHECK(salvo->n_shots > 0);
+	salvo->first_shot = (salvo->first_shot + 1) % WINDOW_COMMANDS;
+	salvo->n_shots--;
+	salvo->n_victims -= shot.n;
+	return shot;
+}
+
+/* The server counts whom it killed; 0 for a single id means that it was gone before. */
+static void count_hits(struct salvo *salvo, const struct shot *shot, uint64_t n_hits)
+{
+	salvo->result.n_claimed += MIN(n_hits, (uint64_t)shot->n);
+	if (n_hits > shot->n) {
+		salvo->result.n_extra += n_hits - shot->n;
+	}
+	if (n_hits == 0 && shot->n == 1 && shot->step->kind == PLAN_STEP_IDS) {
+		salvo->snapshot->entries[salvo->plan->victims[shot->step->first + shot->offset]]
+			.fate = SNAPSHOT_GONE;
+	}
+}
+
+static void take_answer(struct salvo *salvo, const struct shot *shot, const struct reply *reply)
+{
+	int64_t now_us = clock_monotonic_us();
+	int64_t stall_us = now_us - MAX(shot->sent_us, salvo->last_reply_us);
+
+	salvo->result.max_stall_us = MAX(salvo->result.max_stall_us, stall_us);
+	salvo->last_reply_us = now_us;
+	if (reply->type == REPLY_INTEGER && reply->integer >= 0) {
+		count_hits(salvo, shot, (uint64_t)reply->integer);
+		return;
+	}
+	if (salvo->result.error[0] == '\0') {
+		refusal_print(reply, salvo->result.error, sizeof(salvo->result.error));
+	}
+	if (refusal_is_final(reply)) {
+		salvo->result.outcome = SALVO_REFUSED;
+		salvo->is_stopped = true;
+	}
+}
+
+/* The connection is gone with the commands in flight: the server may have carried them out. */
+static void take_loss(struct salvo *salvo, const struct shot *shot, const char *lost)
+{
+	salvo->result.n_claimed += shot->n;
+	salvo->result.outcome = SALVO_LOST;
+	salvo->result.lost = lost;
+	salvo->is_stopped = true;
+}
+
+static void on_reply(void *context, const struct reply *reply, const char *lost)
+{
+	struct salvo *salvo = context;
+	struct shot shot = pop_shot(salvo);
+
+	if (reply != NULL) {
+		take_answer(salvo, &shot, reply);
+	} else {
+		take_loss(salvo, &shot, lost);
+	}
+	if (salvo->n_shots == 0 && salvo->burst_victims > 0) {
+		adapt_burst(salvo, clock_monotonic_us());
+	}
+	send_more(salvo);
+	if (salvo->n_shots == 0) {
+		salvo->done_fn(salvo->context, &salvo->result);
+	}
+}
+
+void salvo_fire(struct salvo *salvo, const struct plan *plan, struct snapshot *snapshot)
+{
+	CHECK(salvo->n_shots == 0 && plan->n_steps > 0);
+	salvo->plan = plan;
+	salvo->snapshot = snapshot;
+	salvo->step = 0;
+	salvo->offset = 0;
+	salvo->burst = 0;
+	salvo->burst_victims = 0;
+	salvo->is_stopped = false;
+	salvo->last_reply_us = 0;
+	memset(&salvo->result, 0, sizeof(salvo->result));
+	send_more(salvo);
+}
+
+void salvo_stop(struct salvo *salvo)
+{
+	salvo->is_stopped = true;
+}

@@ -1,0 +1,79 @@
+/*
+ * One request on ONE node: list, plan, kill, verify. A state machine over the node's link.
+ *
+ *      sweep_start
+ *          |       link is READY            all lines            sweep_kill()
+ *          v                                are in
+ *      WAIT_LINK ------------------> LIST ---------> PLANNED --------------> KILL <-----------+
+ *       ^  ^  |                       |                 |                     |               |
+ *       |  |  |       link lost       |                 |                     | all answered  |
+ * still |  +--|-----------------------+-----------------+                     v               |
+ * there |     |                                                             VERIFY -----------+
+ *       +-----|------------------------------- link lost -----------------    |  ^
+ *             | same server: VERIFY                                           v  | in a moment
+ *             | restarted: all have ended                                   LOOK_AGAIN (dying)
+ *             v
+ *            DONE  <-- nothing pending; the deadline; a refusal; cancelled
+ *
+ * Owner: the job. Nothing of it blocks, and a slow node delays no other.
+ */
+#ifndef KILL_SWEEP_H
+#define KILL_SWEEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kill/instance.h"
+#include "model/plan.h"
+#include "model/report.h"
+#include "model/request.h"
+#include "model/sources.h"
+
+struct event_base;
+struct link;
+
+enum sweep_state {
+	SWEEP_WAIT_LINK,  /* for the link to be READY; ends at the deadline */
+	SWEEP_LIST,       /* for the listing; its command's time-out, the deadline */
+	SWEEP_PLANNED,    /* for sweep_kill(); the deadline */
+	SWEEP_KILL,       /* for the answers to kill commands; their time-outs, the deadline */
+	SWEEP_VERIFY,     /* for the listing that shows what is left */
+	SWEEP_LOOK_AGAIN, /* for a moment, because sessions are still dying */
+	SWEEP_DONE,
+};
+
+struct sweep;
+
+/* What a sweep works with; all borrowed while it lives. */
+struct sweep_inputs {
+	struct event_base *loop;
+	const struct instances *instances;
+	const struct instance *instance;
+	struct link *link;
+	const struct request *request;
+	struct sources *sources;  /* shared by the sweeps of a job */
+	struct report *report;    /* for warnings */
+	struct report_node *node; /* kept up to date while it runs */
+	int64_t deadline_ms;      /* monotonic */
+	/* The plan is made: go on with sweep_kill(). May come again when the link was lost since.
+	 */
+	void (*planned_fn)(void *context);
+	/* Once; the sweep may be freed after it has returned, not in it. */
+	void (*done_fn)(void *context);
+	void *context;
+};
+
+struct sweep *sweep_new(const struct sweep_inputs *inputs);
+void sweep_free(struct sweep *sweep); /* before it started, or when it is DONE; NULL is fine */
+
+void sweep_start(struct sweep *sweep);
+enum sweep_state sweep_state(const struct sweep *sweep);
+
+/* In PLANNED: carry the plan out; a dry run ends here. */
+void sweep_kill(struct sweep *sweep);
+/* In PLANNED: leave it undone, without an error of this node. */
+void sweep_refuse(struct sweep *sweep);
+/* No further command; ends when those in flight are answered. */
+void sweep_cancel(struct sweep *sweep);
+
+#endif

@@ -31,7 +31,7 @@ static const struct http_limits default_limits = {
 	.linger_ms = 2000,
 };
 
-static struct bufferevent *on_accept(struct event_base *loop, void *context)
+static struct bufferevent *on_accept(struct event_base *loop UNUSED, void *context)
 {
 	struct http_server *server = context;
 	struct http_connection *connection = http_connection_new(server);
@@ -46,7 +46,7 @@ static struct bufferevent *on_accept(struct event_base *loop, void *context)
  * Left to itself the listener would try again at once and for ever. Its context belongs to evhttp
  * here, so it can only be switched off: on_arrival() sees the caller who still waits.
  */
-static void on_accept_error(struct evconnlistener *listener, void *context)
+static void on_accept_error(struct evconnlistener *listener, void *context UNUSED)
 {
 	evconnlistener_disable(listener);
 }
@@ -56,10 +56,10 @@ static struct http_connection *find_longest_waiting(struct http_server *server)
 {
 	struct http_connection *found = NULL, *connection;
 
-	LIST_FOREACH(connection, &server->connections, link)
+	LIST_FOREACH(connection, &server->connections, link) /* the newest first */
 	{
 		if (connection->state != HTTP_CONNECTION_HANDLING &&
-			(found == NULL || connection->since_ms < found->since_ms)) {
+			(found == NULL || connection->since_ms <= found->since_ms)) {
 			found = connection;
 		}
 	}
@@ -116,7 +116,7 @@ static bool has_descriptor_left(int fd)
  * Somebody waits: decides whether evhttp's listener, which knows no limits, may take them in. It
  * may stay switched on until the places are used up or accept() fails.
  */
-static void on_arrival(evutil_socket_t fd, short what, void *context)
+static void on_arrival(evutil_socket_t fd, short what UNUSED, void *context)
 {
 	struct http_server *server = context;
 
@@ -139,7 +139,7 @@ static void resume_accepting(struct http_server *server)
 	}
 }
 
-static void on_accept_timer(evutil_socket_t fd, short what, void *context)
+static void on_accept_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 {
 	resume_accepting(context);
 }
@@ -172,7 +172,7 @@ static void set_up_evhttp(struct http_server *server)
 	evhttp_set_gencb(server->evhttp, http_request_dispatch, server);
 	evhttp_set_allowed_methods(server->evhttp, HTTP_ALL_METHODS);
 	evhttp_set_default_content_type(server->evhttp, NULL);
-	evhttp_set_max_headers_size(server->evhttp, HTTP_MAX_HEADER_BYTES);
+	evhttp_set_max_headers_size(server->evhttp, (ev_ssize_t)HTTP_MAX_HEADER_BYTES);
 }
 
 void http_server_set_limits(struct http_server *server, const struct http_limits *limits)

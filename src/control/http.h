@@ -21,11 +21,11 @@
 struct event_base;
 
 /* Named limits. */
-#define HTTP_MAX_HEADER_BYTES (16 * 1024)
-#define HTTP_MAX_BODY_BYTES (64 * 1024)      /* beyond: is_too_large */
-#define HTTP_MAX_REQUEST_BYTES (1024 * 1024) /* beyond: the connection is cut */
-#define HTTP_REQUEST_TIMEOUT_MS (10 * 1000)  /* from its first byte to its last */
-#define HTTP_IDLE_TIMEOUT_MS (60 * 1000)     /* between requests; of a reply nobody reads */
+#define HTTP_MAX_HEADER_BYTES ((size_t)16 * 1024)
+#define HTTP_MAX_BODY_BYTES ((size_t)64 * 1024)      /* beyond: is_too_large */
+#define HTTP_MAX_REQUEST_BYTES ((size_t)1024 * 1024) /* beyond: the parser's own 413, or a cut */
+#define HTTP_REQUEST_TIMEOUT_MS 10000                /* from its first byte to its last */
+#define HTTP_IDLE_TIMEOUT_MS 60000                   /* between requests; of a reply nobody reads */
 #define HTTP_GRACE_MS 1000 /* a connection without a request keeps its place this long */
 
 struct control_opts {
@@ -99,7 +99,7 @@ void http_reply(struct http_request *request, int status, const char *content_ty
  * false when the caller has left, after which only http_stream_end() may follow. A caller that does
  * not read: beyond HTTP_MAX_STREAM_BYTES buffered the connection is cut. HEAD gets the headers.
  */
-#define HTTP_MAX_STREAM_BYTES (8 * 1024 * 1024)
+#define HTTP_MAX_STREAM_BYTES ((size_t)8 * 1024 * 1024)
 void http_stream_begin(struct http_request *request, int status, const char *content_type,
 	const struct http_header *headers, size_t n_headers);
 bool http_stream_send(struct http_request *request, struct slice piece);

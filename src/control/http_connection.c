@@ -70,7 +70,7 @@ static void set_state(struct http_connection *connection, enum http_connection_s
 	}
 }
 
-static void drain_input(struct bufferevent *bufferevent, void *context)
+static void drain_input(struct bufferevent *bufferevent, void *context UNUSED)
 {
 	struct evbuffer *input = bufferevent_get_input(bufferevent);
 
@@ -136,12 +136,12 @@ static void check(struct http_connection *connection)
 	}
 }
 
-static void on_check(evutil_socket_t fd, short what, void *context)
+static void on_check(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 {
 	check(context);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *context)
+static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 {
 	struct http_connection *connection = context;
 
@@ -153,7 +153,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 }
 
 /* Called whenever bytes have been read or taken. While evhttp writes, nothing is read. */
-static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *context)
+static void on_input(
+	struct evbuffer *input UNUSED, const struct evbuffer_cb_info *info, void *context)
 {
 	struct http_connection *connection = context;
 

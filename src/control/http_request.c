@@ -112,12 +112,12 @@ static struct http_connection *find_connection(
 	return connection;
 }
 
-static void on_close(struct evhttp_connection *evhttp_connection, void *context)
+static void on_close(struct evhttp_connection *evhttp_connection UNUSED, void *context)
 {
 	http_connection_schedule_check(context);
 }
 
-static void on_written(struct evhttp_request *evhttp_request, void *context)
+static void on_written(struct evhttp_request *evhttp_request UNUSED, void *context)
 {
 	http_connection_finish_reply(context);
 }

@@ -19,7 +19,7 @@
 
 /* Callers beyond it wait in connect(). Short: a flood must not queue up minutes of waiting. */
 #define HTTP_SOCKET_BACKLOG 128
-#define HTTP_SOCKET_GROUP_BYTES (64 * 1024) /* one entry of the group file */
+#define HTTP_SOCKET_GROUP_BYTES ((size_t)64 * 1024) /* one entry of the group file */
 
 static void close_p(const int *fd)
 {
@@ -202,9 +202,8 @@ int http_socket_listen(
 	return 0;
 }
 
-int http_socket_adopt(int fd, struct http_socket *ret_socket, struct err *err)
+static int check_and_set_up(int fd, struct err *err)
 {
-	CLEANUP(close_p) int owned = fd;
 	int domain = 0, type = 0, is_listening = 0;
 	socklen_t n_bytes = sizeof(int);
 	int flags;
@@ -224,7 +223,17 @@ int http_socket_adopt(int fd, struct http_socket *ret_socket, struct err *err)
 		err_set_errno(err, error_number, "set up the inherited control socket");
 		return -error_number;
 	}
-	owned = -1;
+	return 0;
+}
+
+int http_socket_adopt(int fd, struct http_socket *ret_socket, struct err *err)
+{
+	int r = check_and_set_up(fd, err);
+
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
 	*ret_socket = (struct http_socket){.fd = fd};
 	return 0;
 }

@@ -180,9 +180,10 @@ void http_server_set_limits(struct http_server *server, const struct http_limits
 	server->limits = *limits;
 	/*
 	 * Well above the limit for bodies, which http_request.c tells the handler of, so that it
-	 * can answer. What is announced to be larger still, evhttp refuses with a page of its own.
+	 * can answer. What is larger still evhttp refuses with a page of its own, which must come
+	 * before the cut, whatever the chunks of a body add to it.
 	 */
-	evhttp_set_max_body_size(server->evhttp, (ev_ssize_t)limits->max_request_bytes);
+	evhttp_set_max_body_size(server->evhttp, (ev_ssize_t)(limits->max_request_bytes / 4 * 3));
 }
 
 int http_server_new(struct event_base *loop, const struct control_opts *opts, int inherited_fd,

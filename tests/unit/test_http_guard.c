@@ -133,12 +133,12 @@ static void test_body_limit(void **state)
 	} rows[] = {
 		{1024, "xxxx large=0"},
 		{1025, "body= large=1"},
-		{60000, "body= large=1"},
+		{45000, "body= large=1"},
 	};
 	struct fixture *fixture = *state;
-	CLEANUP(mem_free_p) char *body = mem_alloc(60000);
+	CLEANUP(mem_free_p) char *body = mem_alloc(45000);
 
-	memset(body, 'x', 60000);
+	memset(body, 'x', 45000);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct client client = client_open(fixture);
 		char head[64];
@@ -169,6 +169,8 @@ static void test_refused_by_the_parser(void **state)
 		{"GET / HTTP/1.1\r\nExpect: miracles\r\nContent-Length: 1\r\n\r\n", "HTTP/1.1 417 ",
 			0},
 		{"POST / HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n", "HTTP/1.1 413 ", 1000000},
+		{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nd000\r\n", "HTTP/1.1 413 ",
+			1000000},
 	};
 	struct fixture *fixture = *state;
 	CLEANUP(mem_free_p) char *more = mem_alloc(1000000);

@@ -23,12 +23,4 @@
  */
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 
-/* Makes `name_p(type **)` for CLEANUP out of a destructor that takes NULL. */
-#define DEFINE_CLEANUP(type, destructor)                 \
-	static inline void destructor##_p(type *pointer) \
-	{                                                \
-		destructor(*pointer);                    \
-	}                                                \
-	struct sesskill_swallow_semicolon
-
 #endif

@@ -26,7 +26,11 @@ struct table;
 /* `columns` is borrowed for the table's life. */
 struct table *table_new(const struct table_column *columns, size_t n_columns);
 void table_free(struct table *table);
-DEFINE_CLEANUP(struct table *, table_free);
+/* For CLEANUP. */
+static inline void table_free_p(struct table **table)
+{
+	table_free(*table);
+}
 
 /* The next cell, row by row from left to right. Texts are copied. */
 void table_text(struct table *table, struct slice text);

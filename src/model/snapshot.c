@@ -151,8 +151,8 @@ static void point_cells_to_texts(struct snapshot *snapshot)
 static void set_aside(struct snapshot *snapshot, struct slice line, const char *why)
 {
 	if (snapshot->n_unreadable++ == 0) {
-		snprintf(snapshot->first_unreadable, sizeof(snapshot->first_unreadable), "%s: %.*s",
-			why, SLICE_ARG(line));
+		snprintf(snapshot->first_unreadable, sizeof(snapshot->first_unreadable),
+			"%.60s: %.*s", why, (int)MIN(line.len, (size_t)80), line.data);
 	}
 }
 

@@ -3,6 +3,7 @@
  * what it is not allowed. Two rounds of pipelined commands; what each of them is for is a row of a
  * table. The second round are the probes, which depend on the family that the first one found.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -279,13 +280,13 @@ static ssize_t read_password(const char *path, char *buffer, struct err *err)
 	ssize_t n;
 
 	if (fd < 0) {
-		err_set(err, "cannot read the password file %s: %m", path);
+		err_set_errno(err, errno, "cannot read the password file %s", path);
 		return -1;
 	}
 	n = read(fd, buffer, MAX_PASSWORD_BYTES);
 	close(fd);
 	if (n < 0) {
-		err_set(err, "cannot read the password file %s: %m", path);
+		err_set_errno(err, errno, "cannot read the password file %s", path);
 		return -1;
 	}
 	while (n > 0 && (buffer[n - 1] == '\n' || buffer[n - 1] == '\r')) {

@@ -1,0 +1,42 @@
+/*
+ * The control socket.
+ */
+#include "control/control.h"
+
+#include "base/mem.h"
+#include "control/routes.h"
+
+static void on_request(void *context, struct http_request *request)
+{
+	routes_dispatch(context, request);
+}
+
+int control_new(const struct control_inputs *inputs, struct control **ret_control, struct err *err)
+{
+	struct control *control = mem_new(struct control);
+	int r;
+
+	control->in = *inputs;
+	r = http_server_new(inputs->loop, inputs->opts, inputs->inherited_fd, on_request, control,
+		&control->server, err);
+	if (r != 0) {
+		free(control);
+		return r;
+	}
+	*ret_control = control;
+	return 0;
+}
+
+void control_stop(struct control *control)
+{
+	http_server_stop(control->server);
+}
+
+void control_free(struct control *control)
+{
+	if (control == NULL) {
+		return;
+	}
+	http_server_free(control->server);
+	free(control);
+}

@@ -1,0 +1,41 @@
+/*
+ * The control socket with its two APIs: what callers can ask of the daemon. Ties HTTP, access and
+ * routes to instances and jobs.
+ */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include "base/err.h"
+#include "base/macros.h"
+#include "control/access.h"
+#include "control/http.h"
+#include "kill/instance.h"
+#include "kill/jobs.h"
+#include "record/audit.h"
+
+struct event_base;
+
+/* All borrowed. */
+struct control_inputs {
+	struct event_base *loop;
+	const struct control_opts *opts;
+	int inherited_fd; /* from the service manager; -1 none */
+	const struct access_opts *access;
+	const struct instances *instances;
+	struct jobs *jobs;
+	struct audit *audit;
+};
+
+struct control {
+	struct control_inputs in;
+	struct http_server *server;
+};
+
+/* Listens from now on. Negative errno with words on failure. */
+NODISCARD int control_new(
+	const struct control_inputs *inputs, struct control **ret_control, struct err *err);
+/* Takes no more requests; those under way can still be answered. */
+void control_stop(struct control *control);
+void control_free(struct control *control); /* no request may be unanswered */
+
+#endif

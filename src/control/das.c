@@ -1,0 +1,91 @@
+/*
+ * The DAS-compatible API.
+ */
+#include "control/das.h"
+
+#include "control/exchange.h"
+#include "control/names.h"
+#include "control/order.h"
+#include "record/json.h"
+
+#define DAS_VERSION "2020-01-16"
+
+/* Header and parameter may both be there; each that is must be the version that is served. */
+static bool is_version_served(struct exchange *exchange)
+{
+	struct slice header = http_request_header(exchange->http, NAMES_HEADER_VERSION);
+	struct slice version = params_get(&exchange->params, "Version");
+
+	return (header.data == NULL || slice_is(header, DAS_VERSION)) &&
+	       (version.data == NULL || slice_is(version, DAS_VERSION));
+}
+
+/* The instance that InstanceId names; NULL when the exchange was answered with what is wrong. */
+static const struct instance *find_instance(struct exchange *exchange)
+{
+	const struct instance *instance = NULL;
+	struct slice id;
+	struct err err;
+
+	if (!is_version_served(exchange)) {
+		exchange_fail(exchange, EXCHANGE_INVALID_VERSION, "Version must be " DAS_VERSION);
+		return NULL;
+	}
+	if (!params_get_single(&exchange->params, "InstanceId", &id, &err)) {
+		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", err.text);
+	} else if (id.data == NULL || id.len == 0) {
+		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "InstanceId is %s",
+			id.data == NULL ? "missing" : "empty");
+	} else if (id.len > INSTANCE_MAX_ID_BYTES) {
+		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS,
+			"InstanceId is longer than %d bytes", INSTANCE_MAX_ID_BYTES);
+	} else {
+		instance = instances_find(exchange->control->in.instances, id);
+		if (instance == NULL) {
+			exchange_fail(exchange, EXCHANGE_INVALID_PARAMS,
+				"InstanceId \"%.*s\" is unknown", SLICE_ARG(id));
+		}
+	}
+	return instance;
+}
+
+/* Exactly these five keys, every value a string. */
+static json_t *success(const struct exchange *exchange)
+{
+	json_t *body = json_object();
+
+	json_set(body, "Code", json_text_of("200"));
+	json_set(body, "Message", json_text_of("Successful"));
+	json_set(body, "Data", json_text_of("None"));
+	json_set(body, "RequestId", json_text_of(exchange->request_id));
+	json_set(body, "Success", json_text_of("true"));
+	return body;
+}
+
+static void on_killed(void *context, const char *request_id, const struct report *report)
+{
+	struct exchange *exchange = context;
+	const char *words = report->error != NULL ? report->error : "the kill was cancelled";
+
+	(void)request_id;
+	if (report->state == REPORT_DONE) {
+		exchange_answer(exchange, 200, success(exchange));
+	} else if (report->state != REPORT_CANCELLED && !report_was_any_node_reached(report)) {
+		exchange_fail(exchange, EXCHANGE_UNAVAILABLE, "%s", words);
+	} else {
+		exchange_fail(exchange, EXCHANGE_INTERNAL, "%s", words);
+	}
+}
+
+void das_kill_all(struct exchange *exchange)
+{
+	const struct instance *instance = find_instance(exchange);
+	struct request request;
+
+	if (instance == NULL) {
+		return;
+	}
+	request_init(&request);
+	request.is_all = true;
+	order_submit(exchange, instance, &request, on_killed);
+}

@@ -1,0 +1,103 @@
+/*
+ * Answers.
+ */
+#include "control/exchange.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "control/names.h"
+#include "record/json.h"
+
+/* A caller who is told to come back later may do so after this. */
+#define RETRY_AFTER_S "5"
+#define MAX_HOST_BYTES 256
+
+static const struct error_row {
+	int status;
+	const char *code;
+} errors[] = {
+#define ERROR(suffix, status, code) {(status), (code)},
+	EXCHANGE_ERRORS(ERROR)
+#undef ERROR
+};
+
+struct exchange *exchange_new(struct control *control, struct http_request *http)
+{
+	struct exchange *exchange = mem_new(struct exchange);
+
+	exchange->control = control;
+	exchange->http = http;
+	uuid_make(exchange->request_id);
+	return exchange;
+}
+
+static void send_and_free(
+	struct exchange *exchange, int status, const char *content_type, struct slice body)
+{
+	struct http_header headers[] = {
+		{NAMES_HEADER_REQUEST_ID, exchange->request_id},
+		{NAMES_HEADER_RETRY_AFTER, RETRY_AFTER_S},
+	};
+
+	http_reply(exchange->http, status, content_type, headers, status == 429 ? 2 : 1, body);
+	params_finish(&exchange->params);
+	free(exchange);
+}
+
+void exchange_answer(struct exchange *exchange, int status, json_t *body)
+{
+	CLEANUP(mem_free_p) char *text = json_print(body);
+
+	json_decref(body);
+	send_and_free(exchange, status, NAMES_TYPE_JSON, slice_of(text));
+}
+
+void exchange_answer_text(struct exchange *exchange, int status, struct slice text)
+{
+	send_and_free(exchange, status, "text/plain; charset=utf-8", text);
+}
+
+/* {"Code","Message","Data","RequestId","HostId","Success"}, every value a string. */
+static json_t *das_error(const struct exchange *exchange, const char *code, const char *message)
+{
+	json_t *body = json_object();
+	char host[MAX_HOST_BYTES] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	json_set(body, "Code", json_text_of(code));
+	json_set(body, "Message", json_text_of(message));
+	json_set(body, "Data", json_text_of("None"));
+	json_set(body, "RequestId", json_text_of(exchange->request_id));
+	json_set(body, "HostId", json_text_of(host));
+	json_set(body, "Success", json_text_of("false"));
+	return body;
+}
+
+static json_t *native_error(const struct exchange *exchange, const char *code, const char *message)
+{
+	json_t *body = json_object();
+	json_t *error = json_object();
+
+	json_set(error, "code", json_text_of(code));
+	json_set(error, "message", json_text_of(message));
+	json_set(body, "error", error);
+	json_set(body, "request_id", json_text_of(exchange->request_id));
+	return body;
+}
+
+void exchange_fail(struct exchange *exchange, enum exchange_error error, const char *format, ...)
+{
+	const struct error_row *row = &errors[error];
+	char message[2 * ERR_MAX_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	exchange_answer(exchange, row->status,
+		exchange->is_das ? das_error(exchange, row->code, message)
+				 : native_error(exchange, row->code, message));
+}

@@ -1,0 +1,364 @@
+/*
+ * The native API.
+ */
+#include "control/native.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "control/exchange.h"
+#include "control/order.h"
+#include "record/json.h"
+
+/* A route without parameters takes none. */
+static bool has_no_params(struct exchange *exchange)
+{
+	if (exchange->params.n > 0) {
+		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "unknown parameter \"%.64s\"",
+			exchange->params.items[0].name);
+		return false;
+	}
+	return true;
+}
+
+static bool may(const struct exchange *exchange, const char *action, const char *instance)
+{
+	return access_is_allowed(exchange->control->in.access, http_request_caller(exchange->http),
+		action, instance);
+}
+
+/* ---- instances ---- */
+
+static const char *state_name(enum link_state state)
+{
+	switch (state) {
+	case LINK_READY:
+		return "ready";
+	case LINK_CONNECTING:
+	case LINK_HANDSHAKE:
+		return "connecting";
+	case LINK_BACKOFF:
+		break;
+	}
+	return "failed";
+}
+
+static json_t *number_or_null(int64_t number)
+{
+	return number >= 0 ? json_integer(number) : json_null();
+}
+
+static json_t *missing_permissions(const struct link_server *server)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < LINK_N_PERMISSIONS; i++) {
+		if ((server->missing & (UINT32_C(1) << i)) != 0) {
+			json_add(list, json_text_of(link_permission_name((enum link_permission)i)));
+		}
+	}
+	return list;
+}
+
+static json_t *capabilities(const struct link_server *server)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < CAPS_N; i++) {
+		if (caps_has(&server->caps, (enum cap)i)) {
+			json_add(list, json_text_of(caps_name((enum cap)i)));
+		}
+	}
+	return list;
+}
+
+static json_t *node_json(const struct link *link)
+{
+	const struct link_server *server = link_server(link);
+	int64_t since_ms = link_ready_since_ms(link);
+	json_t *node = json_object();
+	char name[80];
+
+	snprintf(name, sizeof(name), "%s%s%s", server->name, server->version[0] ? " " : "",
+		server->version);
+	json_set(node, "address", json_text_of(link_address(link)));
+	json_set(node, "role", json_text_of(server->role));
+	json_set(node, "server", json_text_of(name));
+	json_set(node, "run_id", json_text_of(server->run_id));
+	json_set(node, "state", json_text_of(state_name(link_state(link))));
+	json_set(node, "clients", number_or_null(server->n_clients));
+	json_set(node, "maxclients", number_or_null(server->max_clients));
+	json_set(node, "own_id",
+		server->own_id > 0 ? json_integer((json_int_t)server->own_id) : json_null());
+	json_set(node, "link_age_ms",
+		since_ms > 0 ? json_integer(clock_monotonic_ms() - since_ms) : json_null());
+	json_set(node, "missing_permissions", missing_permissions(server));
+	json_set(node, "capabilities", capabilities(server));
+	json_set(node, "last_error",
+		link_error(link)[0] != '\0' ? json_text_of(link_error(link)) : json_null());
+	return node;
+}
+
+static json_t *instance_json(const struct instance *instance)
+{
+	json_t *object = json_object();
+	json_t *nodes = json_array();
+
+	json_set(object, "id", json_text_of(instance->opts->id));
+	json_set(object, "kind",
+		json_text_of(topology_kind_name(topology_kind(instance->topology))));
+	for (size_t i = 0; i < topology_n_nodes(instance->topology); i++) {
+		json_add(nodes, node_json(topology_node(instance->topology, i)));
+	}
+	json_set(object, "nodes", nodes);
+	return object;
+}
+
+void native_instances(struct exchange *exchange)
+{
+	const struct instances *instances = exchange->control->in.instances;
+	json_t *list;
+	json_t *body;
+
+	if (!has_no_params(exchange)) {
+		return;
+	}
+	list = json_array();
+	for (size_t i = 0; i < instances_n(instances); i++) {
+		const struct instance *instance = instances_get(instances, i);
+
+		if (may(exchange, exchange->action, instance->opts->id)) {
+			json_add(list, instance_json(instance));
+		}
+	}
+	body = json_object();
+	json_set(body, "instances", list);
+	exchange_answer(exchange, 200, body);
+}
+
+/* The instance in the path; NULL when the exchange was answered. */
+static const struct instance *find_instance(struct exchange *exchange)
+{
+	const struct instance *instance =
+		instances_find(exchange->control->in.instances, exchange->id);
+
+	if (instance == NULL) {
+		exchange_fail(exchange, EXCHANGE_NOT_FOUND, "no instance \"%.*s\"",
+			(int)MIN(exchange->id.len, (size_t)INSTANCE_MAX_ID_BYTES),
+			exchange->id.data);
+	}
+	return instance;
+}
+
+void native_instance(struct exchange *exchange)
+{
+	const struct instance *instance;
+
+	if (!has_no_params(exchange)) {
+		return;
+	}
+	instance = find_instance(exchange);
+	if (instance != NULL) {
+		exchange_answer(exchange, 200, instance_json(instance));
+	}
+}
+
+/* ---- kills ---- */
+
+static int status_of(const struct report *report)
+{
+	switch (report->state) {
+	case REPORT_WAITING:
+	case REPORT_RUNNING:
+	case REPORT_DONE:
+	case REPORT_DRY_RUN:
+	case REPORT_CANCELLED:
+		return 200;
+	case REPORT_PARTIAL:
+	case REPORT_FAILED:
+		break;
+	}
+	return report_was_any_node_reached(report) ? 500 : 503;
+}
+
+/* Requests that shared a run each see it under their own id. */
+static json_t *report_for(const char *request_id, const struct report *report)
+{
+	json_t *body = json_report(report);
+
+	json_set(body, "request_id", json_text_of(request_id));
+	return body;
+}
+
+static void on_killed(void *context, const char *request_id, const struct report *report)
+{
+	struct exchange *exchange = context;
+
+	if (report->is_too_many) {
+		exchange_fail(exchange, EXCHANGE_TOO_MANY, "%s", report->error);
+	} else {
+		exchange_answer(exchange, status_of(report), report_for(request_id, report));
+	}
+}
+
+/* Only these: a node that is not of the instance would otherwise kill nothing and look done. */
+static bool is_node_known(
+	struct exchange *exchange, const struct instance *instance, const struct request *request)
+{
+	for (size_t i = 0; i < request->n_nodes; i++) {
+		bool is_known = false;
+
+		for (size_t k = 0; k < topology_n_nodes(instance->topology); k++) {
+			is_known |=
+				strcmp(request->nodes[i],
+					link_address(topology_node(instance->topology, k))) == 0;
+		}
+		if (!is_known) {
+			exchange_fail(exchange, EXCHANGE_INVALID_PARAMS,
+				"node: \"%.128s\" is no node of this instance", request->nodes[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+void native_kill(struct exchange *exchange)
+{
+	const struct instance *instance = find_instance(exchange);
+	struct request request;
+	struct err err;
+
+	if (instance == NULL) {
+		return;
+	}
+	request_init(&request);
+	if (!order_read_request(&exchange->params, &request, &err)) {
+		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", err.text);
+	} else if (is_node_known(exchange, instance, &request)) {
+		order_submit(exchange, instance, &request, on_killed);
+	}
+	request_finish(&request);
+}
+
+struct kills_listing {
+	const struct exchange *exchange;
+	json_t *list;
+};
+
+static void add_kill(void *context, const struct jobs_view *view)
+{
+	struct kills_listing *listing = context;
+	json_t *summary;
+
+	if (!may(listing->exchange, listing->exchange->action, view->report->instance)) {
+		return;
+	}
+	summary = json_report_summary(view->report);
+	json_set(summary, "request_id", json_text_of(view->request_id));
+	json_add(listing->list, summary);
+}
+
+void native_kills(struct exchange *exchange)
+{
+	struct kills_listing listing = {exchange, NULL};
+	json_t *body;
+
+	if (!has_no_params(exchange)) {
+		return;
+	}
+	listing.list = json_array();
+	jobs_each(exchange->control->in.jobs, add_kill, &listing);
+	body = json_object();
+	json_set(body, "kills", listing.list);
+	exchange_answer(exchange, 200, body);
+}
+
+/* The kill in the path, as far as the caller may know of it; false when it was answered. */
+static bool find_kill(struct exchange *exchange, const char *action, struct jobs_view *ret_view)
+{
+	struct jobs_view view;
+
+	if (!jobs_find(exchange->control->in.jobs, exchange->id, &view) ||
+		!may(exchange, action != NULL ? action : view.action, view.report->instance)) {
+		exchange_fail(exchange, EXCHANGE_NOT_FOUND, "no kill of that request id is known");
+		return false;
+	}
+	*ret_view = view;
+	return true;
+}
+
+void native_kill_report(struct exchange *exchange)
+{
+	struct jobs_view view;
+
+	if (has_no_params(exchange) && find_kill(exchange, exchange->action, &view)) {
+		exchange_answer(exchange, 200, report_for(view.request_id, view.report));
+	}
+}
+
+/* Who may order a kill may cancel it: the action is that of the order. */
+void native_cancel(struct exchange *exchange)
+{
+	struct jobs_view view;
+
+	if (!has_no_params(exchange) || !find_kill(exchange, NULL, &view)) {
+		return;
+	}
+	if (!jobs_cancel(exchange->control->in.jobs, exchange->id)) {
+		exchange_fail(exchange, EXCHANGE_CONFLICT, "this kill has ended already");
+	} else {
+		exchange_answer(exchange, 200, report_for(view.request_id, view.report));
+	}
+}
+
+/* ---- health ---- */
+
+/* Everybody may ask whether all is well; the names only for those who may see the instances. */
+static size_t list_unready(struct exchange *exchange, FILE *out)
+{
+	const struct instances *instances = exchange->control->in.instances;
+	size_t n_unready = 0;
+
+	for (size_t i = 0; i < instances_n(instances); i++) {
+		const struct instance *instance = instances_get(instances, i);
+		bool is_shown = may(exchange, "hdm:DescribeInstances", instance->opts->id);
+
+		for (size_t k = 0; k < topology_n_nodes(instance->topology); k++) {
+			const struct link *link = topology_node(instance->topology, k);
+
+			if (link_state(link) == LINK_READY) {
+				continue;
+			}
+			n_unready++;
+			if (is_shown) {
+				fprintf(out, "%s %s: %s\n", instance->opts->id, link_address(link),
+					link_error(link)[0] != '\0' ? link_error(link)
+								    : "connecting");
+			}
+		}
+	}
+	return n_unready;
+}
+
+void native_health(struct exchange *exchange)
+{
+	CLEANUP(mem_free_p) char *text = NULL;
+	size_t size = 0;
+	FILE *out;
+	size_t n_unready;
+
+	if (!has_no_params(exchange)) {
+		return;
+	}
+	out = open_memstream(&text, &size);
+	n_unready = list_unready(exchange, out);
+	if (n_unready == 0) {
+		fputs("ok\n", out);
+	} else {
+		fprintf(out, "%zu nodes are not ready\n", n_unready);
+	}
+	fclose(out);
+	exchange_answer_text(exchange, n_unready == 0 ? 200 : 503, (struct slice){text, size});
+}

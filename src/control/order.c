@@ -1,0 +1,208 @@
+/*
+ * Orders for kills.
+ */
+#include "control/order.h"
+
+#include "base/mem.h"
+#include "base/parse.h"
+
+#define MAX_STALL_BUDGET_MS (10 * 1000)
+
+/* ---- one value each ---- */
+
+typedef bool read_fn(struct slice value, struct request *request, struct err *err);
+
+static bool read_switch(struct slice value, bool *ret_switch, struct err *err)
+{
+	if (!parse_bool(value, ret_switch)) {
+		err_set(err, "\"%.*s\" is neither true nor false", SLICE_ARG(value));
+		return false;
+	}
+	return true;
+}
+
+static bool read_duration(
+	struct slice value, int64_t least_ms, int64_t most_ms, int64_t *ret_ms, struct err *err)
+{
+	int64_t ms;
+
+	if (!parse_duration_ms(value, 0, &ms)) {
+		err_set(err, "\"%.*s\" is no duration; expected one such as 500ms, 30s or 5m",
+			SLICE_ARG(value));
+		return false;
+	}
+	if (ms < least_ms || ms > most_ms) {
+		err_set(err, "\"%.*s\" is out of bounds; expected %lldms to %llds",
+			SLICE_ARG(value), (long long)least_ms, (long long)most_ms / 1000);
+		return false;
+	}
+	*ret_ms = ms;
+	return true;
+}
+
+static bool read_all(struct slice value, struct request *request, struct err *err)
+{
+	return read_switch(value, &request->is_all, err);
+}
+
+static bool read_match(struct slice value, struct request *request, struct err *err)
+{
+	return selectors_add(&request->match, value, err);
+}
+
+static bool read_except(struct slice value, struct request *request, struct err *err)
+{
+	return selectors_add(&request->except, value, err);
+}
+
+static bool read_node(struct slice value, struct request *request, struct err *err)
+{
+	if (value.len == 0) {
+		err_set(err, "is empty");
+		return false;
+	}
+	request->nodes = mem_resize_array(request->nodes, request->n_nodes + 1, sizeof(char *));
+	request->nodes[request->n_nodes++] = slice_copy(value);
+	return true;
+}
+
+static bool read_dry_run(struct slice value, struct request *request, struct err *err)
+{
+	return read_switch(value, &request->is_dry_run, err);
+}
+
+static bool read_pace(struct slice value, struct request *request, struct err *err)
+{
+	if (slice_is(value, "fast")) {
+		request->pace = PACE_FAST;
+	} else if (slice_is(value, "gentle")) {
+		request->pace = PACE_GENTLE;
+	} else {
+		err_set(err, "\"%.*s\" is neither fast nor gentle", SLICE_ARG(value));
+		return false;
+	}
+	return true;
+}
+
+static bool read_stall_budget(struct slice value, struct request *request, struct err *err)
+{
+	return read_duration(value, 1, MAX_STALL_BUDGET_MS, &request->stall_budget_ms, err);
+}
+
+static bool read_timeout(struct slice value, struct request *request, struct err *err)
+{
+	return read_duration(value, 1, REQUEST_MAX_TIMEOUT_MS, &request->timeout_ms, err);
+}
+
+static bool read_max(struct slice value, struct request *request, struct err *err)
+{
+	request->has_max = parse_u64(value, &request->max);
+	if (!request->has_max) {
+		err_set(err, "\"%.*s\" is no number", SLICE_ARG(value));
+	}
+	return request->has_max;
+}
+
+static bool read_reason(struct slice value, struct request *request, struct err *err)
+{
+	if (value.len > REQUEST_MAX_REASON_BYTES) {
+		err_set(err, "is longer than %d bytes", REQUEST_MAX_REASON_BYTES);
+		return false;
+	}
+	free(request->reason);
+	request->reason = slice_copy(value);
+	return true;
+}
+
+/* The one table of a kill's parameters. */
+static const struct param_row {
+	const char *name;
+	bool is_repeatable;
+	read_fn *read_fn;
+} rows[] = {
+	{"all", false, read_all},
+	{"match", true, read_match},
+	{"except", true, read_except},
+	{"node", true, read_node},
+	{"dry_run", false, read_dry_run},
+	{"pace", false, read_pace},
+	{"stall_budget", false, read_stall_budget},
+	{"timeout", false, read_timeout},
+	{"max", false, read_max},
+	{"reason", false, read_reason},
+};
+
+static const struct param_row *find_row(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (strcmp(rows[i].name, name) == 0) {
+			return &rows[i];
+		}
+	}
+	return NULL;
+}
+
+static bool read_param(const struct params *params, const struct param *param,
+	struct request *request, struct err *err)
+{
+	const struct param_row *row = find_row(param->name);
+	struct slice single;
+
+	if (row == NULL) {
+		err_set(err, "unknown parameter \"%.64s\"", param->name);
+		return false;
+	}
+	if (!row->is_repeatable && !params_get_single(params, param->name, &single, err)) {
+		return false;
+	}
+	if (!row->read_fn(param->value, request, err)) {
+		err_prefix(err, "%s", param->name);
+		return false;
+	}
+	return true;
+}
+
+bool order_read_request(const struct params *params, struct request *ret_request, struct err *err)
+{
+	for (size_t i = 0; i < params->n; i++) {
+		if (!read_param(params, &params->items[i], ret_request, err)) {
+			return false;
+		}
+	}
+	if (ret_request->is_all == (ret_request->match.n > 0)) {
+		err_set(err, ret_request->is_all ? "all and match exclude each other"
+						 : "neither all=true nor a match is given");
+		return false;
+	}
+	return true;
+}
+
+/* ---- to the jobs ---- */
+
+void order_submit(struct exchange *exchange, const struct instance *instance,
+	struct request *request, jobs_done_fn done_fn)
+{
+	struct jobs_order order = {
+		.request_id = exchange->request_id,
+		.action = exchange->action,
+		.instance = instance,
+		.caller = http_request_caller(exchange->http),
+		.request = request,
+		.done_fn = done_fn,
+		.context = exchange,
+	};
+	struct err err;
+	int r = jobs_submit(exchange->control->in.jobs, &order, &err);
+
+	request_finish(request);
+	switch (r) {
+	case 0:
+		break;
+	case JOBS_E_TOO_MANY:
+		exchange_fail(exchange, EXCHANGE_THROTTLED, "%s", err.text);
+		break;
+	default:
+		exchange_fail(exchange, EXCHANGE_UNAVAILABLE, "%s", err.text);
+		break;
+	}
+}

@@ -1,0 +1,250 @@
+/*
+ * Routes.
+ */
+#include "control/routes.h"
+
+#include "base/log.h"
+#include "control/das.h"
+#include "control/names.h"
+#include "control/native.h"
+
+/* The one table. */
+static const struct route routes[] = {
+	/* The DAS API takes every action by GET and by POST. */
+	{HTTP_POST, NAMES_PATH_DAS, "KillInstanceAllSession", "hdm:KillInstanceAllSession", NULL,
+		das_kill_all},
+	{HTTP_GET, NAMES_PATH_INSTANCES, NULL, "hdm:DescribeInstances", NULL, native_instances},
+	{HTTP_GET, NAMES_PATH_INSTANCES "/*", NULL, "hdm:DescribeInstances", NULL, native_instance},
+	{HTTP_POST, NAMES_PATH_INSTANCES "/*/kill", NULL, "hdm:KillInstanceAllSession",
+		"hdm:CreateKillInstanceSessionTask", native_kill},
+	{HTTP_GET, NAMES_PATH_KILLS, NULL, "hdm:GetKillInstanceSessionTaskResult", NULL,
+		native_kills},
+	{HTTP_GET, NAMES_PATH_KILLS "/*", NULL, "hdm:GetKillInstanceSessionTaskResult", NULL,
+		native_kill_report},
+	{HTTP_DELETE, NAMES_PATH_KILLS "/*", NULL, "hdm:KillInstanceAllSession",
+		"hdm:CreateKillInstanceSessionTask", native_cancel},
+	{HTTP_GET, NAMES_PATH_HEALTH, NULL, NULL, NULL, native_health},
+};
+
+const struct route *routes_table(size_t *ret_n)
+{
+	*ret_n = ARRAY_SIZE(routes);
+	return routes;
+}
+
+/* ---- finding the row ---- */
+
+/* Does `path` have the shape of `pattern`? "*" takes one part that is not empty. */
+static bool is_path_matching(struct slice path, const char *pattern, struct slice *ret_id)
+{
+	struct slice pattern_rest = slice_of(pattern);
+	struct slice path_part, pattern_part;
+
+	while (slice_next(&pattern_rest, '/', &pattern_part)) {
+		if (!slice_next(&path, '/', &path_part)) {
+			return false;
+		}
+		if (slice_is(pattern_part, "*") && path_part.len > 0) {
+			*ret_id = path_part;
+		} else if (!slice_is_equal(path_part, pattern_part)) {
+			return false;
+		}
+	}
+	return path.data == NULL;
+}
+
+/* Looks by path and method. *ret_is_known: the path exists, whatever the method. */
+static const struct route *find_native(struct exchange *exchange, bool *ret_is_known)
+{
+	enum http_method method = http_request_method(exchange->http);
+	struct slice path = http_request_path(exchange->http);
+
+	*ret_is_known = false;
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+		struct slice id = {NULL, 0};
+
+		if (routes[i].das_action != NULL || !is_path_matching(path, routes[i].path, &id)) {
+			continue;
+		}
+		*ret_is_known = true;
+		/* HEAD is GET without the body. */
+		if (routes[i].method == method ||
+			(routes[i].method == HTTP_GET && method == HTTP_HEAD)) {
+			exchange->id = id;
+			return &routes[i];
+		}
+	}
+	return NULL;
+}
+
+static const struct route *find_das(struct slice action)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+		if (routes[i].das_action != NULL && slice_is(action, routes[i].das_action)) {
+			return &routes[i];
+		}
+	}
+	return NULL;
+}
+
+/* ---- parameters ---- */
+
+static void decode_params(struct exchange *exchange)
+{
+	struct slice type = http_request_header(exchange->http, "content-type");
+	struct slice body = http_request_body(exchange->http);
+	bool is_form =
+		type.data == NULL || slice_has_prefix(type, "application/x-www-form-urlencoded");
+
+	exchange->is_malformed =
+		!params_add(&exchange->params, http_request_query(exchange->http),
+			&exchange->malformed) ||
+		(is_form && !params_add(&exchange->params, body, &exchange->malformed));
+}
+
+/* ---- access ---- */
+
+static void refuse(struct exchange *exchange)
+{
+	const struct caller *caller = http_request_caller(exchange->http);
+	char instance[INSTANCE_MAX_ID_BYTES + 1] = "";
+	struct audit_subject subject = {
+		.request_id = exchange->request_id,
+		.action = exchange->action,
+		.instance = instance,
+		.caller = caller,
+	};
+	struct err err;
+
+	memcpy(instance, exchange->instance.data != NULL ? exchange->instance.data : "",
+		MIN(exchange->instance.len, (size_t)INSTANCE_MAX_ID_BYTES));
+	if (audit_denied(exchange->control->in.audit, &subject, &err) != 0) {
+		log_error("a denied request is not recorded: %s", err.text);
+	}
+	log_warning("denied: %s for uid %u (%s)", exchange->action, (unsigned)caller->uid,
+		caller->user);
+	exchange_fail(exchange, EXCHANGE_NO_PERMISSION, "uid %u may not do %s here",
+		(unsigned)caller->uid, exchange->action);
+}
+
+static bool is_allowed(const struct exchange *exchange)
+{
+	char instance[INSTANCE_MAX_ID_BYTES + 1] = "";
+
+	if (exchange->action == NULL) {
+		return true;
+	}
+	/* Too long for an instance is as unknown as any other; nobody is told which exist. */
+	if (exchange->instance.data != NULL) {
+		memcpy(instance, exchange->instance.data,
+			MIN(exchange->instance.len, (size_t)INSTANCE_MAX_ID_BYTES));
+	}
+	return access_is_allowed(exchange->control->in.access, http_request_caller(exchange->http),
+		exchange->action, exchange->instance.data != NULL ? instance : NULL);
+}
+
+static void set_action(struct exchange *exchange)
+{
+	const struct route *route = exchange->route;
+
+	exchange->action = route->action;
+	if (route->action_unless_all != NULL &&
+		!slice_is(params_get(&exchange->params, "all"), "true")) {
+		exchange->action = route->action_unless_all;
+	}
+}
+
+/* Access first, then the parameters, then the handler. */
+static void run(struct exchange *exchange)
+{
+	set_action(exchange);
+	if (!is_allowed(exchange)) {
+		refuse(exchange);
+	} else if (exchange->is_malformed) {
+		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", exchange->malformed.text);
+	} else {
+		exchange->route->handler(exchange);
+	}
+}
+
+/* ---- the two APIs ---- */
+
+static void dispatch_native(struct exchange *exchange)
+{
+	bool is_known;
+
+	exchange->route = find_native(exchange, &is_known);
+	if (exchange->route == NULL && is_known) {
+		exchange_fail(exchange, EXCHANGE_METHOD, "this path does not take that method");
+	} else if (exchange->route == NULL) {
+		exchange_fail(exchange, EXCHANGE_NOT_FOUND, "no such path");
+	} else if (http_request_is_too_large(exchange->http)) {
+		exchange_fail(exchange, EXCHANGE_TOO_LARGE, "the body has more than %d KiB",
+			(int)(HTTP_MAX_BODY_BYTES / 1024));
+	} else {
+		decode_params(exchange);
+		if (slice_has_prefix(slice_of(exchange->route->path), NAMES_PATH_INSTANCES "/")) {
+			exchange->instance = exchange->id;
+		}
+		run(exchange);
+	}
+}
+
+/* The header wins over nobody: both may name the action, but not two different ones. */
+static struct slice das_action_of(struct exchange *exchange)
+{
+	struct slice header = http_request_header(exchange->http, NAMES_HEADER_ACTION);
+	struct slice action = {NULL, 0};
+
+	if (!params_get_single(&exchange->params, "Action", &action, &exchange->malformed)) {
+		exchange->is_malformed = true;
+	}
+	if (header.data != NULL && action.data != NULL && !slice_is_equal(header, action)) {
+		exchange->is_malformed = true;
+		err_set(&exchange->malformed,
+			"Action and the header " NAMES_HEADER_ACTION " are different");
+	}
+	return header.data != NULL ? header : action;
+}
+
+static void dispatch_das(struct exchange *exchange)
+{
+	enum http_method method = http_request_method(exchange->http);
+	struct slice action;
+
+	exchange->is_das = true;
+	if (method != HTTP_GET && method != HTTP_POST) {
+		exchange_fail(exchange, EXCHANGE_METHOD, "expected GET or POST");
+		return;
+	}
+	if (http_request_is_too_large(exchange->http)) {
+		exchange_fail(exchange, EXCHANGE_TOO_LARGE, "the body has more than %d KiB",
+			(int)(HTTP_MAX_BODY_BYTES / 1024));
+		return;
+	}
+	decode_params(exchange);
+	action = das_action_of(exchange);
+	exchange->route = find_das(action);
+	if (exchange->route != NULL) {
+		exchange->instance = params_get(&exchange->params, "InstanceId");
+		run(exchange);
+	} else if (exchange->is_malformed) {
+		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", exchange->malformed.text);
+	} else if (action.data == NULL) {
+		exchange_fail(exchange, EXCHANGE_NO_ACTION, "Action is missing");
+	} else {
+		exchange_fail(
+			exchange, EXCHANGE_NO_ACTION, "unknown Action \"%.*s\"", SLICE_ARG(action));
+	}
+}
+
+void routes_dispatch(struct control *control, struct http_request *request)
+{
+	struct exchange *exchange = exchange_new(control, request);
+
+	if (slice_is(http_request_path(request), NAMES_PATH_DAS)) {
+		dispatch_das(exchange);
+	} else {
+		dispatch_native(exchange);
+	}
+}

@@ -1,0 +1,219 @@
+/*
+ * Building up, signals, tearing down.
+ */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <event2/dns.h>
+#include <event2/event.h>
+#include <event2/util.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/control.h"
+#include "daemon/manager.h"
+
+/* Running kills have this long to finish after SIGTERM; TimeoutStopSec of the unit is longer. */
+#define STOP_GRACE_MS (10 * 1000)
+
+struct daemon {
+	struct event_base *loop;
+	struct evdns_base *dns;
+	struct instances *instances;
+	struct audit *audit;
+	struct jobs *jobs;
+	struct control *control;
+	struct event *on_term, *on_int, *on_hup;
+	bool is_stopping;
+};
+
+/* ---- signals ---- */
+
+static void on_idle(void *context)
+{
+	struct daemon *daemon = context;
+
+	event_base_loopbreak(daemon->loop);
+}
+
+/* SIGTERM and SIGINT: no new requests, a bounded time for what runs. A second one is ignored. */
+static void on_stop_signal(evutil_socket_t signal_number, short what, void *context)
+{
+	struct daemon *daemon = context;
+
+	(void)what;
+	if (daemon->is_stopping) {
+		return;
+	}
+	daemon->is_stopping = true;
+	log_notice("stopping on signal %d", (int)signal_number);
+	manager_notify_stopping();
+	control_stop(daemon->control);
+	jobs_stop(daemon->jobs, clock_monotonic_ms() + STOP_GRACE_MS, on_idle, daemon);
+}
+
+/* SIGHUP: the audit log is opened anew, as log rotation asks for. */
+static void on_reopen_signal(evutil_socket_t signal_number, short what, void *context)
+{
+	struct daemon *daemon = context;
+	struct err err;
+
+	(void)signal_number;
+	(void)what;
+	if (audit_open(daemon->audit, &err) != 0) {
+		log_error("%s", err.text);
+		return;
+	}
+	log_notice("the audit log is opened anew");
+}
+
+static struct event *watch_signal(struct daemon *daemon, int number, event_callback_fn callback)
+{
+	struct event *event = evsignal_new(daemon->loop, number, callback, daemon);
+
+	CHECK(event != NULL && event_add(event, NULL) == 0);
+	return event;
+}
+
+static void ignore_signals(void)
+{
+	/* Who hangs up, and a file size limit, are errors of one write and not the end. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+/* ---- building up ---- */
+
+static struct evdns_base *make_dns(struct event_base *loop)
+{
+	struct evdns_base *dns = evdns_base_new(
+		loop, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+
+	if (dns == NULL) {
+		/* No name server is configured: addresses and /etc/hosts still work. */
+		dns = evdns_base_new(loop, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+		CHECK(dns != NULL);
+		evdns_base_load_hosts(dns, "/etc/hosts");
+	}
+	return dns;
+}
+
+/* The last directory of the socket's path, which /run does not keep over a restart. */
+static void make_socket_directory(const char *socket)
+{
+	const char *slash = strrchr(socket, '/');
+	CLEANUP(mem_free_p) char *directory = NULL;
+
+	if (slash == NULL || slash == socket) {
+		return;
+	}
+	directory = mem_copy_text(socket, (size_t)(slash - socket));
+	if (mkdir(directory, 0755) == 0) {
+		log_info("made the directory %s", directory);
+	}
+}
+
+static int open_socket(struct daemon *daemon, const struct config *config, struct err *err)
+{
+	struct control_inputs inputs = {
+		.loop = daemon->loop,
+		.opts = &config->control,
+		.access = &config->access,
+		.instances = daemon->instances,
+		.jobs = daemon->jobs,
+		.audit = daemon->audit,
+	};
+	int r = manager_take_socket(&inputs.inherited_fd, err);
+
+	if (r != 0) {
+		return r;
+	}
+	if (inputs.inherited_fd < 0) {
+		make_socket_directory(config->control.socket);
+	}
+	return control_new(&inputs, &daemon->control, err);
+}
+
+/* Only once the socket is held: another daemon's running kills are not ours to close. */
+static void open_audit(struct daemon *daemon)
+{
+	struct err err;
+
+	if (audit_open(daemon->audit, &err) != 0) {
+		log_error("%s", err.text);
+	}
+	if (audit_event(daemon->audit, "start", &err) != 0) {
+		log_error("%s", err.text);
+	}
+}
+
+int daemon_new(const struct config *config, struct daemon **ret_daemon, struct err *err)
+{
+	struct daemon *daemon = mem_new(struct daemon);
+	int r;
+
+	ignore_signals();
+	daemon->loop = event_base_new();
+	CHECK(daemon->loop != NULL);
+	daemon->dns = make_dns(daemon->loop);
+	daemon->instances =
+		instances_new(daemon->loop, daemon->dns, config->instances, config->n_instances);
+	daemon->audit = audit_new(&config->audit);
+	daemon->jobs = jobs_new(daemon->loop, daemon->instances, daemon->audit);
+	r = open_socket(daemon, config, err);
+	if (r != 0) {
+		daemon_free(daemon);
+		return r;
+	}
+	open_audit(daemon);
+	daemon->on_term = watch_signal(daemon, SIGTERM, on_stop_signal);
+	daemon->on_int = watch_signal(daemon, SIGINT, on_stop_signal);
+	daemon->on_hup = watch_signal(daemon, SIGHUP, on_reopen_signal);
+	instances_start(daemon->instances);
+	*ret_daemon = daemon;
+	return 0;
+}
+
+int daemon_run(struct daemon *daemon)
+{
+	struct err err;
+
+	manager_notify_ready();
+	if (event_base_dispatch(daemon->loop) < 0) {
+		return -EIO;
+	}
+	if (audit_event(daemon->audit, "stop", &err) != 0) {
+		log_error("%s", err.text);
+	}
+	return 0;
+}
+
+static void free_signal(struct event *event)
+{
+	if (event != NULL) {
+		event_free(event);
+	}
+}
+
+void daemon_free(struct daemon *daemon)
+{
+	if (daemon == NULL) {
+		return;
+	}
+	free_signal(daemon->on_term);
+	free_signal(daemon->on_int);
+	free_signal(daemon->on_hup);
+	control_free(daemon->control);
+	jobs_free(daemon->jobs);
+	audit_free(daemon->audit);
+	instances_free(daemon->instances);
+	evdns_base_free(daemon->dns, 0);
+	event_base_free(daemon->loop);
+	free(daemon);
+	libevent_global_shutdown();
+}

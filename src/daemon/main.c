@@ -1,0 +1,143 @@
+/*
+ * sesskilld: the command line. Runs in the foreground and logs to stderr.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "build_config.h"
+#include "config/config.h"
+#include "daemon/daemon.h"
+
+#define EXIT_BAD_USAGE 2
+
+static const char usage[] =
+	"usage: sesskilld [-c FILE] [--check] [--debug] [--version] [--help]\n"
+	"\n"
+	"Ends client sessions on Redis-compatible servers on request, and proves it.\n"
+	"Runs in the foreground and logs to stderr.\n"
+	"\n"
+	"  -c, --config FILE  the configuration; default " SESSKILL_CONFIG ",\n"
+	"                     and where that does not exist a built-in one: the instance\n"
+	"                     \"local\" at 127.0.0.1:6379\n"
+	"      --check        read the configuration, say what is wrong, exit 0 or 2\n"
+	"      --debug        log what the links and sweeps do\n"
+	"      --version      print the version\n"
+	"      --help         print this\n";
+
+struct arguments {
+	const char *config;
+	bool is_check;
+};
+
+enum {
+	OPTION_CHECK = 256,
+	OPTION_DEBUG,
+	OPTION_VERSION,
+	OPTION_HELP,
+};
+
+/* Exits by itself for --help, --version and what it does not understand. */
+static struct arguments read_arguments(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, OPTION_CHECK},
+		{"debug", no_argument, NULL, OPTION_DEBUG},
+		{"version", no_argument, NULL, OPTION_VERSION},
+		{"help", no_argument, NULL, OPTION_HELP},
+		{NULL, 0, NULL, 0},
+	};
+	struct arguments arguments = {0};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			arguments.config = optarg;
+			break;
+		case OPTION_CHECK:
+			arguments.is_check = true;
+			break;
+		case OPTION_DEBUG:
+			log_set_level(LOG_LEVEL_DEBUG);
+			break;
+		case OPTION_VERSION:
+			puts("sesskilld " SESSKILL_VERSION);
+			exit(EXIT_SUCCESS);
+		case OPTION_HELP:
+			fputs(usage, stdout);
+			exit(EXIT_SUCCESS);
+		default:
+			fputs(usage, stderr);
+			exit(EXIT_BAD_USAGE);
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "sesskilld: unexpected argument \"%s\"\n%s", argv[optind], usage);
+		exit(EXIT_BAD_USAGE);
+	}
+	return arguments;
+}
+
+/* The file that was named, else the usual one if it exists, else NULL for the built-in one. */
+static const char *choose_config(const struct arguments *arguments)
+{
+	if (arguments->config != NULL) {
+		return arguments->config;
+	}
+	return access(SESSKILL_CONFIG, F_OK) == 0 ? SESSKILL_CONFIG : NULL;
+}
+
+static struct config *load_config(const char *path)
+{
+	struct config_errors errors = {0};
+	struct config *config = config_load(path, &errors);
+
+	for (size_t i = 0; i < errors.n; i++) {
+		fprintf(stderr, "%s\n", errors.lines[i]);
+	}
+	config_errors_finish(&errors);
+	return config;
+}
+
+static int run(const struct config *config, const char *path)
+{
+	struct daemon *daemon;
+	struct err err;
+	int r = daemon_new(config, &daemon, &err);
+
+	if (r != 0) {
+		log_error("%s", err.text);
+		return EXIT_FAILURE;
+	}
+	log_notice("sesskilld " SESSKILL_VERSION " looks after %zu instances (%s)",
+		config->n_instances, path != NULL ? path : "built-in configuration");
+	r = daemon_run(daemon);
+	daemon_free(daemon);
+	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	/* Passwords pass through this process: no core dump may hold one. */
+	static const struct rlimit no_core = {0, 0};
+	struct arguments arguments = read_arguments(argc, argv);
+	const char *path = choose_config(&arguments);
+	struct config *config;
+	int status = EXIT_SUCCESS;
+
+	setrlimit(RLIMIT_CORE, &no_core);
+	config = load_config(path);
+	if (config == NULL) {
+		return EXIT_BAD_USAGE;
+	}
+	if (!arguments.is_check) {
+		status = run(config, path);
+	}
+	config_free(config);
+	return status;
+}

@@ -1,0 +1,65 @@
+/*
+ * systemd.
+ */
+#include "daemon/manager.h"
+
+#include "build_config.h"
+
+#if HAVE_SYSTEMD
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+int manager_take_socket(int *ret_fd, struct err *err)
+{
+	int n = sd_listen_fds(1);
+
+	*ret_fd = -1;
+	if (n < 0) {
+		err_set_errno(err, -n, "cannot take the sockets of the service manager");
+		return n;
+	}
+	if (n == 0) {
+		return 0;
+	}
+	if (n > 1) {
+		err_set(err, "the service manager handed over %d sockets; expected one", n);
+		return -EINVAL;
+	}
+	if (sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0) {
+		err_set(err, "the service manager handed over no listening Unix stream socket");
+		return -EINVAL;
+	}
+	*ret_fd = SD_LISTEN_FDS_START;
+	return 0;
+}
+
+void manager_notify_ready(void)
+{
+	sd_notify(0, "READY=1");
+}
+
+void manager_notify_stopping(void)
+{
+	sd_notify(0, "STOPPING=1");
+}
+
+#else
+
+int manager_take_socket(int *ret_fd, struct err *err)
+{
+	(void)err;
+	*ret_fd = -1;
+	return 0;
+}
+
+void manager_notify_ready(void)
+{
+}
+
+void manager_notify_stopping(void)
+{
+}
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * The service manager, when there is one: the socket that it hands over, and what it is told.
+ * Without systemd at build time every call does nothing.
+ */
+#ifndef DAEMON_MANAGER_H
+#define DAEMON_MANAGER_H
+
+#include "base/err.h"
+#include "base/macros.h"
+
+/* The listening Unix socket that was handed over; -1: none. More than one, or another kind of
+ * socket: a negative errno with words, in *err. */
+NODISCARD int manager_take_socket(int *ret_fd, struct err *err);
+
+void manager_notify_ready(void);
+void manager_notify_stopping(void);
+
+#endif

@@ -1,46 +1,12 @@
 /*
- * Snapshots.
+ * Snapshots: the listing line by line, and what became of the sessions.
  */
 #include "model/snapshot.h"
 
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "base/parse.h"
-
-#define MAX_CELL_TEXT_BYTES 2048
-
-static const struct key_row {
-	enum session_field field;
-	enum cap cap;
-	const char *word;
-} key_rows[SNAPSHOT_N_KEYS] = {
-#define KEY(field, cap, word) {SESSION_##field, CAP_##cap, (word)},
-	SNAPSHOT_KEYS(KEY)
-#undef KEY
-};
-
-const char *snapshot_key_word(enum snapshot_key key)
-{
-	return key_rows[key].word;
-}
-
-/* The fields that selectors ask for and the server can filter on. */
-static uint32_t choose_keys(const struct snapshot *snapshot)
-{
-	uint64_t asked = selectors_fields(&snapshot->request->match) |
-			 selectors_fields(&snapshot->request->except) |
-			 selectors_fields(snapshot->protection->configured);
-	uint32_t mask = 0;
-
-	for (unsigned key = 0; key < SNAPSHOT_N_KEYS; key++) {
-		if ((asked & (UINT64_C(1) << key_rows[key].field)) != 0 &&
-			caps_has(snapshot->caps, key_rows[key].cap)) {
-			mask |= UINT32_C(1) << key;
-		}
-	}
-	return mask;
-}
+#include "model/snapshot_internal.h"
 
 void snapshot_init(struct snapshot *snapshot, const struct request *request,
 	const struct protection *protection, const struct caps *caps, struct slice node,
@@ -55,7 +21,7 @@ void snapshot_init(struct snapshot *snapshot, const struct request *request,
 		.link_id = link_id,
 		.cell_texts.seed = sources->keys.seed,
 	};
-	snapshot->key_mask = choose_keys(snapshot);
+	snapshot->key_mask = snapshot_choose_keys(snapshot);
 }
 
 void snapshot_finish(struct snapshot *snapshot)
@@ -64,86 +30,6 @@ void snapshot_finish(struct snapshot *snapshot)
 	free(snapshot->cells);
 	intern_finish(&snapshot->cell_texts);
 	memset(snapshot, 0, sizeof(*snapshot));
-}
-
-/* ---- cells ---- */
-
-/* What the filter of a key is compared with; absent when the filter cannot say it. */
-static struct slice key_value(const struct session *session, enum snapshot_key key)
-{
-	struct slice value = session->values[key_rows[key].field];
-	bool is_said = value.len > 0;
-
-	if (key == SNAPSHOT_KEY_LADDR) {
-		is_said =
-			session->laddr.kind == ADDRESS_IPV4 || session->laddr.kind == ADDRESS_IPV6;
-	}
-	return is_said ? value : (struct slice){NULL, 0};
-}
-
-/* "T" and, for each key, a mark, the value and a NUL. False when it would be too long. */
-static bool write_cell_text(const struct snapshot *snapshot, const struct session *session,
-	char *buffer, size_t *ret_len)
-{
-	size_t used = 0;
-
-	buffer[used++] = (char)('0' + session->type);
-	for (unsigned key = 0; key < SNAPSHOT_N_KEYS; key++) {
-		struct slice value;
-
-		if ((snapshot->key_mask & (UINT32_C(1) << key)) == 0) {
-			continue;
-		}
-		value = key_value(session, (enum snapshot_key)key);
-		if (used + value.len + 2 > MAX_CELL_TEXT_BYTES) {
-			return false;
-		}
-		buffer[used++] = value.data != NULL ? '=' : '-';
-		if (value.len > 0) {
-			memcpy(buffer + used, value.data, value.len);
-		}
-		used += value.len;
-		buffer[used++] = '\0';
-	}
-	*ret_len = used;
-	return true;
-}
-
-static uint32_t find_cell(struct snapshot *snapshot, const struct session *session)
-{
-	char text[MAX_CELL_TEXT_BYTES];
-	size_t n_before = snapshot->cell_texts.n;
-	size_t len;
-	uint32_t number;
-
-	if (n_before >= SNAPSHOT_MAX_CELLS || !write_cell_text(snapshot, session, text, &len)) {
-		return INTERN_NONE;
-	}
-	number = intern_add(&snapshot->cell_texts, (struct slice){text, len});
-	if (number == n_before) {
-		snapshot->cells = mem_grow_array(snapshot->cells, n_before,
-			&snapshot->cells_capacity, sizeof(struct snapshot_cell));
-		snapshot->cells[number] = (struct snapshot_cell){.type = session->type};
-	}
-	return number;
-}
-
-/* The texts stay where they are from now on: lets the cells point into them. */
-static void point_cells_to_texts(struct snapshot *snapshot)
-{
-	for (uint32_t number = 0; number < snapshot->cell_texts.n; number++) {
-		const char *at = intern_get(&snapshot->cell_texts, number).data + 1;
-
-		for (unsigned key = 0; key < SNAPSHOT_N_KEYS; key++) {
-			if ((snapshot->key_mask & (UINT32_C(1) << key)) == 0) {
-				continue;
-			}
-			if (*at == '=') {
-				snapshot->cells[number].keys[key] = slice_of(at + 1);
-			}
-			at += strlen(at) + 1;
-		}
-	}
 }
 
 /* ---- lines ---- */
@@ -180,30 +66,6 @@ static void count_class(struct counts *counts, enum request_class class)
 		break;
 	case REQUEST_OPEN:
 		break;
-	}
-}
-
-static void note_in_cell(
-	struct snapshot *snapshot, const struct session *session, enum request_class class)
-{
-	uint32_t number = find_cell(snapshot, session);
-	struct snapshot_cell *cell;
-
-	snapshot->entries[snapshot->n - 1].cell = number;
-	if (number == INTERN_NONE) {
-		snapshot->n_without_cell++;
-		return;
-	}
-	cell = &snapshot->cells[number];
-	if (class == REQUEST_MATCHED) {
-		cell->n_victims++;
-	} else if (session->id == snapshot->link_id) {
-		return; /* SKIPME leaves it alone */
-	} else if (class == REQUEST_PROTECTED ||
-		   protection_test(snapshot->protection, session) == SELECTOR_YES) {
-		cell->n_kept++;
-	} else {
-		cell->n_unmatched++;
 	}
 }
 
@@ -292,7 +154,7 @@ void snapshot_add_line(struct snapshot *snapshot, struct slice line)
 	entry = append_entry(snapshot, session.id);
 	entry->class = (uint8_t) class;
 	entry->type = (uint8_t)session.type;
-	note_in_cell(snapshot, &session, class);
+	snapshot_note_in_cell(snapshot, &session, class);
 	if (class == REQUEST_MATCHED) {
 		entry->source = sources_number(snapshot->sources, &session);
 		if (session.type == SESSION_TYPE_PUBSUB) {
@@ -348,7 +210,7 @@ void snapshot_seal(struct snapshot *snapshot)
 	}
 	snapshot->n_sealed = snapshot->n;
 	set_twins_aside(snapshot);
-	point_cells_to_texts(snapshot);
+	snapshot_point_cells(snapshot);
 }
 
 struct snapshot_entry *snapshot_find(struct snapshot *snapshot, uint64_t id)
@@ -369,61 +231,7 @@ struct snapshot_entry *snapshot_find(struct snapshot *snapshot, uint64_t id)
 									   : NULL;
 }
 
-/* ---- verification ---- */
-
-void snapshot_verify_begin(struct snapshot *snapshot)
-{
-	for (size_t i = 0; i < snapshot->n; i++) {
-		snapshot->entries[i].is_listed = false;
-		snapshot->entries[i].is_dying = false;
-	}
-}
-
-void snapshot_verify_line(struct snapshot *snapshot, struct slice line)
-{
-	struct session session;
-	struct snapshot_entry *entry;
-	struct err err;
-	bool is_readable =
-		session_parse(line, snapshot->caps->family, snapshot->node, &session, &err) == 0;
-
-	entry = session.id != 0 ? snapshot_find(snapshot, session.id) : NULL;
-	if (entry != NULL) {
-		entry->is_listed = true;
-		entry->is_dying = is_readable && session_is_dying(&session, snapshot->caps->family);
-	}
-}
-
-struct snapshot_remains snapshot_verify_end(struct snapshot *snapshot)
-{
-	struct snapshot_remains remains = {0};
-
-	if (snapshot->n > snapshot->n_sealed) {
-		snapshot_seal(snapshot);
-	}
-	for (size_t i = 0; i < snapshot->n; i++) {
-		struct snapshot_entry *entry = &snapshot->entries[i];
-
-		if (entry->class != REQUEST_MATCHED) {
-			continue;
-		}
-		if (!entry->is_listed) {
-			/* Gone stays gone. */
-			if (entry->fate == SNAPSHOT_PENDING) {
-				entry->fate = SNAPSHOT_ENDED;
-			}
-			continue;
-		}
-		/* Listed: whatever was claimed before, it is there. */
-		entry->fate = SNAPSHOT_PENDING;
-		if (entry->is_dying) {
-			remains.dying++;
-		} else {
-			remains.alive++;
-		}
-	}
-	return remains;
-}
+/* ---- fates ---- */
 
 void snapshot_end_all(struct snapshot *snapshot, enum snapshot_fate fate)
 {

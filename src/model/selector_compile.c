@@ -1,0 +1,187 @@
+/*
+ * From the text `FIELD OP VALUE[,VALUE...]` to a selector, with the column of what is wrong.
+ */
+#include "base/mem.h"
+#include "base/parse.h"
+#include "model/selector_internal.h"
+
+static const struct operator_row {
+	const char *text;
+	enum selector_operator op;
+} operator_rows[] = {
+	/* The longer ones first. */
+	{"!=", SELECTOR_NOT_EQUAL},
+	{"<=", SELECTOR_LESS_EQUAL},
+	{">=", SELECTOR_GREATER_EQUAL},
+	{"=", SELECTOR_EQUAL},
+	{"<", SELECTOR_LESS},
+	{">", SELECTOR_GREATER},
+};
+
+static bool is_numeric(enum session_field_kind kind)
+{
+	return kind == SESSION_KIND_NUMBER || kind == SESSION_KIND_SECONDS ||
+	       kind == SESSION_KIND_BYTES;
+}
+
+/* Where `at` stands in the expression, counted from 1. */
+static int column(const struct selector *selector, const char *at)
+{
+	return (int)(at - selector->text) + 1;
+}
+
+static bool read_type_word(struct selector_value *value, struct err *err)
+{
+	if (slice_is(value->text, "slave")) {
+		value->text = SLICE_LITERAL("replica");
+	}
+	for (unsigned type = 0; type < SESSION_N_TYPES; type++) {
+		if (slice_is(value->text, session_type_name((enum session_type)type))) {
+			return true;
+		}
+	}
+	err_set(err, "unknown type \"%.*s\"; expected normal, pubsub, replica or master",
+		SLICE_ARG(value->text));
+	return false;
+}
+
+static bool read_number(enum session_field_kind kind, struct selector_value *value, struct err *err)
+{
+	uint64_t bytes;
+
+	switch (kind) {
+	case SESSION_KIND_SECONDS:
+		if (parse_duration_ms(value->text, 1000, &value->number)) {
+			return true;
+		}
+		err_set(err, "\"%.*s\" is no duration; expected one such as 90s, 5m, 2h or 1d",
+			SLICE_ARG(value->text));
+		return false;
+	case SESSION_KIND_BYTES:
+		if (parse_size_bytes(value->text, &bytes) && bytes <= INT64_MAX) {
+			value->number = (int64_t)bytes;
+			return true;
+		}
+		err_set(err, "\"%.*s\" is no size; expected one such as 65536, 64kb or 10mb",
+			SLICE_ARG(value->text));
+		return false;
+	case SESSION_KIND_NUMBER:
+	case SESSION_KIND_TEXT:
+	case SESSION_KIND_FLAGS:
+	case SESSION_KIND_ADDRESS:
+		break;
+	}
+	if (!parse_i64(value->text, &value->number)) {
+		err_set(err, "\"%.*s\" is no number", SLICE_ARG(value->text));
+		return false;
+	}
+	return true;
+}
+
+static bool read_value(struct selector *selector, struct slice text, struct err *err)
+{
+	enum session_field_kind kind = session_field_kind(selector->field);
+	struct selector_value value = {.text = text};
+
+	value.has_wildcard = slice_has_char(text, '*') || slice_has_char(text, '?');
+	if (text.len == 0) {
+		err_set(err, "a value is missing");
+		return false;
+	}
+	if (selector->n_values == SELECTOR_MAX_VALUES) {
+		err_set(err, "more than %d values", SELECTOR_MAX_VALUES);
+		return false;
+	}
+	if (is_numeric(kind)) {
+		if (!read_number(kind, &value, err)) {
+			return false;
+		}
+	} else if (kind == SESSION_KIND_ADDRESS) {
+		if (!address_range_parse(text, &value.range, err)) {
+			return false;
+		}
+	} else if (kind == SESSION_KIND_FLAGS) {
+		if (text.len != 1) {
+			err_set(err, "\"%.*s\" is no flag; expected one letter", SLICE_ARG(text));
+			return false;
+		}
+	} else if (selector->field == SESSION_TYPE && !value.has_wildcard) {
+		if (!read_type_word(&value, err)) {
+			return false;
+		}
+	}
+	selector->values = mem_grow_array(selector->values, selector->n_values,
+		&selector->values_capacity, sizeof(*selector->values));
+	selector->values[selector->n_values++] = value;
+	return true;
+}
+
+static bool read_field(struct selector *selector, struct slice *rest, struct err *err)
+{
+	struct slice name = *rest;
+	size_t n = 0;
+
+	while (n < rest->len &&
+		((rest->data[n] >= 'a' && rest->data[n] <= 'z') || rest->data[n] == '-')) {
+		n++;
+	}
+	name.len = n;
+	if (n == 0) {
+		err_set(err, "column %d: expected a field name", column(selector, rest->data));
+		return false;
+	}
+	if (!session_field_find(name, &selector->field)) {
+		err_set(err, "column %d: unknown field \"%.*s\"", column(selector, name.data),
+			SLICE_ARG(name));
+		return false;
+	}
+	*rest = slice_trim(slice_skip(*rest, n));
+	return true;
+}
+
+static bool read_operator(struct selector *selector, struct slice *rest, struct err *err)
+{
+	enum session_field_kind kind = session_field_kind(selector->field);
+
+	for (size_t i = 0; i < ARRAY_SIZE(operator_rows); i++) {
+		const struct operator_row *row = &operator_rows[i];
+
+		if (!slice_has_prefix(*rest, row->text)) {
+			continue;
+		}
+		if (row->op != SELECTOR_EQUAL && row->op != SELECTOR_NOT_EQUAL &&
+			!is_numeric(kind)) {
+			err_set(err, "column %d: \"%s\" takes = and != only",
+				column(selector, rest->data), session_field_key(selector->field));
+			return false;
+		}
+		selector->op = row->op;
+		*rest = slice_trim(slice_skip(*rest, strlen(row->text)));
+		return true;
+	}
+	err_set(err, "column %d: expected one of = != < <= > >=", column(selector, rest->data));
+	return false;
+}
+
+bool selector_compile(struct selector *selector, struct err *err)
+{
+	struct slice rest = slice_trim(slice_of(selector->text));
+	struct slice value;
+
+	if (!read_field(selector, &rest, err) || !read_operator(selector, &rest, err)) {
+		return false;
+	}
+	while (slice_next(&rest, ',', &value)) {
+		if (!read_value(selector, slice_trim(value), err)) {
+			err_prefix(err, "column %d", column(selector, slice_trim(value).data));
+			return false;
+		}
+	}
+	if (selector->n_values > 1 && selector->op != SELECTOR_EQUAL &&
+		selector->op != SELECTOR_NOT_EQUAL) {
+		err_set(err, "column %d: an order takes one value",
+			column(selector, selector->values[1].text.data));
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,86 @@
+/*
+ * Lists of selectors.
+ */
+#include "base/mem.h"
+#include "model/selector_internal.h"
+
+bool selectors_add(struct selectors *list, struct slice text, struct err *err)
+{
+	struct selector *selector = selector_new(text, err);
+
+	if (selector == NULL) {
+		return false;
+	}
+	list->items =
+		mem_grow_array(list->items, list->n, &list->capacity, sizeof(struct selector *));
+	list->items[list->n++] = selector;
+	return true;
+}
+
+void selectors_finish(struct selectors *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		selector_free(list->items[i]);
+	}
+	free(list->items);
+	memset(list, 0, sizeof(*list));
+}
+
+bool selectors_is_equal(const struct selectors *a, const struct selectors *b)
+{
+	if (a->n != b->n) {
+		return false;
+	}
+	for (size_t i = 0; i < a->n; i++) {
+		if (strcmp(a->items[i]->text, b->items[i]->text) != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+uint64_t selectors_fields(const struct selectors *list)
+{
+	uint64_t fields = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		fields |= UINT64_C(1) << list->items[i]->field;
+	}
+	return fields;
+}
+
+enum selector_verdict selectors_test_all(
+	const struct selectors *list, const struct session *session)
+{
+	enum selector_verdict verdict = SELECTOR_YES;
+
+	for (size_t i = 0; i < list->n; i++) {
+		enum selector_verdict one = selector_test(list->items[i], session);
+
+		if (one == SELECTOR_NO) {
+			return SELECTOR_NO;
+		}
+		if (one == SELECTOR_OPEN) {
+			verdict = SELECTOR_OPEN;
+		}
+	}
+	return verdict;
+}
+
+enum selector_verdict selectors_test_any(
+	const struct selectors *list, const struct session *session)
+{
+	enum selector_verdict verdict = SELECTOR_NO;
+
+	for (size_t i = 0; i < list->n; i++) {
+		enum selector_verdict one = selector_test(list->items[i], session);
+
+		if (one == SELECTOR_YES) {
+			return SELECTOR_YES;
+		}
+		if (one == SELECTOR_OPEN) {
+			verdict = SELECTOR_OPEN;
+		}
+	}
+	return verdict;
+}

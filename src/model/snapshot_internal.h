@@ -1,0 +1,19 @@
+/*
+ * Between the files of the snapshot; for them alone.
+ */
+#ifndef MODEL_SNAPSHOT_INTERNAL_H
+#define MODEL_SNAPSHOT_INTERNAL_H
+
+#include "model/snapshot.h"
+
+/* The fields that selectors ask for and the server can filter on: bits 1 << enum snapshot_key. */
+uint32_t snapshot_choose_keys(const struct snapshot *snapshot);
+
+/* Puts the last entry into the cell of its session. */
+void snapshot_note_in_cell(
+	struct snapshot *snapshot, const struct session *session, enum request_class class);
+
+/* After the last line the texts stay where they are: lets the cells point into them. */
+void snapshot_point_cells(struct snapshot *snapshot);
+
+#endif

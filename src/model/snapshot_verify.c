@@ -1,0 +1,58 @@
+/*
+ * Verification: what a later listing says about the sessions of a snapshot.
+ */
+#include "model/snapshot_internal.h"
+
+void snapshot_verify_begin(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->n; i++) {
+		snapshot->entries[i].is_listed = false;
+		snapshot->entries[i].is_dying = false;
+	}
+}
+
+void snapshot_verify_line(struct snapshot *snapshot, struct slice line)
+{
+	struct session session;
+	struct snapshot_entry *entry;
+	struct err err;
+	bool is_readable =
+		session_parse(line, snapshot->caps->family, snapshot->node, &session, &err) == 0;
+
+	entry = session.id != 0 ? snapshot_find(snapshot, session.id) : NULL;
+	if (entry != NULL) {
+		entry->is_listed = true;
+		entry->is_dying = is_readable && session_is_dying(&session, snapshot->caps->family);
+	}
+}
+
+struct snapshot_remains snapshot_verify_end(struct snapshot *snapshot)
+{
+	struct snapshot_remains remains = {0};
+
+	if (snapshot->n > snapshot->n_sealed) {
+		snapshot_seal(snapshot);
+	}
+	for (size_t i = 0; i < snapshot->n; i++) {
+		struct snapshot_entry *entry = &snapshot->entries[i];
+
+		if (entry->class != REQUEST_MATCHED) {
+			continue;
+		}
+		if (!entry->is_listed) {
+			/* Gone stays gone. */
+			if (entry->fate == SNAPSHOT_PENDING) {
+				entry->fate = SNAPSHOT_ENDED;
+			}
+			continue;
+		}
+		/* Listed: whatever was claimed before, it is there. */
+		entry->fate = SNAPSHOT_PENDING;
+		if (entry->is_dying) {
+			remains.dying++;
+		} else {
+			remains.alive++;
+		}
+	}
+	return remains;
+}

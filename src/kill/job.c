@@ -18,7 +18,7 @@ struct job {
 	const struct instances *instances;
 	const struct instance *instance;
 	struct request request;
-	job_done_fn done_fn;
+	job_event_fn event_fn;
 	void *context;
 
 	struct report *report;
@@ -38,7 +38,7 @@ static void finish(struct job *job)
 	sources_report(&job->sources, job->report);
 	report_close(job->report, job->request.is_dry_run, clock_monotonic_ms() - job->started_ms);
 	job->is_done = true;
-	job->done_fn(job->context);
+	job->event_fn(job->context, JOB_DONE);
 }
 
 /* ---- from plan to kill ---- */
@@ -104,7 +104,24 @@ static void go_on(struct job *job)
 
 static void on_sweep_planned(void *context)
 {
-	go_on(context);
+	struct job *job = context;
+
+	job->event_fn(job->context, JOB_LISTED);
+	go_on(job);
+}
+
+static void on_sweep_watching(void *context)
+{
+	struct job *job = context;
+
+	job->event_fn(job->context, JOB_VERIFIED);
+}
+
+static void on_sweep_respawn(void *context)
+{
+	struct job *job = context;
+
+	job->event_fn(job->context, JOB_RESPAWN);
 }
 
 static void on_sweep_done(void *context)
@@ -112,6 +129,7 @@ static void on_sweep_done(void *context)
 	struct job *job = context;
 
 	CHECK(job->n_running > 0);
+	job->event_fn(job->context, JOB_VERIFIED);
 	if (--job->n_running == 0) {
 		finish(job);
 	} else {
@@ -131,7 +149,7 @@ static void on_nothing_to_do(evutil_socket_t fd, short what, void *context)
 
 struct job *job_new(struct event_base *loop, const struct instances *instances,
 	const struct instance *instance, struct request *request, const char *request_id,
-	job_done_fn done_fn, void *context)
+	job_event_fn event_fn, void *context)
 {
 	struct job *job = mem_new(struct job);
 
@@ -139,7 +157,7 @@ struct job *job_new(struct event_base *loop, const struct instances *instances,
 	job->instances = instances;
 	job->instance = instance;
 	request_move(&job->request, request);
-	job->done_fn = done_fn;
+	job->event_fn = event_fn;
 	job->context = context;
 	job->report = report_new(request_id, instance->opts->id, clock_wall_ms());
 	job->report->state = REPORT_WAITING;
@@ -206,6 +224,8 @@ void job_start(struct job *job, int64_t deadline_ms)
 			.node = &job->report->nodes[i],
 			.deadline_ms = deadline_ms,
 			.planned_fn = on_sweep_planned,
+			.watching_fn = on_sweep_watching,
+			.respawn_fn = on_sweep_respawn,
 			.done_fn = on_sweep_done,
 			.context = job,
 		};
@@ -259,6 +279,18 @@ bool job_is_started(const struct job *job)
 bool job_is_done(const struct job *job)
 {
 	return job->is_done;
+}
+
+bool job_is_settled(const struct job *job)
+{
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		enum sweep_state state = sweep_state(job->sweeps[i]);
+
+		if (state != SWEEP_WATCH && state != SWEEP_DONE) {
+			return false;
+		}
+	}
+	return job->is_started;
 }
 
 const struct instance *job_instance(const struct job *job)

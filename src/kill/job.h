@@ -16,13 +16,20 @@
 struct event_base;
 struct job;
 
-/* Once, from the event loop. The job may be freed in it. */
-typedef void (*job_done_fn)(void *context);
+enum job_event {
+	JOB_LISTED,   /* a node was listed and its plan is made */
+	JOB_VERIFIED, /* a node is done, as far as killing goes */
+	JOB_RESPAWN,  /* somebody came back to a node */
+	JOB_DONE,     /* all is known; once, the last one; the job may be freed in it */
+};
+
+/* From the event loop; job_report() is up to date. */
+typedef void (*job_event_fn)(void *context, enum job_event event);
 
 /* `instance` and `instances` are borrowed; `request` is taken over (left empty). */
 struct job *job_new(struct event_base *loop, const struct instances *instances,
 	const struct instance *instance, struct request *request, const char *request_id,
-	job_done_fn done_fn, void *context);
+	job_event_fn event_fn, void *context);
 /* Not started, or done. NULL is fine. */
 void job_free(struct job *job);
 
@@ -32,6 +39,8 @@ void job_cancel(struct job *job);
 
 bool job_is_started(const struct job *job);
 bool job_is_done(const struct job *job);
+/* Nothing will be killed any more: it is done, or only looks who comes back. */
+bool job_is_settled(const struct job *job);
 const struct instance *job_instance(const struct job *job);
 const struct request *job_request(const struct job *job);
 /* Up to date; final once the job is done. Borrowed. */

@@ -21,6 +21,7 @@ struct ticket {
 	struct caller caller;
 	int64_t deadline_ms;
 	jobs_done_fn done_fn; /* NULL: detached or answered */
+	jobs_event_fn event_fn;
 	void *context;
 };
 TAILQ_HEAD(tickets, ticket);
@@ -198,13 +199,6 @@ static void on_ending(evutil_socket_t fd, short what, void *context)
 	end_run(context);
 }
 
-static void on_job_done(void *context)
-{
-	struct run *run = context;
-
-	event_active(run->ending, 0, 0);
-}
-
 static int64_t deadline_of(const struct run *run)
 {
 	const struct ticket *ticket;
@@ -220,7 +214,7 @@ static int64_t deadline_of(const struct run *run)
 static bool is_running_kill(const struct run *run, const struct instance *instance)
 {
 	return job_instance(run->job) == instance && job_is_started(run->job) &&
-	       !job_is_done(run->job) && !job_request(run->job)->is_dry_run;
+	       !job_is_settled(run->job) && !job_request(run->job)->is_dry_run;
 }
 
 /* The oldest waiting run of the instance starts, if no other kill runs there. */
@@ -241,6 +235,28 @@ static void start_waiting(struct jobs *jobs, const struct instance *instance)
 	}
 	if (first != NULL) {
 		job_start(first->job, deadline_of(first));
+	}
+}
+
+static void on_job_event(void *context, enum job_event event)
+{
+	struct run *run = context;
+	const struct ticket *ticket;
+
+	if (event == JOB_DONE) {
+		event_active(run->ending, 0, 0);
+		return;
+	}
+	TAILQ_FOREACH(ticket, &run->tickets, entry)
+	{
+		if (ticket->done_fn != NULL && ticket->event_fn != NULL) {
+			ticket->event_fn(
+				ticket->context, ticket->request_id, event, job_report(run->job));
+		}
+	}
+	if (event == JOB_VERIFIED) {
+		/* Who only looks who comes back keeps nobody waiting. */
+		start_waiting(run->jobs, job_instance(run->job));
 	}
 }
 
@@ -292,7 +308,7 @@ static struct run *new_run(struct jobs *jobs, const struct jobs_order *order)
 	run->ending = event_new(jobs->loop, -1, 0, on_ending, run);
 	CHECK(run->ending != NULL);
 	run->job = job_new(jobs->loop, jobs->instances, order->instance, order->request,
-		order->request_id, on_job_done, run);
+		order->request_id, on_job_event, run);
 	TAILQ_INSERT_TAIL(&jobs->runs, run, entry);
 	return run;
 }
@@ -309,6 +325,7 @@ static struct ticket *new_ticket(const struct jobs_order *order)
 	ticket->caller = *order->caller;
 	ticket->deadline_ms = clock_monotonic_ms() + order->request->timeout_ms;
 	ticket->done_fn = order->done_fn;
+	ticket->event_fn = order->event_fn;
 	ticket->context = order->context;
 	return ticket;
 }

@@ -43,6 +43,10 @@ struct jobs;
 /* The answer: `report` is borrowed, its request_id is that of the run, not of the ticket. */
 typedef void (*jobs_done_fn)(void *context, const char *request_id, const struct report *report);
 
+/* What happens meanwhile. */
+typedef void (*jobs_event_fn)(
+	void *context, const char *request_id, enum job_event event, const struct report *report);
+
 struct jobs_order {
 	const char *request_id; /* of the ticket; copied */
 	const char *action;     /* access action; static */
@@ -50,6 +54,7 @@ struct jobs_order {
 	const struct caller *caller; /* copied */
 	struct request *request;     /* taken over when accepted */
 	jobs_done_fn done_fn;
+	jobs_event_fn event_fn; /* NULL: not wanted; never after done_fn */
 	void *context;
 };
 

@@ -23,6 +23,9 @@
 #define LOOK_AGAIN_FIRST_MS 2
 #define LOOK_AGAIN_LAST_MS 200
 
+/* Between two looks at who comes back. */
+#define WATCH_PERIOD_MS 1000
+
 /* Ids in one CLIENT LIST ID: 5,000 take a server less than a millisecond. */
 #define MAX_IDS_PER_LIST 5000
 
@@ -48,6 +51,12 @@ struct sweep {
 	char refusal[ERR_MAX_BYTES];
 	int64_t look_again_ms;
 	uint64_t n_claimed; /* victims that the server said it killed */
+	int64_t watch_until_ms;
+	uint64_t watch_mark; /* newcomers up to this id are counted */
+	uint64_t newest_id;  /* of all that were listed so far */
+	uint64_t n_returned; /* in the listing that is being read */
+	bool is_looking;     /* that listing is on its way */
+	bool is_settled;     /* the counts are final */
 	bool is_cancelled;
 	bool is_expired; /* the deadline has passed */
 };
@@ -56,6 +65,8 @@ static void on_link_changed(struct link_watcher *watcher, enum link_state state)
 static void begin_list(struct sweep *sweep);
 static void begin_kill(struct sweep *sweep);
 static void begin_verify(struct sweep *sweep);
+static void begin_watch(struct sweep *sweep);
+static void look_who_came(struct sweep *sweep);
 
 /* ---- small things ---- */
 
@@ -102,12 +113,19 @@ static void update_counts(struct sweep *sweep)
 
 /* ---- the end ---- */
 
-static void finish(struct sweep *sweep)
+/* Nothing will be killed any more. */
+static void settle_counts(struct sweep *sweep)
 {
-	if (sweep->has_snapshot) {
+	if (sweep->has_snapshot && !sweep->is_settled) {
 		update_counts(sweep);
 		snapshot_count_sources(&sweep->snapshot);
 	}
+	sweep->is_settled = true;
+}
+
+static void finish(struct sweep *sweep)
+{
+	settle_counts(sweep);
 	set_state(sweep, SWEEP_DONE);
 	link_unwatch(sweep->in.link, &sweep->watcher);
 	link_unwant(sweep->in.link);
@@ -159,10 +177,11 @@ static void fail_expired(struct sweep *sweep)
 			sweep->in.node->address);
 		finish(sweep);
 		return;
+	case SWEEP_WATCH:
 	case SWEEP_DONE:
 		break;
 	}
-	CHECK(sweep->state != SWEEP_DONE);
+	CHECK(!"a deadline where there is none");
 }
 
 /* Ends a sweep that was cancelled or has run out of time; false: it may go on. */
@@ -190,6 +209,16 @@ static void on_deadline(evutil_socket_t fd, short what, void *context)
 	} else {
 		fail_expired(sweep);
 	}
+}
+
+/* The kill is done whatever happens now; only who comes back is not known any more. */
+static void end_watch(struct sweep *sweep, const char *words)
+{
+	if (words != NULL) {
+		report_warn(sweep->in.report, "%s: who came back is not known to the end: %s",
+			sweep->in.node->address, words);
+	}
+	finish(sweep);
 }
 
 /* ---- losing the link ---- */
@@ -263,6 +292,8 @@ static void on_link_changed(struct link_watcher *watcher, enum link_state state)
 		/* Nothing in flight that would tell. */
 		event_del(sweep->moment);
 		on_lost(sweep, link_error(sweep->in.link));
+	} else if (state != LINK_READY && sweep->state == SWEEP_WATCH && !sweep->is_looking) {
+		end_watch(sweep, link_error(sweep->in.link));
 	}
 }
 
@@ -478,7 +509,11 @@ static void judge_remains(struct sweep *sweep)
 	/* A claim for somebody who is still listed was none. */
 	sweep->n_claimed = sweep->in.node->counts.killed;
 	if (remains.alive == 0 && remains.dying == 0) {
-		finish(sweep);
+		if (sweep->in.request->watch_ms > 0) {
+			begin_watch(sweep);
+		} else {
+			finish(sweep);
+		}
 	} else if (remains.alive > 0 && sweep->n_rounds < MAX_ROUNDS) {
 		make_plan(sweep);
 		begin_kill(sweep);
@@ -566,9 +601,79 @@ static void begin_verify(struct sweep *sweep)
 
 static void on_moment(evutil_socket_t fd, short what, void *context)
 {
+	struct sweep *sweep = context;
+
 	(void)fd;
 	(void)what;
-	begin_verify(context);
+	if (sweep->state == SWEEP_WATCH) {
+		look_who_came(sweep);
+	} else {
+		begin_verify(sweep);
+	}
+}
+
+/* ---- WATCH ---- */
+
+/* Newer than all that were counted, and from where a victim came: somebody is back. */
+static void on_watch_line(void *context, struct slice line)
+{
+	struct sweep *sweep = context;
+	struct session session;
+	struct err err;
+
+	if (session_parse(line, sweep->caps.family, slice_of(sweep->in.node->address), &session,
+		    &err) != 0 ||
+		session.id <= sweep->watch_mark) {
+		return;
+	}
+	sweep->newest_id = MAX(sweep->newest_id, session.id);
+	sweep->n_returned += sources_count_return(sweep->in.sources, &session);
+}
+
+static void on_watch_reply(void *context, const struct reply *reply, const char *lost)
+{
+	struct sweep *sweep = context;
+	int64_t left_ms = sweep->watch_until_ms - clock_monotonic_ms();
+
+	sweep->is_looking = false;
+	if (lost != NULL || sweep->is_cancelled) {
+		end_watch(sweep, lost);
+		return;
+	}
+	if (reply->type != REPLY_LISTING) {
+		refusal_print(reply, sweep->refusal, sizeof(sweep->refusal));
+		end_watch(sweep, sweep->refusal);
+		return;
+	}
+	sweep->watch_mark = sweep->newest_id;
+	sweep->in.report->reconnected += sweep->n_returned;
+	if (sweep->n_returned > 0) {
+		sweep->in.respawn_fn(sweep->in.context);
+	}
+	if (left_ms <= 0) {
+		finish(sweep);
+	} else {
+		start_timer(sweep->moment, MIN((int64_t)WATCH_PERIOD_MS, left_ms));
+	}
+}
+
+static void look_who_came(struct sweep *sweep)
+{
+	sweep->n_returned = 0;
+	sweep->is_looking = true;
+	send_list(sweep, NULL, 0, on_watch_line, on_watch_reply);
+}
+
+static void begin_watch(struct sweep *sweep)
+{
+	settle_counts(sweep);
+	event_del(sweep->timer);
+	sweep->watch_mark = sweep->snapshot.watermark;
+	sweep->newest_id = sweep->snapshot.watermark;
+	sweep->watch_until_ms = clock_monotonic_ms() + sweep->in.request->watch_ms;
+	set_state(sweep, SWEEP_WATCH);
+	start_timer(sweep->moment, MIN((int64_t)WATCH_PERIOD_MS, sweep->in.request->watch_ms));
+	sweep->in.watching_fn(sweep->in.context);
 }
 
 /* ---- from the job ---- */
@@ -646,6 +751,11 @@ void sweep_cancel(struct sweep *sweep)
 		break;
 	case SWEEP_KILL:
 		salvo_stop(sweep->salvo);
+		break;
+	case SWEEP_WATCH:
+		if (!sweep->is_looking) {
+			finish(sweep);
+		}
 		break;
 	case SWEEP_LIST:
 	case SWEEP_VERIFY:

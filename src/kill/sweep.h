@@ -14,6 +14,7 @@
  *             | restarted: all have ended                                   LOOK_AGAIN (dying)
  *             v
  *            DONE  <-- nothing pending; the deadline; a refusal; cancelled
+ *              ^------ WATCH <-- nothing pending, and the request wants to see who comes back
  *
  * Owner: the job. Nothing of it blocks, and a slow node delays no other.
  */
@@ -39,6 +40,7 @@ enum sweep_state {
 	SWEEP_KILL,       /* for the answers to kill commands; their time-outs, the deadline */
 	SWEEP_VERIFY,     /* for the listing that shows what is left */
 	SWEEP_LOOK_AGAIN, /* for a moment, because sessions are still dying */
+	SWEEP_WATCH,      /* for those who come back, as long as the request wants */
 	SWEEP_DONE,
 };
 
@@ -58,6 +60,10 @@ struct sweep_inputs {
 	/* The plan is made: go on with sweep_kill(). May come again when the link was lost since.
 	 */
 	void (*planned_fn)(void *context);
+	/* All is killed and verified; the request wants to know for a while who comes back. */
+	void (*watching_fn)(void *context);
+	/* Somebody came back: the counts of the sources are up to date. */
+	void (*respawn_fn)(void *context);
 	/* Once; the sweep may be freed after it has returned, not in it. */
 	void (*done_fn)(void *context);
 	void *context;

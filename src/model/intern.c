@@ -86,6 +86,11 @@ uint32_t intern_add(struct intern *intern, struct slice text)
 	return intern->buckets[bucket];
 }
 
+uint32_t intern_find(const struct intern *intern, struct slice text)
+{
+	return intern->n_buckets > 0 ? intern->buckets[find_bucket(intern, text)] : INTERN_NONE;
+}
+
 void intern_finish(struct intern *intern)
 {
 	free(intern->bytes);

@@ -27,6 +27,8 @@ struct intern {
 
 /* The number of `text`, which is copied when new. */
 uint32_t intern_add(struct intern *intern, struct slice text);
+/* INTERN_NONE when it was never added. */
+uint32_t intern_find(const struct intern *intern, struct slice text);
 /* Borrowed until the next intern_add(). */
 struct slice intern_get(const struct intern *intern, uint32_t number);
 void intern_finish(struct intern *intern);

@@ -51,6 +51,18 @@ uint32_t sources_number(struct sources *sources, const struct session *session)
 	return number;
 }
 
+unsigned sources_count_return(struct sources *sources, const struct session *session)
+{
+	char buffer[MAX_KEY_BYTES];
+	uint32_t number = intern_find(&sources->keys, make_key(buffer, session));
+
+	if (number == INTERN_NONE || sources->counts[number].found == 0) {
+		return 0;
+	}
+	sources->counts[number].reconnected++;
+	return 1;
+}
+
 void sources_finish(struct sources *sources)
 {
 	intern_finish(&sources->keys);

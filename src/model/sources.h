@@ -29,6 +29,8 @@ struct sources {
 
 /* The number of a session's source; counts nothing. */
 uint32_t sources_number(struct sources *sources, const struct session *session);
+/* A session that is new: counts it as a return if its source is known. The number of returns. */
+unsigned sources_count_return(struct sources *sources, const struct session *session);
 void sources_finish(struct sources *sources);
 
 /* Adds all of them to the report, which keeps the largest. */

@@ -55,6 +55,30 @@ void exchange_answer(struct exchange *exchange, int status, json_t *body)
 	send_and_free(exchange, status, NAMES_TYPE_JSON, slice_of(text));
 }
 
+void exchange_stream_begin(struct exchange *exchange)
+{
+	struct http_header header = {NAMES_HEADER_REQUEST_ID, exchange->request_id};
+
+	http_stream_begin(exchange->http, 200, NAMES_TYPE_NDJSON, &header, 1);
+}
+
+void exchange_stream_line(struct exchange *exchange, json_t *object)
+{
+	CLEANUP(mem_free_p) char *text = json_print(object);
+	CLEANUP(mem_free_p) char *line = mem_printf("%s\n", text);
+
+	json_decref(object);
+	/* False: the caller has left, and nobody reads what follows. */
+	(void)http_stream_send(exchange->http, slice_of(line));
+}
+
+void exchange_stream_end(struct exchange *exchange)
+{
+	http_stream_end(exchange->http);
+	params_finish(&exchange->params);
+	free(exchange);
+}
+
 void exchange_answer_text(struct exchange *exchange, int status, struct slice text)
 {
 	send_and_free(exchange, status, "text/plain; charset=utf-8", text);

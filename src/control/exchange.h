@@ -58,4 +58,12 @@ void exchange_answer_text(struct exchange *exchange, int status, struct slice te
 void exchange_fail(struct exchange *exchange, enum exchange_error error, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 
+/*
+ * An answer in pieces: the type and status at once, then objects, one a line (each taken over),
+ * then the end, which frees the exchange. Whoever has hung up misses the rest.
+ */
+void exchange_stream_begin(struct exchange *exchange);
+void exchange_stream_line(struct exchange *exchange, json_t *object);
+void exchange_stream_end(struct exchange *exchange);
+
 #endif

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/exchange.h"
+#include "control/names.h"
 #include "control/order.h"
 #include "record/json.h"
 
@@ -183,15 +184,6 @@ static int status_of(const struct report *report)
 	return report_was_any_node_reached(report) ? 500 : 503;
 }
 
-/* Requests that shared a run each see it under their own id. */
-static json_t *report_for(const char *request_id, const struct report *report)
-{
-	json_t *body = json_report(report);
-
-	json_set(body, "request_id", json_text_of(request_id));
-	return body;
-}
-
 static void on_killed(void *context, const char *request_id, const struct report *report)
 {
 	struct exchange *exchange = context;
@@ -199,7 +191,7 @@ static void on_killed(void *context, const char *request_id, const struct report
 	if (report->is_too_many) {
 		exchange_fail(exchange, EXCHANGE_TOO_MANY, "%s", report->error);
 	} else {
-		exchange_answer(exchange, status_of(report), report_for(request_id, report));
+		exchange_answer(exchange, status_of(report), json_report(request_id, report));
 	}
 }
 
@@ -224,6 +216,20 @@ static bool is_node_known(
 	return true;
 }
 
+static bool wants_stream(const struct exchange *exchange)
+{
+	struct slice rest = http_request_header(exchange->http, "accept");
+	struct slice type, parameters;
+
+	while (slice_next(&rest, ',', &parameters)) {
+		if (slice_next(&parameters, ';', &type) &&
+			slice_is_nocase(slice_trim(type), NAMES_TYPE_NDJSON)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void native_kill(struct exchange *exchange)
 {
 	const struct instance *instance = find_instance(exchange);
@@ -237,7 +243,11 @@ void native_kill(struct exchange *exchange)
 	if (!order_read_request(&exchange->params, &request, &err)) {
 		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", err.text);
 	} else if (is_node_known(exchange, instance, &request)) {
-		order_submit(exchange, instance, &request, on_killed);
+		if (wants_stream(exchange)) {
+			order_submit_streaming(exchange, instance, &request);
+		} else {
+			order_submit(exchange, instance, &request, on_killed);
+		}
 	}
 	request_finish(&request);
 }
@@ -250,14 +260,11 @@ struct kills_listing {
 static void add_kill(void *context, const struct jobs_view *view)
 {
 	struct kills_listing *listing = context;
-	json_t *summary;
 
 	if (!may(listing->exchange, listing->exchange->action, view->report->instance)) {
 		return;
 	}
-	summary = json_report_summary(view->report);
-	json_set(summary, "request_id", json_text_of(view->request_id));
-	json_add(listing->list, summary);
+	json_add(listing->list, json_report_summary(view->request_id, view->report));
 }
 
 void native_kills(struct exchange *exchange)
@@ -294,7 +301,7 @@ void native_kill_report(struct exchange *exchange)
 	struct jobs_view view;
 
 	if (has_no_params(exchange) && find_kill(exchange, exchange->action, &view)) {
-		exchange_answer(exchange, 200, report_for(view.request_id, view.report));
+		exchange_answer(exchange, 200, json_report(view.request_id, view.report));
 	}
 }
 
@@ -309,7 +316,7 @@ void native_cancel(struct exchange *exchange)
 	if (!jobs_cancel(exchange->control->in.jobs, exchange->id)) {
 		exchange_fail(exchange, EXCHANGE_CONFLICT, "this kill has ended already");
 	} else {
-		exchange_answer(exchange, 200, report_for(view.request_id, view.report));
+		exchange_answer(exchange, 200, json_report(view.request_id, view.report));
 	}
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "control/kill_stream.h"
 
 #define MAX_STALL_BUDGET_MS (10 * 1000)
 
@@ -103,6 +104,11 @@ static bool read_max(struct slice value, struct request *request, struct err *er
 	return request->has_max;
 }
 
+static bool read_watch(struct slice value, struct request *request, struct err *err)
+{
+	return read_duration(value, 0, REQUEST_MAX_WATCH_MS, &request->watch_ms, err);
+}
+
 static bool read_reason(struct slice value, struct request *request, struct err *err)
 {
 	if (value.len > REQUEST_MAX_REASON_BYTES) {
@@ -129,6 +135,7 @@ static const struct param_row {
 	{"stall_budget", false, read_stall_budget},
 	{"timeout", false, read_timeout},
 	{"max", false, read_max},
+	{"watch", false, read_watch},
 	{"reason", false, read_reason},
 };
 
@@ -179,30 +186,50 @@ bool order_read_request(const struct params *params, struct request *ret_request
 
 /* ---- to the jobs ---- */
 
+/* Submits, and answers when that is refused. */
+static bool submit(struct exchange *exchange, const struct instance *instance,
+	struct request *request, const struct jobs_order *callbacks)
+{
+	struct jobs_order order = *callbacks;
+	struct err err;
+	int r;
+
+	order.request_id = exchange->request_id;
+	order.action = exchange->action;
+	order.instance = instance;
+	order.caller = http_request_caller(exchange->http);
+	order.request = request;
+	r = jobs_submit(exchange->control->in.jobs, &order, &err);
+	request_finish(request);
+	if (r != 0) {
+		exchange_fail(exchange,
+			r == JOBS_E_TOO_MANY ? EXCHANGE_THROTTLED : EXCHANGE_UNAVAILABLE, "%s",
+			err.text);
+	}
+	return r == 0;
+}
+
 void order_submit(struct exchange *exchange, const struct instance *instance,
 	struct request *request, jobs_done_fn done_fn)
 {
-	struct jobs_order order = {
-		.request_id = exchange->request_id,
-		.action = exchange->action,
-		.instance = instance,
-		.caller = http_request_caller(exchange->http),
-		.request = request,
-		.done_fn = done_fn,
-		.context = exchange,
-	};
-	struct err err;
-	int r = jobs_submit(exchange->control->in.jobs, &order, &err);
+	struct jobs_order callbacks = {.done_fn = done_fn, .context = exchange};
 
-	request_finish(request);
-	switch (r) {
-	case 0:
-		break;
-	case JOBS_E_TOO_MANY:
-		exchange_fail(exchange, EXCHANGE_THROTTLED, "%s", err.text);
-		break;
-	default:
-		exchange_fail(exchange, EXCHANGE_UNAVAILABLE, "%s", err.text);
-		break;
+	(void)submit(exchange, instance, request, &callbacks);
+}
+
+void order_submit_streaming(
+	struct exchange *exchange, const struct instance *instance, struct request *request)
+{
+	struct kill_stream *stream = kill_stream_new(exchange);
+	struct jobs_order callbacks = {
+		.done_fn = kill_stream_on_done,
+		.event_fn = kill_stream_on_event,
+		.context = stream,
+	};
+
+	if (submit(exchange, instance, request, &callbacks)) {
+		kill_stream_begin(stream);
+	} else {
+		kill_stream_free(stream);
 	}
 }

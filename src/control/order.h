@@ -27,4 +27,9 @@ NODISCARD bool order_read_request(
 void order_submit(struct exchange *exchange, const struct instance *instance,
 	struct request *request, jobs_done_fn done_fn);
 
+/* The same with a stream of events as the answer: accepted, listed, progress, verified, respawn,
+ * report. */
+void order_submit_streaming(
+	struct exchange *exchange, const struct instance *instance, struct request *request);
+
 #endif

@@ -306,6 +306,9 @@ const struct request *job_request(const struct job *job)
 const struct report *job_report(struct job *job)
 {
 	if (job->is_started && !job->is_done) {
+		for (size_t i = 0; i < job->n_sweeps; i++) {
+			sweep_refresh(job->sweeps[i]);
+		}
 		report_sum(job->report);
 		job->report->elapsed_ms = clock_monotonic_ms() - job->started_ms;
 	}

@@ -271,3 +271,8 @@ void salvo_stop(struct salvo *salvo)
 {
 	salvo->is_stopped = true;
 }
+
+uint64_t salvo_n_claimed(const struct salvo *salvo)
+{
+	return salvo->result.n_claimed;
+}

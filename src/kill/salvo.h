@@ -41,6 +41,8 @@ void salvo_free(struct salvo *salvo); /* nothing may be in flight */
  * longer knew are marked as gone in `snapshot`, which is the plan's. Both are borrowed until done.
  */
 void salvo_fire(struct salvo *salvo, const struct plan *plan, struct snapshot *snapshot);
+/* While it fires: victims that the server has said it killed so far. */
+uint64_t salvo_n_claimed(const struct salvo *salvo);
 /* Sends nothing more. */
 void salvo_stop(struct salvo *salvo);
 

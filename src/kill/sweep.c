@@ -763,3 +763,16 @@ void sweep_cancel(struct sweep *sweep)
 		break; /* when it is answered */
 	}
 }
+
+/* Between two verifications what the server claims is the best that is known. */
+void sweep_refresh(struct sweep *sweep)
+{
+	struct counts *counts = &sweep->in.node->counts;
+
+	if (sweep->state == SWEEP_KILL) {
+		uint64_t n_claimed = sweep->n_claimed + salvo_n_claimed(sweep->salvo);
+
+		counts->killed = MIN(n_claimed, counts->matched - counts->gone);
+		counts->survivors = counts->matched - counts->gone - counts->killed;
+	}
+}

@@ -245,7 +245,7 @@ int audit_outcome(struct audit *audit, const struct audit_subject *subject,
 	const struct report *report, struct err *err)
 {
 	json_auto_t *line = subject_line("outcome", subject);
-	json_auto_t *summary = json_report_summary(report);
+	json_auto_t *summary = json_report_summary(subject->request_id, report);
 
 	/* The subject's word on request id and instance stands: it is that of the intent. */
 	json_object_update_missing(line, summary);

@@ -27,11 +27,12 @@ void json_add(json_t *array, json_t *value);
 char *json_print(const json_t *value);
 
 /*
- * The report as the API answers it: the summary (what is true of the whole, counts on the top
- * level), then `nodes` and `sources`. The audit log has the nodes without their plan.
+ * The report as the API answers it to the request of that id (several may share one run): the
+ * summary (what is true of the whole, counts on the top level), then `nodes` and `sources`. The
+ * audit log has the nodes without their plan.
  */
-json_t *json_report(const struct report *report);
-json_t *json_report_summary(const struct report *report);
+json_t *json_report(const char *request_id, const struct report *report);
+json_t *json_report_summary(const char *request_id, const struct report *report);
 json_t *json_report_nodes(const struct report *report, bool with_plan);
 json_t *json_report_sources(const struct report *report);
 json_t *json_counts(const struct counts *counts);

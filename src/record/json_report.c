@@ -97,14 +97,14 @@ json_t *json_report_sources(const struct report *report)
 	return sources;
 }
 
-json_t *json_report_summary(const struct report *report)
+json_t *json_report_summary(const char *request_id, const struct report *report)
 {
 	json_t *object = json_object();
 	json_t *warnings = json_array();
 	char started_at[CLOCK_RFC3339_BYTES];
 
 	clock_format_rfc3339(report->started_wall_ms, started_at);
-	json_set(object, "request_id", json_text_of(report->request_id));
+	json_set(object, "request_id", json_text_of(request_id));
 	json_set(object, "instance", json_text_of(report->instance));
 	json_set(object, "state", json_text_of(report_state_name(report->state)));
 	json_set(object, "started_at", json_text_of(started_at));
@@ -119,9 +119,9 @@ json_t *json_report_summary(const struct report *report)
 	return object;
 }
 
-json_t *json_report(const struct report *report)
+json_t *json_report(const char *request_id, const struct report *report)
 {
-	json_t *object = json_report_summary(report);
+	json_t *object = json_report_summary(request_id, report);
 
 	json_set(object, "nodes", json_report_nodes(report, true));
 	json_set(object, "sources", json_report_sources(report));

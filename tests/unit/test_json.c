@@ -152,7 +152,7 @@ static struct report *make_report(void)
 static void test_report(void **state)
 {
 	struct report *report = make_report();
-	json_auto_t *value = json_report(report);
+	json_auto_t *value = json_report(report->request_id, report);
 	json_auto_t *expected = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:[s], s:s}",
 		"request_id", "B6D17591", "instance", "r-1", "state", "partial", "started_at",
 		"2025-11-25T05:50:23.123Z", "elapsed_ms", 321, "reconnected", 4, "warnings",
@@ -165,7 +165,7 @@ static void test_report(void **state)
 		"normal SKIPME yes\",\"expect\":7}],\"error\":null},"
 		"{\"address\":\"10.0.0.9:6379\",\"role\":\"\",\"server\":\"\",\"run_id\":"
 		"\"\"," NO_COUNTS ",\"commands\":0,\"max_stall_ms\":0.0,\"plan\":[],\"error\":\"no "
-				  "\\\"answer\\\"\"}]",
+		"\\\"answer\\\"\"}]",
 		0, NULL);
 	json_auto_t *sources = json_loads(
 		"[{\"address\":\"10.0.0.1\",\"user\":\"app\",\"name\":\"w\\ufffd\\n\",\"lib\":"
@@ -189,7 +189,7 @@ static void test_report_without_trouble(void **state)
 
 	(void)state;
 	report_close(report, false, 0);
-	value = json_report(report);
+	value = json_report(report->request_id, report);
 	assert_string_equal(json_string_value(json_object_get(value, "state")), "done");
 	assert_string_equal(json_string_value(json_object_get(value, "started_at")),
 		"1970-01-01T00:00:00.000Z");
@@ -204,7 +204,7 @@ static void test_report_parts(void **state)
 {
 	struct report *report = make_report();
 	json_auto_t *counts = json_counts(&report->counts);
-	json_auto_t *summary = json_report_summary(report);
+	json_auto_t *summary = json_report_summary(report->request_id, report);
 	json_auto_t *nodes = json_report_nodes(report, false);
 	char *text CLEANUP(mem_free_p) = json_print(counts);
 

@@ -23,6 +23,7 @@ void err_prefix(struct err *err, const char *format, ...)
 	char rest[ERR_MAX_BYTES];
 	va_list args;
 	int used;
+	int room;
 
 	if (err == NULL) {
 		return;
@@ -31,8 +32,9 @@ void err_prefix(struct err *err, const char *format, ...)
 	va_start(args, format);
 	used = vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
-	if (used >= 0 && (size_t)used < sizeof(err->text)) {
-		snprintf(err->text + used, sizeof(err->text) - (size_t)used, ": %s", rest);
+	room = (int)sizeof(err->text) - used - (int)sizeof(": ");
+	if (used >= 0 && room > 0) {
+		snprintf(err->text + used, sizeof(err->text) - (size_t)used, ": %.*s", room, rest);
 	}
 }
 

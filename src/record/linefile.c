@@ -38,9 +38,18 @@ static void close_fd(int fd)
 	}
 }
 
-static void close_fd_p(int *fd)
+static void close_fd_p(const int *fd)
 {
 	close_fd(*fd);
+}
+
+/* Hands a descriptor over: `fd` no longer closes it. */
+static int take_fd(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
 }
 
 void linefile_free(struct linefile *file)
@@ -105,9 +114,8 @@ int linefile_open(struct linefile *file, const char *path, struct err *err)
 		return r;
 	}
 	close_fd(file->fd);
-	file->fd = fd;
+	file->fd = take_fd(&fd);
 	file->is_suspect = false;
-	fd = -1;
 	return 0;
 }
 

@@ -237,6 +237,7 @@ static void send_row(struct link *link, const struct handshake_row *row)
 	for (; argc < MAX_ARGS && row->args[argc] != NULL; argc++) {
 		argv[argc] = slice_of(row->args[argc]);
 	}
+	CHECK(argc > 0);
 	if (slice_is(argv[0], "CLIENT")) {
 		argv[0] = slice_of(link->opts->client_command);
 	}

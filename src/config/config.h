@@ -21,7 +21,7 @@ struct config {
 	size_t n_instances;
 };
 
-/* All mistakes of a file, each as one line "file:line:column: what was found; what was expected". */
+/* All mistakes of a file, each a line "file:line:column: what was found; what was expected". */
 struct config_errors {
 	char **lines;
 	size_t n;

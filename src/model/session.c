@@ -145,50 +145,77 @@ static bool is_foreign(enum server_family family, unsigned field)
 	       (field == SESSION_USER || field == SESSION_CMD || field == SESSION_NAMESPACE);
 }
 
+/*
+ * The path of a Unix socket may hold blanks, nothing else may: what follows an address without a
+ * key belongs to it.
+ */
+static void take_in_blanks(struct slice *rest, struct slice key, struct slice *value)
+{
+	struct slice ignored;
+
+	if (!slice_is(key, "addr") && !slice_is(key, "laddr")) {
+		return;
+	}
+	while (rest->data != NULL && !read_key(*rest, &ignored)) {
+		struct slice token;
+
+		slice_next(rest, ' ', &token);
+		value->len = (size_t)(token.data + token.len - value->data);
+	}
+}
+
+bool session_next_value(struct slice *rest, struct slice *ret_key, struct slice *ret_value)
+{
+	struct slice token;
+
+	if (!slice_next(rest, ' ', &token) || (token.len == 0 && rest->data == NULL)) {
+		return false; /* the end, or a blank before it */
+	}
+	if (!read_key(token, ret_key)) {
+		*ret_key = (struct slice){token.data, 0};
+		*ret_value = token;
+		return true;
+	}
+	*ret_value = slice_skip(token, ret_key->len + 1);
+	take_in_blanks(rest, *ret_key, ret_value);
+	return true;
+}
+
 /* Splits the line into values. 0 or SESSION_E_MALFORMED. */
 static int split_line(
 	struct slice line, enum server_family family, struct session *session, struct err *err)
 {
-	unsigned last = SESSION_N_FIELDS; /* the field that text without a key belongs to */
 	unsigned hint = 0;
 	struct slice rest = line;
-	struct slice token, key;
+	struct slice key, value;
 
 	if (slice_has_char(line, '\0')) {
 		err_set(err, "a NUL byte");
 		return SESSION_E_MALFORMED;
 	}
-	while (slice_next(&rest, ' ', &token)) {
-		if (!read_key(token, &key)) {
-			if (last == SESSION_ADDR || last == SESSION_LADDR) {
-				/* The path of a Unix socket may hold blanks. */
-				session->values[last] = slice_range(
-					session->values[last].data, token.data + token.len);
-				continue;
-			}
-			if (token.len == 0 && rest.data == NULL) {
-				break; /* a blank at the end of the line */
-			}
+	while (session_next_value(&rest, &key, &value)) {
+		unsigned field = find_listed(key, hint);
+
+		if (key.len == 0) {
 			err_set(err, "text without a key");
 			return SESSION_E_MALFORMED;
 		}
-		last = find_listed(key, hint);
-		if (last == SESSION_N_FIELDS) {
+		if (field == SESSION_N_FIELDS) {
 			continue;
 		}
-		hint = last + 1 < N_LISTED_FIELDS ? last + 1 : 0;
-		if (session->values[last].data != NULL) {
-			err_set(err, "\"%s\" stands twice", rows[last].key);
+		hint = field + 1 < N_LISTED_FIELDS ? field + 1 : 0;
+		if (session->values[field].data != NULL) {
+			err_set(err, "\"%s\" stands twice", rows[field].key);
 			return SESSION_E_MALFORMED;
 		}
-		if (is_foreign(family, last) || is_smuggled(session, family, last)) {
+		if (is_foreign(family, field) || is_smuggled(session, family, field)) {
 			err_set(err, "\"%s\" stands where the server never puts it",
-				rows[last].key);
+				rows[field].key);
 			return SESSION_E_MALFORMED;
 		}
-		session->values[last] = slice_skip(token, key.len + 1);
-		if (!is_value_valid(rows[last].kind, session->values[last])) {
-			err_set(err, "\"%s\" is no number", rows[last].key);
+		session->values[field] = value;
+		if (!is_value_valid(rows[field].kind, value)) {
+			err_set(err, "\"%s\" is no number", rows[field].key);
 			return SESSION_E_MALFORMED;
 		}
 	}

@@ -133,6 +133,12 @@ enum {
 NODISCARD int session_parse(struct slice line, enum server_family family, struct slice node,
 	struct session *ret_session, struct err *err);
 
+/*
+ * Takes the next "key=value" off the front of `*rest`, which is a line to begin with. Text without
+ * a key has an empty one. False at the end of the line.
+ */
+bool session_next_value(struct slice *rest, struct slice *ret_key, struct slice *ret_value);
+
 /* The number in a field; false where the server did not give it. Negative ones are real (fd=-1). */
 NODISCARD bool session_number(
 	const struct session *session, enum session_field field, int64_t *ret_number);

@@ -55,11 +55,11 @@ void exchange_answer(struct exchange *exchange, int status, json_t *body)
 	send_and_free(exchange, status, NAMES_TYPE_JSON, slice_of(text));
 }
 
-void exchange_stream_begin(struct exchange *exchange)
+void exchange_stream_begin(struct exchange *exchange, const char *content_type)
 {
 	struct http_header header = {NAMES_HEADER_REQUEST_ID, exchange->request_id};
 
-	http_stream_begin(exchange->http, 200, NAMES_TYPE_NDJSON, &header, 1);
+	http_stream_begin(exchange->http, 200, content_type, &header, 1);
 }
 
 void exchange_stream_line(struct exchange *exchange, json_t *object)
@@ -69,7 +69,13 @@ void exchange_stream_line(struct exchange *exchange, json_t *object)
 
 	json_decref(object);
 	/* False: the caller has left, and nobody reads what follows. */
-	(void)http_stream_send(exchange->http, slice_of(line));
+	(void)http_stream_send(exchange->http, slice_of(line), NULL, NULL);
+}
+
+bool exchange_stream_text(
+	struct exchange *exchange, struct slice text, void (*then_fn)(void *context), void *context)
+{
+	return http_stream_send(exchange->http, text, then_fn, context);
 }
 
 void exchange_stream_end(struct exchange *exchange)

@@ -62,8 +62,14 @@ void exchange_fail(struct exchange *exchange, enum exchange_error error, const c
  * An answer in pieces: the type and status at once, then objects, one a line (each taken over),
  * then the end, which frees the exchange. Whoever has hung up misses the rest.
  */
-void exchange_stream_begin(struct exchange *exchange);
+void exchange_stream_begin(struct exchange *exchange, const char *content_type);
 void exchange_stream_line(struct exchange *exchange, json_t *object);
+/*
+ * Text as it is. `then_fn` is called from the event loop when the caller has taken it, or has left:
+ * time for the next piece. False: the caller has left already; there is no call.
+ */
+NODISCARD bool exchange_stream_text(struct exchange *exchange, struct slice text,
+	void (*then_fn)(void *context), void *context);
 void exchange_stream_end(struct exchange *exchange);
 
 #endif

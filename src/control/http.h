@@ -97,12 +97,19 @@ void http_reply(struct http_request *request, int status, const char *content_ty
 /*
  * A reply in pieces (chunked), after which the connection is closed. http_stream_send() copies;
  * false when the caller has left, after which only http_stream_end() may follow. A caller that does
- * not read: beyond HTTP_MAX_STREAM_BYTES buffered the connection is cut. HEAD gets the headers.
+ * not read: beyond HTTP_MAX_STREAM_BYTES buffered the connection is cut. HEAD gets the headers, and
+ * is as one who has left.
  */
 #define HTTP_MAX_STREAM_BYTES ((size_t)8 * 1024 * 1024)
 void http_stream_begin(struct http_request *request, int status, const char *content_type,
 	const struct http_header *headers, size_t n_headers);
-bool http_stream_send(struct http_request *request, struct slice piece);
+/*
+ * `taken_fn` (NULL: no call) is called once, from the event loop, when the caller has taken all
+ * that was sent, or has left: time for the next piece. Not after http_stream_end(), and not when
+ * this returns false.
+ */
+bool http_stream_send(struct http_request *request, struct slice piece,
+	void (*taken_fn)(void *context), void *context);
 void http_stream_end(struct http_request *request);
 
 /*

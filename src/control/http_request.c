@@ -25,6 +25,8 @@ struct http_request {
 	bool is_stream;
 	void (*gone_fn)(void *context);
 	void *gone_context;
+	void (*taken_fn)(void *context); /* a piece of a stream is on its way */
+	void *taken_context;
 };
 
 static void classify_method(struct http_request *request)
@@ -191,6 +193,16 @@ void http_request_on_gone(
 	http_connection_schedule_check(request->connection);
 }
 
+static void tell_taken(struct http_request *request)
+{
+	void (*taken_fn)(void *context) = request->taken_fn;
+
+	request->taken_fn = NULL;
+	if (taken_fn != NULL) {
+		taken_fn(request->taken_context);
+	}
+}
+
 void http_request_tell_gone(struct http_request *request)
 {
 	void (*gone_fn)(void *context) = request->gone_fn;
@@ -198,6 +210,9 @@ void http_request_tell_gone(struct http_request *request)
 	request->gone_fn = NULL;
 	if (gone_fn != NULL) {
 		gone_fn(request->gone_context);
+	} else {
+		/* Who waits to send the next piece learns of it by sending. */
+		tell_taken(request);
 	}
 }
 
@@ -292,14 +307,20 @@ void http_stream_begin(struct http_request *request, int status, const char *con
 	http_connection_stop_reading(request->connection);
 }
 
-bool http_stream_send(struct http_request *request, struct slice piece)
+static void on_taken(struct evhttp_connection *connection UNUSED, void *context)
+{
+	tell_taken(context);
+}
+
+bool http_stream_send(struct http_request *request, struct slice piece,
+	void (*taken_fn)(void *context), void *context)
 {
 	struct http_connection *connection = request->connection;
 	struct evbuffer *output = bufferevent_get_output(connection->bufferevent);
 	struct evbuffer *content;
 
 	CHECK(request->is_stream);
-	if (connection->has_left || connection->is_cut ||
+	if (connection->has_left || connection->is_cut || request->method == HTTP_HEAD ||
 		evhttp_request_get_connection(request->evhttp) == NULL) {
 		return false;
 	}
@@ -308,11 +329,14 @@ bool http_stream_send(struct http_request *request, struct slice piece)
 		return false;
 	}
 	if (piece.len == 0) {
+		CHECK(taken_fn == NULL);
 		return true;
 	}
+	request->taken_fn = taken_fn;
+	request->taken_context = context;
 	content = evbuffer_new();
 	CHECK(content != NULL && evbuffer_add(content, piece.data, piece.len) == 0);
-	evhttp_send_reply_chunk(request->evhttp, content);
+	evhttp_send_reply_chunk_with_cb(request->evhttp, content, on_taken, request);
 	evbuffer_free(content);
 	http_connection_stop_reading(connection);
 	return true;

@@ -11,6 +11,7 @@
 #include "control/exchange.h"
 #include "control/names.h"
 #include "control/order.h"
+#include "control/sessions.h"
 #include "record/json.h"
 
 /* A route without parameters takes none. */
@@ -163,6 +164,15 @@ void native_instance(struct exchange *exchange)
 	instance = find_instance(exchange);
 	if (instance != NULL) {
 		exchange_answer(exchange, 200, instance_json(instance));
+	}
+}
+
+void native_sessions(struct exchange *exchange)
+{
+	const struct instance *instance = find_instance(exchange);
+
+	if (instance != NULL) {
+		sessions_answer(exchange, instance);
 	}
 }
 

@@ -15,6 +15,8 @@ static const struct route routes[] = {
 		das_kill_all},
 	{HTTP_GET, NAMES_PATH_INSTANCES, NULL, "hdm:DescribeInstances", NULL, native_instances},
 	{HTTP_GET, NAMES_PATH_INSTANCES "/*", NULL, "hdm:DescribeInstances", NULL, native_instance},
+	{HTTP_GET, NAMES_PATH_INSTANCES "/*/sessions", NULL, "hdm:GetRedisAllSession", NULL,
+		native_sessions},
 	{HTTP_POST, NAMES_PATH_INSTANCES "/*/kill", NULL, "hdm:KillInstanceAllSession",
 		"hdm:CreateKillInstanceSessionTask", native_kill},
 	{HTTP_GET, NAMES_PATH_KILLS, NULL, "hdm:GetKillInstanceSessionTaskResult", NULL,

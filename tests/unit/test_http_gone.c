@@ -88,10 +88,11 @@ static void test_stream_to_one_who_left(void **state)
 	fixture_wait(fixture, fixture->n_held == 1);
 	http_request_on_gone(fixture->held[0], fixture_on_gone, fixture);
 	http_stream_begin(fixture->held[0], 200, "a/b", NULL, 0);
-	assert_true(http_stream_send(fixture->held[0], SLICE_LITERAL("here\n")));
+	assert_true(http_stream_send(fixture->held[0], SLICE_LITERAL("here\n"), NULL, NULL));
 	client_expect(fixture, &client, "here\n");
 	client_close(&client);
-	fixture_wait(fixture, !http_stream_send(fixture->held[0], SLICE_LITERAL("there\n")));
+	fixture_wait(
+		fixture, !http_stream_send(fixture->held[0], SLICE_LITERAL("there\n"), NULL, NULL));
 	fixture_wait(fixture, fixture->n_gone == 1);
 	http_stream_end(fixture->held[0]);
 	fixture_wait(fixture, fixture->server->n_connections == 0);

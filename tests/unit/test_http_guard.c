@@ -213,13 +213,14 @@ static void test_stream_nobody_reads(void **state)
 	fixture_wait(fixture, fixture->n_held == 1);
 	http_request_on_gone(fixture->held[0], fixture_on_gone, fixture);
 	http_stream_begin(fixture->held[0], 200, "a/b", NULL, 0);
-	while (http_stream_send(fixture->held[0], (struct slice){piece, sizeof(piece)})) {
+	while (http_stream_send(
+		fixture->held[0], (struct slice){piece, sizeof(piece)}, NULL, NULL)) {
 		fixture_turn(fixture);
 		n_sent += sizeof(piece);
 		assert_true(n_sent < 16 * 1024 * 1024);
 	}
 	assert_true(n_sent >= fixture_limits.max_stream_bytes - sizeof(piece));
-	assert_false(http_stream_send(fixture->held[0], SLICE_LITERAL("more")));
+	assert_false(http_stream_send(fixture->held[0], SLICE_LITERAL("more"), NULL, NULL));
 	fixture_wait(fixture, fixture->n_gone == 1);
 	http_stream_end(fixture->held[0]);
 	fixture_wait(fixture, fixture->server->n_connections == 0);

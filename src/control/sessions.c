@@ -1,0 +1,338 @@
+/*
+ * Listing sessions. The answer may be long: it is written a piece at a time, the next one when the
+ * caller has taken the last, so that no more than a piece is held in memory besides the lines.
+ */
+#include "control/sessions.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "control/exchange.h"
+#include "control/names.h"
+#include "kill/roster.h"
+#include "record/json.h"
+
+/* Sessions in one piece. */
+#define SESSIONS_PER_PIECE 256
+
+/* An answer on its way. */
+struct sessions {
+	struct exchange *exchange;
+	struct roster *roster;
+	size_t n_written;
+	bool is_complete; /* the end is written too */
+};
+
+/* ---- parameters ---- */
+
+/* `FIELD` or, from the largest to the smallest, `-FIELD`. */
+static bool read_sort(struct slice value, struct roster_opts *opts, struct err *err)
+{
+	opts->is_descending = slice_has_prefix(value, "-");
+	if (opts->is_descending) {
+		value = slice_skip(value, 1);
+	}
+	if (!session_field_find(value, &opts->sort)) {
+		err_set(err, "unknown field \"%.*s\"", SLICE_ARG(value));
+		return false;
+	}
+	return true;
+}
+
+static bool read_group(struct slice value, struct roster_opts *opts, struct err *err)
+{
+	opts->has_group = session_field_find(value, &opts->group);
+	if (!opts->has_group) {
+		err_set(err, "unknown field \"%.*s\"", SLICE_ARG(value));
+	}
+	return opts->has_group;
+}
+
+static bool read_limit(struct slice value, struct roster_opts *opts, struct err *err)
+{
+	uint64_t limit;
+
+	if (!parse_u64(value, &limit) || limit == 0 || limit > ROSTER_MAX_LIMIT) {
+		err_set(err, "\"%.*s\" is no number from 1 to %d", SLICE_ARG(value),
+			ROSTER_MAX_LIMIT);
+		return false;
+	}
+	opts->limit = (size_t)limit;
+	return true;
+}
+
+static bool read_match(struct slice value, struct roster_opts *opts, struct err *err)
+{
+	return selectors_add(&opts->match, value, err);
+}
+
+static bool read_except(struct slice value, struct roster_opts *opts, struct err *err)
+{
+	return selectors_add(&opts->except, value, err);
+}
+
+static const struct param_row {
+	const char *name;
+	bool is_repeatable;
+	bool (*read_fn)(struct slice value, struct roster_opts *opts, struct err *err);
+} rows[] = {
+	{"match", true, read_match},
+	{"except", true, read_except},
+	{"sort", false, read_sort},
+	{"limit", false, read_limit},
+	{"group_by", false, read_group},
+};
+
+static bool read_param(const struct params *params, const struct param *param,
+	struct roster_opts *opts, struct err *err)
+{
+	struct slice single;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (strcmp(rows[i].name, param->name) != 0) {
+			continue;
+		}
+		if (!rows[i].is_repeatable &&
+			!params_get_single(params, param->name, &single, err)) {
+			return false;
+		}
+		if (!rows[i].read_fn(param->value, opts, err)) {
+			err_prefix(err, "%s", param->name);
+			return false;
+		}
+		return true;
+	}
+	err_set(err, "unknown parameter \"%.64s\"", param->name);
+	return false;
+}
+
+/* ---- the answer ---- */
+
+/* "tot-mem" is "tot_mem" in JSON. */
+static void set_field(json_t *object, struct slice key, json_t *value)
+{
+	char name[64];
+	size_t n = MIN(key.len, sizeof(name) - 1);
+
+	for (size_t i = 0; i < n; i++) {
+		name[i] = key.data[i] == '-' ? '_' : key.data[i];
+	}
+	name[n] = '\0';
+	json_set(object, name, value);
+}
+
+/* Numbers as numbers: those known to be, and what looks like one in a field that is not known. */
+static json_t *field_value(struct slice key, struct slice value)
+{
+	enum session_field field;
+	bool is_text = false;
+	int64_t number;
+
+	if (session_field_find(key, &field)) {
+		enum session_field_kind kind = session_field_kind(field);
+
+		is_text = kind == SESSION_KIND_TEXT || kind == SESSION_KIND_FLAGS ||
+			  kind == SESSION_KIND_ADDRESS;
+	}
+	return !is_text && parse_i64(value, &number) ? json_integer(number) : json_text(value);
+}
+
+/* Every field that the server gave, known here or not. */
+static json_t *session_json(const struct roster *roster, const struct roster_row *row)
+{
+	const struct roster_node *node = &roster->nodes[row->node];
+	struct slice rest = slice_of(row->line);
+	struct slice key, value;
+	struct session session;
+	json_t *object = json_object();
+
+	json_set(object, "node", json_text_of(node->address));
+	while (session_next_value(&rest, &key, &value)) {
+		set_field(object, key, field_value(key, value));
+	}
+	if (session_parse(slice_of(row->line), node->family, slice_of(node->address), &session,
+		    NULL) == 0) {
+		json_set(object, "type", json_text_of(session_type_name(session.type)));
+	}
+	return object;
+}
+
+static json_t *node_json(const struct roster_node *node)
+{
+	json_t *object = json_object();
+
+	json_set(object, "address", json_text_of(node->address));
+	json_set(object, "found", json_integer((json_int_t)node->n_found));
+	json_set(object, "matched", json_integer((json_int_t)node->n_selected));
+	json_set(object, "unreadable", json_integer((json_int_t)node->n_unreadable));
+	json_set(object, "error", node->error[0] != '\0' ? json_text_of(node->error) : json_null());
+	return object;
+}
+
+static json_t *groups_json(const struct roster *roster)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < roster->n_groups; i++) {
+		json_t *group = json_object();
+
+		json_set(group, "value", json_text(roster->groups[i].value));
+		json_set(group, "count", json_integer((json_int_t)roster->groups[i].n));
+		json_add(list, group);
+	}
+	return list;
+}
+
+static void warn_missing(json_t *warnings, const struct roster *roster, enum session_field field)
+{
+	CLEANUP(mem_free_p) char *text = NULL;
+
+	if ((roster->given_fields & (UINT64_C(1) << field)) == 0) {
+		text = mem_printf("no session has a field \"%s\"", session_field_key(field));
+		json_add(warnings, json_text_of(text));
+	}
+}
+
+static json_t *warnings_json(const struct roster *roster)
+{
+	const struct selectors *lists[] = {&roster->opts.match, &roster->opts.except};
+	json_t *warnings = json_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (size_t k = 0; k < lists[i]->n; k++) {
+			warn_missing(warnings, roster, selector_field(lists[i]->items[k]));
+		}
+	}
+	if (roster->opts.has_group) {
+		warn_missing(warnings, roster, roster->opts.group);
+	}
+	return warnings;
+}
+
+/* All but the sessions themselves. */
+static json_t *head_json(const struct sessions *sessions)
+{
+	const struct roster *roster = sessions->roster;
+	json_t *head = json_object();
+	json_t *nodes = json_array();
+	uint64_t n_found = 0;
+	uint64_t n_selected = 0;
+
+	for (size_t i = 0; i < roster->n_nodes; i++) {
+		n_found += roster->nodes[i].n_found;
+		n_selected += roster->nodes[i].n_selected;
+		json_add(nodes, node_json(&roster->nodes[i]));
+	}
+	json_set(head, "instance", json_text(sessions->exchange->instance));
+	json_set(head, "request_id", json_text_of(sessions->exchange->request_id));
+	json_set(head, "found", json_integer((json_int_t)n_found));
+	json_set(head, "matched", json_integer((json_int_t)n_selected));
+	json_set(head, "listed", json_integer((json_int_t)roster->n_rows));
+	json_set(head, "nodes", nodes);
+	json_set(head, "warnings", warnings_json(roster));
+	if (roster->opts.has_group) {
+		json_set(head, "group_by", json_text_of(session_field_key(roster->opts.group)));
+		json_set(head, "groups", groups_json(roster));
+	}
+	return head;
+}
+
+static void finish(struct sessions *sessions)
+{
+	roster_free(sessions->roster);
+	free(sessions);
+}
+
+/* Up to SESSIONS_PER_PIECE more, one a line. */
+static void print_piece(struct sessions *sessions, FILE *out)
+{
+	const struct roster *roster = sessions->roster;
+
+	for (size_t i = 0; i < SESSIONS_PER_PIECE && sessions->n_written < roster->n_rows; i++) {
+		json_auto_t *session = session_json(roster, &roster->rows[sessions->n_written]);
+		CLEANUP(mem_free_p) char *text = json_print(session);
+
+		fprintf(out, "%s\n%s", sessions->n_written > 0 ? "," : "", text);
+		sessions->n_written++;
+	}
+	if (sessions->n_written == roster->n_rows) {
+		fputs("\n]}\n", out);
+	}
+}
+
+static void write_piece(void *context)
+{
+	struct sessions *sessions = context;
+	CLEANUP(mem_free_p) char *piece = NULL;
+	size_t size = 0;
+	FILE *out;
+
+	if (sessions->is_complete) {
+		exchange_stream_end(sessions->exchange);
+		finish(sessions);
+		return;
+	}
+	out = open_memstream(&piece, &size);
+	CHECK(out != NULL);
+	print_piece(sessions, out);
+	sessions->is_complete = sessions->n_written == sessions->roster->n_rows;
+	fclose(out);
+	if (!exchange_stream_text(
+		    sessions->exchange, (struct slice){piece, size}, write_piece, sessions)) {
+		exchange_stream_end(sessions->exchange);
+		finish(sessions);
+	}
+}
+
+/* The head is an object; the sessions go into it as its last member. */
+static void begin_stream(struct sessions *sessions)
+{
+	json_auto_t *head = head_json(sessions);
+	CLEANUP(mem_free_p) char *text = json_print(head);
+	CLEANUP(mem_free_p) char *opening = NULL;
+
+	opening = mem_printf("%.*s,\"sessions\":[", (int)strlen(text) - 1, text);
+	exchange_stream_begin(sessions->exchange, NAMES_TYPE_JSON);
+	if (!exchange_stream_text(sessions->exchange, slice_of(opening), write_piece, sessions)) {
+		exchange_stream_end(sessions->exchange);
+		finish(sessions);
+	}
+}
+
+static void on_roster(void *context, struct roster *roster)
+{
+	struct sessions *sessions = context;
+
+	sessions->roster = roster;
+	if (!roster_was_any_node_listed(roster)) {
+		exchange_fail(sessions->exchange, EXCHANGE_UNAVAILABLE, "%s: %s",
+			roster->nodes[0].address, roster->nodes[0].error);
+		finish(sessions);
+	} else if (roster->opts.has_group) {
+		exchange_answer(sessions->exchange, 200, head_json(sessions));
+		finish(sessions);
+	} else {
+		begin_stream(sessions);
+	}
+}
+
+void sessions_answer(struct exchange *exchange, const struct instance *instance)
+{
+	struct roster_opts opts = {.sort = SESSION_ID, .limit = ROSTER_DEFAULT_LIMIT};
+	struct sessions *sessions;
+	struct err err;
+
+	for (size_t i = 0; i < exchange->params.n; i++) {
+		if (!read_param(&exchange->params, &exchange->params.items[i], &opts, &err)) {
+			exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", err.text);
+			roster_opts_finish(&opts);
+			return;
+		}
+	}
+	sessions = mem_new(struct sessions);
+	sessions->exchange = exchange;
+	roster_take(exchange->control->in.loop, instance, &opts, on_roster, sessions);
+}

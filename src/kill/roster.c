@@ -1,0 +1,296 @@
+/*
+ * Rosters.
+ */
+#include "kill/roster.h"
+
+#include <event2/event.h>
+#include <event2/util.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "kill/refusal.h"
+#include "redis/reply.h"
+
+/* A node's listing on its way. */
+struct errand {
+	struct roster *roster;
+	uint32_t node;
+};
+
+void roster_opts_finish(struct roster_opts *opts)
+{
+	selectors_finish(&opts->match);
+	selectors_finish(&opts->except);
+}
+
+void roster_free(struct roster *roster)
+{
+	if (roster == NULL) {
+		return;
+	}
+	CHECK(roster->n_running == 0);
+	for (size_t i = 0; i < roster->n_rows; i++) {
+		free(roster->rows[i].line);
+	}
+	for (size_t i = 0; i < roster->n_nodes; i++) {
+		free(roster->nodes[i].address);
+	}
+	free(roster->rows);
+	free(roster->nodes);
+	free(roster->groups);
+	intern_finish(&roster->group_texts);
+	roster_opts_finish(&roster->opts);
+	event_free(roster->finished);
+	free(roster);
+}
+
+bool roster_was_any_node_listed(const struct roster *roster)
+{
+	for (size_t i = 0; i < roster->n_nodes; i++) {
+		if (roster->nodes[i].error[0] == '\0') {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- order ---- */
+
+static int compare_rows(const void *a, const void *b, void *context)
+{
+	const struct roster_row *left = a;
+	const struct roster_row *right = b;
+	const struct roster *roster = context;
+	int order = (left->number > right->number) - (left->number < right->number);
+
+	if (order == 0) {
+		order = memcmp(left->text.data != NULL ? left->text.data : "",
+			right->text.data != NULL ? right->text.data : "",
+			MIN(left->text.len, right->text.len));
+	}
+	if (order == 0) {
+		order = (left->text.len > right->text.len) - (left->text.len < right->text.len);
+	}
+	return roster->opts.is_descending ? -order : order;
+}
+
+/* Puts the rows in order and drops those beyond the limit. */
+static void prune(struct roster *roster)
+{
+	if (roster->n_rows > 0) {
+		qsort_r(roster->rows, roster->n_rows, sizeof(struct roster_row), compare_rows,
+			roster);
+	}
+	while (roster->n_rows > roster->opts.limit) {
+		free(roster->rows[--roster->n_rows].line);
+	}
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+	const struct roster_group *left = a;
+	const struct roster_group *right = b;
+
+	return (left->n < right->n) - (left->n > right->n);
+}
+
+static void sort_groups(struct roster *roster)
+{
+	for (uint32_t i = 0; i < roster->n_groups; i++) {
+		roster->groups[i].value = intern_get(&roster->group_texts, i);
+	}
+	if (roster->n_groups > 0) {
+		qsort(roster->groups, roster->n_groups, sizeof(struct roster_group),
+			compare_groups);
+	}
+	roster->n_groups = MIN(roster->n_groups, roster->opts.limit);
+}
+
+/* ---- lines ---- */
+
+static bool is_numeric(enum session_field field)
+{
+	switch (session_field_kind(field)) {
+	case SESSION_KIND_NUMBER:
+	case SESSION_KIND_SECONDS:
+	case SESSION_KIND_BYTES:
+		return true;
+	case SESSION_KIND_TEXT:
+	case SESSION_KIND_FLAGS:
+	case SESSION_KIND_ADDRESS:
+		break;
+	}
+	return false;
+}
+
+/* Sorting needs the limit's worth of rows only: twice as many are kept before they are pruned. */
+static void keep(
+	struct roster *roster, uint32_t node, struct slice line, const struct session *session)
+{
+	struct slice value = session->values[roster->opts.sort];
+	struct roster_row row = {.node = node, .line = slice_copy(line)};
+
+	if (is_numeric(roster->opts.sort)) {
+		(void)!session_number(session, roster->opts.sort, &row.number);
+	} else if (value.data >= line.data && value.data < line.data + line.len) {
+		row.text = (struct slice){row.line + (value.data - line.data), value.len};
+	} else {
+		row.text = roster->opts.sort == SESSION_TYPE ? value : (struct slice){NULL, 0};
+	}
+	roster->rows = mem_grow_array(
+		roster->rows, roster->n_rows, &roster->rows_capacity, sizeof(struct roster_row));
+	roster->rows[roster->n_rows++] = row;
+	if (roster->n_rows >= 2 * roster->opts.limit + 1024) {
+		prune(roster);
+	}
+}
+
+/* Addresses are grouped without their ports: what people ask for is the host. */
+static struct slice group_value(const struct roster *roster, const struct session *session)
+{
+	if (session->values[roster->opts.group].data == NULL) {
+		return SLICE_LITERAL("");
+	}
+	if (roster->opts.group == SESSION_ADDR) {
+		return address_source_name(&session->addr);
+	}
+	return session->values[roster->opts.group];
+}
+
+static void count_in_group(struct roster *roster, const struct session *session)
+{
+	struct slice value = group_value(roster, session);
+	uint32_t number;
+
+	if (roster->n_groups >= ROSTER_MAX_GROUPS &&
+		intern_find(&roster->group_texts, value) == INTERN_NONE) {
+		value = SLICE_LITERAL(ROSTER_OTHERS);
+	}
+	number = intern_add(&roster->group_texts, value);
+	if (number == roster->n_groups) {
+		roster->groups = mem_grow_array(roster->groups, roster->n_groups,
+			&roster->groups_capacity, sizeof(struct roster_group));
+		roster->groups[roster->n_groups++] = (struct roster_group){.n = 0};
+	}
+	roster->groups[number].n++;
+}
+
+static void note_given_fields(struct roster *roster, const struct session *session)
+{
+	for (unsigned field = 0; field < SESSION_N_FIELDS; field++) {
+		if (session->values[field].data != NULL) {
+			roster->given_fields |= UINT64_C(1) << field;
+		}
+	}
+}
+
+static void on_line(void *context, struct slice line)
+{
+	const struct errand *errand = context;
+	struct roster *roster = errand->roster;
+	struct roster_node *node = &roster->nodes[errand->node];
+	struct session session;
+	struct err err;
+
+	node->n_found++;
+	if (session_parse(line, node->family, slice_of(node->address), &session, &err) != 0) {
+		node->n_unreadable++;
+		return;
+	}
+	note_given_fields(roster, &session);
+	if (selectors_test_all(&roster->opts.match, &session) != SELECTOR_YES ||
+		selectors_test_any(&roster->opts.except, &session) != SELECTOR_NO) {
+		return;
+	}
+	node->n_selected++;
+	if (roster->opts.has_group) {
+		count_in_group(roster, &session);
+	} else {
+		keep(roster, errand->node, line, &session);
+	}
+}
+
+/* ---- nodes ---- */
+
+static void on_finished(evutil_socket_t fd, short what, void *context)
+{
+	struct roster *roster = context;
+
+	(void)fd;
+	(void)what;
+	prune(roster);
+	sort_groups(roster);
+	roster->done_fn(roster->context, roster);
+}
+
+static void end_node(struct roster *roster)
+{
+	if (--roster->n_running == 0) {
+		event_active(roster->finished, 0, 0);
+	}
+}
+
+static void on_reply(void *context, const struct reply *reply, const char *lost)
+{
+	struct errand *errand = context;
+	struct roster_node *node = &errand->roster->nodes[errand->node];
+
+	if (lost != NULL) {
+		snprintf(node->error, sizeof(node->error), "%s", lost);
+	} else if (reply->type != REPLY_LISTING) {
+		refusal_print(reply, node->error, sizeof(node->error));
+	}
+	end_node(errand->roster);
+	free(errand);
+}
+
+static void ask_node(struct roster *roster, uint32_t index)
+{
+	struct roster_node *node = &roster->nodes[index];
+	struct errand *errand = mem_new(struct errand);
+	struct slice argv[] = {
+		slice_of(link_options(node->link)->client_command), SLICE_LITERAL("LIST")};
+	struct link_command command = {
+		.argv = argv,
+		.argc = ARRAY_SIZE(argv),
+		.line_fn = on_line,
+		.reply_fn = on_reply,
+		.context = errand,
+	};
+
+	*errand = (struct errand){roster, index};
+	node->family = link_server(node->link)->caps.family;
+	if (link_send(node->link, &command) != 0) {
+		snprintf(node->error, sizeof(node->error), "%s",
+			link_error(node->link)[0] != '\0' ? link_error(node->link)
+							  : "not connected yet");
+		end_node(roster);
+		free(errand);
+	}
+}
+
+void roster_take(struct event_base *loop, const struct instance *instance, struct roster_opts *opts,
+	void (*done_fn)(void *context, struct roster *roster), void *context)
+{
+	struct roster *roster = mem_new(struct roster);
+
+	roster->opts = *opts;
+	memset(opts, 0, sizeof(*opts));
+	roster->done_fn = done_fn;
+	roster->context = context;
+	evutil_secure_rng_get_bytes(&roster->group_texts.seed, sizeof(roster->group_texts.seed));
+	roster->finished = event_new(loop, -1, 0, on_finished, roster);
+	CHECK(roster->finished != NULL);
+	roster->n_nodes = topology_n_nodes(instance->topology);
+	roster->nodes = mem_alloc_array(roster->n_nodes, sizeof(struct roster_node));
+	/* One more than nodes, so that it cannot be finished before all are asked. */
+	roster->n_running = roster->n_nodes + 1;
+	for (uint32_t i = 0; i < roster->n_nodes; i++) {
+		roster->nodes[i].link = topology_node(instance->topology, i);
+		roster->nodes[i].address = mem_printf("%s", link_address(roster->nodes[i].link));
+		ask_node(roster, i);
+	}
+	end_node(roster);
+}

@@ -1,0 +1,90 @@
+/*
+ * The sessions of an instance as they are now: lists all nodes at once, keeps those that are
+ * selected (the lines themselves, up to a limit, in the order asked for) or counts them in groups.
+ * Reads only. A node that is not connected is told as such; nobody waits for it.
+ */
+#ifndef KILL_ROSTER_H
+#define KILL_ROSTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kill/instance.h"
+#include "model/intern.h"
+#include "model/selector.h"
+#include "model/session.h"
+
+#define ROSTER_DEFAULT_LIMIT 10000
+#define ROSTER_MAX_LIMIT 200000
+/* Beyond this many groups the rest is counted as one. */
+#define ROSTER_MAX_GROUPS 65536
+#define ROSTER_OTHERS "(others)"
+
+/* Owns its selectors. */
+struct roster_opts {
+	struct selectors match;  /* all must hold */
+	struct selectors except; /* none may hold */
+	enum session_field sort;
+	bool is_descending;
+	size_t limit;   /* of sessions, or of groups */
+	bool has_group; /* count by `group` instead of keeping sessions */
+	enum session_field group;
+};
+
+void roster_opts_finish(struct roster_opts *opts);
+
+/* A session that is kept. */
+struct roster_row {
+	char *line;        /* as the server wrote it, NUL-terminated */
+	struct slice text; /* of the field that is sorted by; in the line, or static */
+	int64_t number;    /* the same, where it is one */
+	uint32_t node;     /* index into nodes */
+};
+
+struct roster_node {
+	struct link *link;
+	char *address;
+	enum server_family family;
+	uint64_t n_found;
+	uint64_t n_selected;
+	uint64_t n_unreadable;     /* lines set aside */
+	char error[ERR_MAX_BYTES]; /* "" none */
+};
+
+struct roster_group {
+	struct slice value; /* borrowed from the roster */
+	uint64_t n;
+};
+
+struct roster {
+	struct roster_opts opts;
+	struct roster_node *nodes;
+	size_t n_nodes;
+	struct roster_row *rows; /* sorted once it is done */
+	size_t n_rows;
+	struct roster_group *groups; /* the largest first, once it is done */
+	size_t n_groups;
+	uint64_t given_fields; /* bits: some session had it */
+
+	/* Its own. */
+	size_t rows_capacity;
+	struct intern group_texts;
+	size_t groups_capacity;
+	size_t n_running;
+	struct event *finished;
+	void (*done_fn)(void *context, struct roster *roster);
+	void *context;
+};
+
+/*
+ * Takes the listing; `done_fn` is called once, from the event loop, and the roster is then the
+ * callee's, to be released with roster_free(). `opts` is taken over (left empty).
+ */
+void roster_take(struct event_base *loop, const struct instance *instance, struct roster_opts *opts,
+	void (*done_fn)(void *context, struct roster *roster), void *context);
+void roster_free(struct roster *roster);
+
+bool roster_was_any_node_listed(const struct roster *roster);
+
+#endif

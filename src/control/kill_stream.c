@@ -1,0 +1,123 @@
+/*
+ * Streams of a kill's events.
+ */
+#include "control/kill_stream.h"
+
+#include <event2/event.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "control/names.h"
+#include "record/json.h"
+
+/* Ten looks a second. */
+#define PROGRESS_PERIOD_US (100 * 1000)
+
+struct kill_stream {
+	struct exchange *exchange;
+	struct event *timer;
+	struct counts shown; /* by the last event: nothing is said twice */
+	enum report_state shown_state;
+	bool is_verified; /* that a node is, was said */
+};
+
+/* The event with the counts so far. */
+static void send_event(
+	struct kill_stream *stream, const char *name, const char *id, const struct report *report)
+{
+	json_t *event = json_object();
+
+	json_set(event, "event", json_text_of(name));
+	json_object_update_new(event, json_report_summary(id, report));
+	exchange_stream_line(stream->exchange, event);
+	stream->shown = report->counts;
+	stream->shown_state = report->state;
+}
+
+static bool has_news(const struct kill_stream *stream, const struct report *report)
+{
+	return memcmp(&stream->shown, &report->counts, sizeof(stream->shown)) != 0 ||
+	       stream->shown_state != report->state;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+	struct kill_stream *stream = context;
+	struct jobs_view view;
+
+	(void)fd;
+	(void)what;
+	if (!jobs_find(stream->exchange->control->in.jobs, slice_of(stream->exchange->request_id),
+		    &view)) {
+		return;
+	}
+	if (has_news(stream, view.report)) {
+		send_event(stream, "progress", view.request_id, view.report);
+	}
+}
+
+struct kill_stream *kill_stream_new(struct exchange *exchange)
+{
+	struct kill_stream *stream = mem_new(struct kill_stream);
+
+	stream->exchange = exchange;
+	stream->timer = event_new(exchange->control->in.loop, -1, EV_PERSIST, on_timer, stream);
+	CHECK(stream->timer != NULL);
+	return stream;
+}
+
+void kill_stream_free(struct kill_stream *stream)
+{
+	event_free(stream->timer);
+	free(stream);
+}
+
+void kill_stream_begin(struct kill_stream *stream)
+{
+	static const struct timeval period = {.tv_usec = PROGRESS_PERIOD_US};
+	struct jobs_view view;
+	bool is_known = jobs_find(
+		stream->exchange->control->in.jobs, slice_of(stream->exchange->request_id), &view);
+
+	CHECK(is_known);
+	exchange_stream_begin(stream->exchange, NAMES_TYPE_NDJSON);
+	send_event(stream, "accepted", view.request_id, view.report);
+	event_add(stream->timer, &period);
+}
+
+void kill_stream_on_event(
+	void *context, const char *request_id, enum job_event event, const struct report *report)
+{
+	struct kill_stream *stream = context;
+
+	switch (event) {
+	case JOB_LISTED:
+		send_event(stream, "listed", request_id, report);
+		break;
+	case JOB_VERIFIED:
+		/* A node that was watched for who comes back says so again at its end. */
+		if (!stream->is_verified || has_news(stream, report)) {
+			send_event(stream, "verified", request_id, report);
+			stream->is_verified = true;
+		}
+		break;
+	case JOB_RESPAWN:
+		send_event(stream, "respawn", request_id, report);
+		break;
+	case JOB_DONE:
+		break;
+	}
+}
+
+void kill_stream_on_done(void *context, const char *request_id, const struct report *report)
+{
+	struct kill_stream *stream = context;
+	json_t *event = json_object();
+
+	json_set(event, "event", json_text_of("report"));
+	json_object_update_new(event, json_report(request_id, report));
+	exchange_stream_line(stream->exchange, event);
+	exchange_stream_end(stream->exchange);
+	kill_stream_free(stream);
+}

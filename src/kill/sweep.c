@@ -15,6 +15,7 @@
 #include "kill/refusal.h"
 #include "kill/salvo.h"
 #include "redis/reply.h"
+#include "redis/server_info.h"
 
 /* Attempts to kill what is alive after a kill; more would be a quarrel with somebody. */
 #define MAX_ROUNDS 3
@@ -47,7 +48,8 @@ struct sweep {
 	struct salvo *salvo;
 
 	unsigned n_rounds; /* of kills so far */
-	size_t n_listings; /* answers that VERIFY still waits for */
+	bool has_asked_for_child;
+	size_t n_replies; /* answers that VERIFY still waits for */
 	char refusal[ERR_MAX_BYTES];
 	int64_t look_again_ms;
 	uint64_t n_claimed; /* victims that the server said it killed */
@@ -526,21 +528,17 @@ static void judge_remains(struct sweep *sweep)
 	}
 }
 
-static void on_verify_reply(void *context, const struct reply *reply, const char *lost)
+/* One of the answers that VERIFY waits for, or the loss of it. */
+static void end_verify_reply(struct sweep *sweep, const char *lost)
 {
-	struct sweep *sweep = context;
-
 	if (sweep->state != SWEEP_VERIFY) {
-		return; /* one of several listings told already that it cannot go on */
+		return; /* one of several told already that it cannot go on */
 	}
 	if (lost != NULL) {
 		on_lost(sweep, lost);
 		return;
 	}
-	if (reply->type != REPLY_LISTING && sweep->refusal[0] == '\0') {
-		refusal_print(reply, sweep->refusal, sizeof(sweep->refusal));
-	}
-	if (--sweep->n_listings > 0 || stop_if_doomed(sweep)) {
+	if (--sweep->n_replies > 0 || stop_if_doomed(sweep)) {
 		return;
 	}
 	if (sweep->refusal[0] != '\0') {
@@ -548,6 +546,16 @@ static void on_verify_reply(void *context, const struct reply *reply, const char
 	} else {
 		judge_remains(sweep);
 	}
+}
+
+static void on_verify_reply(void *context, const struct reply *reply, const char *lost)
+{
+	struct sweep *sweep = context;
+
+	if (reply != NULL && reply->type != REPLY_LISTING && sweep->refusal[0] == '\0') {
+		refusal_print(reply, sweep->refusal, sizeof(sweep->refusal));
+	}
+	end_verify_reply(sweep, lost);
 }
 
 /* Asks for the victims only: cheap where ids are looked up, and where many others are connected. */
@@ -569,15 +577,58 @@ static void send_verify_by_ids(struct sweep *sweep)
 		ids[n].len =
 			(size_t)snprintf(text + n * 24, 24, "%llu", (unsigned long long)entry->id);
 		if (++n == n_chunk) {
-			sweep->n_listings++;
+			sweep->n_replies++;
 			send_list(sweep, ids, n, on_verify_line, on_verify_reply);
 			n = 0;
 		}
 	}
 	if (n > 0) {
-		sweep->n_listings++;
+		sweep->n_replies++;
 		send_list(sweep, ids, n, on_verify_line, on_verify_reply);
 	}
+}
+
+/* Servers before 7.2, which list no library, leave a killed client's socket open in their child. */
+static bool may_child_hold_sockets(const struct sweep *sweep)
+{
+	bool is_concerned =
+		sweep->caps.family == SERVER_REDIS || sweep->caps.family == SERVER_KEYDB;
+
+	return is_concerned && sweep->n_claimed > 0 && !sweep->has_asked_for_child &&
+	       (sweep->snapshot.given_fields & (UINT64_C(1) << SESSION_LIB_NAME)) == 0;
+}
+
+static void on_info_reply(void *context, const struct reply *reply, const char *lost)
+{
+	struct sweep *sweep = context;
+	struct link_server server = {0};
+
+	if (sweep->state == SWEEP_VERIFY && reply != NULL && reply->type == REPLY_TEXT) {
+		server_info_read(reply->text, &server);
+	}
+	if (server.has_child) {
+		report_warn(sweep->in.report,
+			"%s: a child of the server saves or rewrites the data set and holds the "
+			"killed sessions' sockets; their clients see the end when it is done",
+			sweep->in.node->address);
+	}
+	end_verify_reply(sweep, lost);
+}
+
+static void ask_for_child(struct sweep *sweep)
+{
+	static const struct slice argv[] = {{"INFO", 4}, {"persistence", 11}};
+	struct link_command command = {
+		.argv = argv,
+		.argc = ARRAY_SIZE(argv),
+		.reply_fn = on_info_reply,
+		.context = sweep,
+	};
+	int r = link_send(sweep->in.link, &command);
+
+	CHECK(r == 0);
+	sweep->has_asked_for_child = true;
+	sweep->n_replies++;
 }
 
 /*
@@ -588,11 +639,16 @@ static void begin_verify(struct sweep *sweep)
 {
 	set_state(sweep, SWEEP_VERIFY);
 	snapshot_verify_begin(&sweep->snapshot);
-	sweep->n_listings = 0;
+	sweep->n_replies = 0;
+	if (may_child_hold_sockets(sweep)) {
+		ask_for_child(sweep);
+	}
 	if (snapshot_n_pending(&sweep->snapshot) == 0 && !sweep->in.request->is_all) {
-		judge_remains(sweep);
+		if (sweep->n_replies == 0) {
+			judge_remains(sweep);
+		}
 	} else if (sweep->in.request->is_all || !caps_has(&sweep->caps, CAP_LIST_ID)) {
-		sweep->n_listings = 1;
+		sweep->n_replies++;
 		send_list(sweep, NULL, 0, on_verify_line, on_verify_reply);
 	} else {
 		send_verify_by_ids(sweep);

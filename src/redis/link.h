@@ -77,6 +77,7 @@ struct link_server {
 	struct caps caps;
 	int64_t n_clients;   /* at the last keep-alive; -1 unknown */
 	int64_t max_clients; /* -1 unknown */
+	bool has_child;      /* a child that saves or rewrites the data set, at that time */
 	uint32_t missing;    /* permissions: bits 1 << enum link_permission */
 };
 

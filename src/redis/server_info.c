@@ -41,6 +41,7 @@ static void read_number(struct slice value, int64_t *ret_number)
 struct info {
 	struct slice redis_version, own_version, run_id, process_id, role;
 	const char *family; /* the key that only this family has */
+	bool has_child;
 };
 
 static void read_line(
@@ -74,6 +75,9 @@ static void read_line(
 		info->family = "keydb";
 	} else if (slice_is(key, "connected_clients")) {
 		read_number(value, &server->n_clients);
+	} else if (slice_is(key, "rdb_bgsave_in_progress") ||
+		   slice_is(key, "aof_rewrite_in_progress")) {
+		info->has_child |= slice_is(value, "1");
 	} else if (slice_is(key, "maxclients")) {
 		read_number(value, &server->max_clients);
 	}
@@ -93,6 +97,7 @@ static void apply(const struct info *info, struct link_server *server)
 		snprintf(server->run_id, sizeof(server->run_id), "pid-%.*s",
 			SLICE_ARG(info->process_id));
 	}
+	server->has_child = info->has_child;
 	if (info->role.len > 0) {
 		copy(server->role, sizeof(server->role),
 			slice_is(info->role, "slave") ? SLICE_LITERAL("replica") : info->role);

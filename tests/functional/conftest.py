@@ -6,7 +6,7 @@ import tempfile
 
 import pytest
 
-from harness import Clients, Daemon, Server
+from harness import Clients, Daemon, Relay, Server
 from harness.programs import raise_descriptor_limit
 
 LOGS = pytest.StashKey()
@@ -79,6 +79,19 @@ def make_clients():
             stack.callback(clients.quit)
             clients.start()
             return clients
+
+        yield make
+
+
+@pytest.fixture
+def make_relay(make_directory):
+    """make_relay(server): see harness.relay.Relay."""
+    with contextlib.ExitStack() as stack:
+
+        def make(server):
+            relay = Relay(make_directory(), server)
+            stack.callback(relay.stop)
+            return relay
 
         yield make
 

@@ -141,15 +141,40 @@ class Daemon:
         """See harness.http.request: params, body, headers, caller."""
         return http.request(self.socket_path, method, target, **options)
 
+    def begin(self, method, target, **options):
+        """The same, without waiting for the answer: a harness.http.Pending."""
+        return http.Pending(self.socket_path, method, target, **options)
+
+    def begin_kill(self, instance, **params):
+        """kill(), without waiting for the answer."""
+        return self.begin("POST", f"/v1/instances/{instance}/kill", body=self._kill_form(params))
+
+    @staticmethod
+    def _kill_form(params):
+        return params if "match" in params else {"all": True, **params}
+
     def das(self, action, caller=None, **params):
         """A request of the DAS-compatible API, as a form."""
         return self.http("POST", "/", body={"Action": action, **params}, caller=caller)
 
     def kill(self, instance, caller=None, **params):
         """A kill through the native API: all sessions, unless a `match` is given."""
-        if "match" not in params:
-            params.setdefault("all", True)
-        return self.http("POST", f"/v1/instances/{instance}/kill", body=params, caller=caller)
+        form = self._kill_form(params)
+        return self.http("POST", f"/v1/instances/{instance}/kill", body=form, caller=caller)
+
+    def instance(self, instance):
+        """What the native API says of it."""
+        answer = self.http("GET", f"/v1/instances/{instance}")
+        assert answer.status == 200, answer.text
+        return answer.json
+
+    def node(self, instance="r-test"):
+        """Its one node."""
+        (node,) = self.instance(instance)["nodes"]
+        return node
+
+    def kills(self):
+        return self.http("GET", "/v1/kills").json["kills"]
 
     def cli(self, *arguments, stdin=None):
         """`sesskill ARGUMENTS...` to its end: returncode, stdout, stderr."""

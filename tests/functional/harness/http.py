@@ -94,19 +94,36 @@ def encode(parameters):
     return urlencode(pairs, quote_via=quote)
 
 
-def request(path, method, target, *, params=None, body=None, headers=None, caller=None):
+class Pending:
+    """A request that was sent and whose answer was not read yet."""
+
+    def __init__(self, path, method, target, *, params=None, body=None, headers=None, caller=None):
+        headers = dict(headers or {})
+        if params:
+            target = f"{target}?{encode(params)}"
+        if isinstance(body, dict):
+            body = encode(body)
+            headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        self._connection = UnixConnection(path, caller)
+        try:
+            self._connection.request(method, target, body=body, headers=headers)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def response(self):
+        """Waits for it; the connection is closed then."""
+        try:
+            answer = self._connection.getresponse()
+            names = {name.lower(): value for name, value in answer.getheaders()}
+            return Response(answer.status, names, answer.read())
+        finally:
+            self._connection.close()
+
+    def hang_up(self):
+        self._connection.close()
+
+
+def request(path, method, target, **options):
     """One request on a connection of its own. A dictionary as body is sent as a form."""
-    headers = dict(headers or {})
-    if params:
-        target = f"{target}?{encode(params)}"
-    if isinstance(body, dict):
-        body = encode(body)
-        headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
-    connection = UnixConnection(path, caller)
-    try:
-        connection.request(method, target, body=body, headers=headers)
-        answer = connection.getresponse()
-        names = {name.lower(): value for name, value in answer.getheaders()}
-        return Response(answer.status, names, answer.read())
-    finally:
-        connection.close()
+    return Pending(path, method, target, **options).response()

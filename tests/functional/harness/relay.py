@@ -1,0 +1,139 @@
+"""A way to a server that can be closed at a chosen word, so that a kill stands still right there."""
+
+import contextlib
+import os
+import socket
+import threading
+
+from harness.waiting import wait_until
+
+PIECE_BYTES = 65536
+
+
+class Relay:
+    """Passes bytes between callers of its own Unix socket and a server.
+
+    The server sees an ordinary session of this process for each connection.
+    """
+
+    def __init__(self, directory, server):
+        self.unix_path = os.path.join(directory, "relay")
+        self._server = server
+        self._sockets = set()
+        self._threads = []
+        # Guards all that follows.
+        self._changed = threading.Condition()
+        self._word = None
+        self._n_to_pass = 0
+        self._is_held = False
+        self._counts = {}
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self.unix_path)
+        self._listener.listen()
+        self._start_thread(self._accept)
+
+    @property
+    def address(self):
+        """As the daemon's configuration wants it."""
+        return f"unix://{self.unix_path}"
+
+    # What the test does
+
+    def hold(self, word, after=0):
+        """The server gets nothing any more from the next `word` on, or `after` further ones."""
+        with self._changed:
+            self._word = word
+            self._n_to_pass = after
+
+    def wait_until_held(self):
+        wait_until(lambda: self._is_held, lambda: f"a request with {self._word!r}")
+
+    def release(self):
+        with self._changed:
+            self._word = None
+            self._is_held = False
+            self._changed.notify_all()
+
+    def count(self, word):
+        """How often the server got `word` since this was asked for the first time (then 0)."""
+        with self._changed:
+            return self._counts.setdefault(word, 0)
+
+    def stop(self):
+        self.release()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for sock in list(self._sockets):
+            self._shut(sock)
+        for thread in self._threads:
+            thread.join()
+        for sock in self._sockets:
+            sock.close()
+
+    # What its threads do
+
+    def _start_thread(self, target, *arguments):
+        thread = threading.Thread(target=target, args=arguments)
+        self._threads.append(thread)
+        thread.start()
+
+    @staticmethod
+    def _shut(sock):
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self):
+        while True:
+            try:
+                caller, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            self._sockets |= {caller, server}
+            try:
+                server.connect(self._server.unix_path)
+            except OSError:
+                self._shut(caller)
+                continue
+            self._start_thread(self._pass_on, caller, server, self._pass_request)
+            self._start_thread(self._pass_on, server, caller, socket.socket.sendall)
+
+    def _pass_on(self, source, sink, pass_fn):
+        """To the end of either, which is then the end of both."""
+        with contextlib.suppress(OSError):
+            while piece := source.recv(PIECE_BYTES):
+                pass_fn(sink, piece)
+        self._shut(source)
+        self._shut(sink)
+
+    def _pass_request(self, sink, piece):
+        with self._changed:
+            free, held = self._split(piece)
+            self._count(free)
+        sink.sendall(free)
+        if not held and not self._is_held:
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_held)
+            self._count(held)
+        sink.sendall(held)
+
+    def _split(self, piece):
+        """What may go and what is held; another connection may have met the word before."""
+        if self._is_held:
+            return b"", piece
+        if self._word is None:
+            return piece, b""
+        at = piece.find(self._word)
+        while at >= 0 and self._n_to_pass > 0:
+            self._n_to_pass -= 1
+            at = piece.find(self._word, at + len(self._word))
+        if at < 0:
+            return piece, b""
+        self._is_held = True
+        return piece[:at], piece[at:]
+
+    def _count(self, piece):
+        for word in self._counts:
+            self._counts[word] += piece.count(word)

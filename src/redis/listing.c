@@ -75,9 +75,12 @@ bool listing_read(
 {
 	struct evbuffer_iovec piece;
 
-	while (listing->n_left > 0 && evbuffer_peek(input, -1, NULL, &piece, 1) > 0) {
-		size_t len = piece.iov_len;
+	while (listing->n_left > 0 && evbuffer_get_length(input) > 0) {
+		size_t len;
 
+		/* An emptied buffer may still have a piece, of no bytes: only its length tells. */
+		evbuffer_peek(input, -1, NULL, &piece, 1);
+		len = piece.iov_len;
 		if (len > listing->n_left) {
 			len = (size_t)listing->n_left;
 		}

@@ -43,13 +43,20 @@ static struct reply *make(const redisReadTask *task, enum reply_type type)
 	return reply;
 }
 
+/* RESP3 hands over verbatim texts and big numbers here: NULL makes the reader give up. */
 static void *make_text(const redisReadTask *task, char *text, size_t len)
 {
-	enum reply_type type = task->type == REDIS_REPLY_ERROR    ? REPLY_ERROR
-			       : task->type == REDIS_REPLY_STATUS ? REPLY_STATUS
-								  : REPLY_TEXT;
-	struct reply *reply = make(task, type);
+	struct reply *reply;
 
+	if (task->type == REDIS_REPLY_ERROR) {
+		reply = make(task, REPLY_ERROR);
+	} else if (task->type == REDIS_REPLY_STATUS) {
+		reply = make(task, REPLY_STATUS);
+	} else if (task->type == REDIS_REPLY_STRING) {
+		reply = make(task, REPLY_TEXT);
+	} else {
+		return NULL;
+	}
 	reply->text = (struct slice){mem_copy_text(text, len), len};
 	return reply;
 }
@@ -72,8 +79,9 @@ static void *make_array(const redisReadTask *task, int n_elements)
 {
 	struct reply *reply;
 
-	/* NULL makes the reader give up: what is refused here is never allocated. */
-	if ((size_t)n_elements > RESP_MAX_ELEMENTS || depth_of(task) >= RESP_MAX_DEPTH) {
+	/* What is refused here is never allocated. RESP3 has maps, sets and pushes come by, too. */
+	if (task->type != REDIS_REPLY_ARRAY || (size_t)n_elements > RESP_MAX_ELEMENTS ||
+		depth_of(task) >= RESP_MAX_DEPTH) {
 		return NULL;
 	}
 	reply = make(task, REPLY_ARRAY);

@@ -19,7 +19,7 @@ struct scratch {
 	char other_path[96]; /* likewise */
 };
 
-static int scratch_setup(void **state)
+static UNUSED int scratch_setup(void **state)
 {
 	struct scratch *scratch = mem_new(struct scratch);
 
@@ -40,7 +40,7 @@ static int scratch_remove(
 	return remove(path);
 }
 
-static int scratch_teardown(void **state)
+static UNUSED int scratch_teardown(void **state)
 {
 	struct scratch *scratch = *state;
 	int r = nftw(scratch->directory, scratch_remove, 8, FTW_DEPTH | FTW_PHYS);

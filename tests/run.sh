@@ -111,7 +111,7 @@ functional_tests() {
 	add_results "functional tests, $(basename "$directory")" "$status" "$results"
 }
 
-# suite NAME OPTION...: one build and all that is tested with it.
+# suite NAME OPTION...: one build and all that is tested with it. False when it could not be built.
 suite() {
 	local directory=$BUILD_ROOT/$1
 	shift
@@ -119,13 +119,14 @@ suite() {
 	echo "== $(basename "$directory"): meson setup $*"
 	if ! build_in "$directory" "$@"; then
 		failed=$((failed + 1))
-		return
+		return 1
 	fi
 	passed=$((passed + 1))
 	unit_tests "$directory"
 	if [ "$with_functional" = yes ]; then
 		functional_tests "$directory"
 	fi
+	return 0
 }
 
 is_formatted() {
@@ -135,6 +136,19 @@ is_formatted() {
 has_formatter() {
 	command -v clang-format >/dev/null && git rev-parse --git-dir >/dev/null 2>&1 &&
 		clang-format --version | grep -q "version $FORMATTER_MAJOR\."
+}
+
+# What an administrator gets, tried where it was put.
+is_installed_whole() {
+	local directory=$BUILD_ROOT/installed
+	rm -rf "$directory"
+	meson install -C "$BUILD_ROOT/plain" --no-rebuild --destdir "$directory" &&
+		"$directory/usr/local/bin/sesskill" --version &&
+		"$directory/usr/local/sbin/sesskilld" --check \
+			-c "$directory/usr/local/share/doc/sesskill/sesskilld.yaml" &&
+		test -f "$directory/usr/local/lib/systemd/system/sesskilld.service" &&
+		test -f "$directory/usr/local/lib/systemd/system/sesskilld.socket" &&
+		test -f "$directory/usr/local/lib/sysusers.d/sesskill.conf"
 }
 
 # The units as they would be installed, but for the place of the daemon, which must exist.
@@ -166,7 +180,8 @@ if [ "$with_install" = yes ]; then
 	fi
 fi
 
-suite plain -Dwerror=true -Dbuildtype=debugoptimized
+is_built=yes
+suite plain -Dwerror=true -Dbuildtype=debugoptimized || is_built=no
 if [ "$with_sanitizers" = yes ]; then
 	suite sanitized -Dwerror=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined
 fi
@@ -178,11 +193,16 @@ if has_formatter; then
 else
 	echo "skipped: formatting (no clang-format $FORMATTER_MAJOR or no repository)"
 fi
-if command -v systemd-analyze >/dev/null; then
-	one "systemd units are clean" units_are_clean
-	one "systemd service is hardened" units_are_hardened
+if [ "$is_built" = no ]; then
+	echo "skipped: installation and systemd units (not built)"
 else
-	echo "skipped: systemd units (no systemd-analyze)"
+	one "installs all that it needs" is_installed_whole
+	if command -v systemd-analyze >/dev/null; then
+		one "systemd units are clean" units_are_clean
+		one "systemd service is hardened" units_are_hardened
+	else
+		echo "skipped: systemd units (no systemd-analyze)"
+	fi
 fi
 
 echo

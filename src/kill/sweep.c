@@ -739,6 +739,7 @@ struct sweep *sweep_new(const struct sweep_inputs *inputs)
 	struct sweep *sweep = mem_new(struct sweep);
 
 	sweep->in = *inputs;
+	link_ref(inputs->link);
 	sweep->watcher.changed_fn = on_link_changed;
 	sweep->timer = evtimer_new(inputs->loop, on_deadline, sweep);
 	sweep->moment = evtimer_new(inputs->loop, on_moment, sweep);
@@ -755,6 +756,7 @@ void sweep_free(struct sweep *sweep)
 	}
 	forget_snapshot(sweep);
 	salvo_free(sweep->salvo);
+	link_unref(sweep->in.link);
 	event_free(sweep->timer);
 	event_free(sweep->moment);
 	event_free(sweep->finished);

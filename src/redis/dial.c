@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/util.h>
@@ -18,6 +19,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "redis/link.h"
+#include "redis/tls.h"
 
 /* The kernel notices a peer that vanished without a word after about 45 s. */
 #define KEEPALIVE_IDLE_S 15
@@ -27,6 +29,8 @@
 struct dial {
 	struct event_base *loop;
 	const struct endpoint *endpoint;
+	const struct link_tls_opts *tls; /* NULL: none */
+	SSL_CTX *tls_context;            /* with it */
 	dial_done_fn done_fn;
 	void *context;
 	struct event *timer; /* the time for all of it */
@@ -77,9 +81,33 @@ static void on_attempt(struct bufferevent *connection, short what, void *context
 		finish(dial, connection, NULL);
 		return;
 	}
-	err_set(&dial->err, "cannot connect: %s",
-		evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+	if (!tls_explain(connection, &dial->err)) {
+		err_set(&dial->err, "cannot connect: %s",
+			(what & BEV_EVENT_EOF) != 0
+				? "the server closed the connection"
+				: evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+	}
 	try_next(dial);
+}
+
+static struct bufferevent *new_attempt(struct dial *dial)
+{
+	struct bufferevent *attempt;
+	SSL *session;
+
+	if (dial->tls == NULL) {
+		attempt = bufferevent_socket_new(dial->loop, -1, BEV_OPT_CLOSE_ON_FREE);
+		CHECK(attempt != NULL);
+		return attempt;
+	}
+	session = tls_session_new(dial->tls_context, dial->tls, dial->endpoint, &dial->err);
+	if (session == NULL) {
+		return NULL;
+	}
+	attempt = bufferevent_openssl_socket_new(
+		dial->loop, -1, session, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
+	CHECK(attempt != NULL);
+	return attempt;
 }
 
 /* bufferevent_socket_connect() calls nobody back for what fails at once. */
@@ -88,8 +116,11 @@ static void try_address(struct dial *dial, const struct sockaddr *address, int a
 	if (dial->attempt != NULL) {
 		bufferevent_free(dial->attempt);
 	}
-	dial->attempt = bufferevent_socket_new(dial->loop, -1, BEV_OPT_CLOSE_ON_FREE);
-	CHECK(dial->attempt != NULL);
+	dial->attempt = new_attempt(dial);
+	if (dial->attempt == NULL) {
+		event_active(dial->soon, 0, 0);
+		return;
+	}
 	bufferevent_setcb(dial->attempt, NULL, NULL, on_attempt, dial);
 	if (bufferevent_socket_connect(dial->attempt, address, address_bytes) != 0) {
 		err_set_errno(&dial->err, errno, "cannot connect");
@@ -181,7 +212,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 }
 
 struct dial *dial_new(struct event_base *loop, struct evdns_base *dns,
-	const struct endpoint *endpoint, int64_t timeout_ms, dial_done_fn done_fn, void *context)
+	const struct endpoint *endpoint, const struct link_tls_opts *tls, int64_t timeout_ms,
+	dial_done_fn done_fn, void *context)
 {
 	struct dial *dial = mem_new(struct dial);
 	struct timeval time = {
@@ -191,13 +223,20 @@ struct dial *dial_new(struct event_base *loop, struct evdns_base *dns,
 
 	dial->loop = loop;
 	dial->endpoint = endpoint;
+	dial->tls = tls;
 	dial->done_fn = done_fn;
 	dial->context = context;
 	dial->timer = evtimer_new(loop, on_timer, dial);
 	dial->soon = event_new(loop, -1, 0, on_soon, dial);
 	CHECK(dial->timer != NULL && dial->soon != NULL);
 	evtimer_add(dial->timer, &time);
-	if (endpoint->path != NULL) {
+	if (tls != NULL) {
+		dial->tls_context = tls_context_new(tls, &dial->err);
+	}
+	if (tls != NULL && dial->tls_context == NULL) {
+		dial->is_exhausted = true;
+		event_active(dial->soon, 0, 0);
+	} else if (endpoint->path != NULL) {
 		try_path(dial);
 	} else {
 		look_up(dial, dns);
@@ -219,6 +258,7 @@ void dial_free(struct dial *dial)
 	if (dial->attempt != NULL) {
 		bufferevent_free(dial->attempt);
 	}
+	SSL_CTX_free(dial->tls_context);
 	event_free(dial->timer);
 	event_free(dial->soon);
 	free(dial);

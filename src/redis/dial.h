@@ -1,6 +1,6 @@
 /*
- * Opens a connection to an endpoint: name look-up, each address in turn, socket options; all within
- * one time. Used once and given up.
+ * Opens a connection to an endpoint: name look-up, each address in turn, socket options, TLS; all
+ * within one time. Used once and given up.
  */
 #ifndef REDIS_DIAL_H
 #define REDIS_DIAL_H
@@ -12,6 +12,7 @@ struct dial;
 struct endpoint;
 struct evdns_base;
 struct event_base;
+struct link_tls_opts;
 
 /*
  * Called once, from the event loop: `connection` is open and now the callee's, without callbacks
@@ -19,9 +20,10 @@ struct event_base;
  */
 typedef void (*dial_done_fn)(void *context, struct bufferevent *connection, const char *words);
 
-/* `endpoint` is borrowed while the dial lives. */
+/* `endpoint` and `tls` (NULL: none) are borrowed while the dial lives. */
 struct dial *dial_new(struct event_base *loop, struct evdns_base *dns,
-	const struct endpoint *endpoint, int64_t timeout_ms, dial_done_fn done_fn, void *context);
+	const struct endpoint *endpoint, const struct link_tls_opts *tls, int64_t timeout_ms,
+	dial_done_fn done_fn, void *context);
 /* Before it is done: it will not be. NULL is fine. */
 void dial_free(struct dial *dial);
 

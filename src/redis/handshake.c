@@ -175,7 +175,8 @@ static void end_round(struct link *link)
 {
 	bool is_greeting = !link->is_probing;
 
-	if (link->refusal[0] == '\0' && is_greeting && link->server.own_id == 0) {
+	if (link->refusal[0] == '\0' && is_greeting && link->server.own_id == 0 &&
+		!link->opts->is_for_questions) {
 		refuse(link, slice_of("the server does not tell this connection's id; sesskilld "
 				      "would not know itself"));
 	}
@@ -263,7 +264,8 @@ static bool is_probed(enum server_family family)
 static void start_probes(struct link *link)
 {
 	link->is_probing = true;
-	if (!link->has_family || !is_probed(link->server.caps.family)) {
+	if (link->opts->is_for_questions || !link->has_family ||
+		!is_probed(link->server.caps.family)) {
 		link_handshake_done(link);
 		return;
 	}

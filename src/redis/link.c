@@ -70,6 +70,11 @@ bool link_permission_is_needed(enum link_permission permission)
 	return needed[permission];
 }
 
+static bool has_tls(const struct link *link)
+{
+	return link->endpoint.has_tls || link->opts->tls.is_on;
+}
+
 /* The only place that changes the state. Watchers may unwatch themselves. */
 static void set_state(struct link *link, enum link_state state)
 {
@@ -280,8 +285,8 @@ static void on_connection_event(struct bufferevent *connection, short what, void
 	char words[LINK_MAX_ERROR_BYTES];
 
 	/* A server that is full says so and closes: the words may still be in the socket. */
-	while (evbuffer_read(bufferevent_get_input(connection), bufferevent_getfd(connection), -1) >
-		0) {
+	while (!has_tls(link) && evbuffer_read(bufferevent_get_input(connection),
+					 bufferevent_getfd(connection), -1) > 0) {
 	}
 	on_readable(connection, link);
 	if (link->connection != connection) {
@@ -345,7 +350,8 @@ static void connect_now(struct link *link)
 {
 	set_state(link, LINK_CONNECTING);
 	link->dial = dial_new(link->loop, link->dns, &link->endpoint,
-		link->opts->connect_timeout_ms, on_dialed, link);
+		has_tls(link) ? &link->opts->tls : NULL, link->opts->connect_timeout_ms, on_dialed,
+		link);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *context)
@@ -419,6 +425,7 @@ struct link *link_new(struct event_base *loop, struct evdns_base *dns,
 {
 	struct link *link = mem_new(struct link);
 
+	link->n_refs = 1;
 	link->loop = loop;
 	link->dns = dns;
 	endpoint_copy(&link->endpoint, endpoint);
@@ -436,11 +443,17 @@ struct link *link_new(struct event_base *loop, struct evdns_base *dns,
 	return link;
 }
 
-void link_free(struct link *link)
+struct link *link_ref(struct link *link)
+{
+	link->n_refs++;
+	return link;
+}
+
+void link_unref(struct link *link)
 {
 	struct pending *pending;
 
-	if (link == NULL) {
+	if (link == NULL || --link->n_refs > 0) {
 		return;
 	}
 	CHECK(link->watchers == NULL);

@@ -44,6 +44,7 @@ struct endpoint {
 };
 
 struct link_tls_opts {
+	bool is_on;      /* for every address, not only for rediss:// */
 	char *ca_file;   /* NULL: the system's */
 	char *cert_file; /* NULL: no client certificate */
 	char *key_file;
@@ -58,6 +59,11 @@ struct link_opts {
 	char *password_file;        /* NULL: none. Read at every handshake, wiped after it */
 	char *client_command;       /* the server's name for CLIENT */
 	struct link_tls_opts tls;
+	/*
+	 * Only questions will be asked (a Sentinel, the first address of a cluster): nothing about
+	 * kills is probed or needed.
+	 */
+	bool is_for_questions;
 };
 
 enum link_state {
@@ -132,8 +138,12 @@ struct link;
 /* `endpoint` is copied, `opts` is borrowed. Does nothing until link_start(). */
 struct link *link_new(struct event_base *loop, struct evdns_base *dns,
 	const struct endpoint *endpoint, const struct link_opts *opts);
-/* Callbacks of unanswered commands do not fire. Not to be called from a callback of this link. */
-void link_free(struct link *link);
+/*
+ * Made with one reference. The last one to go closes the connection; callbacks of unanswered
+ * commands do not fire then. Not to be called from a callback of this link.
+ */
+struct link *link_ref(struct link *link);
+void link_unref(struct link *link); /* NULL is fine */
 void link_start(struct link *link);
 
 enum link_state link_state(const struct link *link);

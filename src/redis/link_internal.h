@@ -35,6 +35,7 @@ struct handshake_step {
 };
 
 struct link {
+	unsigned n_refs;
 	struct event_base *loop;
 	struct evdns_base *dns;
 	struct endpoint endpoint;

@@ -38,7 +38,7 @@ void topology_free(struct topology *topology)
 		return;
 	}
 	for (size_t i = 0; i < topology->n_links; i++) {
-		link_free(topology->links[i]);
+		link_unref(topology->links[i]);
 	}
 	free(topology->links);
 	free(topology);

@@ -9,55 +9,16 @@
 #include "base/check.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
-/* Stands for a byte that is no part of a UTF-8 character: U+FFFD. */
-#define REPLACEMENT "\xef\xbf\xbd"
 /* "\u001b" */
 #define ESCAPE_BYTES 6
 /* Enough for every number of microseconds that is less than 30 years, and no rounding noise. */
 #define REAL_DIGITS 15
 
-/*
- * The length of the UTF-8 character that `text` starts with, 0 if it starts with none. The bounds
- * of the second byte (Unicode, table 3-7) keep out overlong forms, surrogates and what is beyond
- * U+10FFFF.
- */
-static size_t utf8_character_bytes(struct slice text)
-{
-	const unsigned char *b = (const unsigned char *)text.data;
-	unsigned char low = 0x80, high = 0xbf;
-	size_t n;
-
-	if (b[0] < 0x80) {
-		return 1;
-	}
-	if (b[0] < 0xc2 || b[0] > 0xf4) {
-		return 0;
-	}
-	n = b[0] < 0xe0 ? 2 : b[0] < 0xf0 ? 3 : 4;
-	if (b[0] == 0xe0) {
-		low = 0xa0;
-	} else if (b[0] == 0xed) {
-		high = 0x9f;
-	} else if (b[0] == 0xf0) {
-		low = 0x90;
-	} else if (b[0] == 0xf4) {
-		high = 0x8f;
-	}
-	if (text.len < n || b[1] < low || b[1] > high) {
-		return 0;
-	}
-	for (size_t i = 2; i < n; i++) {
-		if (b[i] < 0x80 || b[i] > 0xbf) {
-			return 0;
-		}
-	}
-	return n;
-}
-
 static json_t *repaired_text(struct slice text)
 {
-	char *valid CLEANUP(mem_free_p) = mem_alloc_array(text.len, sizeof(REPLACEMENT) - 1);
+	char *valid CLEANUP(mem_free_p) = mem_alloc_array(text.len, sizeof(UTF8_REPLACEMENT) - 1);
 	size_t used = 0;
 
 	while (text.len > 0) {
@@ -67,8 +28,8 @@ static json_t *repaired_text(struct slice text)
 			memcpy(valid + used, text.data, n);
 			used += n;
 		} else {
-			memcpy(valid + used, REPLACEMENT, sizeof(REPLACEMENT) - 1);
-			used += sizeof(REPLACEMENT) - 1;
+			memcpy(valid + used, UTF8_REPLACEMENT, sizeof(UTF8_REPLACEMENT) - 1);
+			used += sizeof(UTF8_REPLACEMENT) - 1;
 		}
 		text = slice_skip(text, MAX(n, (size_t)1));
 	}

@@ -20,9 +20,18 @@ struct instances *instances_new(
 	instances->items = mem_alloc_array(n, sizeof(struct instance));
 	instances->n = n;
 	for (size_t i = 0; i < n; i++) {
-		instances->items[i].opts = &opts[i];
-		instances->items[i].topology = topology_new(
-			loop, dns, opts[i].endpoints, opts[i].n_endpoints, &opts[i].link);
+		struct instance *instance = &instances->items[i];
+
+		instance->opts = &opts[i];
+		instance->topology_opts = (struct topology_opts){
+			.kind = opts[i].kind,
+			.endpoints = opts[i].endpoints,
+			.n_endpoints = opts[i].n_endpoints,
+			.master = opts[i].master,
+			.node_opts = &opts[i].link,
+			.question_opts = &opts[i].questions,
+		};
+		instance->topology = topology_new(loop, dns, &instance->topology_opts);
 	}
 	return instances;
 }
@@ -74,6 +83,16 @@ static bool is_same_server(const struct link *a, const struct link *b)
 	return run_id[0] != '\0' && strcmp(run_id, link_server(b)->run_id) == 0;
 }
 
+/* Adds the id of `other` if it leads to the same server as `link`. */
+static void add_own_id(const struct link *link, const struct link *other, uint64_t **ids, size_t *n,
+	size_t *capacity)
+{
+	if (other != link && is_same_server(link, other) && link_server(other)->own_id != 0) {
+		*ids = mem_grow_array(*ids, *n, capacity, sizeof(uint64_t));
+		(*ids)[(*n)++] = link_server(other)->own_id;
+	}
+}
+
 uint64_t *instances_own_ids(
 	const struct instances *instances, const struct link *link, size_t *ret_n)
 {
@@ -86,13 +105,10 @@ uint64_t *instances_own_ids(
 		const struct topology *topology = instances->items[i].topology;
 
 		for (size_t k = 0; k < topology_n_nodes(topology); k++) {
-			const struct link *other = topology_node(topology, k);
-
-			if (other != link && is_same_server(link, other) &&
-				link_server(other)->own_id != 0) {
-				ids = mem_grow_array(ids, n, &capacity, sizeof(uint64_t));
-				ids[n++] = link_server(other)->own_id;
-			}
+			add_own_id(link, topology_node(topology, k), &ids, &n, &capacity);
+		}
+		for (size_t k = 0; k < topology_n_askers(topology); k++) {
+			add_own_id(link, topology_asker(topology, k), &ids, &n, &capacity);
 		}
 	}
 	*ret_n = n;

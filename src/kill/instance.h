@@ -19,9 +19,14 @@
 /* Filled by the configuration; borrowed for the life of the instance. */
 struct instance_opts {
 	char *id;
-	struct endpoint *endpoints; /* standalone: one, or a list of servers killed together */
+	enum topology_kind kind;
+	/* Standalone: one, or a list of servers killed together; else Sentinels or cluster nodes.
+	 */
+	struct endpoint *endpoints;
 	size_t n_endpoints;
-	struct link_opts link;
+	char *master;               /* Sentinel: what they call it */
+	struct link_opts link;      /* into the nodes */
+	struct link_opts questions; /* into Sentinels or the configured cluster nodes */
 	struct selectors protect;
 	enum pace pace; /* PACE_FAST or PACE_GENTLE */
 	int64_t stall_budget_ms;
@@ -29,6 +34,7 @@ struct instance_opts {
 
 struct instance {
 	const struct instance_opts *opts;
+	struct topology_opts topology_opts;
 	struct topology *topology;
 };
 

@@ -488,6 +488,11 @@ const struct link_server *link_server(const struct link *link)
 	return &link->server;
 }
 
+const struct endpoint *link_endpoint(const struct link *link)
+{
+	return &link->endpoint;
+}
+
 const char *link_address(const struct link *link)
 {
 	return link->address;

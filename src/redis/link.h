@@ -148,11 +148,13 @@ void link_start(struct link *link);
 
 enum link_state link_state(const struct link *link);
 const struct link_server *link_server(const struct link *link);
+const struct endpoint *link_endpoint(const struct link *link);
 const char *link_address(const struct link *link); /* "host:port", "[v6]:port" or the path */
 /* The last connection was given up because the server did not answer a command in time. */
 bool link_is_unresponsive(const struct link *link);
 const char *link_error(const struct link *link);      /* why it is not ready; "" otherwise */
 int64_t link_ready_since_ms(const struct link *link); /* monotonic; 0 when not ready */
+uint64_t link_n_reconnects(const struct link *link);  /* how often it came back after a loss */
 const struct link_opts *link_options(const struct link *link);
 
 /* A READY link only, else -ENOTCONN. 0: accepted. */

@@ -10,14 +10,26 @@
 
 #define DAS_VERSION "2020-01-16"
 
-/* Header and parameter may both be there; each that is must be the version that is served. */
-static bool is_version_served(struct exchange *exchange)
+/*
+ * Header and parameter may both be there; each that is must be the version that is served. False
+ * when the exchange was answered with what is wrong.
+ */
+static bool check_version(struct exchange *exchange)
 {
 	struct slice header = http_request_header(exchange->http, NAMES_HEADER_VERSION);
-	struct slice version = params_get(&exchange->params, "Version");
+	struct slice version;
+	struct err err;
 
-	return (header.data == NULL || slice_is(header, DAS_VERSION)) &&
-	       (version.data == NULL || slice_is(version, DAS_VERSION));
+	if (!params_get_single(&exchange->params, "Version", &version, &err)) {
+		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", err.text);
+		return false;
+	}
+	if ((header.data != NULL && !slice_is(header, DAS_VERSION)) ||
+		(version.data != NULL && !slice_is(version, DAS_VERSION))) {
+		exchange_fail(exchange, EXCHANGE_INVALID_VERSION, "Version must be " DAS_VERSION);
+		return false;
+	}
+	return true;
 }
 
 /* The instance that InstanceId names; NULL when the exchange was answered with what is wrong. */
@@ -27,8 +39,7 @@ static const struct instance *find_instance(struct exchange *exchange)
 	struct slice id;
 	struct err err;
 
-	if (!is_version_served(exchange)) {
-		exchange_fail(exchange, EXCHANGE_INVALID_VERSION, "Version must be " DAS_VERSION);
+	if (!check_version(exchange)) {
 		return NULL;
 	}
 	if (!params_get_single(&exchange->params, "InstanceId", &id, &err)) {

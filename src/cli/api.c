@@ -29,12 +29,18 @@ struct transfer {
 	bool is_too_long;
 };
 
-static bool is_ndjson(CURL *easy)
+static bool is_by_line(const struct transfer *transfer)
 {
+	long status = 0;
 	char *type = NULL;
 
-	return curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type != NULL &&
-	       slice_has_prefix(slice_of(type), NAMES_TYPE_NDJSON);
+	if (transfer->request->on_line == NULL) {
+		return false;
+	}
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
+	return status / 100 == 2 && type != NULL &&
+	       slice_has_prefix(slice_of(type), transfer->request->line_type);
 }
 
 /* Hands over the whole lines in the body, keeps the rest. */
@@ -45,12 +51,10 @@ static void split_lines(struct transfer *transfer)
 	const char *end;
 
 	while (rest.len > 0 && (end = memchr(rest.data, '\n', rest.len)) != NULL) {
-		struct slice line = slice_range(rest.data, end);
+		struct slice line = slice_range(rest.data, end + 1);
 
-		rest = slice_skip(rest, line.len + 1);
-		if (line.len > 0) {
-			transfer->request->on_line(transfer->request->context, line);
-		}
+		rest = slice_skip(rest, line.len);
+		transfer->request->on_line(transfer->request->context, line);
 	}
 	memmove(answer->body, rest.data, rest.len);
 	answer->n_bytes = rest.len;
@@ -64,7 +68,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *context)
 	size_t bytes = size * n;
 	size_t most;
 
-	transfer->is_stream = transfer->request->on_line != NULL && is_ndjson(transfer->easy);
+	transfer->is_stream = is_by_line(transfer);
 	most = transfer->is_stream ? API_MAX_LINE_BYTES : API_MAX_BODY_BYTES;
 	if (bytes > most - MIN(answer->n_bytes, most)) {
 		transfer->is_too_long = true;

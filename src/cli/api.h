@@ -36,9 +36,13 @@ struct api_request {
 	const char *form;   /* an encoded body; NULL: none */
 	const char *accept; /* NULL: JSON */
 	int64_t timeout_ms; /* from connecting to the last byte */
-	/* Takes each whole line of an NDJSON answer, without its end; NULL: the body is collected.
+	/*
+	 * Takes each line of a good answer of the type `line_type` as soon as it is whole, with its
+	 * line feed if it has one: all lines together are the body. NULL, or any other answer: the
+	 * body is collected.
 	 */
 	void (*on_line)(void *context, struct slice line);
+	const char *line_type;
 	/* Called some ten times a second while waiting; false gives up. NULL: no call. */
 	bool (*on_tick)(void *context);
 	void *context;

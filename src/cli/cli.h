@@ -40,6 +40,7 @@ struct command {
 };
 
 extern const struct command cmd_instances;
+extern const struct command cmd_list;
 extern const struct command cmd_kill;
 extern const struct command cmd_kills;
 extern const struct command cmd_cancel;

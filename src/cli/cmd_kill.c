@@ -74,19 +74,6 @@ static const struct option_spec OPTIONS[] = {
 		.help = "why, for the audit log"},
 };
 
-/* The option's words are the API's; the daemon judges the values. */
-static void fill_form(struct form *form, const struct args *args)
-{
-	for (size_t i = 0; i < args->n_items; i++) {
-		const struct arg *arg = &args->items[i];
-
-		if (arg->spec->parameter != NULL) {
-			form_add(form, arg->spec->parameter,
-				arg->value != NULL ? arg->value : "true");
-		}
-	}
-}
-
 static bool read_duration(
 	const struct args *args, const char *name, int64_t if_absent_ms, int64_t *ret_ms)
 {
@@ -203,7 +190,8 @@ static enum status run(const struct cli *cli, const struct args *args)
 	if (!is_understood(args, &order.timeout_ms)) {
 		return STATUS_USAGE;
 	}
-	fill_form(&form, args);
+	/* The daemon judges the values. */
+	form_add_options(&form, args);
 	order.form = form.text;
 	if (!args_has(args, "yes") && !args_has(args, "dry-run") &&
 		!is_wanted(cli, instance, &order, &status)) {

@@ -56,6 +56,18 @@ void form_add(struct form *form, const char *name, const char *value)
 	add_encoded(form, value);
 }
 
+void form_add_options(struct form *form, const struct args *args)
+{
+	for (size_t i = 0; i < args->n_items; i++) {
+		const struct arg *arg = &args->items[i];
+
+		if (arg->spec->parameter != NULL) {
+			form_add(form, arg->spec->parameter,
+				arg->value != NULL ? arg->value : "true");
+		}
+	}
+}
+
 char *form_path(const char *base, const char *segment)
 {
 	struct form path = {0};

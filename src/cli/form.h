@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/macros.h"
+#include "cli/args.h"
 
 /* An application/x-www-form-urlencoded body that grows. */
 struct form {
@@ -17,6 +18,8 @@ struct form {
 
 void form_finish(struct form *form); /* zeroed is fine */
 void form_add(struct form *form, const char *name, const char *value);
+/* The options that stand for parameters, in the order given; a flag is "true". */
+void form_add_options(struct form *form, const struct args *args);
 
 /* "BASE/SEGMENT" with the segment encoded, on the heap. */
 char *form_path(const char *base, const char *segment);

@@ -59,3 +59,30 @@ const char *human_duration(double ms, char *buffer)
 	}
 	return buffer;
 }
+
+const char *human_seconds(uint64_t seconds, char *buffer)
+{
+	if (seconds >= 60) {
+		return human_duration((double)seconds * 1000, buffer);
+	}
+	snprintf(buffer, HUMAN_BYTES, "%" PRIu64 " s", seconds);
+	return buffer;
+}
+
+const char *human_size(uint64_t n_bytes, char *buffer)
+{
+	static const char UNITS[] = "KMGTPE";
+	double value = (double)n_bytes;
+	size_t unit = 0;
+
+	if (n_bytes < 1024) {
+		snprintf(buffer, HUMAN_BYTES, "%" PRIu64 " B", n_bytes);
+		return buffer;
+	}
+	/* What would be rounded to 1024.0 is 1.0 of the next unit. */
+	for (value /= 1024; value >= 1023.95; value /= 1024) {
+		unit++;
+	}
+	snprintf(buffer, HUMAN_BYTES, "%.1f %cB", value, UNITS[unit]);
+	return buffer;
+}

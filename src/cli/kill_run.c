@@ -212,6 +212,7 @@ enum status kill_run(const struct cli *cli, const struct kill_order *order)
 		.accept = is_json ? NAMES_TYPE_JSON : NAMES_TYPE_NDJSON ", " NAMES_TYPE_JSON,
 		.timeout_ms = order->timeout_ms,
 		.on_line = is_json ? NULL : on_line,
+		.line_type = NAMES_TYPE_NDJSON,
 		.on_tick = on_tick,
 		.context = &run,
 	};

@@ -27,6 +27,7 @@ static const struct option_spec COMMON[] = {
 
 static const struct command *const COMMANDS[] = {
 	&cmd_instances,
+	&cmd_list,
 	&cmd_kill,
 	&cmd_kills,
 	&cmd_cancel,

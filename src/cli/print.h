@@ -6,10 +6,24 @@
 
 #include <jansson.h>
 
+#include "base/slice.h"
+#include "cli/listing.h"
 #include "cli/term.h"
 
 /* {"instances": [...]} or one instance, the latter with more about each node. */
 void print_instances(const json_t *answer, const struct screen *screen);
+
+/*
+ * The next line of a listing. A table is printed at the listing's end, and before it whenever so
+ * many rows wait that more of them would only cost memory.
+ */
+void print_sessions(struct listing *listing, struct slice line, const struct screen *screen);
+/* What waits still, then to `remarks` what is wrong and the sums. */
+void print_sessions_end(
+	struct listing *listing, const struct screen *screen, const struct screen *remarks);
+
+/* {"group_by": ..., "groups": [...]}: each with its share, as a figure and as a bar. */
+void print_groups(const json_t *head, const struct screen *screen);
 
 /* {"kills": [...]} */
 void print_kills(const json_t *answer, const struct screen *screen);

@@ -191,7 +191,10 @@ static void put_row(const struct table *table, const struct cell *cells, const s
 	size_t gap = indent;
 
 	for (size_t i = 0; i < table->n_columns; i++) {
-		if (widths[i] > 0 && (cells == NULL || cells[i].len > 0)) {
+		bool has_text =
+			cells != NULL ? cells[i].len > 0 : table->columns[i].title[0] != '\0';
+
+		if (widths[i] > 0 && has_text) {
 			n_shown = i + 1;
 		}
 	}

@@ -18,6 +18,21 @@ static void text_instances(const struct api_answer *answer)
 	print_instances(answer->json, &screen);
 }
 
+static void text_list_line(struct listing *listing, struct slice line)
+{
+	struct screen screen = term_screen(stdout);
+
+	print_sessions(listing, line, &screen);
+}
+
+static void text_list_end(struct listing *listing)
+{
+	struct screen screen = term_screen(stdout);
+	struct screen remarks = term_screen(stderr);
+
+	print_sessions_end(listing, &screen, &remarks);
+}
+
 static void text_kills(const struct api_answer *answer)
 {
 	struct screen screen = term_screen(stdout);
@@ -94,6 +109,8 @@ static void text_error(const struct api_answer *answer)
 const struct writer writer_text = {
 	.is_json = false,
 	.instances = text_instances,
+	.list_line = text_list_line,
+	.list_end = text_list_end,
 	.kills = text_kills,
 	.kill = text_kill,
 	.outcome = text_outcome,
@@ -102,20 +119,38 @@ const struct writer writer_text = {
 };
 
 /* On a terminal nobody parses the bytes, but names of clients could still play tricks. */
-static void json_answer(const struct api_answer *answer)
+static void put_json(struct slice json)
 {
 	struct screen screen = term_screen(stdout);
 
 	if (screen.width > 0) {
-		text_put_json(stdout, (struct slice){answer->body, answer->n_bytes});
+		text_put_json(stdout, json);
 	} else {
-		fwrite(answer->body, 1, answer->n_bytes, stdout);
+		fwrite(json.data, 1, json.len, stdout);
 	}
+}
+
+static void json_answer(const struct api_answer *answer)
+{
+	put_json((struct slice){answer->body, answer->n_bytes});
+}
+
+static void json_list_line(struct listing *listing, struct slice line)
+{
+	listing_read_head(listing, line);
+	put_json(line);
+}
+
+static void json_list_end(struct listing *listing UNUSED)
+{
+	/* The bytes have said it all. */
 }
 
 const struct writer writer_json = {
 	.is_json = true,
 	.instances = json_answer,
+	.list_line = json_list_line,
+	.list_end = json_list_end,
 	.kills = json_answer,
 	.kill = json_answer,
 	.outcome = json_answer,

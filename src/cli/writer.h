@@ -8,10 +8,14 @@
 #include <stdbool.h>
 
 #include "cli/api.h"
+#include "cli/listing.h"
 
 struct writer {
 	bool is_json;
 	void (*instances)(const struct api_answer *answer); /* all, or one */
+	/* A listing as it arrives, and what is left to say at its end. */
+	void (*list_line)(struct listing *listing, struct slice line);
+	void (*list_end)(struct listing *listing);
 	void (*kills)(const struct api_answer *answer);
 	void (*kill)(const struct api_answer *answer);    /* one report that was asked for */
 	void (*outcome)(const struct api_answer *answer); /* the report of a kill just done */

@@ -21,6 +21,7 @@
 #include "scratch.h"
 
 #define JSON_HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+#define LIST_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/lines; charset=utf-8\r\n"
 #define STREAM_HEAD \
 	"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n"
 
@@ -74,7 +75,10 @@ static void collect_line(void *context, struct slice line)
 	char *lines = context;
 	size_t used = strlen(lines);
 
-	snprintf(lines + used, 256 - used, "<%.*s>", SLICE_ARG(line));
+	for (size_t i = 0; i < line.len && used + 4 < 256; i++) {
+		lines[used++] = line.data[i] == '\n' ? '$' : line.data[i];
+	}
+	snprintf(lines + used, 256 - used, "|");
 }
 
 static const struct api_case {
@@ -99,15 +103,21 @@ static const struct api_case {
 		API_OK, 413, "<html>", "", "", false},
 	{"no body", JSON_HEAD "Content-Length: 0\r\n\r\n", API_OK, 200, NULL, "", "", false},
 	{"a stream", STREAM_HEAD "{\"a\":1}\n\n{\"b\":2}\n", API_OK, 200, NULL,
-		"<{\"a\":1}><{\"b\":2}>", "", false},
-	{"a stream without a last end", STREAM_HEAD "one\ntwo", API_OK, 200, NULL, "<one><two>", "",
+		"{\"a\":1}$|$|{\"b\":2}$|", "", false},
+	{"a stream without a last end", STREAM_HEAD "one\ntwo", API_OK, 200, NULL, "one$|two|", "",
 		false},
+	{"an error is no stream",
+		"HTTP/1.1 503 No\r\nContent-Type: application/x-ndjson\r\nContent-Length: "
+		"3\r\n\r\n{}\n",
+		API_OK, 503, "{}\n", "", "", true},
+	{"lines of another type", LIST_HEAD "Content-Length: 4\r\n\r\na\nb\n", API_OK, 200,
+		"a\nb\n", "", "", false},
 	{"cut in the middle", JSON_HEAD "Content-Length: 9\r\n\r\n{\"a\"", API_LOST, 200, "{\"a\"",
 		"", "", false},
 	{"a stream cut in the middle",
 		"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: "
 		"chunked\r\n\r\n4\r\none\n\r\n4\r\ntw",
-		API_LOST, 200, "tw", "<one>", "", false},
+		API_LOST, 200, "tw", "one$|", "", false},
 	{"no HTTP", "-ERR unknown command\r\n", API_LOST, 0, NULL, "", "", false},
 	{"silence", NULL, API_TIMED_OUT, 0, NULL, "", "", false},
 };
@@ -122,6 +132,7 @@ static void check_case(const struct api_case *api_case, const char *path)
 		.path = "/v1/kills",
 		.timeout_ms = api_case->reply != NULL ? 10000 : 50,
 		.on_line = collect_line,
+		.line_type = "application/x-ndjson",
 		.context = lines,
 	};
 	struct peer peer;

@@ -75,6 +75,39 @@ static void test_durations(void **state UNUSED)
 	}
 }
 
+static void test_seconds(void **state UNUSED)
+{
+	char buffer[HUMAN_BYTES];
+
+	assert_string_equal(human_seconds(0, buffer), "0 s");
+	assert_string_equal(human_seconds(59, buffer), "59 s");
+	assert_string_equal(human_seconds(60, buffer), "1m 00s");
+	assert_string_equal(human_seconds(356400, buffer), "4d 03h");
+	assert_string_equal(human_seconds(UINT64_MAX, buffer), "11574074d 01h");
+}
+
+static void test_sizes(void **state UNUSED)
+{
+	static const struct {
+		uint64_t n_bytes;
+		const char *expected;
+	} CASES[] = {
+		{0, "0 B"},
+		{1023, "1023 B"},
+		{1024, "1.0 KB"},
+		{20992, "20.5 KB"},
+		{1048524, "1023.9 KB"},
+		{1048525, "1.0 MB"},
+		{UINT64_C(3) << 30, "3.0 GB"},
+		{UINT64_MAX, "16.0 EB"},
+	};
+	char buffer[HUMAN_BYTES];
+
+	for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+		assert_string_equal(human_size(CASES[i].n_bytes, buffer), CASES[i].expected);
+	}
+}
+
 static void test_form(void **state UNUSED)
 {
 	struct form form = {0};
@@ -87,6 +120,26 @@ static void test_form(void **state UNUSED)
 				       "C3%A9%26more%2B%0A&empty=");
 	form_finish(&form);
 	assert_null(form.text);
+}
+
+static void test_form_options(void **state UNUSED)
+{
+	static const struct option_spec OPTIONS[] = {
+		{.name = "match", .is_repeatable = true, .argument = "EXPR", .parameter = "match"},
+		{.name = "dry-run", .parameter = "dry_run"},
+		{.name = "yes"},
+	};
+	static const char *const ARGV[] = {
+		"--match", "a=b", "--yes", "--dry-run", "--match=-x", NULL};
+	struct args args = {.own = OPTIONS, .n_own = ARRAY_SIZE(OPTIONS)};
+	struct form form = {0};
+	size_t index = 0;
+
+	assert_true(args_parse(&args, ARGV, &index, false, NULL));
+	form_add_options(&form, &args);
+	assert_string_equal(form.text, "match=a%3Db&dry_run=true&match=-x");
+	form_finish(&form);
+	args_finish(&args);
 }
 
 static void test_path(void **state UNUSED)
@@ -258,7 +311,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_seconds),
+		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_form),
+		cmocka_unit_test(test_form_options),
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_status_of_answer),

@@ -40,6 +40,7 @@ struct dial {
 	struct evutil_addrinfo *next;      /* the one to try */
 	struct bufferevent *attempt;
 	bool is_exhausted; /* nothing is left to try; `err` says what the last one said */
+	bool is_freed;     /* but for the look-up, which is told so later */
 	struct err err;
 };
 
@@ -157,10 +158,14 @@ static void on_lookup(int error, struct evutil_addrinfo *addresses, void *contex
 {
 	struct dial *dial = context;
 
-	dial->lookup = NULL;
-	if (error == EVUTIL_EAI_CANCEL) {
+	if (dial->is_freed) {
+		if (addresses != NULL) {
+			evutil_freeaddrinfo(addresses);
+		}
+		free(dial);
 		return;
 	}
+	dial->lookup = NULL;
 	if (error != 0) {
 		err_set(&dial->err, "cannot find \"%s\": %s", dial->endpoint->host,
 			evutil_gai_strerror(error));
@@ -208,7 +213,12 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	finish(dial, NULL, "cannot connect: no answer in time");
+	if (dial->lookup != NULL) {
+		err_set(&dial->err, "cannot find \"%s\": no answer in time", dial->endpoint->host);
+	} else {
+		err_set(&dial->err, "cannot connect: no answer in time");
+	}
+	finish(dial, NULL, dial->err.text);
 }
 
 struct dial *dial_new(struct event_base *loop, struct evdns_base *dns,
@@ -249,9 +259,6 @@ void dial_free(struct dial *dial)
 	if (dial == NULL) {
 		return;
 	}
-	if (dial->lookup != NULL) {
-		evdns_getaddrinfo_cancel(dial->lookup);
-	}
 	if (dial->addresses != NULL) {
 		evutil_freeaddrinfo(dial->addresses);
 	}
@@ -261,5 +268,11 @@ void dial_free(struct dial *dial)
 	SSL_CTX_free(dial->tls_context);
 	event_free(dial->timer);
 	event_free(dial->soon);
-	free(dial);
+	if (dial->lookup != NULL) {
+		/* Cancelled or not, it calls back, and later: the shell waits for that. */
+		dial->is_freed = true;
+		evdns_getaddrinfo_cancel(dial->lookup);
+	} else {
+		free(dial);
+	}
 }

@@ -24,7 +24,10 @@ typedef void (*dial_done_fn)(void *context, struct bufferevent *connection, cons
 struct dial *dial_new(struct event_base *loop, struct evdns_base *dns,
 	const struct endpoint *endpoint, const struct link_tls_opts *tls, int64_t timeout_ms,
 	dial_done_fn done_fn, void *context);
-/* Before it is done: it will not be. NULL is fine. */
+/*
+ * Before it is done: it will not be. A look-up that still runs ends with the next turn of the loop,
+ * which must come before evdns_base_free(). NULL is fine.
+ */
 void dial_free(struct dial *dial);
 
 #endif

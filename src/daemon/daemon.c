@@ -212,6 +212,8 @@ void daemon_free(struct daemon *daemon)
 	jobs_free(daemon->jobs);
 	audit_free(daemon->audit);
 	instances_free(daemon->instances);
+	/* Look-ups that were cancelled just now end in the next turn. */
+	event_base_loop(daemon->loop, EVLOOP_NONBLOCK);
 	evdns_base_free(daemon->dns, 0);
 	event_base_free(daemon->loop);
 	free(daemon);

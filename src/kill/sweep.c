@@ -47,7 +47,9 @@ struct sweep {
 	struct plan plan;
 	struct salvo *salvo;
 
-	unsigned n_rounds; /* of kills so far */
+	int64_t *phase_us;      /* of the report, where the time goes now; NULL: waiting */
+	int64_t phase_since_us; /* monotonic */
+	unsigned n_rounds;      /* of kills so far */
 	bool has_asked_for_child;
 	size_t n_replies; /* answers that VERIFY still waits for */
 	char refusal[ERR_MAX_BYTES];
@@ -72,10 +74,46 @@ static void look_who_came(struct sweep *sweep);
 
 /* ---- small things ---- */
 
+/* Where the time goes from now on; NULL: nowhere. */
+static void clock_phase(struct sweep *sweep, int64_t *phase_us)
+{
+	int64_t now_us = clock_monotonic_us();
+
+	if (sweep->phase_us != NULL) {
+		/* At least one: zero says that it did not come to that. */
+		*sweep->phase_us += MAX(now_us - sweep->phase_since_us, (int64_t)1);
+	}
+	sweep->phase_us = phase_us;
+	sweep->phase_since_us = now_us;
+}
+
+/* NULL: a state that only waits for somebody else. */
+static int64_t *phase_of(const struct sweep *sweep, enum sweep_state state)
+{
+	int64_t *phase_us = sweep->in.node->phase_us;
+
+	switch (state) {
+	case SWEEP_LIST:
+		return &phase_us[REPORT_PHASE_LIST];
+	case SWEEP_KILL:
+		return &phase_us[REPORT_PHASE_KILL];
+	case SWEEP_VERIFY:
+	case SWEEP_LOOK_AGAIN:
+		return &phase_us[REPORT_PHASE_VERIFY];
+	case SWEEP_WAIT_LINK:
+	case SWEEP_PLANNED:
+	case SWEEP_WATCH:
+	case SWEEP_DONE:
+		break;
+	}
+	return NULL;
+}
+
 static void set_state(struct sweep *sweep, enum sweep_state state)
 {
 	log_debug("%s: sweep state %d -> %d", sweep->in.node->address, sweep->state, state);
 	sweep->state = state;
+	clock_phase(sweep, phase_of(sweep, state));
 }
 
 static void set_text(char **text, const char *value)
@@ -407,6 +445,7 @@ static void on_list_reply(void *context, const struct reply *reply, const char *
 		fail(sweep, "the listing has more sessions than sesskilld takes");
 		return;
 	}
+	clock_phase(sweep, &sweep->in.node->phase_us[REPORT_PHASE_PLAN]);
 	snapshot_seal(&sweep->snapshot);
 	sweep->has_snapshot = true;
 	warn_about_listing(sweep);

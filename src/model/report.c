@@ -31,6 +31,21 @@ const char *report_state_name(enum report_state state)
 	return "?";
 }
 
+const char *report_phase_name(enum report_phase phase)
+{
+	switch (phase) {
+	case REPORT_PHASE_LIST:
+		return "list";
+	case REPORT_PHASE_PLAN:
+		return "plan";
+	case REPORT_PHASE_KILL:
+		return "kill";
+	case REPORT_PHASE_VERIFY:
+		return "verify";
+	}
+	return "?";
+}
+
 static char *copy(const char *text)
 {
 	return mem_copy_text(text, strlen(text));

@@ -41,7 +41,21 @@ enum report_state {
 	REPORT_CANCELLED,
 };
 
+#define REPORT_N_STATES (REPORT_CANCELLED + 1)
+
 const char *report_state_name(enum report_state state);
+
+/* What the time of a node is spent on. */
+enum report_phase {
+	REPORT_PHASE_LIST,   /* waiting for the listing and reading it */
+	REPORT_PHASE_PLAN,   /* judging it and making the plan */
+	REPORT_PHASE_KILL,   /* from the first kill command to the last answer */
+	REPORT_PHASE_VERIFY, /* looking whether all have ended, until they have */
+};
+
+#define REPORT_N_PHASES (REPORT_PHASE_VERIFY + 1)
+
+const char *report_phase_name(enum report_phase phase);
 
 struct report_step {
 	char *command;   /* in words: "CLIENT KILL TYPE normal SKIPME yes" */
@@ -56,6 +70,7 @@ struct report_node {
 	struct counts counts;
 	uint64_t n_commands;
 	int64_t max_stall_us; /* the longest time between sending a command and its answer */
+	int64_t phase_us[REPORT_N_PHASES]; /* of all rounds; 0: it did not come to that */
 	struct report_step *plan;
 	size_t n_steps;
 	size_t steps_capacity;

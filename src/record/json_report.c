@@ -53,26 +53,42 @@ static json_t *node_plan(const struct report_node *node)
 	return plan;
 }
 
+static json_t *phases_ms(const struct report_node *node)
+{
+	json_t *phases = json_object();
+
+	for (unsigned i = 0; i < REPORT_N_PHASES; i++) {
+		json_set(phases, report_phase_name((enum report_phase)i),
+			json_real((double)node->phase_us[i] / 1000));
+	}
+	return phases;
+}
+
+static json_t *node_json(const struct report_node *node, bool with_plan)
+{
+	json_t *object = json_object();
+
+	json_set(object, "address", json_text_of(node->address));
+	json_set(object, "role", json_text_of(node->role));
+	json_set(object, "server", json_text_of(node->server));
+	json_set(object, "run_id", json_text_of(node->run_id));
+	set_counts(object, &node->counts);
+	set_number(object, "commands", node->n_commands);
+	json_set(object, "max_stall_ms", json_real((double)node->max_stall_us / 1000));
+	json_set(object, "phases_ms", phases_ms(node));
+	if (with_plan) {
+		json_set(object, "plan", node_plan(node));
+	}
+	json_set(object, "error", text_or_null(node->error));
+	return object;
+}
+
 json_t *json_report_nodes(const struct report *report, bool with_plan)
 {
 	json_t *nodes = json_array();
 
 	for (size_t i = 0; i < report->n_nodes; i++) {
-		const struct report_node *node = &report->nodes[i];
-		json_t *object = json_object();
-
-		json_set(object, "address", json_text_of(node->address));
-		json_set(object, "role", json_text_of(node->role));
-		json_set(object, "server", json_text_of(node->server));
-		json_set(object, "run_id", json_text_of(node->run_id));
-		set_counts(object, &node->counts);
-		set_number(object, "commands", node->n_commands);
-		json_set(object, "max_stall_ms", json_real((double)node->max_stall_us / 1000));
-		if (with_plan) {
-			json_set(object, "plan", node_plan(node));
-		}
-		json_set(object, "error", text_or_null(node->error));
-		json_add(nodes, object);
+		json_add(nodes, node_json(&report->nodes[i], with_plan));
 	}
 	return nodes;
 }

@@ -93,7 +93,8 @@ static void test_outcome(void **state)
 		"\"error\":null,\"nodes\":[{\"address\":\"10.0.0.1:6379\",\"role\":\"\","
 		"\"server\":\"\",\"run_id\":\"\",\"found\":3,\"unmatched\":0,\"protected\":1,"
 		"\"matched\":2,\"killed\":2,\"gone\":0,\"survivors\":0,\"extra\":0,\"commands\":1,"
-		"\"max_stall_ms\":1.5,\"error\":null}],\"sources\":[{\"address\":\"unix\","
+		"\"max_stall_ms\":1.5,\"phases_ms\":{\"list\":0.0,\"plan\":0.0,\"kill\":0.0,"
+		"\"verify\":0.0},\"error\":null}],\"sources\":[{\"address\":\"unix\","
 		"\"user\":\"default\",\"name\":\"\",\"lib\":\"\",\"found\":3,\"killed\":0,"
 		"\"reconnected\":0}]}");
 	request_finish(&request);

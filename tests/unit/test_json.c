@@ -130,6 +130,8 @@ static struct report *make_report(void)
 	node->was_reached = true;
 	node->n_commands = 2;
 	node->max_stall_us = 25613;
+	node->phase_us[REPORT_PHASE_LIST] = 1250;
+	node->phase_us[REPORT_PHASE_VERIFY] = 7;
 	report_node_add_step(node, "CLIENT KILL TYPE normal SKIPME yes", 7);
 	node = report_add_node(report, "10.0.0.9:6379");
 	report_node_fail(node, "no \"answer\"");
@@ -149,6 +151,8 @@ static struct report *make_report(void)
 	"\"found\":0,\"unmatched\":0,\"protected\":0,\"matched\":0,\"killed\":0,\"gone\":0," \
 	"\"survivors\":0,\"extra\":0"
 
+#define NO_PHASES "\"phases_ms\":{\"list\":0.0,\"plan\":0.0,\"kill\":0.0,\"verify\":0.0}"
+
 static void test_report(void **state)
 {
 	struct report *report = make_report();
@@ -161,10 +165,12 @@ static void test_report(void **state)
 	json_auto_t *nodes = json_loads(
 		"[{\"address\":\"127.0.0.1:6379\",\"role\":\"\",\"server\":\"\",\"run_id\":"
 		"\"\"," COUNTS
-		",\"commands\":2,\"max_stall_ms\":25.613,\"plan\":[{\"command\":\"CLIENT KILL TYPE "
+		",\"commands\":2,\"max_stall_ms\":25.613,\"phases_ms\":{\"list\":1.25,\"plan\":0.0,"
+		"\"kill\":0.0,\"verify\":0.007},\"plan\":[{\"command\":\"CLIENT KILL TYPE "
 		"normal SKIPME yes\",\"expect\":7}],\"error\":null},"
 		"{\"address\":\"10.0.0.9:6379\",\"role\":\"\",\"server\":\"\",\"run_id\":"
-		"\"\"," NO_COUNTS ",\"commands\":0,\"max_stall_ms\":0.0,\"plan\":[],\"error\":\"no "
+		"\"\"," NO_COUNTS ",\"commands\":0,\"max_stall_ms\":0.0," NO_PHASES
+		",\"plan\":[],\"error\":\"no "
 		"\\\"answer\\\"\"}]",
 		0, NULL);
 	json_auto_t *sources = json_loads(

@@ -373,6 +373,7 @@ void link_handshake_done(struct link *link)
 	link->is_full = false;
 	link->is_unresponsive = false;
 	link->n_failures = 0;
+	link->n_times_ready++;
 	start_timer(link->keepalive, link->keepalive_ms);
 	set_state(link, LINK_READY);
 }
@@ -511,6 +512,11 @@ const char *link_error(const struct link *link)
 int64_t link_ready_since_ms(const struct link *link)
 {
 	return link->ready_since_ms;
+}
+
+uint64_t link_n_reconnects(const struct link *link)
+{
+	return link->n_times_ready > 0 ? link->n_times_ready - 1 : 0;
 }
 
 const struct link_opts *link_options(const struct link *link)

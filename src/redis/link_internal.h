@@ -67,6 +67,7 @@ struct link {
 	char reset_words[LINK_MAX_ERROR_BYTES];
 	int64_t keepalive_ms;
 	unsigned n_failures; /* in a row */
+	uint64_t n_times_ready;
 	unsigned n_wanting;
 	bool is_full; /* the server said that it has no room */
 	bool is_unresponsive;

@@ -56,6 +56,7 @@ static struct config *make_built_in(void)
 	instance->id = slice_copy(SLICE_LITERAL("local"));
 	instance->endpoints = mem_new(struct endpoint);
 	instance->n_endpoints = 1;
+	options_complete_questions(instance);
 	CHECK(endpoint_parse(SLICE_LITERAL("127.0.0.1:6379"), instance->endpoints, NULL));
 	config->instances = instance;
 	config->n_instances = 1;

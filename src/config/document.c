@@ -59,6 +59,67 @@ static void refuse_two_secrets(
 	}
 }
 
+static void read_tls(const struct tree_node *mapping, const char *where, struct link_tls_opts *tls,
+	struct mistakes *mistakes)
+{
+	const struct tree_node *node = tree_find(mapping, "tls");
+	char inner[2 * MAX_WHERE_BYTES];
+
+	if (node == NULL) {
+		return;
+	}
+	snprintf(inner, sizeof(inner), "tls of %s", where);
+	section_read(KEYS_TLS, node, inner, tls, mistakes);
+	tls->is_on = true;
+	if ((tls->cert_file == NULL) != (tls->key_file == NULL)) {
+		mistakes_add(mistakes, node->at,
+			"one of \"cert-file\" and \"key-file\" in %s; expected both or none",
+			inner);
+	}
+}
+
+static void read_sentinel(const struct tree_node *node, const char *where,
+	struct instance_opts *instance, struct mistakes *mistakes)
+{
+	char inner[2 * MAX_WHERE_BYTES];
+
+	snprintf(inner, sizeof(inner), "sentinel of %s", where);
+	instance->kind = TOPOLOGY_SENTINEL;
+	section_read(KEYS_SENTINEL, node, inner, instance, mistakes);
+	refuse_two_secrets(node, inner, mistakes);
+	read_tls(node, inner, &instance->questions.tls, mistakes);
+}
+
+static void read_cluster(const struct tree_node *node, const char *where,
+	struct instance_opts *instance, struct mistakes *mistakes)
+{
+	char inner[2 * MAX_WHERE_BYTES];
+
+	snprintf(inner, sizeof(inner), "cluster of %s", where);
+	instance->kind = TOPOLOGY_CLUSTER;
+	section_read(KEYS_CLUSTER, node, inner, instance, mistakes);
+}
+
+/* Where the nodes are is said once, in one of three ways. */
+static void read_nodes(const struct tree_node *mapping, const char *where,
+	struct instance_opts *instance, struct mistakes *mistakes)
+{
+	const struct tree_node *address = tree_find_key(mapping, "address");
+	const struct tree_node *sentinel = tree_find(mapping, "sentinel");
+	const struct tree_node *cluster = tree_find(mapping, "cluster");
+	int n = (address != NULL) + (sentinel != NULL) + (cluster != NULL);
+
+	if (n != 1) {
+		mistakes_add(mistakes, mapping->at,
+			"%s \"address\", \"sentinel\" and \"cluster\" in %s; expected one of them",
+			n == 0 ? "none of" : "more than one of", where);
+	} else if (sentinel != NULL) {
+		read_sentinel(sentinel, where, instance, mistakes);
+	} else if (cluster != NULL) {
+		read_cluster(cluster, where, instance, mistakes);
+	}
+}
+
 static void read_instance(const struct tree_node *node, size_t index,
 	const struct instance_opts *defaults, struct instance_opts *instance,
 	struct mistakes *mistakes)
@@ -69,6 +130,11 @@ static void read_instance(const struct tree_node *node, size_t index,
 	options_copy_instance(instance, defaults);
 	section_read(KEYS_INSTANCE, node, where, instance, mistakes);
 	refuse_two_secrets(node, where, mistakes);
+	read_tls(node, where, &instance->link.tls, mistakes);
+	if (node->kind == TREE_MAPPING || tree_is_null(node)) {
+		read_nodes(node, where, instance, mistakes);
+	}
+	options_complete_questions(instance);
 }
 
 /* An id as it stands in the file. */
@@ -154,6 +220,7 @@ static void read_defaults_and_instances(
 	if (node != NULL) {
 		section_read(KEYS_DEFAULTS, node, "defaults", &defaults, mistakes);
 		refuse_two_secrets(node, "defaults", mistakes);
+		read_tls(node, "defaults", &defaults.link.tls, mistakes);
 	}
 	node = tree_find(root, "instances");
 	if (node != NULL) {

@@ -165,11 +165,117 @@ static const struct key table[] = {
 		.section = KEYS_INSTANCE,
 		.name = "address",
 		.type = &value_addresses,
+		.is_reloadable = true,
+		LIST_OF(struct instance_opts, endpoints, n_endpoints),
+		.help = "Where the server is: host:port, [v6]:port, redis://host:port, "
+			"rediss://host:port (TLS) or unix:///path; or a list of servers that are "
+			"one instance",
+	},
+	{
+		.section = KEYS_INSTANCE,
+		.name = "sentinel",
+		.type = &value_section,
+		.is_reloadable = true,
+		.help = "In place of address: a master and its replicas, as Sentinels know them",
+	},
+	{
+		.section = KEYS_INSTANCE,
+		.name = "cluster",
+		.type = &value_section,
+		.is_reloadable = true,
+		.help = "In place of address: all nodes of a cluster, masters and replicas",
+	},
+	{
+		.section = KEYS_SENTINEL,
+		.name = "master",
+		.type = &value_text,
+		.is_required = true,
+		.is_reloadable = true,
+		.offset = offsetof(struct instance_opts, master),
+		.help = "What the Sentinels call the master",
+	},
+	{
+		.section = KEYS_SENTINEL,
+		.name = "addresses",
+		.type = &value_addresses,
 		.is_required = true,
 		.is_reloadable = true,
 		LIST_OF(struct instance_opts, endpoints, n_endpoints),
-		.help = "Where the server is: host:port, [v6]:port, redis://host:port or "
-			"unix:///path; or a list of servers that are one instance",
+		.help = "Where the Sentinels are; one that answers is enough",
+	},
+	{
+		.section = KEYS_SENTINEL,
+		.name = "username",
+		.type = &value_text,
+		.is_reloadable = true,
+		.offset = offsetof(struct instance_opts, questions.username),
+		.help = "ACL user to log in as at the Sentinels",
+	},
+	{
+		.section = KEYS_SENTINEL,
+		.name = "password-file",
+		.type = &value_secret_file,
+		.is_reloadable = true,
+		.offset = offsetof(struct instance_opts, questions.password_file),
+		.help = "File that holds the password for the Sentinels",
+	},
+	{
+		.section = KEYS_SENTINEL,
+		.name = "credential",
+		.type = &value_credential,
+		.is_reloadable = true,
+		.offset = offsetof(struct instance_opts, questions.password_file),
+		.help = "In place of password-file: the name of a credential",
+	},
+	{
+		.section = KEYS_SENTINEL,
+		.name = "tls",
+		.type = &value_section,
+		.is_reloadable = true,
+		.help = "TLS towards the Sentinels, with the keys of tls of an instance",
+	},
+	{
+		.section = KEYS_CLUSTER,
+		.name = "addresses",
+		.type = &value_addresses,
+		.is_required = true,
+		.is_reloadable = true,
+		LIST_OF(struct instance_opts, endpoints, n_endpoints),
+		.help = "Some nodes of the cluster; one that answers is enough",
+	},
+	{
+		.section = KEYS_TLS,
+		.name = "ca-file",
+		.type = &value_path,
+		.is_reloadable = true,
+		.offset = offsetof(struct link_tls_opts, ca_file),
+		.help = "Certificate authorities that may vouch for the servers; without it those "
+			"of the system",
+	},
+	{
+		.section = KEYS_TLS,
+		.name = "cert-file",
+		.type = &value_path,
+		.is_reloadable = true,
+		.offset = offsetof(struct link_tls_opts, cert_file),
+		.help = "Certificate to show to the servers, with its chain",
+	},
+	{
+		.section = KEYS_TLS,
+		.name = "key-file",
+		.type = &value_path,
+		.is_reloadable = true,
+		.offset = offsetof(struct link_tls_opts, key_file),
+		.help = "Key of that certificate",
+	},
+	{
+		.section = KEYS_TLS,
+		.name = "server-name",
+		.type = &value_text,
+		.is_reloadable = true,
+		.offset = offsetof(struct link_tls_opts, server_name),
+		.help = "Name that the servers' certificates must bear; without it the host of "
+			"the address",
 	},
 	{
 		.section = KEYS_DEFAULTS,
@@ -197,6 +303,14 @@ static const struct key table[] = {
 		.help = "In place of password-file: the name of a credential of the service "
 			"manager "
 			"(LoadCredential=)",
+	},
+	{
+		.section = KEYS_DEFAULTS,
+		.name = "tls",
+		.type = &value_section,
+		.is_reloadable = true,
+		.help = "TLS for every address, not only for rediss://; how to verify and who to "
+			"be",
 	},
 	{
 		.section = KEYS_DEFAULTS,
@@ -298,6 +412,12 @@ static const char *section_prefix(enum keys_section section)
 		return "defaults.";
 	case KEYS_INSTANCE:
 		return "instances[].";
+	case KEYS_SENTINEL:
+		return "instances[].sentinel.";
+	case KEYS_CLUSTER:
+		return "instances[].cluster.";
+	case KEYS_TLS:
+		return "defaults.tls.";
 	}
 	return "";
 }

@@ -19,6 +19,9 @@ enum keys_section {
 	KEYS_ACCESS,   /* struct access_statement */
 	KEYS_DEFAULTS, /* struct instance_opts */
 	KEYS_INSTANCE, /* struct instance_opts; takes the keys of KEYS_DEFAULTS as well */
+	KEYS_SENTINEL, /* struct instance_opts */
+	KEYS_CLUSTER,  /* struct instance_opts */
+	KEYS_TLS,      /* struct link_tls_opts */
 };
 
 struct key {

@@ -12,6 +12,11 @@
 void options_copy_instance(struct instance_opts *ret_copy, const struct instance_opts *defaults);
 
 /* Zeroed is fine. */
+/*
+ * After an instance was read: how to get into those who are asked about its nodes, as far as it was
+ * not said. Cluster nodes are asked as they are killed on; Sentinels have an account of their own.
+ */
+void options_complete_questions(struct instance_opts *opts);
 void options_finish_instance(struct instance_opts *opts);
 void options_finish_statement(struct access_statement *statement);
 

@@ -21,12 +21,10 @@ static const char *find_refusal(enum keys_section section, struct slice name)
 	static const struct refusal refusals[] = {
 		{"password", "a secret in the configuration; expected password-file or credential, "
 			     "which name a place that only the daemon can read"},
-		{"tls", "TLS is not supported by this version; expected a plain TCP or Unix "
-			"address"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
-		if ((section == KEYS_DEFAULTS || section == KEYS_INSTANCE) &&
+		if (section != KEYS_ROOT && section != KEYS_CONTROL &&
 			slice_is(name, refusals[i].name)) {
 			return refusals[i].words;
 		}

@@ -166,12 +166,6 @@ static bool read_address(const struct tree_node *node, void *ret_element, struct
 		mistakes_add(mistakes, node->at, "%s", err.text);
 		return false;
 	}
-	if (endpoint->has_tls) {
-		mistakes_add(mistakes, node->at,
-			"TLS is not supported by this version; expected redis:// or unix://");
-		endpoint_finish(endpoint);
-		return false;
-	}
 	return true;
 }
 

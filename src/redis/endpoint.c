@@ -15,7 +15,8 @@
 /* Of redis:// without a port, as everywhere. */
 #define DEFAULT_PORT 6379
 
-#define EXPECTED "expected host:port, [v6]:port, redis://host:port or unix:///path"
+#define EXPECTED \
+	"expected host:port, [v6]:port, redis://host:port, rediss://host:port or unix:///path"
 
 static bool parse_path(struct slice path, struct endpoint *ret, struct err *err)
 {

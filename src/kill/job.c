@@ -25,17 +25,26 @@ struct job {
 	struct sources sources;
 	struct sweep **sweeps;
 	size_t n_sweeps;
+	size_t sweeps_capacity;
 	size_t n_running;
 	int64_t started_ms;
+	int64_t deadline_ms;
+	unsigned n_waves;
+	struct topology_watcher watcher; /* while it is not known which nodes there are */
+	struct event *patience;          /* ends that wait */
+	bool is_waiting_for_nodes;
 	bool is_started;
 	bool is_done;
 	bool is_decided; /* the victims are no more than `max`, or the kill is refused */
-	struct event *nothing_to_do;
 };
+
+/* Nodes that turn up while a kill runs are swept too; a group that never settles is not chased. */
+#define MAX_WAVES 5
 
 static void finish(struct job *job)
 {
 	sources_report(&job->sources, job->report);
+	sources_finish(&job->sources);
 	report_close(job->report, job->request.is_dry_run, clock_monotonic_ms() - job->started_ms);
 	job->is_done = true;
 	job->event_fn(job->context, JOB_DONE);
@@ -124,28 +133,142 @@ static void on_sweep_respawn(void *context)
 	job->event_fn(job->context, JOB_RESPAWN);
 }
 
+/* ---- nodes ---- */
+
+static void on_sweep_done(void *context);
+
+static bool is_swept(const struct job *job, const struct link *link)
+{
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		if (sweep_link(job->sweeps[i]) == link) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void add_sweep(struct job *job, struct link *link, struct report_node *node)
+{
+	struct sweep_inputs inputs = {
+		.loop = job->loop,
+		.instances = job->instances,
+		.instance = job->instance,
+		.link = link,
+		.request = &job->request,
+		.sources = &job->sources,
+		.report = job->report,
+		.node = node,
+		.deadline_ms = job->deadline_ms,
+		.planned_fn = on_sweep_planned,
+		.watching_fn = on_sweep_watching,
+		.respawn_fn = on_sweep_respawn,
+		.done_fn = on_sweep_done,
+		.context = job,
+	};
+
+	job->sweeps = mem_grow_array(
+		job->sweeps, job->n_sweeps, &job->sweeps_capacity, sizeof(struct sweep *));
+	job->sweeps[job->n_sweeps++] = sweep_new(&inputs);
+}
+
+/*
+ * A sweep for every node that had none yet; all at once. False: there is none. No sweep may be
+ * running: the nodes of the report may move, and are put in place before the first one points
+ * there.
+ */
+static bool start_wave(struct job *job)
+{
+	const struct topology *topology = job->instance->topology;
+	size_t n_nodes = topology_n_nodes(topology);
+	CLEANUP(mem_free_p) struct link **links = mem_alloc_array(n_nodes, sizeof(struct link *));
+	size_t first = job->n_sweeps;
+	size_t n = 0;
+
+	CHECK(job->n_running == 0);
+	for (size_t i = 0; i < n_nodes; i++) {
+		struct link *link = topology_node(topology, i);
+
+		if (request_wants_node(&job->request, link_address(link)) && !is_swept(job, link)) {
+			links[n++] = link;
+			report_add_node(job->report, link_address(link));
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		add_sweep(job, links[i], &job->report->nodes[first + i]);
+	}
+	job->n_waves++;
+	job->n_running = n;
+	job->is_decided = false;
+	for (size_t i = 0; i < n; i++) {
+		sweep_start(job->sweeps[first + i]);
+	}
+	return n > 0;
+}
+
+/* A node may have come since: after a fail-over, or when a cluster grows. */
+static bool is_wave_due(const struct job *job)
+{
+	return job->n_waves < MAX_WAVES && job->request.n_nodes == 0 && !job->request.is_dry_run &&
+	       !job->report->is_too_many && job->report->state != REPORT_CANCELLED &&
+	       clock_monotonic_ms() < job->deadline_ms;
+}
+
 static void on_sweep_done(void *context)
 {
 	struct job *job = context;
 
 	CHECK(job->n_running > 0);
 	job->event_fn(job->context, JOB_VERIFIED);
-	if (--job->n_running == 0) {
-		finish(job);
-	} else {
+	if (--job->n_running > 0) {
 		/* The others may have waited for this node's plan. */
 		go_on(job);
+	} else if (!is_wave_due(job) || !start_wave(job)) {
+		finish(job);
 	}
 }
 
-/* ---- life ---- */
+/* ---- waiting to learn which nodes there are ---- */
 
-static void on_nothing_to_do(evutil_socket_t fd, short what, void *context)
+static void stop_waiting(struct job *job)
 {
+	job->is_waiting_for_nodes = false;
+	event_del(job->patience);
+	topology_unwatch(job->instance->topology, &job->watcher);
+}
+
+static void finish_without_nodes(struct job *job)
+{
+	if (job->report->state != REPORT_CANCELLED && job->report->error == NULL) {
+		job->report->error = mem_printf("no node of the instance is known: %s",
+			topology_error(job->instance->topology));
+	}
+	finish(job);
+}
+
+/* Time is up, or there is something to do at last. */
+static void on_patience(evutil_socket_t fd, short what, void *context)
+{
+	struct job *job = context;
+
 	(void)fd;
 	(void)what;
-	finish(context);
+	if (job->is_waiting_for_nodes) {
+		stop_waiting(job);
+	}
+	if (job->report->state == REPORT_CANCELLED || !start_wave(job)) {
+		finish_without_nodes(job);
+	}
 }
+
+static void on_nodes_changed(struct topology_watcher *watcher)
+{
+	struct job *job = (struct job *)((char *)watcher - offsetof(struct job, watcher));
+
+	stop_waiting(job);
+	event_active(job->patience, 0, 0);
+}
+
+/* ---- life ---- */
 
 struct job *job_new(struct event_base *loop, const struct instances *instances,
 	const struct instance *instance, struct request *request, const char *request_id,
@@ -162,8 +285,9 @@ struct job *job_new(struct event_base *loop, const struct instances *instances,
 	job->report = report_new(request_id, instance->opts->id, clock_wall_ms());
 	job->report->state = REPORT_WAITING;
 	evutil_secure_rng_get_bytes(&job->sources.keys.seed, sizeof(job->sources.keys.seed));
-	job->nothing_to_do = event_new(loop, -1, 0, on_nothing_to_do, job);
-	CHECK(job->nothing_to_do != NULL);
+	job->watcher.changed_fn = on_nodes_changed;
+	job->patience = evtimer_new(loop, on_patience, job);
+	CHECK(job->patience != NULL);
 	return job;
 }
 
@@ -172,71 +296,35 @@ void job_free(struct job *job)
 	if (job == NULL) {
 		return;
 	}
-	CHECK(job->n_running == 0);
+	CHECK(job->n_running == 0 && !job->is_waiting_for_nodes);
 	for (size_t i = 0; i < job->n_sweeps; i++) {
 		sweep_free(job->sweeps[i]);
 	}
 	free(job->sweeps);
-	event_free(job->nothing_to_do);
+	event_free(job->patience);
 	sources_finish(&job->sources);
 	report_free(job->report);
 	request_finish(&job->request);
 	free(job);
 }
 
-/* The nodes first, so that their places in the report do not move any more. */
-static void choose_nodes(struct job *job, struct link **links)
-{
-	const struct topology *topology = job->instance->topology;
-
-	for (size_t i = 0; i < topology_n_nodes(topology); i++) {
-		struct link *link = topology_node(topology, i);
-
-		if (request_wants_node(&job->request, link_address(link))) {
-			report_add_node(job->report, link_address(link));
-			links[job->n_sweeps++] = link;
-		}
-	}
-}
-
 void job_start(struct job *job, int64_t deadline_ms)
 {
-	size_t n_nodes = topology_n_nodes(job->instance->topology);
-	CLEANUP(mem_free_p) struct link **links = mem_alloc_array(n_nodes, sizeof(struct link *));
+	int64_t left_ms = MAX(deadline_ms - clock_monotonic_ms(), (int64_t)0);
+	struct timeval time = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
 
 	CHECK(!job->is_started);
 	job->is_started = true;
 	job->started_ms = clock_monotonic_ms();
+	job->deadline_ms = deadline_ms;
 	job->report->state = REPORT_RUNNING;
 	job->report->started_wall_ms = clock_wall_ms();
-	choose_nodes(job, links);
-	job->sweeps = mem_alloc_array(job->n_sweeps, sizeof(struct sweep *));
-	job->n_running = job->n_sweeps;
-	for (size_t i = 0; i < job->n_sweeps; i++) {
-		struct sweep_inputs inputs = {
-			.loop = job->loop,
-			.instances = job->instances,
-			.instance = job->instance,
-			.link = links[i],
-			.request = &job->request,
-			.sources = &job->sources,
-			.report = job->report,
-			.node = &job->report->nodes[i],
-			.deadline_ms = deadline_ms,
-			.planned_fn = on_sweep_planned,
-			.watching_fn = on_sweep_watching,
-			.respawn_fn = on_sweep_respawn,
-			.done_fn = on_sweep_done,
-			.context = job,
-		};
-
-		job->sweeps[i] = sweep_new(&inputs);
-	}
-	for (size_t i = 0; i < job->n_sweeps; i++) {
-		sweep_start(job->sweeps[i]);
-	}
-	if (job->n_sweeps == 0) {
-		event_active(job->nothing_to_do, 0, 0);
+	if (!topology_is_known(job->instance->topology)) {
+		job->is_waiting_for_nodes = true;
+		topology_watch(job->instance->topology, &job->watcher);
+		evtimer_add(job->patience, &time);
+	} else if (!start_wave(job)) {
+		event_active(job->patience, 0, 0);
 	}
 }
 
@@ -246,6 +334,10 @@ void job_cancel(struct job *job)
 		return;
 	}
 	job->report->state = REPORT_CANCELLED;
+	if (job->is_waiting_for_nodes) {
+		stop_waiting(job);
+		event_active(job->patience, 0, 0);
+	}
 	for (size_t i = 0; i < job->n_sweeps; i++) {
 		sweep_cancel(job->sweeps[i]);
 	}
@@ -290,7 +382,7 @@ bool job_is_settled(const struct job *job)
 			return false;
 		}
 	}
-	return job->is_started;
+	return job->is_started && !job->is_waiting_for_nodes;
 }
 
 const struct instance *job_instance(const struct job *job)

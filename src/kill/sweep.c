@@ -180,12 +180,26 @@ static void fail(struct sweep *sweep, const char *words)
 	finish(sweep);
 }
 
+static void forget_snapshot(struct sweep *sweep)
+{
+	plan_finish(&sweep->plan);
+	snapshot_finish(&sweep->snapshot);
+	free(sweep->own_ids);
+	sweep->own_ids = NULL;
+	sweep->has_snapshot = false;
+}
+
+/* What is remembered of a kill is its report: the listing is as large as the server has sessions.
+ */
 static void on_finished(evutil_socket_t fd, short what, void *context)
 {
 	struct sweep *sweep = context;
 
 	(void)fd;
 	(void)what;
+	forget_snapshot(sweep);
+	salvo_free(sweep->salvo);
+	sweep->salvo = NULL;
 	sweep->in.done_fn(sweep->in.context);
 }
 
@@ -351,15 +365,6 @@ static void describe_server(struct sweep *sweep)
 	set_text(&sweep->in.node->run_id, server->run_id);
 	memcpy(sweep->run_id, server->run_id, sizeof(sweep->run_id));
 	sweep->caps = server->caps;
-}
-
-static void forget_snapshot(struct sweep *sweep)
-{
-	plan_finish(&sweep->plan);
-	snapshot_finish(&sweep->snapshot);
-	free(sweep->own_ids);
-	sweep->own_ids = NULL;
-	sweep->has_snapshot = false;
 }
 
 static void on_list_line(void *context, struct slice line)
@@ -815,6 +820,11 @@ void sweep_start(struct sweep *sweep)
 enum sweep_state sweep_state(const struct sweep *sweep)
 {
 	return sweep->state;
+}
+
+const struct link *sweep_link(const struct sweep *sweep)
+{
+	return sweep->in.link;
 }
 
 void sweep_kill(struct sweep *sweep)

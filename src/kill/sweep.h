@@ -74,6 +74,7 @@ void sweep_free(struct sweep *sweep); /* before it started, or when it is DONE; 
 
 void sweep_start(struct sweep *sweep);
 enum sweep_state sweep_state(const struct sweep *sweep);
+const struct link *sweep_link(const struct sweep *sweep);
 
 /* Brings the counts of the node up to date, as far as the server's answers tell. */
 void sweep_refresh(struct sweep *sweep);

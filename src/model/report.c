@@ -250,7 +250,7 @@ static enum report_state decide_state(const struct report *report, bool is_dry_r
 	for (size_t i = 0; i < report->n_nodes; i++) {
 		n_failed += report->nodes[i].is_failed;
 	}
-	if (report->is_too_many || (n_failed > 0 && n_failed == report->n_nodes &&
+	if (report->is_too_many || (n_failed == report->n_nodes &&
 					   report->counts.killed + report->counts.gone == 0)) {
 		return REPORT_FAILED;
 	}

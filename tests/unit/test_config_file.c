@@ -85,7 +85,7 @@ static void test_odd_bytes(void **state UNUSED)
 		{SLICE_LITERAL("instances:\r\n  - id: a\r\n    address: h:1\r\n"), ""},
 		{SLICE_LITERAL("instances:\r\n  - id: a\r\n    address: h\r\n    x: 1\r\n"),
 			"c:3:14: \"h\" is no address of a server; expected host:port, [v6]:port, "
-			"redis://host:port or unix:///path"},
+			"redis://host:port, rediss://host:port or unix:///path"},
 		{SLICE_LITERAL("instances:\n\t- id: a\n"),
 			"c:2:1: a tab where YAML takes none; expected blanks for indentation"},
 		{SLICE_LITERAL(GOOD "\0"), "c:4:1: a NUL byte; expected plain UTF-8 text"},

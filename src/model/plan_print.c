@@ -71,6 +71,12 @@ static void add_set_filters(
 	}
 }
 
+/* Dragonfly takes one filter and nothing else. It is only sent ids, and ours is none of them. */
+static bool takes_skipme(const struct plan *plan)
+{
+	return plan->snapshot->caps->family != SERVER_DRAGONFLY;
+}
+
 size_t plan_step_command(const struct plan *plan, const struct plan_step *step, size_t offset,
 	size_t most, struct slice client_command, struct plan_command *command)
 {
@@ -87,8 +93,10 @@ size_t plan_step_command(const struct plan *plan, const struct plan_step *step, 
 	} else {
 		add_set_filters(command, plan, step);
 	}
-	add_word(command, "SKIPME");
-	add_word(command, "yes");
+	if (takes_skipme(plan)) {
+		add_word(command, "SKIPME");
+		add_word(command, "yes");
+	}
 	return n;
 }
 
@@ -110,6 +118,22 @@ static void print_args(FILE *out, const struct plan_command *command, size_t fro
 	}
 }
 
+/* `n_ids` of them stand behind CLIENT KILL ID. */
+static void print_ids(FILE *out, const struct plan_command *command, size_t n_ids, size_t n_victims)
+{
+	size_t n_shown = MIN(n_ids, (size_t)MAX_IDS_SHOWN);
+	size_t n_commands = (n_victims + n_ids - 1) / n_ids;
+
+	print_args(out, command, 0, 3 + n_shown);
+	if (n_ids > n_shown) {
+		fprintf(out, " ... (%zu ids)", n_ids);
+	}
+	print_args(out, command, 3 + n_ids, command->argc);
+	if (n_commands > 1) {
+		fprintf(out, ", and %zu more such commands", n_commands - 1);
+	}
+}
+
 char *plan_step_print(
 	const struct plan *plan, const struct plan_step *step, struct slice client_command)
 {
@@ -118,24 +142,14 @@ char *plan_step_print(
 	size_t size = 0;
 	size_t most = step->victims_per_burst > 0 ? step->victims_per_burst : SIZE_MAX;
 	FILE *out = open_memstream(&text, &size);
+	size_t n;
 
 	CHECK(out != NULL);
-	plan_step_command(plan, step, 0, most, client_command, &command);
-	if (step->kind != PLAN_STEP_IDS) {
-		print_args(out, &command, 0, command.argc);
+	n = plan_step_command(plan, step, 0, most, client_command, &command);
+	if (step->kind == PLAN_STEP_IDS) {
+		print_ids(out, &command, n, step->n);
 	} else {
-		size_t n_ids = command.argc - 5;
-		size_t n_shown = MIN(n_ids, (size_t)MAX_IDS_SHOWN);
-		size_t n_commands = (step->n + n_ids - 1) / n_ids;
-
-		print_args(out, &command, 0, 3 + n_shown);
-		if (n_ids > n_shown) {
-			fprintf(out, " ... (%zu ids)", n_ids);
-		}
-		fputs(" SKIPME yes", out);
-		if (n_commands > 1) {
-			fprintf(out, ", and %zu more such commands", n_commands - 1);
-		}
+		print_args(out, &command, 0, command.argc);
 	}
 	CHECK(fclose(out) == 0);
 	plan_command_finish(&command);

@@ -11,6 +11,15 @@ void snapshot_verify_begin(struct snapshot *snapshot)
 	}
 }
 
+/* NULL when there is no room for it. */
+static struct snapshot_entry *take_up(struct snapshot *snapshot, struct slice line)
+{
+	size_t n_before = snapshot->n;
+
+	snapshot_add_line(snapshot, line);
+	return snapshot->n > n_before ? &snapshot->entries[n_before] : NULL;
+}
+
 void snapshot_verify_line(struct snapshot *snapshot, struct slice line)
 {
 	struct session session;
@@ -19,7 +28,13 @@ void snapshot_verify_line(struct snapshot *snapshot, struct slice line)
 	bool is_readable =
 		session_parse(line, snapshot->caps->family, snapshot->node, &session, &err) == 0;
 
-	entry = session.id != 0 ? snapshot_find(snapshot, session.id) : NULL;
+	if (session.id == 0) {
+		return;
+	}
+	entry = snapshot_find(snapshot, session.id);
+	if (entry == NULL && session.id <= snapshot->watermark) {
+		entry = take_up(snapshot, line);
+	}
 	if (entry != NULL) {
 		entry->is_listed = true;
 		entry->is_dying = is_readable && session_is_dying(&session, snapshot->caps->family);

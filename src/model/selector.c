@@ -85,8 +85,9 @@ static bool is_value_fitting(const struct selector *selector, const struct selec
 		return parse_i64(text, &number) &&
 		       is_order_true(selector->op, number, value->number);
 	case SESSION_KIND_SECONDS:
-		return parse_i64(text, &number) && number <= INT64_MAX / 1000 &&
-		       is_order_true(selector->op, number * 1000, value->number);
+		return parse_i64(text, &number) &&
+		       !__builtin_mul_overflow(number, INT64_C(1000), &number) &&
+		       is_order_true(selector->op, number, value->number);
 	case SESSION_KIND_ADDRESS:
 		return address_range_contains(&value->range,
 			selector->field == SESSION_ADDR ? &session->addr : &session->laddr);

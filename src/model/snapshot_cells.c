@@ -78,17 +78,22 @@ static bool write_cell_text(const struct snapshot *snapshot, const struct sessio
 	return true;
 }
 
+/* INTERN_NONE when there are too many. Known cells go on to be counted in: a command for one of
+ * them must not overlook anybody. */
 static uint32_t find_cell(struct snapshot *snapshot, const struct session *session)
 {
 	char text[MAX_CELL_TEXT_BYTES];
 	size_t n_before = snapshot->cell_texts.n;
-	size_t len;
+	struct slice key = {text, 0};
 	uint32_t number;
 
-	if (n_before >= SNAPSHOT_MAX_CELLS || !write_cell_text(snapshot, session, text, &len)) {
+	if (!write_cell_text(snapshot, session, text, &key.len)) {
 		return INTERN_NONE;
 	}
-	number = intern_add(&snapshot->cell_texts, (struct slice){text, len});
+	if (n_before >= SNAPSHOT_MAX_CELLS) {
+		return intern_find(&snapshot->cell_texts, key);
+	}
+	number = intern_add(&snapshot->cell_texts, key);
 	if (number == n_before) {
 		snapshot->cells = mem_grow_array(snapshot->cells, n_before,
 			&snapshot->cells_capacity, sizeof(struct snapshot_cell));

@@ -9,6 +9,9 @@
 #define MAX_KEY_BYTES 1024
 #define N_PARTS 4
 
+/* The key of all that found no place of their own; it has all its parts, too. */
+#define OTHERS SLICE_LITERAL("(others)\0\0\0\0")
+
 static size_t append_part(char *key, size_t used, struct slice part)
 {
 	size_t room = MAX_KEY_BYTES / N_PARTS - 1;
@@ -38,9 +41,8 @@ uint32_t sources_number(struct sources *sources, const struct session *session)
 	struct slice key = make_key(buffer, session);
 	uint32_t number;
 
-	/* The last place is for all that have none of their own. */
-	if (n_before >= SOURCES_MAX) {
-		key = (struct slice){"(others)\0\0\0", 11};
+	if (n_before >= SOURCES_MAX && intern_find(&sources->keys, key) == INTERN_NONE) {
+		key = OTHERS;
 	}
 	number = intern_add(&sources->keys, key);
 	if (number == n_before) {

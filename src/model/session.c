@@ -128,14 +128,29 @@ static bool read_key(struct slice token, struct slice *ret_key)
 }
 
 /*
- * Dragonfly prints client names without looking at them, so that "x flags=S" is a possible name.
- * Between the name and the age it prints no field that this table knows: one that is there was
- * written by the client.
+ * Dragonfly prints names and libraries of clients without looking at them, so that "x flags=S" is
+ * a possible name. Between the name and the age it prints no field that this table knows, behind
+ * the library only its version: one that is there was written by the client.
  */
 static bool is_smuggled(const struct session *session, enum server_family family, unsigned field)
 {
-	return family == SERVER_DRAGONFLY && session->values[SESSION_NAME].data != NULL &&
+	if (family != SERVER_DRAGONFLY) {
+		return false;
+	}
+	if (session->values[SESSION_LIB_NAME].data != NULL) {
+		return field != SESSION_LIB_VER;
+	}
+	return session->values[SESSION_NAME].data != NULL &&
 	       session->values[SESSION_AGE].data == NULL && field != SESSION_AGE;
+}
+
+/* A line feed in one of these texts ends the line before what stands behind them. */
+static bool is_cut_off(const struct session *session, enum server_family family)
+{
+	return family == SERVER_DRAGONFLY &&
+	       (session->values[SESSION_AGE].data == NULL ||
+		       (session->values[SESSION_LIB_NAME].data != NULL &&
+			       session->values[SESSION_LIB_VER].data == NULL));
 }
 
 /* Servers of this family never print the field: it can only come out of an unchecked name. */
@@ -218,6 +233,10 @@ static int split_line(
 			err_set(err, "\"%s\" is no number", rows[field].key);
 			return SESSION_E_MALFORMED;
 		}
+	}
+	if (is_cut_off(session, family)) {
+		err_set(err, "the line is cut off");
+		return SESSION_E_MALFORMED;
 	}
 	return 0;
 }

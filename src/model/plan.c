@@ -7,6 +7,20 @@
 #include "base/mem.h"
 
 /*
+ * The fields that a newcomer may have. One that this server gives for nobody will not appear, but
+ * for those that Garnet leaves out while they are unset.
+ */
+static uint64_t possible_fields(const struct snapshot *snapshot)
+{
+	uint64_t fields = snapshot->given_fields;
+
+	if (snapshot->caps->family == SERVER_GARNET) {
+		fields |= (UINT64_C(1) << SESSION_NAME) | (UINT64_C(1) << SESSION_USER);
+	}
+	return fields;
+}
+
+/*
  * A session of which nothing is known but what the filters of a set command say: the question to
  * request_judge() is then whether every such session, now or later, is to be killed.
  */
@@ -19,9 +33,7 @@ static void make_set_session(
 		.type = cell->type,
 		.least_age_s = plan->least_age_s,
 		.least_idle_s = plan->least_idle_s,
-		/* A field that this server gives for nobody will not appear for newcomers either.
-		 */
-		.open_fields = snapshot->given_fields | (UINT64_C(1) << SESSION_ID),
+		.open_fields = possible_fields(snapshot) | (UINT64_C(1) << SESSION_ID),
 	};
 	ret_session->values[SESSION_TYPE] = slice_of(session_type_name(cell->type));
 	ret_session->values[SESSION_NODE] = snapshot->node;

@@ -331,10 +331,13 @@ static void on_dialed(void *context, struct bufferevent *connection, const char 
 {
 	struct link *link = context;
 
+	if (connection == NULL) {
+		/* Now, for the words may be the dial's own. */
+		set_error(link, words);
+	}
 	dial_free(link->dial);
 	link->dial = NULL;
 	if (connection == NULL) {
-		set_error(link, words);
 		back_off(link);
 		return;
 	}

@@ -7,7 +7,10 @@ import tempfile
 import pytest
 
 from harness import Clients, Daemon, Relay, Server
+from harness.cli import command, environment
+from harness.fake_daemon import FakeDaemon
 from harness.programs import raise_descriptor_limit
+from harness.terminal import Terminal
 
 LOGS = pytest.StashKey()
 LOG_TAIL_LINES = 200
@@ -115,3 +118,25 @@ def make_daemon(make_directory, logs):
 def daemon(make_daemon, server):
     """A daemon that looks after `server` as the instance `r-test`."""
     return make_daemon([server])
+
+
+@pytest.fixture
+def fake(make_directory):
+    """A daemon that answers as the test wants."""
+    daemon = FakeDaemon(make_directory())
+    yield daemon
+    daemon.stop()
+
+
+@pytest.fixture
+def make_terminal():
+    """make_terminal(socket_path, arguments...): `sesskill` at a terminal of its own."""
+    with contextlib.ExitStack() as stack:
+
+        def start(socket_path, *arguments, env=None, **options):
+            argv = command(socket_path, *arguments)
+            terminal = Terminal(argv, env=env or environment(), **options)
+            stack.callback(terminal.close)
+            return terminal
+
+        yield start

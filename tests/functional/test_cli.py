@@ -1,6 +1,6 @@
 """The command-line client against a fake daemon: exit statuses, outputs, the question, Ctrl-C."""
 
-import contextlib
+import functools
 import json
 import os
 import re
@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from harness import programs
+from harness.cli import environment, run
 from harness.fake_daemon import REQUEST_ID, Answer, FakeDaemon, Stream
-from harness.terminal import Terminal
 
 KILL = "/v1/instances/r-1/kill"
 TIMEOUT_S = 20
@@ -96,50 +96,9 @@ def stream_of(*events):
 
 
 @pytest.fixture
-def fake(make_directory):
-    daemon = FakeDaemon(make_directory())
-    yield daemon
-    daemon.stop()
-
-
-def environment(**more):
-    env = programs.environment()
-    for name in ("SESSKILL_SOCKET", "NO_COLOR", "XDG_RUNTIME_DIR"):
-        env.pop(name, None)
-    return {**env, "LC_ALL": "C.UTF-8", "TERM": "xterm", **more}
-
-
-def run(*arguments, socket=None, env=None, **options):
-    argv = [str(programs.SESSKILL), *(["-s", socket] if socket else []), *arguments]
-    done = subprocess.run(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=options.pop("stdout", subprocess.PIPE),
-        stderr=subprocess.PIPE,
-        env=env or environment(),
-        timeout=TIMEOUT_S,
-        check=False,
-        **options,
-    )
-    report = programs.sanitizer_report(done.stderr.decode(errors="replace"))
-    assert not report, report
-    done.out = (done.stdout or b"").decode()
-    done.err = done.stderr.decode()
-    return done
-
-
-@pytest.fixture
-def at_terminal(fake):
+def at_terminal(fake, make_terminal):
     """at_terminal(arguments...): a Terminal, closed with the test."""
-    with contextlib.ExitStack() as stack:
-
-        def start(*arguments, env=None, **options):
-            argv = [str(programs.SESSKILL), "-s", fake.socket_path, *arguments]
-            terminal = Terminal(argv, env=env or environment(), **options)
-            stack.callback(terminal.close)
-            return terminal
-
-        yield start
+    return functools.partial(make_terminal, fake.socket_path)
 
 
 # Usage
@@ -189,12 +148,12 @@ def test_a_broken_terminal_end_is_no_terminal(fake, at_terminal):
 def test_help_and_version():
     done = run("--help")
     assert done.returncode == 0 and "Exit status" in done.out and done.err == ""
-    for command in ("instances", "kill", "kills", "cancel"):
+    for command in ("instances", "list", "kill", "kills", "cancel"):
         assert f"\n  {command} " in done.out
         one = run(command, "--help")
         assert one.returncode == 0 and one.out.startswith(f"Usage: sesskill {command} ")
+        assert max(len(line) for line in one.out.splitlines()) <= 80
     assert re.fullmatch(r"sesskill \d+\.\d+\.\d+\n", run("--version").out)
-    assert max(len(line) for line in run("kill", "--help").out.splitlines()) <= 80
 
 
 # Reaching the daemon

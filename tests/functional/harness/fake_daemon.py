@@ -26,9 +26,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Stream:
-    """An NDJSON answer: the objects that `events` yields; CUT breaks the connection."""
+    """An answer in pieces, as `events` yields them: lines of objects, or bytes as they are.
+
+    CUT breaks the connection.
+    """
 
     events: object
+    content_type: str = "application/x-ndjson"
     CUT = object()
 
 
@@ -68,13 +72,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(answer.octets)
 
     def _send_stream(self, stream):
-        self._begin(200, "application/x-ndjson", ("Transfer-Encoding", "chunked"))
+        self._begin(200, stream.content_type, ("Transfer-Encoding", "chunked"))
         self.close_connection = True
         try:
             for event in stream.events():
                 if event is Stream.CUT:
                     return
-                line = json.dumps(event).encode() + b"\n"
+                is_bytes = isinstance(event, bytes)
+                line = event if is_bytes else json.dumps(event).encode() + b"\n"
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
             self.wfile.write(b"0\r\n\r\n")
         except (BrokenPipeError, ConnectionResetError):

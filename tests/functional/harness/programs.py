@@ -10,6 +10,7 @@ BUILD = Path(os.environ.get("SESSKILL_BUILD", ROOT / "build"))
 SESSKILLD = Path(os.environ.get("SESSKILLD", BUILD / "src/daemon/sesskilld"))
 SESSKILL = Path(os.environ.get("SESSKILL", BUILD / "src/cli/sesskill"))
 CLIENTS = Path(os.environ.get("SESSKILL_CLIENTS", BUILD / "tests/tools/clients"))
+CROWD = BUILD / "tests/tools/crowd"
 REDIS_SERVER = os.environ.get("REDIS_SERVER", "redis-server")
 
 SANITIZER_WORDS = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "CHECK failed")

@@ -2,6 +2,7 @@
  * sesskilld: the command line. Runs in the foreground and logs to stderr.
  */
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -13,6 +14,9 @@
 #include "daemon/daemon.h"
 
 #define EXIT_BAD_USAGE 2
+
+/* Buffers from this size on are given back to the system when they are freed. */
+#define LARGE_BUFFER_BYTES (128 * 1024)
 
 static const char usage[] =
 	"usage: sesskilld [-c FILE] [--check] [--debug] [--version] [--help]\n"
@@ -131,6 +135,9 @@ int main(int argc, char **argv)
 	int status = EXIT_SUCCESS;
 
 	setrlimit(RLIMIT_CORE, &no_core);
+	/* The C library would raise the bound by itself, and keep the memory of one large listing
+	 * for ever. */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES);
 	config = load_config(path);
 	if (config == NULL) {
 		return EXIT_BAD_USAGE;

@@ -250,8 +250,8 @@ static enum report_state decide_state(const struct report *report, bool is_dry_r
 	for (size_t i = 0; i < report->n_nodes; i++) {
 		n_failed += report->nodes[i].is_failed;
 	}
-	if (report->is_too_many || (n_failed == report->n_nodes &&
-					   report->counts.killed + report->counts.gone == 0)) {
+	if (report->is_too_many ||
+		(n_failed == report->n_nodes && report->counts.killed + report->counts.gone == 0)) {
 		return REPORT_FAILED;
 	}
 	if (n_failed > 0 || report->counts.survivors > 0) {
@@ -279,6 +279,22 @@ void report_sum(struct report *report)
 	}
 }
 
+/* Also gives back the room of the others: there may have been thousands. */
+static void keep_largest_sources(struct report *report)
+{
+	if (report->n_sources == 0) {
+		return;
+	}
+	qsort(report->sources, report->n_sources, sizeof(struct report_source), compare_sources);
+	for (size_t i = REPORT_MAX_SOURCES; i < report->n_sources; i++) {
+		finish_source(&report->sources[i]);
+	}
+	report->n_sources = MIN(report->n_sources, (size_t)REPORT_MAX_SOURCES);
+	report->sources_capacity = report->n_sources;
+	report->sources =
+		mem_resize_array(report->sources, report->n_sources, sizeof(struct report_source));
+}
+
 void report_close(struct report *report, bool is_dry_run, int64_t elapsed_ms)
 {
 	report->elapsed_ms = elapsed_ms;
@@ -286,14 +302,7 @@ void report_close(struct report *report, bool is_dry_run, int64_t elapsed_ms)
 		CHECK(counts_is_consistent(&report->nodes[i].counts, is_dry_run));
 	}
 	report_sum(report);
-	if (report->n_sources > 0) {
-		qsort(report->sources, report->n_sources, sizeof(struct report_source),
-			compare_sources);
-	}
-	for (size_t i = REPORT_MAX_SOURCES; i < report->n_sources; i++) {
-		finish_source(&report->sources[i]);
-	}
-	report->n_sources = MIN(report->n_sources, (size_t)REPORT_MAX_SOURCES);
+	keep_largest_sources(report);
 	if (report->state != REPORT_CANCELLED) {
 		report->state = decide_state(report, is_dry_run);
 		explain(report);

@@ -24,7 +24,7 @@
 #define BACKOFF_EAGER_MS 10
 
 /* Shorter than any sensible `timeout` of a server; see shorten_keepalive() for the others. */
-#define KEEPALIVE_MS 5000
+#define KEEPALIVE_MS 2000
 #define KEEPALIVE_LEAST_MS 250
 
 static void fail(struct link *link, const char *words);

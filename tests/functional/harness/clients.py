@@ -1,6 +1,7 @@
 """Many real client sessions: the program tests/tools/clients (see its --help)."""
 
 import json
+import signal
 import subprocess
 
 from harness import programs
@@ -61,6 +62,13 @@ class Clients:
 
         wait_until(is_so, lambda: f"clients {expected}; at last {last}", timeout)
         return last
+
+    def pause_process(self):
+        """The sessions stay open, and nobody reads what comes, until resume_process()."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume_process(self):
+        self._process.send_signal(signal.SIGCONT)
 
     def quit(self):
         """Ends all sessions. An assertion: the program ends well."""

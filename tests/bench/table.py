@@ -1,0 +1,125 @@
+"""The results as Markdown."""
+
+import os
+import platform
+from datetime import datetime, timezone
+
+from targets import QUERY_WORDS, judge
+
+
+def _rows(head, rows):
+    yield "| " + " | ".join(head) + " |"
+    yield "|---" + "|---:" * (len(head) - 1) + "|"
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+    yield ""
+
+
+def _ms(series):
+    return f"{1e3 * series.median:.1f}"
+
+
+def _processor():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def _head(effort):
+    n_cores = len(os.sched_getaffinity(0))
+    system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    yield "# Results"
+    yield ""
+    yield "Written by `tests/bench/run.sh`; `tests/bench/README.md` says what is measured and how."
+    yield ""
+    yield f"- {datetime.now(timezone.utc):%Y-%m-%d}, {system}, Linux {platform.release()}"
+    yield f"- {_processor()}, {n_cores} cores, of which the sessions take none while it is measured"
+    yield f"- rounds: {effort.rounds}; every number is a median, times in ms"
+    yield f"- load of the machine at the end: {os.getloadavg()[1]:.1f} over 5 minutes"
+    yield ""
+
+
+def _targets(results):
+    yield "## Targets"
+    yield ""
+    rows = []
+    for target in judge(results):
+        met = "yes" if target.is_met else "**no**"
+        rows.append((target.what, target.limit, target.measured, met))
+    yield from _rows(("what", "limit", "measured", "met"), rows)
+
+
+def _kill_all(label, by_size):
+    yield f"## Kill all, {label}"
+    yield ""
+    names = list(next(iter(by_size.values())))
+    rows = []
+    for size, sides in by_size.items():
+        times = [_ms(sides[name]) if name in sides else "" for name in names]
+        ratio = sides["sesskill"].median / sides["floor"].median
+        script = sides["sesskill"].median / min(
+            sides["script"].median, sides["script --pipe"].median
+        )
+        rows.append((f"{size:,}", *times, f"{ratio:.2f}", f"{script:.2f}"))
+    yield from _rows(("sessions", *names, "to the floor", "to the better script"), rows)
+
+
+def _kill_by_name(servers, effort):
+    yield f"## {effort.n_leaked:,} of {effort.largest:,} sessions by name"
+    yield ""
+    head = ("server", "sesskill", "floor", "ratio", "fast", "longest ping", "gentle")
+    head += ("longest ping", "longest burst, as reported")
+    rows = []
+    for label, measured in servers.items():
+        one = measured["name"]
+        ratio = one["sesskill"].median / one["floor"].median
+        names = ("fast", "fast, ping", "gentle", "gentle, ping", "gentle, stall")
+        times = (_ms(one[name]) for name in names)
+        rows.append((label, _ms(one["sesskill"]), _ms(one["floor"]), f"{ratio:.2f}", *times))
+    yield from _rows(head, rows)
+
+
+def _million(results, effort):
+    yield f"## {effort.million:,} sessions"
+    yield ""
+    rows = [
+        (
+            f"killed by {QUERY_WORDS[name]}",
+            _ms(one["seconds"]),
+            f"{one['kib'].median / 1024:.1f} MB",
+        )
+        for name, one in results.items()
+    ]
+    yield from _rows(("a server that is played", "time", "memory, peak"), rows)
+
+
+def _fleet(results, effort):
+    yield f"## {effort.fleet} servers with {effort.fleet_sessions} sessions each"
+    yield ""
+    rows = [(name, _ms(series)) for name, series in results.items()]
+    yield from _rows(("requests", "time"), rows)
+
+
+def _sections(results):
+    effort = results["effort"]
+    servers = results["servers"]
+    yield from _head(effort)
+    yield from _targets(results)
+    for label, measured in servers.items():
+        if "all" in measured:
+            yield from _kill_all(label, measured["all"])
+    if any("all" in measured for measured in servers.values()):
+        yield "![Time against number of sessions](time.svg)"
+        yield ""
+    if any("name" in measured for measured in servers.values()):
+        yield from _kill_by_name(servers, effort)
+    if results["million"] is not None:
+        yield from _million(results["million"], effort)
+    if results["fleet"] is not None:
+        yield from _fleet(results["fleet"], effort)
+
+
+def render(results):
+    return "\n".join(_sections(results))

@@ -37,16 +37,29 @@ static const char *level_name(enum log_level level)
 	return "?";
 }
 
+/* U+0080 to U+009F in UTF-8: to a terminal they are control characters like those of ASCII. */
+static bool is_high_control(const unsigned char *at)
+{
+	return at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
+}
+
 /* Copies `text` with every control character as \xHH; returns the bytes written. */
 static size_t escape(const char *text, char *out, size_t out_bytes)
 {
 	size_t used = 0;
+	size_t n_escaped = 0; /* bytes of a control character still to come */
 
 	for (; *text != '\0' && used + 5 < out_bytes; text++) {
 		unsigned char c = (unsigned char)*text;
 
 		if (c < 0x20 || c == 0x7f) {
+			n_escaped = 1;
+		} else if (is_high_control((const unsigned char *)text)) {
+			n_escaped = 2;
+		}
+		if (n_escaped > 0) {
 			used += (size_t)snprintf(out + used, out_bytes - used, "\\x%02x", c);
+			n_escaped--;
 		} else {
 			out[used++] = (char)c;
 		}

@@ -50,6 +50,7 @@ static bool parse_scaled(struct slice text, const struct unit *units, size_t n_u
 	struct slice suffix;
 	uint64_t number;
 	uint64_t factor = 0;
+	uint64_t value;
 
 	while (digits.len > 0 &&
 		(digits.data[digits.len - 1] < '0' || digits.data[digits.len - 1] > '9')) {
@@ -64,10 +65,12 @@ static bool parse_scaled(struct slice text, const struct unit *units, size_t n_u
 			factor = units[i].factor;
 		}
 	}
-	if (factor == 0 || !parse_u64(digits, &number)) {
+	if (factor == 0 || !parse_u64(digits, &number) ||
+		__builtin_mul_overflow(number, factor, &value)) {
 		return false;
 	}
-	return !__builtin_mul_overflow(number, factor, ret_value);
+	*ret_value = value;
+	return true;
 }
 
 bool parse_duration_ms(struct slice text, int64_t unit_ms, int64_t *ret_ms)

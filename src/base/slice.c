@@ -29,14 +29,15 @@ bool slice_has_prefix(struct slice slice, const char *prefix)
 {
 	size_t len = strlen(prefix);
 
-	return slice.len >= len && memcmp(slice.data, prefix, len) == 0;
+	return slice.len >= len && (len == 0 || memcmp(slice.data, prefix, len) == 0);
 }
 
 bool slice_has_suffix(struct slice slice, const char *suffix)
 {
 	size_t len = strlen(suffix);
 
-	return slice.len >= len && memcmp(slice.data + slice.len - len, suffix, len) == 0;
+	return slice.len >= len &&
+	       (len == 0 || memcmp(slice.data + slice.len - len, suffix, len) == 0);
 }
 
 bool slice_has_char(struct slice slice, char wanted)

@@ -191,7 +191,7 @@ def _measure_fleet(servers, daemon, effort, name):
 
 
 def kill_fleet(kind, effort, say):
-    """{in turn, at once, one stopped: Series} in seconds, and the memory of the daemon."""
+    """{in turn, at once, one stopped: Series} in seconds."""
     with contextlib.ExitStack() as stack:
         servers = []
         for _ in range(effort.fleet):
@@ -207,4 +207,4 @@ def kill_fleet(kind, effort, say):
             for name in in_turn(list(results), number):
                 results[name].values.append(_measure_fleet(servers, daemon, effort, name))
         say(f"{effort.fleet} servers", results)
-        return results, memory_kib(daemon.pid, "VmHWM")
+        return results

@@ -11,6 +11,21 @@ static void on_request(void *context, struct http_request *request)
 	routes_dispatch(context, request);
 }
 
+static void expect_actions(struct metrics *metrics)
+{
+	size_t n;
+	const struct route *routes = routes_table(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (routes[i].action != NULL) {
+			metrics_expect_action(metrics, routes[i].action);
+		}
+		if (routes[i].action_unless_all != NULL) {
+			metrics_expect_action(metrics, routes[i].action_unless_all);
+		}
+	}
+}
+
 int control_new(const struct control_inputs *inputs, struct control **ret_control, struct err *err)
 {
 	struct control *control = mem_new(struct control);
@@ -23,6 +38,7 @@ int control_new(const struct control_inputs *inputs, struct control **ret_contro
 		free(control);
 		return r;
 	}
+	expect_actions(inputs->metrics);
 	*ret_control = control;
 	return 0;
 }

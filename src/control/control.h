@@ -12,6 +12,7 @@
 #include "kill/instance.h"
 #include "kill/jobs.h"
 #include "record/audit.h"
+#include "record/metrics.h"
 
 struct event_base;
 
@@ -24,6 +25,7 @@ struct control_inputs {
 	const struct instances *instances;
 	struct jobs *jobs;
 	struct audit *audit;
+	struct metrics *metrics;
 };
 
 struct control {

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "control/names.h"
+#include "control/routes.h"
 #include "record/json.h"
 
 /* A caller who is told to come back later may do so after this. */
@@ -34,6 +35,35 @@ struct exchange *exchange_new(struct control *control, struct http_request *http
 	return exchange;
 }
 
+static const char *method_name(enum http_method method)
+{
+	switch (method) {
+	case HTTP_GET:
+		return "GET";
+	case HTTP_POST:
+		return "POST";
+	case HTTP_DELETE:
+		return "DELETE";
+	case HTTP_HEAD:
+		return "HEAD";
+	case HTTP_OTHER:
+		break;
+	}
+	return "other";
+}
+
+static void count(const struct exchange *exchange, int status)
+{
+	const struct route *route = exchange->route;
+	const char *name = "unknown";
+
+	if (route != NULL) {
+		name = route->das_action != NULL ? route->das_action : route->path;
+	}
+	metrics_count_answer(exchange->control->in.metrics,
+		method_name(http_request_method(exchange->http)), name, status);
+}
+
 static void send_and_free(
 	struct exchange *exchange, int status, const char *content_type, struct slice body)
 {
@@ -42,9 +72,26 @@ static void send_and_free(
 		{NAMES_HEADER_RETRY_AFTER, RETRY_AFTER_S},
 	};
 
+	count(exchange, status);
 	http_reply(exchange->http, status, content_type, headers, status == 429 ? 2 : 1, body);
 	params_finish(&exchange->params);
 	free(exchange);
+}
+
+bool exchange_may(const struct exchange *exchange, const char *action, const char *instance)
+{
+	return access_is_allowed(exchange->control->in.access, http_request_caller(exchange->http),
+		action, instance);
+}
+
+bool exchange_has_no_params(struct exchange *exchange)
+{
+	if (exchange->params.n > 0) {
+		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "unknown parameter \"%.64s\"",
+			exchange->params.items[0].name);
+		return false;
+	}
+	return true;
 }
 
 void exchange_answer(struct exchange *exchange, int status, json_t *body)
@@ -59,6 +106,7 @@ void exchange_stream_begin(struct exchange *exchange, const char *content_type)
 {
 	struct http_header header = {NAMES_HEADER_REQUEST_ID, exchange->request_id};
 
+	count(exchange, 200);
 	http_stream_begin(exchange->http, 200, content_type, &header, 1);
 }
 
@@ -85,9 +133,10 @@ void exchange_stream_end(struct exchange *exchange)
 	free(exchange);
 }
 
-void exchange_answer_text(struct exchange *exchange, int status, struct slice text)
+void exchange_answer_text(
+	struct exchange *exchange, int status, const char *content_type, struct slice text)
 {
-	send_and_free(exchange, status, "text/plain; charset=utf-8", text);
+	send_and_free(exchange, status, content_type, text);
 }
 
 /* {"Code","Message","Data","RequestId","HostId","Success"}, every value a string. */

@@ -52,9 +52,16 @@ struct exchange {
 
 struct exchange *exchange_new(struct control *control, struct http_request *http);
 
+/* May the caller do that on that instance (NULL: on some)? For what access did not settle. */
+bool exchange_may(const struct exchange *exchange, const char *action, const char *instance);
+
+/* For routes without parameters: false when there are some, and then it is answered. */
+NODISCARD bool exchange_has_no_params(struct exchange *exchange);
+
 /* Each of these answers and frees the exchange. `body` is taken over. */
 void exchange_answer(struct exchange *exchange, int status, json_t *body);
-void exchange_answer_text(struct exchange *exchange, int status, struct slice text);
+void exchange_answer_text(
+	struct exchange *exchange, int status, const char *content_type, struct slice text);
 void exchange_fail(struct exchange *exchange, enum exchange_error error, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 

@@ -22,5 +22,6 @@
 
 #define NAMES_TYPE_JSON "application/json"
 #define NAMES_TYPE_NDJSON "application/x-ndjson"
+#define NAMES_TYPE_TEXT "text/plain; charset=utf-8"
 
 #endif

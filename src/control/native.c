@@ -14,23 +14,6 @@
 #include "control/sessions.h"
 #include "record/json.h"
 
-/* A route without parameters takes none. */
-static bool has_no_params(struct exchange *exchange)
-{
-	if (exchange->params.n > 0) {
-		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "unknown parameter \"%.64s\"",
-			exchange->params.items[0].name);
-		return false;
-	}
-	return true;
-}
-
-static bool may(const struct exchange *exchange, const char *action, const char *instance)
-{
-	return access_is_allowed(exchange->control->in.access, http_request_caller(exchange->http),
-		action, instance);
-}
-
 /* ---- instances ---- */
 
 static const char *state_name(enum link_state state)
@@ -124,14 +107,14 @@ void native_instances(struct exchange *exchange)
 	json_t *list;
 	json_t *body;
 
-	if (!has_no_params(exchange)) {
+	if (!exchange_has_no_params(exchange)) {
 		return;
 	}
 	list = json_array();
 	for (size_t i = 0; i < instances_n(instances); i++) {
 		const struct instance *instance = instances_get(instances, i);
 
-		if (may(exchange, exchange->action, instance->opts->id)) {
+		if (exchange_may(exchange, exchange->action, instance->opts->id)) {
 			json_add(list, instance_json(instance));
 		}
 	}
@@ -158,7 +141,7 @@ void native_instance(struct exchange *exchange)
 {
 	const struct instance *instance;
 
-	if (!has_no_params(exchange)) {
+	if (!exchange_has_no_params(exchange)) {
 		return;
 	}
 	instance = find_instance(exchange);
@@ -271,7 +254,7 @@ static void add_kill(void *context, const struct jobs_view *view)
 {
 	struct kills_listing *listing = context;
 
-	if (!may(listing->exchange, listing->exchange->action, view->report->instance)) {
+	if (!exchange_may(listing->exchange, listing->exchange->action, view->report->instance)) {
 		return;
 	}
 	json_add(listing->list, json_report_summary(view->request_id, view->report));
@@ -282,7 +265,7 @@ void native_kills(struct exchange *exchange)
 	struct kills_listing listing = {exchange, NULL};
 	json_t *body;
 
-	if (!has_no_params(exchange)) {
+	if (!exchange_has_no_params(exchange)) {
 		return;
 	}
 	listing.list = json_array();
@@ -298,7 +281,8 @@ static bool find_kill(struct exchange *exchange, const char *action, struct jobs
 	struct jobs_view view;
 
 	if (!jobs_find(exchange->control->in.jobs, exchange->id, &view) ||
-		!may(exchange, action != NULL ? action : view.action, view.report->instance)) {
+		!exchange_may(
+			exchange, action != NULL ? action : view.action, view.report->instance)) {
 		exchange_fail(exchange, EXCHANGE_NOT_FOUND, "no kill of that request id is known");
 		return false;
 	}
@@ -310,7 +294,7 @@ void native_kill_report(struct exchange *exchange)
 {
 	struct jobs_view view;
 
-	if (has_no_params(exchange) && find_kill(exchange, exchange->action, &view)) {
+	if (exchange_has_no_params(exchange) && find_kill(exchange, exchange->action, &view)) {
 		exchange_answer(exchange, 200, json_report(view.request_id, view.report));
 	}
 }
@@ -320,7 +304,7 @@ void native_cancel(struct exchange *exchange)
 {
 	struct jobs_view view;
 
-	if (!has_no_params(exchange) || !find_kill(exchange, NULL, &view)) {
+	if (!exchange_has_no_params(exchange) || !find_kill(exchange, NULL, &view)) {
 		return;
 	}
 	if (!jobs_cancel(exchange->control->in.jobs, exchange->id)) {
@@ -366,7 +350,7 @@ void native_health(struct exchange *exchange)
 	FILE *out;
 	size_t n_unready;
 
-	if (!has_no_params(exchange)) {
+	if (!exchange_has_no_params(exchange)) {
 		return;
 	}
 	out = open_memstream(&text, &size);
@@ -377,5 +361,6 @@ void native_health(struct exchange *exchange)
 		fprintf(out, "%zu nodes are not ready\n", n_unready);
 	}
 	fclose(out);
-	exchange_answer_text(exchange, n_unready == 0 ? 200 : 503, (struct slice){text, size});
+	exchange_answer_text(
+		exchange, n_unready == 0 ? 200 : 503, NAMES_TYPE_TEXT, (struct slice){text, size});
 }

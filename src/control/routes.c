@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "control/das.h"
+#include "control/metrics_page.h"
 #include "control/names.h"
 #include "control/native.h"
 
@@ -25,6 +26,7 @@ static const struct route routes[] = {
 		native_kill_report},
 	{HTTP_DELETE, NAMES_PATH_KILLS "/*", NULL, "hdm:KillInstanceAllSession",
 		"hdm:CreateKillInstanceSessionTask", native_cancel},
+	{HTTP_GET, NAMES_PATH_METRICS, NULL, "hdm:DescribeInstances", NULL, metrics_page_answer},
 	{HTTP_GET, NAMES_PATH_HEALTH, NULL, NULL, NULL, native_health},
 };
 
@@ -123,6 +125,7 @@ static void refuse(struct exchange *exchange)
 	if (audit_denied(exchange->control->in.audit, &subject, &err) != 0) {
 		log_error("a denied request is not recorded: %s", err.text);
 	}
+	metrics_count_denied(exchange->control->in.metrics, exchange->action);
 	log_warning("denied: %s for uid %u (%s)", exchange->action, (unsigned)caller->uid,
 		caller->user);
 	exchange_fail(exchange, EXCHANGE_NO_PERMISSION, "uid %u may not do %s here",

@@ -24,6 +24,7 @@
 struct daemon {
 	struct event_base *loop;
 	struct evdns_base *dns;
+	struct metrics *metrics;
 	struct instances *instances;
 	struct audit *audit;
 	struct jobs *jobs;
@@ -127,6 +128,7 @@ static int open_socket(struct daemon *daemon, const struct config *config, struc
 		.instances = daemon->instances,
 		.jobs = daemon->jobs,
 		.audit = daemon->audit,
+		.metrics = daemon->metrics,
 	};
 	int r = manager_take_socket(&inputs.inherited_fd, err);
 
@@ -161,8 +163,9 @@ int daemon_new(const struct config *config, struct daemon **ret_daemon, struct e
 	daemon->loop = event_base_new();
 	CHECK(daemon->loop != NULL);
 	daemon->dns = make_dns(daemon->loop);
-	daemon->instances =
-		instances_new(daemon->loop, daemon->dns, config->instances, config->n_instances);
+	daemon->metrics = metrics_new();
+	daemon->instances = instances_new(
+		daemon->loop, daemon->dns, daemon->metrics, config->instances, config->n_instances);
 	daemon->audit = audit_new(&config->audit);
 	daemon->jobs = jobs_new(daemon->loop, daemon->instances, daemon->audit);
 	r = open_socket(daemon, config, err);
@@ -212,6 +215,7 @@ void daemon_free(struct daemon *daemon)
 	jobs_free(daemon->jobs);
 	audit_free(daemon->audit);
 	instances_free(daemon->instances);
+	metrics_free(daemon->metrics);
 	/* Look-ups that were cancelled just now end in the next turn. */
 	event_base_loop(daemon->loop, EVLOOP_NONBLOCK);
 	evdns_base_free(daemon->dns, 0);

@@ -12,8 +12,8 @@ struct instances {
 	size_t n;
 };
 
-struct instances *instances_new(
-	struct event_base *loop, struct evdns_base *dns, const struct instance_opts *opts, size_t n)
+struct instances *instances_new(struct event_base *loop, struct evdns_base *dns,
+	struct metrics *metrics, const struct instance_opts *opts, size_t n)
 {
 	struct instances *instances = mem_new(struct instances);
 
@@ -23,6 +23,7 @@ struct instances *instances_new(
 		struct instance *instance = &instances->items[i];
 
 		instance->opts = &opts[i];
+		instance->metrics = metrics_instance(metrics, opts[i].id);
 		instance->topology_opts = (struct topology_opts){
 			.kind = opts[i].kind,
 			.endpoints = opts[i].endpoints,

@@ -11,6 +11,7 @@
 
 #include "model/request.h"
 #include "model/selector.h"
+#include "record/metrics.h"
 #include "redis/link.h"
 #include "redis/topology.h"
 
@@ -36,14 +37,15 @@ struct instance {
 	const struct instance_opts *opts;
 	struct topology_opts topology_opts;
 	struct topology *topology;
+	struct metrics_instance *metrics;
 };
 
 /* All of them. */
 struct instances;
 
-/* `opts` is an array of `n`, borrowed. Does nothing until instances_start(). */
+/* `opts` is an array of `n`, borrowed like the rest. Does nothing until instances_start(). */
 struct instances *instances_new(struct event_base *loop, struct evdns_base *dns,
-	const struct instance_opts *opts, size_t n);
+	struct metrics *metrics, const struct instance_opts *opts, size_t n);
 void instances_free(struct instances *instances);
 void instances_start(struct instances *instances);
 

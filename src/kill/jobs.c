@@ -173,6 +173,7 @@ static void end_run(struct run *run)
 	{
 		record_outcome(run, ticket);
 	}
+	metrics_count_kill(job_instance(run->job)->metrics, report);
 	log_outcome(run, report);
 	TAILQ_FOREACH(ticket, &run->tickets, entry)
 	{
@@ -448,6 +449,22 @@ void jobs_each(struct jobs *jobs, void (*view_fn)(void *context, const struct jo
 			view_fn(context, &view);
 		}
 	}
+}
+
+struct jobs_load jobs_load(const struct jobs *jobs, const struct instance *instance)
+{
+	struct jobs_load load = {0};
+	const struct run *run;
+
+	TAILQ_FOREACH(run, &jobs->runs, entry)
+	{
+		if (job_instance(run->job) == instance && !job_is_done(run->job) &&
+			!job_request(run->job)->is_dry_run) {
+			load.n_running += job_is_started(run->job);
+			load.n_waiting += !job_is_started(run->job);
+		}
+	}
+	return load;
 }
 
 /* ---- ending early ---- */

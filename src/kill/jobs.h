@@ -87,6 +87,14 @@ NODISCARD bool jobs_find(struct jobs *jobs, struct slice request_id, struct jobs
 void jobs_each(struct jobs *jobs, void (*view_fn)(void *context, const struct jobs_view *view),
 	void *context);
 
+/* Kills of an instance at the moment; dry runs, which wait for nobody, do not count. */
+struct jobs_load {
+	size_t n_running;
+	size_t n_waiting; /* runs, not requests */
+};
+
+struct jobs_load jobs_load(const struct jobs *jobs, const struct instance *instance);
+
 /* Cancels the run of that ticket, for all its tickets. False: not found, or already done. */
 NODISCARD bool jobs_cancel(struct jobs *jobs, struct slice request_id);
 

@@ -17,6 +17,7 @@ struct audit {
 	const struct audit_opts *opts;
 	struct linefile *file;
 	bool is_recovered; /* what a crash left open is recorded */
+	uint64_t n_failures;
 };
 
 struct audit *audit_new(const struct audit_opts *opts)
@@ -35,6 +36,11 @@ void audit_free(struct audit *audit)
 	}
 	linefile_free(audit->file);
 	free(audit);
+}
+
+uint64_t audit_n_failures(const struct audit *audit)
+{
+	return audit->n_failures;
 }
 
 bool audit_is_required(const struct audit *audit)
@@ -214,13 +220,10 @@ int audit_open(struct audit *audit, struct err *err)
  * Nothing of this process comes into the file before the old is settled: a later recovery would
  * take a running kill for an interrupted one.
  */
-static int write_line(struct audit *audit, const json_t *line, bool sync, struct err *err)
+static int write_settled(struct audit *audit, const json_t *line, bool sync, struct err *err)
 {
 	int r;
 
-	if (audit->opts->file == NULL) {
-		return 0;
-	}
 	if (!audit->is_recovered) {
 		r = audit_open(audit, err);
 		if (r < 0) {
@@ -230,6 +233,17 @@ static int write_line(struct audit *audit, const json_t *line, bool sync, struct
 	r = append(audit, line, sync, err);
 	if (r < 0) {
 		err_prefix(err, "audit log");
+	}
+	return r;
+}
+
+static int write_line(struct audit *audit, const json_t *line, bool sync, struct err *err)
+{
+	int r = 0;
+
+	if (audit->opts->file != NULL) {
+		r = write_settled(audit, line, sync, err);
+		audit->n_failures += r < 0;
 	}
 	return r;
 }

@@ -21,6 +21,7 @@
 #define RECORD_AUDIT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/macros.h"
@@ -67,5 +68,7 @@ NODISCARD int audit_denied(
 NODISCARD int audit_event(struct audit *audit, const char *event, struct err *err);
 
 bool audit_is_required(const struct audit *audit);
+/* Lines that could not be written, since the start. */
+uint64_t audit_n_failures(const struct audit *audit);
 
 #endif

@@ -1,0 +1,200 @@
+/*
+ * The page of metrics: of the instances that the caller may see, and no others.
+ */
+#include "control/metrics_page.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "control/exchange.h"
+#include "record/exposition.h"
+
+struct page {
+	const struct exchange *exchange;
+	const struct instance **instances;
+	size_t n_instances;
+	FILE *out;
+};
+
+/* ---- nodes ---- */
+
+/* Would a kill get in right now? A link that lacks a permission for it is never READY. */
+static int64_t is_ready(const struct link *link)
+{
+	return link_state(link) == LINK_READY;
+}
+
+static int64_t count_reconnects(const struct link *link)
+{
+	return (int64_t)link_n_reconnects(link);
+}
+
+/* What was true before the link was lost says nothing about now. */
+static int64_t count_clients(const struct link *link)
+{
+	return link_state(link) == LINK_READY ? link_server(link)->n_clients : -1;
+}
+
+static int64_t count_max_clients(const struct link *link)
+{
+	return link_state(link) == LINK_READY ? link_server(link)->max_clients : -1;
+}
+
+static const struct node_row {
+	enum exposition_type type;
+	const char *name;
+	const char *help;
+	int64_t (*value_fn)(const struct link *link); /* negative: unknown, no sample */
+} node_rows[] = {
+	{EXPOSITION_GAUGE, "sesskill_link_ready",
+		"Whether a kill would get in right now: connected, logged in, and permitted.",
+		is_ready},
+	{EXPOSITION_COUNTER, "sesskill_link_reconnects_total",
+		"How often the connection to the node was opened again after a loss.",
+		count_reconnects},
+	{EXPOSITION_GAUGE, "sesskill_node_clients",
+		"Clients connected to the node, as it last said.", count_clients},
+	{EXPOSITION_GAUGE, "sesskill_node_maxclients",
+		"Clients that the node takes at most, as it last said.", count_max_clients},
+};
+
+static void print_node_row(const struct page *page, const struct node_row *row)
+{
+	exposition_begin(page->out, row->type, row->name, row->help);
+	for (size_t i = 0; i < page->n_instances; i++) {
+		const struct instance *instance = page->instances[i];
+
+		for (size_t k = 0; k < topology_n_nodes(instance->topology); k++) {
+			const struct link *link = topology_node(instance->topology, k);
+			int64_t value = row->value_fn(link);
+
+			if (value >= 0) {
+				exposition_number(page->out, row->name,
+					EXPOSITION_LABELS({"instance", instance->opts->id},
+						{"node", link_address(link)}),
+					value);
+			}
+		}
+	}
+}
+
+/* Without nodes there is no sample above to be alarmed by. */
+static void print_topologies(const struct page *page)
+{
+	static const char name[] = "sesskill_topology_known";
+
+	exposition_begin(page->out, EXPOSITION_GAUGE, name,
+		"Whether it is known which nodes the instance has.");
+	for (size_t i = 0; i < page->n_instances; i++) {
+		exposition_number(page->out, name,
+			EXPOSITION_LABELS({"instance", page->instances[i]->opts->id}),
+			topology_is_known(page->instances[i]->topology));
+	}
+}
+
+/* ---- kills ---- */
+
+static int64_t count_running(const struct jobs_load *load)
+{
+	return (int64_t)load->n_running;
+}
+
+static int64_t count_waiting(const struct jobs_load *load)
+{
+	return (int64_t)load->n_waiting;
+}
+
+static const struct load_row {
+	const char *name;
+	const char *help;
+	int64_t (*value_fn)(const struct jobs_load *load);
+} load_rows[] = {
+	{"sesskill_kills_running", "Kills that run.", count_running},
+	{"sesskill_kills_waiting", "Kills that wait for the one that runs on their instance.",
+		count_waiting},
+};
+
+static void print_load_row(const struct page *page, const struct load_row *row)
+{
+	const struct jobs *jobs = page->exchange->control->in.jobs;
+
+	exposition_begin(page->out, EXPOSITION_GAUGE, row->name, row->help);
+	for (size_t i = 0; i < page->n_instances; i++) {
+		struct jobs_load load = jobs_load(jobs, page->instances[i]);
+
+		exposition_number(page->out, row->name,
+			EXPOSITION_LABELS({"instance", page->instances[i]->opts->id}),
+			row->value_fn(&load));
+	}
+}
+
+/* ---- the page ---- */
+
+static void choose_instances(struct page *page)
+{
+	const struct exchange *exchange = page->exchange;
+	const struct instances *instances = exchange->control->in.instances;
+
+	page->instances = mem_alloc_array(instances_n(instances), sizeof(struct instance *));
+	for (size_t i = 0; i < instances_n(instances); i++) {
+		const struct instance *instance = instances_get(instances, i);
+
+		if (exchange_may(exchange, exchange->action, instance->opts->id)) {
+			page->instances[page->n_instances++] = instance;
+		}
+	}
+}
+
+static void print_counters(const struct page *page)
+{
+	CLEANUP(mem_free_p)
+	const struct metrics_instance **counters =
+		mem_alloc_array(page->n_instances, sizeof(struct metrics_instance *));
+
+	for (size_t i = 0; i < page->n_instances; i++) {
+		counters[i] = page->instances[i]->metrics;
+	}
+	metrics_print(page->exchange->control->in.metrics, counters, page->n_instances, page->out);
+}
+
+static void print_audit(const struct page *page)
+{
+	static const char name[] = "sesskill_audit_failures_total";
+
+	exposition_begin(page->out, EXPOSITION_COUNTER, name,
+		"Lines of the audit log that could not be written.");
+	exposition_number(page->out, name, NULL,
+		(int64_t)audit_n_failures(page->exchange->control->in.audit));
+}
+
+static void print_page(const struct page *page)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(node_rows); i++) {
+		print_node_row(page, &node_rows[i]);
+	}
+	print_topologies(page);
+	for (size_t i = 0; i < ARRAY_SIZE(load_rows); i++) {
+		print_load_row(page, &load_rows[i]);
+	}
+	print_audit(page);
+	print_counters(page);
+}
+
+void metrics_page_answer(struct exchange *exchange)
+{
+	CLEANUP(mem_free_p) char *text = NULL;
+	struct page page = {.exchange = exchange};
+	size_t size = 0;
+
+	if (!exchange_has_no_params(exchange)) {
+		return;
+	}
+	page.out = open_memstream(&text, &size);
+	CHECK(page.out != NULL);
+	choose_instances(&page);
+	print_page(&page);
+	fclose(page.out);
+	free(page.instances);
+	exchange_answer_text(exchange, 200, EXPOSITION_CONTENT_TYPE, (struct slice){text, size});
+}

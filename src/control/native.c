@@ -98,6 +98,10 @@ static json_t *instance_json(const struct instance *instance)
 		json_add(nodes, node_json(topology_node(instance->topology, i)));
 	}
 	json_set(object, "nodes", nodes);
+	json_set(object, "error",
+		topology_error(instance->topology)[0] != '\0'
+			? json_text_of(topology_error(instance->topology))
+			: json_null());
 	return object;
 }
 
@@ -324,7 +328,15 @@ static size_t list_unready(struct exchange *exchange, FILE *out)
 
 	for (size_t i = 0; i < instances_n(instances); i++) {
 		const struct instance *instance = instances_get(instances, i);
-		bool is_shown = may(exchange, "hdm:DescribeInstances", instance->opts->id);
+		bool is_shown = exchange_may(exchange, "hdm:DescribeInstances", instance->opts->id);
+
+		if (!topology_is_known(instance->topology)) {
+			n_unready++;
+			if (is_shown) {
+				fprintf(out, "%s: %s\n", instance->opts->id,
+					topology_error(instance->topology));
+			}
+		}
 
 		for (size_t k = 0; k < topology_n_nodes(instance->topology); k++) {
 			const struct link *link = topology_node(instance->topology, k);

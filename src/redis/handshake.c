@@ -60,13 +60,22 @@ static bool is_refusal(const struct reply *reply)
 	return false;
 }
 
+/* Servers repeat the arguments of a command that they do not know: here a password. */
+static struct slice without_arguments(struct slice words)
+{
+	static const char mark[] = ", with args";
+	const char *at = memmem(words.data, words.len, mark, sizeof(mark) - 1);
+
+	return at != NULL ? slice_range(words.data, at) : words;
+}
+
 static void on_auth(struct link *link, const struct handshake_row *row, const struct reply *reply)
 {
 	(void)row;
 	/* A password for a server that has none opens the door all the same. */
 	if (reply->type == REPLY_ERROR && !slice_has_prefix(reply->text, "ERR AUTH") &&
 		!slice_has_prefix(reply->text, "ERR Client sent AUTH, but no password is set")) {
-		refuse(link, reply->text);
+		refuse(link, without_arguments(reply->text));
 	}
 }
 

@@ -245,7 +245,10 @@ static void set_error(struct link *link, const char *words)
 	link->is_full = strstr(words, "max number of clients") != NULL;
 }
 
-/* The connection is lost. Those who wait for replies are told, then the watchers. */
+/*
+ * The connection is lost. The watchers are told, then those who wait for replies: they find the
+ * link in its new state.
+ */
 static void fail(struct link *link, const char *words)
 {
 	struct pending_queue lost = TAILQ_HEAD_INITIALIZER(lost);
@@ -284,7 +287,11 @@ static void on_connection_event(struct bufferevent *connection, short what, void
 	int error = EVUTIL_SOCKET_ERROR();
 	char words[LINK_MAX_ERROR_BYTES];
 
-	/* A server that is full says so and closes: the words may still be in the socket. */
+	/*
+	 * A server that is full says so and closes: the words may still be in the socket. The
+	 * bufferevent keeps everybody else from adding to its input.
+	 */
+	evbuffer_unfreeze(bufferevent_get_input(connection), 0);
 	while (!has_tls(link) && evbuffer_read(bufferevent_get_input(connection),
 					 bufferevent_getfd(connection), -1) > 0) {
 	}

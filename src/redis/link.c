@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "redis/server_info.h"
+#include "redis/tls.h"
 
 /* Between two attempts: grows from the first to the last, each +-50 %. */
 #define BACKOFF_FIRST_MS 100
@@ -286,6 +287,7 @@ static void on_connection_event(struct bufferevent *connection, short what, void
 	struct link *link = context;
 	int error = EVUTIL_SOCKET_ERROR();
 	char words[LINK_MAX_ERROR_BYTES];
+	struct err err;
 
 	/*
 	 * A server that is full says so and closes: the words may still be in the socket. The
@@ -302,6 +304,10 @@ static void on_connection_event(struct bufferevent *connection, short what, void
 	shorten_keepalive(link);
 	if ((what & BEV_EVENT_EOF) != 0) {
 		fail(link, "the server closed the connection");
+		return;
+	}
+	if (tls_explain(connection, &err)) {
+		fail(link, err.text);
 		return;
 	}
 	snprintf(words, sizeof(words), "connection lost: %s", evutil_socket_error_to_string(error));

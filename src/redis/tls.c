@@ -104,6 +104,32 @@ SSL *tls_session_new(SSL_CTX *context, const struct link_tls_opts *opts,
 	return session;
 }
 
+/*
+ * The server's alert may be in the socket still, unread because writing failed first: a refused
+ * certificate is told only after the handshake in TLS 1.3.
+ */
+static unsigned long read_alert(SSL *session)
+{
+	char byte;
+
+	ERR_clear_error();
+	return SSL_peek(session, &byte, 1) <= 0 ? ERR_peek_error() : 0;
+}
+
+/* The first error with words of its own; system errors have none here. 0: there is none. */
+static unsigned long find_error(struct bufferevent *connection, SSL *session)
+{
+	unsigned long code;
+
+	while ((code = bufferevent_get_openssl_error(connection)) != 0) {
+		if (ERR_reason_error_string(code) != NULL) {
+			return code;
+		}
+	}
+	code = read_alert(session);
+	return code != 0 && ERR_reason_error_string(code) != NULL ? code : 0;
+}
+
 bool tls_explain(struct bufferevent *connection, struct err *err)
 {
 	SSL *session = bufferevent_openssl_get_ssl(connection);
@@ -119,10 +145,10 @@ bool tls_explain(struct bufferevent *connection, struct err *err)
 			X509_verify_cert_error_string(verdict));
 		return true;
 	}
-	code = bufferevent_get_openssl_error(connection);
-	if (code == 0) {
-		return false;
+	code = find_error(connection, session);
+	if (code != 0) {
+		err_set(err, "TLS failed: %s", ERR_reason_error_string(code));
 	}
-	err_set(err, "TLS failed: %s", ERR_reason_error_string(code));
-	return true;
+	ERR_clear_error();
+	return code != 0;
 }

@@ -73,6 +73,11 @@ const char *topology_kind_name(enum topology_kind kind)
 	return "?";
 }
 
+static void set_error(struct topology *topology, const char *address, const char *words)
+{
+	snprintf(topology->error, sizeof(topology->error), "%s: %s", address, words);
+}
+
 /* ---- links ---- */
 
 static void add_link(struct links *links, struct link *link)
@@ -127,8 +132,15 @@ static void on_asker_changed(struct link_watcher *watcher, enum link_state state
 {
 	struct asker *asker = (struct asker *)((char *)watcher - offsetof(struct asker, watcher));
 
-	if (state == LINK_READY && !asker->question.topology->is_known) {
-		event_active(asker->question.topology->timer, 0, 0);
+	struct topology *topology = asker->question.topology;
+
+	if (topology->is_known) {
+		return;
+	}
+	if (state == LINK_READY) {
+		event_active(topology->timer, 0, 0);
+	} else if (state == LINK_BACKOFF) {
+		set_error(topology, link_address(asker->link), link_error(asker->link));
 	}
 }
 
@@ -259,11 +271,6 @@ static void apply_members(struct topology *topology)
 }
 
 /* ---- asking ---- */
-
-static void set_error(struct topology *topology, const char *address, const char *words)
-{
-	snprintf(topology->error, sizeof(topology->error), "%s: %s", address, words);
-}
 
 static void set_refusal(
 	struct topology *topology, const struct link *link, const struct reply *reply)

@@ -3,6 +3,7 @@ targets.py, how they look in table.py and chart.py."""
 
 import contextlib
 import statistics
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 import sides
@@ -83,30 +84,50 @@ def kill_all(rig, effort, say):
 # ---- by name ----
 
 
-def _watched(rig, query):
+def _watched(rig, act):
+    """What `act` returns, and the longest round trip of a bystander meanwhile."""
     pinger = Pinger(rig.server)
-    seconds, report = rig.kill(query)
-    seen = pinger.stop()
-    return seconds, seen["longest_us"] / 1e6, report["nodes"][0]["max_stall_ms"] / 1e3
+    result = act()
+    return result, pinger.stop()["longest_us"] / 1e6
+
+
+def _kill_watched(rig, query):
+    (seconds, report), ping = _watched(rig, lambda: rig.kill(query))
+    return {"": seconds, ", ping": ping, ", stall": report["nodes"][0]["max_stall_ms"] / 1e3}
+
+
+def _list_watched(rig):
+    """Twice: what the server looks up for its first listing of a session, it remembers."""
+    first, first_ping = _watched(rig, lambda: sides.listing(rig))
+    again, again_ping = _watched(rig, lambda: sides.listing(rig))
+    return {"": first, ", ping": first_ping, " again": again, " again, ping": again_ping}
+
+
+def _listed_before(rig):
+    sides.listing(rig)
+    return _kill_watched(rig, GENTLE)
+
+
+BY_NAME_SIDES = {
+    "sesskill": lambda rig: {"": rig.kill(LEAK)[0]},
+    "floor": lambda rig: {"": sides.floor_by_name(rig, "leak")},
+    "fast": lambda rig: _kill_watched(rig, LEAK),
+    "gentle": lambda rig: _kill_watched(rig, GENTLE),
+    "listed before, gentle": _listed_before,
+    "listing": _list_watched,
+}
 
 
 def kill_by_name(rig, effort, say):
-    """{measure: Series} in seconds; `fast` and `gentle` are with a bystander that pings."""
-    names = ["sesskill", "floor", "fast", "gentle"]
-    extra = [f"{name}, {what}" for name in ("fast", "gentle") for what in ("ping", "stall")]
-    results = {name: Series() for name in names + extra}
+    """{measure: Series} in seconds. All but the first two are with a bystander that pings: the
+    measures `..., ping` are its longest round trip."""
+    names = list(BY_NAME_SIDES)
+    results = defaultdict(Series)
     for number in range(effort.rounds):
         for name in in_turn(names, number):
             with rig.sessions(effort.largest, named={"leak": effort.n_leaked}):
-                if name == "floor":
-                    results[name].values.append(sides.floor_by_name(rig, "leak"))
-                elif name == "sesskill":
-                    results[name].values.append(rig.kill(LEAK)[0])
-                else:
-                    found = _watched(rig, LEAK if name == "fast" else GENTLE)
-                    keys = (name, f"{name}, ping", f"{name}, stall")
-                    for key, value in zip(keys, found):
-                        results[key].values.append(value)
+                for suffix, value in BY_NAME_SIDES[name](rig).items():
+                    results[name + suffix].values.append(value)
     say(f"{effort.n_leaked} of {effort.largest} by name", results)
     return results
 

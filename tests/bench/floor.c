@@ -5,6 +5,7 @@
  *
  *   floor SOCKET all                      list, kill by type, list
  *   floor SOCKET name NAME IDS_PER_KILL   list, kill by id (ascending), list those ids
+ *   floor SOCKET list                     list, and kill nobody
  *
  * Prints one line of JSON: the time, how many were killed, how many of them are left.
  */
@@ -175,22 +176,40 @@ static struct outcome kill_by_name(struct wire *wire, const char *name, size_t n
 	return outcome;
 }
 
+static struct outcome list_only(struct wire *wire)
+{
+	(void)ask(wire, LIST_ALL);
+	return (struct outcome){0};
+}
+
+static struct outcome run(struct wire *wire, int argc, char **argv)
+{
+	uint64_t own_id = (uint64_t)ask(wire, OWN_ID).integer;
+	const char *what = argc > 2 ? argv[2] : "";
+	uint64_t n_each;
+
+	if (argc == 3 && slice_is(slice_of(what), "all")) {
+		return kill_all(wire, own_id);
+	}
+	if (argc == 3 && slice_is(slice_of(what), "list")) {
+		return list_only(wire);
+	}
+	if (argc == 5 && slice_is(slice_of(what), "name") &&
+		parse_u64(slice_of(argv[4]), &n_each) && n_each > 0) {
+		return kill_by_name(wire, argv[3], (size_t)n_each);
+	}
+	wire_die("usage: floor SOCKET (all | name NAME IDS_PER_KILL | list)");
+}
+
 int main(int argc, char **argv)
 {
-	bool is_all = argc == 3 && slice_is(slice_of(argv[2]), "all");
-	uint64_t n_each = 0;
 	struct outcome outcome;
 	struct wire wire;
-	uint64_t own_id;
 	int64_t begin_us;
 
-	if (!is_all && (argc != 5 || !parse_u64(slice_of(argv[4]), &n_each) || n_each == 0)) {
-		wire_die("usage: floor SOCKET (all | name NAME IDS_PER_KILL)");
-	}
-	wire_open(&wire, argv[1]);
-	own_id = (uint64_t)ask(&wire, OWN_ID).integer;
+	wire_open(&wire, argc > 1 ? argv[1] : "");
 	begin_us = clock_monotonic_us();
-	outcome = is_all ? kill_all(&wire, own_id) : kill_by_name(&wire, argv[3], (size_t)n_each);
+	outcome = run(&wire, argc, argv);
 	printf("{\"us\": %lld, \"killed\": %lld, \"left\": %zu}\n",
 		(long long)(clock_monotonic_us() - begin_us), (long long)outcome.n_killed,
 		outcome.n_left);

@@ -34,6 +34,11 @@ def floor_by_name(rig, name):
     return _run_floor(rig, "name", name, str(rig.kind.ids_per_kill))
 
 
+def listing(rig):
+    """CLIENT LIST alone, which kills nobody and which nobody can do without."""
+    return _run_floor(rig, "list")
+
+
 def _shell(script, rig):
     begin = time.monotonic()
     subprocess.run(

@@ -59,24 +59,34 @@ static bool split_port(struct slice text, struct slice *ret_host, uint16_t *ret_
 	return true;
 }
 
+/* A path may be cut by the server together with its ":0", so that its end says nothing. */
+static bool read_path(struct slice text, struct address *address)
+{
+	if (slice_has_prefix(text, "[/")) {
+		text = slice_skip(text, 1);
+	} else if (!slice_has_prefix(text, "/")) {
+		return false;
+	}
+	if (slice_has_suffix(text, "]:0")) {
+		text.len -= strlen("]:0");
+	} else if (slice_has_suffix(text, ":0")) {
+		text.len -= strlen(":0");
+	}
+	address->kind = ADDRESS_UNIX;
+	address->host = text;
+	return true;
+}
+
 struct address address_parse_listed(struct slice text)
 {
 	struct address address = {.kind = ADDRESS_UNKNOWN, .host = text};
 
-	if (!split_port(text, &address.host, &address.port)) {
-		/* A long path that the server cut together with its ":0", or nothing known. */
-		if (slice_has_prefix(text, "/")) {
-			address.kind = ADDRESS_UNIX;
-		} else if (slice_has_prefix(text, "[/")) {
-			address.kind = ADDRESS_UNIX;
-			address.host = slice_skip(text, 1);
-		}
+	if (read_path(text, &address) || !split_port(text, &address.host, &address.port) ||
+		read_ip(address.host, &address.kind, address.bytes)) {
 		return address;
 	}
-	if (read_ip(address.host, &address.kind, address.bytes)) {
-		return address;
-	}
-	/* Only a Unix socket has port 0 and a host that is no IP; "?" is a peer that is gone. */
+	/* A relative path: nothing else has port 0 and is no IP, but for "?", a peer that is gone.
+	 */
 	if (address.port == 0 && address.host.len > 0 && !slice_is(address.host, "?")) {
 		address.kind = ADDRESS_UNIX;
 	}

@@ -208,8 +208,9 @@ const struct command cmd_kill = {
 	.n_options = ARRAY_SIZE(OPTIONS),
 	.min_words = 1,
 	.max_words = 1,
-	.details = "An EXPR is FIELD OP VALUE[,VALUE]...: 'user = app,web', 'addr = 10.0.0.0/8',\n"
-		   "'name = pool-*', 'idle > 1h', 'tot-mem > 10mb', 'type != pubsub'.\n"
-		   "On a terminal it shows what would be hit and asks for the instance's id.\n",
+	.details = "On a terminal it shows what would be hit and asks for the instance's id.\n"
+		   "An EXPR is FIELD OP VALUE[,VALUE]...: 'user = app,web', 'addr = 10.0.0.0/8',\n"
+		   "'name = pool-*', 'idle > 1h', 'tot-mem > 10mb', 'type != pubsub'. Fields are\n"
+		   "those of sesskill list --help. Look first: sesskill list ID --match EXPR.\n",
 	.run = run,
 };

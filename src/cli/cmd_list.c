@@ -122,9 +122,9 @@ const struct command cmd_list = {
 	.n_options = ARRAY_SIZE(OPTIONS),
 	.min_words = 1,
 	.max_words = 1,
-	.details =
-		"A FIELD is one of the server's listing: addr, user, name, lib, age, idle, cmd,\n"
-		"db, flags, type, tot-mem, omem, qbuf, ... An EXPR is FIELD OP VALUE[,VALUE]...:\n"
-		"'user = app,web', 'addr = 10.0.0.0/8', 'name = pool-*', 'idle > 1h'.\n",
+	.details = "A FIELD is id, addr, laddr, user, name, lib, lib-ver, cmd, flags, type, node,\n"
+		   "db, age, idle, resp, sub, psub, ssub, multi, watch, qbuf, omem, tot-mem, or\n"
+		   "another one of the server's listing. An EXPR is FIELD OP VALUE[,VALUE]...:\n"
+		   "'user = app,web', 'addr = 10.0.0.0/8', 'name = pool-*', 'idle > 1h'.\n",
 	.run = run,
 };

@@ -36,7 +36,8 @@ void help_program(FILE *out, const struct command *const *commands,
 	}
 	fputs("\nOptions:\n", out);
 	print_options(out, common, n_common);
-	fputs("\nExit status: 0 done, 1 failed, 2 usage, 3 denied, 4 daemon not reachable,\n"
+	fputs("\nEnvironment: SESSKILL_SOCKET is the socket, NO_COLOR turns colour off.\n"
+	      "Exit status: 0 done, 1 failed, 2 usage, 3 denied, 4 daemon not reachable,\n"
 	      "5 partial (sessions survived, or a node failed).\n"
 	      "More about a command: sesskill COMMAND --help\n",
 		out);

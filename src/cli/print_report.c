@@ -47,6 +47,9 @@ static const struct table_column NODE_COLUMNS[] = {
 	{.title = "LONGEST STALL", .is_right = true, .is_optional = true},
 };
 
+/* The last of them tell what was done. */
+#define NODE_OUTCOME_COLUMNS 4
+
 static const struct table_column SOURCE_COLUMNS[] = {
 	{.title = "SOURCE", .min_columns = 9},
 	{.title = "USER", .min_columns = 8},
@@ -120,6 +123,22 @@ static void print_warnings(const json_t *report, const struct screen *screen)
 	}
 }
 
+/* What a dry run did not do is left empty, and so not shown. */
+static void add_node_outcome(struct table *table, const json_t *node, bool is_before)
+{
+	if (is_before) {
+		for (size_t i = 0; i < NODE_OUTCOME_COLUMNS; i++) {
+			table_word(table, "");
+		}
+		return;
+	}
+	table_count(table, field_count(node, "killed"));
+	table_count(table, field_count(node, "survivors"));
+	table_style(table, field_count(node, "survivors") > 0 ? TERM_BAD : TERM_PLAIN);
+	table_count(table, field_count(node, "commands"));
+	table_duration(table, field_number(node, "max_stall_ms"));
+}
+
 static void print_nodes(const json_t *report, const struct screen *screen)
 {
 	CLEANUP(table_free_p)
@@ -139,11 +158,7 @@ static void print_nodes(const json_t *report, const struct screen *screen)
 		table_count(table, field_count(node, "found"));
 		table_count(table, field_count(node, "protected"));
 		table_count(table, field_count(node, "matched"));
-		table_count(table, field_count(node, "killed"));
-		table_count(table, field_count(node, "survivors"));
-		table_style(table, field_count(node, "survivors") > 0 ? TERM_BAD : TERM_PLAIN);
-		table_count(table, field_count(node, "commands"));
-		table_duration(table, field_number(node, "max_stall_ms"));
+		add_node_outcome(table, node, is_dry_run(report));
 	}
 	fputc('\n', screen->file);
 	table_print(table, screen, 2);

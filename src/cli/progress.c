@@ -41,7 +41,6 @@ void progress_take(struct progress *progress, const json_t *event)
 	} PHASES[] = {
 		{"accepted", "listing"},
 		{"listed", "killing"},
-		{"verified", "verified"},
 		{"respawn", "watching"},
 	};
 	struct slice name = field_text(event, "event");
@@ -58,20 +57,32 @@ void progress_take(struct progress *progress, const json_t *event)
 	if (field_has(event, "killed") || field_has(event, "gone")) {
 		progress->ended = field_count(event, "killed") + field_count(event, "gone");
 	}
+	if (field_has(event, "reconnected")) {
+		progress->n_back = field_count(event, "reconnected");
+	}
+	/* A node says so; when it was the last one, only --watch can still keep the report back. */
+	if (slice_is(name, "verified") && progress->ended >= progress->matched) {
+		set_phase(progress, SLICE_LITERAL("watching"));
+	}
 }
 
-/* "12,000 of 18,000  66%  1.2 s", on the heap. */
+/* "12,000 of 18,000  66%  1.2 s", "2 of 2  100%  1 came back  1.2 s", on the heap. */
 static char *describe(const struct progress *progress, int64_t now_ms)
 {
-	char took[HUMAN_BYTES], ended[HUMAN_BYTES], matched[HUMAN_BYTES];
+	char took[HUMAN_BYTES], ended[HUMAN_BYTES], matched[HUMAN_BYTES], n_back[HUMAN_BYTES];
+	CLEANUP(mem_free_p) char *back = NULL;
 
 	human_duration((double)(now_ms - progress->started_ms), took);
 	if (progress->matched == 0) {
 		return mem_printf("%s", took);
 	}
-	return mem_printf("%s of %s  %.0f%%  %s", human_count(progress->ended, ended),
+	if (progress->n_back > 0) {
+		back = mem_printf("%s came back  ", human_count(progress->n_back, n_back));
+	}
+	return mem_printf("%s of %s  %.0f%%  %s%s", human_count(progress->ended, ended),
 		human_count(progress->matched, matched),
-		100 * MIN((double)progress->ended / (double)progress->matched, 1.0), took);
+		100 * MIN((double)progress->ended / (double)progress->matched, 1.0),
+		back != NULL ? back : "", took);
 }
 
 /* "[#####.....]  ", or nothing where there is no room or nothing to show. */

@@ -19,6 +19,7 @@ struct progress {
 	char phase[PROGRESS_PHASE_BYTES];
 	uint64_t matched; /* 0: not known yet */
 	uint64_t ended;   /* killed, or gone by themselves */
+	uint64_t n_back;  /* came back */
 	bool has_bar;     /* the cursor stands in a line that is to be cleared */
 };
 

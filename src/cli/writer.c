@@ -11,6 +11,28 @@
 #include "cli/term.h"
 #include "cli/text.h"
 
+/* The next thing to do; NULL: the message says it all. */
+static const char *advice(long status)
+{
+	switch (status) {
+	case 400:
+		return "See sesskill COMMAND --help for the options, fields and expressions.";
+	case 403:
+		return "Who may do what stands under access: in sesskilld.yaml; without it root, "
+		       "the daemon's own user and the members of its socket's group may do all.";
+	case 404:
+		return "See sesskill instances for the instances, sesskill kills for the kills.";
+	case 409:
+		return "Nothing was killed. Select fewer sessions, or allow more with --max.";
+	case 429:
+		return "Other kills of this instance wait already: see sesskill kills.";
+	case 503:
+		return "See sesskill instances for the state of each node.";
+	default:
+		return NULL;
+	}
+}
+
 static void text_instances(const struct api_answer *answer)
 {
 	struct screen screen = term_screen(stdout);
@@ -50,8 +72,15 @@ static void text_kill(const struct api_answer *answer)
 static void text_outcome(const struct api_answer *answer)
 {
 	struct screen screen = term_screen(stderr);
+	struct slice state = field_text(answer->json, "state");
 
 	print_report(answer->json, &screen);
+	if (slice_is(state, "partial")) {
+		text_line(stderr, "What is left can be killed by the same command again. See "
+				  "sesskill instances for the state of each node.");
+	} else if (slice_is(state, "failed") && !field_has(answer->json, "error")) {
+		text_line(stderr, "See sesskill instances for the state of each node.");
+	}
 }
 
 static void text_cancelled(const struct api_answer *answer)
@@ -63,27 +92,6 @@ static void text_cancelled(const struct api_answer *answer)
 		print_report(answer->json, &screen);
 	} else {
 		text_line(stderr, "cancelled");
-	}
-}
-
-/* The next thing to do; NULL: the message says it all. */
-static const char *advice(long status)
-{
-	switch (status) {
-	case 403:
-		return "Who may do what stands under access: in sesskilld.yaml; without it root, "
-		       "the "
-		       "daemon's own user and the members of its socket's group may do all.";
-	case 404:
-		return "See sesskill instances for the instances, sesskill kills for the kills.";
-	case 409:
-		return "Nothing was killed. Select fewer sessions, or allow more with --max.";
-	case 429:
-		return "Other kills of this instance wait already: see sesskill kills.";
-	case 503:
-		return "See sesskill instances for the state of each node.";
-	default:
-		return NULL;
 	}
 }
 

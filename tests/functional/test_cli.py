@@ -337,7 +337,8 @@ def test_report(fake):
     assert re.search(r"SOURCE +USER +NAME +LIBRARY +SESSIONS +KILLED\n", done.err)
     assert re.search(r"10\.0\.0\.7 +app +pool +jedis +15,000 +15,000\n", done.err)
     assert "reconnected" not in done.err and "CAME BACK" not in done.err
-    assert lines[-1] == f"  request id  {REQUEST_ID}"
+    assert lines[-2] == f"  request id  {REQUEST_ID}"
+    assert lines[-1].startswith("What is left can be killed by the same command again")
 
 
 def test_dry_run_shows_the_plan(fake):
@@ -345,6 +346,7 @@ def test_dry_run_shows_the_plan(fake):
     done = run("kill", "r-1", "--match", "user = app", "--dry-run", socket=fake.socket_path)
     assert done.returncode == 0
     assert "nothing was killed" in done.err
+    assert "SURVIVED" not in done.err and "LONGEST STALL" not in done.err
     assert re.search(r"CLIENT KILL TYPE normal USER app SKIPME yes +16,000\n", done.err)
     assert fake.requests[0].params == [("match", "user = app"), ("dry_run", "true")]
 

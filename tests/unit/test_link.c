@@ -1,0 +1,359 @@
+/*
+ * Links: coming up, what the handshake learns, refusals, losses on the way, coming back.
+ */
+#include "link_fixture.h"
+
+static void test_comes_up(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct link_server *server = link_server(fixture->link);
+
+	assert_true(fixture_is(fixture, LINK_BACKOFF));
+	fixture_start(fixture);
+	assert_string_equal(fixture->states, "CHR");
+	assert_string_equal(link_error(fixture->link), "");
+	assert_string_equal(link_address(fixture->link), fixture->scratch->path);
+	assert_true(link_ready_since_ms(fixture->link) > 0);
+	assert_string_equal(server->name, "redis");
+	assert_string_equal(server->version, "7.0.15");
+	assert_string_equal(server->run_id, "abcdef");
+	assert_string_equal(server->role, "master");
+	assert_int_equal(server->own_id, 7);
+	assert_int_equal(server->n_clients, 3);
+	assert_int_equal(server->max_clients, -1);
+	assert_int_equal(server->missing, 0);
+	assert_int_equal(server->caps.bits, 1 << CAP_NO_EVICT | 1 << CAP_LIST_ID |
+						    1 << CAP_KILL_TYPE | 1 << CAP_KILL_USER |
+						    1 << CAP_KILL_LADDR);
+	assert_int_equal(peer_n_commands(fixture->peer, "AUTH"), 0);
+}
+
+static void test_not_there_yet(void **state)
+{
+	struct fixture *fixture = *state;
+
+	link_start(fixture->link);
+	fixture_wait(fixture, strlen(fixture->states) >= 4);
+	assert_memory_equal(fixture->states, "CBCB", 4);
+	assert_string_equal(link_error(fixture->link), "cannot connect: No such file or directory");
+	peer_listen(fixture->peer);
+	fixture_wait(fixture, fixture_is(fixture, LINK_READY));
+}
+
+static void test_accepted_and_silent(void **state)
+{
+	struct fixture *fixture = *state;
+
+	peer_listen(fixture->peer);
+	peer_stop(fixture->peer);
+	link_start(fixture->link);
+	fixture_wait(fixture, fixture_is(fixture, LINK_HANDSHAKE));
+	fixture_wait(fixture, fixture_is(fixture, LINK_BACKOFF));
+	assert_string_equal(link_error(fixture->link), "no answer to CLIENT ID within 150 ms");
+	assert_true(link_is_unresponsive(fixture->link));
+	peer_go_on(fixture->peer);
+	fixture_wait(fixture, fixture_is(fixture, LINK_READY));
+	assert_false(link_is_unresponsive(fixture->link));
+}
+
+/* Refusals that may pass: the steps are tried again on the connection that there is. */
+static void test_refused(void **state)
+{
+	static const struct {
+		const char *command, *reply, *words;
+	} rows[] = {
+		{"CLIENT ID", "-NOAUTH Authentication required.\r\n",
+			"NOAUTH Authentication required."},
+		{"CLIENT ID", "-LOADING Redis is loading the dataset in memory\r\n",
+			"LOADING Redis is loading the dataset in memory"},
+		{"CLIENT SETNAME", "-MASTERDOWN Link with MASTER is down\r\n",
+			"MASTERDOWN Link with MASTER is down"},
+		{"CLIENT NO-EVICT", "-BUSY Redis is busy running a script.\r\n",
+			"BUSY Redis is busy running a script."},
+		{"CLIENT LIST ID", "-NOPERM this user has no permissions\r\n",
+			"user \"default\" may not run client|list; grant it with: "
+			"ACL SETUSER default +client|list"},
+		{"CLIENT KILL ID", "-NOPERM this user has no permissions\r\n",
+			"user \"default\" may not run client|kill; grant it with: "
+			"ACL SETUSER default +client|kill"},
+	};
+	struct fixture *fixture = *state;
+
+	peer_listen(fixture->peer);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		peer_once(fixture->peer, rows[i].command, rows[i].reply);
+		memset(fixture->states, 0, sizeof(fixture->states));
+		if (i == 0) {
+			link_start(fixture->link);
+		} else {
+			peer_hang_up(fixture->peer);
+		}
+		fixture_wait(fixture, strstr(fixture->states, "HB") != NULL);
+		assert_string_equal(link_error(fixture->link), rows[i].words);
+		assert_int_equal(link_ready_since_ms(fixture->link), 0);
+		fixture_wait(fixture, fixture_is(fixture, LINK_READY));
+		assert_string_equal(link_error(fixture->link), "");
+		assert_int_equal(peer_n_accepted(fixture->peer), i + 1);
+	}
+}
+
+/* Neither name nor shelter from eviction is worth a refusal. */
+static void test_optional_permissions(void **state)
+{
+	static const char noperm[] = "-NOPERM this user has no permissions\r\n";
+	struct fixture *fixture = *state;
+
+	peer_on(fixture->peer, "CLIENT ID", noperm);
+	peer_on(fixture->peer, "CLIENT SETNAME", noperm);
+	peer_on(fixture->peer, "CLIENT NO-EVICT", noperm);
+	peer_on(fixture->peer, "INFO", noperm);
+	fixture_start(fixture);
+	assert_int_equal(link_server(fixture->link)->missing,
+		1 << LINK_PERMISSION_CLIENT_ID | 1 << LINK_PERMISSION_CLIENT_SETNAME |
+			1 << LINK_PERMISSION_CLIENT_NO_EVICT | 1 << LINK_PERMISSION_INFO);
+	/* HELLO told both. */
+	assert_int_equal(link_server(fixture->link)->own_id, 7);
+	assert_string_equal(link_server(fixture->link)->name, "redis");
+	assert_string_equal(link_server(fixture->link)->run_id, "");
+}
+
+static void test_unknown_own_id(void **state)
+{
+	struct fixture *fixture = *state;
+
+	peer_on(fixture->peer, "CLIENT ID", "-ERR unknown command\r\n");
+	peer_on(fixture->peer, "HELLO", "-ERR unknown command\r\n");
+	peer_listen(fixture->peer);
+	link_start(fixture->link);
+	fixture_wait(fixture, strstr(fixture->states, "HB") != NULL);
+	assert_string_equal(link_error(fixture->link),
+		"the server does not tell this connection's id; sesskilld would not know itself");
+}
+
+/* Kvrocks ORs its filters: a probe would be a kill. */
+static void test_unprobed_families(void **state)
+{
+	struct fixture *fixture = *state;
+
+	peer_on(fixture->peer, "INFO", "$23\r\nkvrocks_version:2.10.0\n\r\n");
+	fixture_start(fixture);
+	assert_int_equal(link_server(fixture->link)->caps.family, SERVER_KVROCKS);
+	assert_int_equal(peer_n_commands(fixture->peer, "CLIENT KILL"), 0);
+	assert_int_equal(peer_n_commands(fixture->peer, "CLIENT LIST"), 0);
+}
+
+static void test_only_questions(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->opts.is_for_questions = true;
+	peer_on(fixture->peer, "CLIENT ID", "-ERR unknown command\r\n");
+	peer_on(fixture->peer, "HELLO", "-ERR unknown command\r\n");
+	fixture_start(fixture);
+	assert_int_equal(peer_n_commands(fixture->peer, "CLIENT KILL"), 0);
+}
+
+static void test_renamed_client_command(void **state)
+{
+	struct fixture *fixture = *state;
+
+	memcpy(fixture->client_command, "XCLIENT", sizeof("XCLIENT"));
+	peer_on(fixture->peer, "XCLIENT", "+OK\r\n");
+	peer_on(fixture->peer, "XCLIENT ID", ":7\r\n");
+	fixture_start(fixture);
+	assert_int_equal(peer_n_commands(fixture->peer, "CLIENT"), 0);
+	assert_true(peer_n_commands(fixture->peer, "XCLIENT KILL ID") > 0);
+}
+
+/* Lost at each command of the handshake: opened anew, and whatever was learned is learned again. */
+static void test_lost_in_handshake(void **state)
+{
+	static const char *const commands[] = {"CLIENT ID", "CLIENT SETNAME", "HELLO", "INFO",
+		"CLIENT LIST ID", "CLIENT KILL ID", "CLIENT KILL DB"};
+	struct fixture *fixture = *state;
+
+	peer_listen(fixture->peer);
+	link_start(fixture->link);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		peer_drop_at(fixture->peer, commands[i]);
+		if (i > 0) {
+			peer_hang_up(fixture->peer);
+		}
+		memset(fixture->states, 0, sizeof(fixture->states));
+		fixture_wait(fixture, strstr(fixture->states, "HB") != NULL);
+		assert_non_null(strstr(link_error(fixture->link), "connection"));
+		fixture_wait(fixture, fixture_is(fixture, LINK_READY));
+	}
+}
+
+static void test_lost_when_ready(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture_start(fixture);
+	peer_hang_up(fixture->peer);
+	fixture_wait(fixture, fixture_is(fixture, LINK_BACKOFF));
+	assert_string_equal(link_error(fixture->link), "the server closed the connection");
+	assert_int_equal(link_ready_since_ms(fixture->link), 0);
+	fixture_wait(fixture, fixture_is(fixture, LINK_READY));
+	assert_string_equal(fixture->states, "CHRBCHR");
+	assert_int_equal(peer_n_accepted(fixture->peer), 2);
+}
+
+/* The connection that a refusal left open is closed by the server before the next attempt. */
+static void test_lost_after_refusal(void **state)
+{
+	struct fixture *fixture = *state;
+
+	peer_listen(fixture->peer);
+	peer_once(fixture->peer, "CLIENT ID", "-NOAUTH Authentication required.\r\n");
+	link_start(fixture->link);
+	fixture_wait(
+		fixture, fixture_is(fixture, LINK_BACKOFF) && fixture->link->connection != NULL);
+	peer_hang_up(fixture->peer);
+	fixture_wait(fixture, fixture_is(fixture, LINK_READY));
+	assert_int_equal(peer_n_accepted(fixture->peer), 2);
+}
+
+/*
+ * A server without room says so and closes before it has read anything: the words are kept, however
+ * the end of the connection shows, and every free place is competed for.
+ */
+static void test_no_room(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t n_seen = 0;
+
+	peer_turn_away(fixture->peer, "-ERR max number of clients reached\r\n");
+	peer_listen(fixture->peer);
+	link_start(fixture->link);
+	while (n_seen < 40) {
+		memset(fixture->states, 0, sizeof(fixture->states));
+		fixture_wait(fixture, strchr(fixture->states, 'B') != NULL);
+		assert_string_equal(link_error(fixture->link), "ERR max number of clients reached");
+		assert_true(fixture->link->is_full);
+		n_seen++;
+	}
+	peer_turn_away(fixture->peer, NULL);
+	fixture_wait(fixture, fixture_is(fixture, LINK_READY));
+	assert_false(fixture->link->is_full);
+}
+
+/* The pause grows; who waits for the link makes it short again, also in the middle of one. */
+static void test_backoff(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t begin_ms;
+
+	link_start(fixture->link);
+	fixture_wait(fixture, strlen(fixture->states) == 2);
+	fixture->link->n_failures = 10;
+	fixture_wait(fixture, strlen(fixture->states) == 4);
+	peer_listen(fixture->peer);
+	begin_ms = clock_monotonic_ms();
+	while (clock_monotonic_ms() < begin_ms + 100) {
+		peer_turn(fixture->loop);
+	}
+	assert_int_equal(strlen(fixture->states), 4);
+	link_want(fixture->link);
+	fixture_wait(fixture, fixture_is(fixture, LINK_READY));
+	assert_true(clock_monotonic_ms() < begin_ms + 2000);
+	link_unwant(fixture->link);
+}
+
+/* ---- watchers ---- */
+
+struct leaver {
+	struct link_watcher watcher;
+	struct link *link;
+	int n_calls;
+};
+
+static void leave(struct link_watcher *watcher, enum link_state state UNUSED)
+{
+	struct leaver *leaver = (struct leaver *)watcher;
+
+	leaver->n_calls++;
+	link_unwatch(leaver->link, watcher);
+}
+
+static void test_watchers_leave_when_called(void **state)
+{
+	struct fixture *fixture = *state;
+	struct leaver leavers[3];
+
+	for (size_t i = 0; i < ARRAY_SIZE(leavers); i++) {
+		leavers[i] = (struct leaver){{leave, NULL}, fixture->link, 0};
+		link_watch(fixture->link, &leavers[i].watcher);
+	}
+	fixture_start(fixture);
+	for (size_t i = 0; i < ARRAY_SIZE(leavers); i++) {
+		assert_int_equal(leavers[i].n_calls, 1);
+	}
+	assert_string_equal(fixture->states, "CHR");
+}
+
+/* ---- the end ---- */
+
+static void free_link(struct fixture *fixture)
+{
+	link_unwatch(fixture->link, &fixture->watcher);
+	link_unref(fixture->link);
+	fixture->link = NULL;
+	peer_turn(fixture->loop);
+	peer_turn(fixture->loop);
+}
+
+static void test_freed_in_every_state(void **state)
+{
+	struct fixture *fixture = *state;
+
+	peer_listen(fixture->peer);
+	peer_once(fixture->peer, "CLIENT KILL ID", "-NOPERM no\r\n");
+	for (enum link_state at = LINK_CONNECTING; at <= LINK_BACKOFF; at++) {
+		link_start(fixture->link);
+		fixture_wait(fixture, fixture_is(fixture, at));
+		free_link(fixture);
+		fixture->link = link_new(fixture->loop, NULL, &fixture->endpoint, &fixture->opts);
+		memset(fixture->states, 0, sizeof(fixture->states));
+		link_watch(fixture->link, &fixture->watcher);
+	}
+}
+
+static void test_references(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture_start(fixture);
+	assert_ptr_equal(link_ref(fixture->link), fixture->link);
+	link_unref(fixture->link);
+	assert_true(fixture_is(fixture, LINK_READY));
+	assert_int_equal(peer_n_connections(fixture->peer), 1);
+	free_link(fixture);
+	fixture_wait(fixture, peer_n_connections(fixture->peer) == 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIXTURE_ROW(test_comes_up),
+		FIXTURE_ROW(test_not_there_yet),
+		FIXTURE_ROW(test_accepted_and_silent),
+		FIXTURE_ROW(test_refused),
+		FIXTURE_ROW(test_optional_permissions),
+		FIXTURE_ROW(test_unknown_own_id),
+		FIXTURE_ROW(test_unprobed_families),
+		FIXTURE_ROW(test_only_questions),
+		FIXTURE_ROW(test_renamed_client_command),
+		FIXTURE_ROW(test_lost_in_handshake),
+		FIXTURE_ROW(test_lost_when_ready),
+		FIXTURE_ROW(test_lost_after_refusal),
+		FIXTURE_ROW(test_no_room),
+		FIXTURE_ROW(test_backoff),
+		FIXTURE_ROW(test_watchers_leave_when_called),
+		FIXTURE_ROW(test_freed_in_every_state),
+		FIXTURE_ROW(test_references),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -279,8 +279,7 @@ static void test_stream_without_chunks(void **state)
 			http_stream_send(fixture->held[i], SLICE_LITERAL("ab"), NULL, NULL),
 			rows[i].request[0] != 'H');
 		fixture_turn(fixture);
-		assert_int_equal(
-			http_stream_send(fixture->held[i], SLICE_LITERAL("c"), NULL, NULL),
+		assert_int_equal(http_stream_send(fixture->held[i], SLICE_LITERAL("c"), NULL, NULL),
 			rows[i].request[0] != 'H');
 		/* Once with nothing left to be written, once with something. */
 		if (i == 0) {

@@ -227,7 +227,7 @@ static void take_answer(struct salvo *salvo, const struct shot *shot, const stru
 /* The connection is gone with the commands in flight: the server may have carried them out. */
 static void take_loss(struct salvo *salvo, const struct shot *shot, const char *lost)
 {
-	salvo->result.n_claimed += shot->n;
+	salvo->result.n_presumed += shot->n;
 	salvo->result.outcome = SALVO_LOST;
 	salvo->result.lost = lost;
 	salvo->is_stopped = true;

@@ -22,8 +22,9 @@ enum salvo_outcome {
 
 struct salvo_result {
 	enum salvo_outcome outcome;
-	uint64_t n_claimed; /* victims that the server said it killed, or may have killed unseen */
-	uint64_t n_extra;   /* hits of set commands beyond the victims */
+	uint64_t n_claimed;  /* victims that the server said it killed */
+	uint64_t n_presumed; /* in flight when the connection was lost: it may have killed them */
+	uint64_t n_extra;    /* hits of set commands beyond the victims */
 	uint64_t n_commands;
 	int64_t max_stall_us;      /* the longest wait for an answer while nothing else came in */
 	char error[ERR_MAX_BYTES]; /* the first error reply; "" none */

@@ -54,7 +54,10 @@ struct sweep {
 	size_t n_replies; /* answers that VERIFY still waits for */
 	char refusal[ERR_MAX_BYTES];
 	int64_t look_again_ms;
-	uint64_t n_claimed; /* victims that the server said it killed */
+	bool is_in_doubt;    /* kill commands were sent since the last verification */
+	uint64_t n_claimed;  /* victims that the server said it killed */
+	uint64_t n_presumed; /* in flight when the link was lost: it may have killed them */
+	uint64_t n_verified; /* of the claimed ones, those that the last verification confirmed */
 	int64_t watch_until_ms;
 	uint64_t watch_mark; /* newcomers up to this id are counted */
 	uint64_t newest_id;  /* of all that were listed so far */
@@ -130,24 +133,51 @@ static void start_timer(struct event *timer, int64_t ms)
 }
 
 /*
- * killed and gone out of what was claimed and what is seen to have ended: a claim for a session
- * that is still listed is none, and who ended without a claim ended by itself.
+ * Everybody was asked for again: killed and gone out of what was claimed and what is seen to have
+ * ended. A claim for a session that is still listed is none, and who ended without a claim ended by
+ * itself.
  */
-static void update_counts(struct sweep *sweep)
+static void count_by_listing(struct sweep *sweep)
 {
 	struct counts *counts = &sweep->in.node->counts;
 	uint64_t n_pending = snapshot_n_pending(&sweep->snapshot);
+	uint64_t n_ended = counts->matched - n_pending;
+
+	counts->killed = MIN(sweep->n_claimed + sweep->n_presumed, n_ended);
+	counts->gone = n_ended - counts->killed;
+	counts->survivors = n_pending;
+}
+
+/*
+ * Between a kill and the listing that verifies it: what the server claims is the best that is
+ * known, and whom it did not know any more is gone.
+ */
+static void count_by_claims(struct sweep *sweep, uint64_t n_claimed)
+{
+	struct counts *counts = &sweep->in.node->counts;
+	uint64_t n_ended = counts->matched - snapshot_n_pending(&sweep->snapshot);
+
+	counts->gone = n_ended - sweep->n_verified;
+	counts->killed = MIN(n_claimed, counts->matched - counts->gone);
+	counts->survivors = counts->matched - counts->gone - counts->killed;
+}
+
+/* `n_claimed`: those of a salvo that is being fired included. */
+static void update_counts(struct sweep *sweep, uint64_t n_claimed)
+{
+	struct counts *counts = &sweep->in.node->counts;
 
 	counts->found = sweep->snapshot.counts.found;
 	counts->unmatched = sweep->snapshot.counts.unmatched;
 	counts->is_protected = sweep->snapshot.counts.is_protected;
 	counts->matched = sweep->snapshot.counts.matched;
-	if (!sweep->in.request->is_dry_run) {
-		uint64_t ended = counts->matched - n_pending;
-
-		counts->killed = MIN(sweep->n_claimed, ended);
-		counts->gone = ended - counts->killed;
-		counts->survivors = n_pending;
+	if (sweep->in.request->is_dry_run) {
+		return;
+	}
+	if (sweep->is_in_doubt) {
+		count_by_claims(sweep, n_claimed);
+	} else {
+		count_by_listing(sweep);
 	}
 }
 
@@ -157,7 +187,7 @@ static void update_counts(struct sweep *sweep)
 static void settle_counts(struct sweep *sweep)
 {
 	if (sweep->has_snapshot && !sweep->is_settled) {
-		update_counts(sweep);
+		update_counts(sweep, sweep->n_claimed);
 		snapshot_count_sources(&sweep->snapshot);
 	}
 	sweep->is_settled = true;
@@ -313,6 +343,7 @@ static void resume(struct sweep *sweep)
 			"with it",
 			sweep->in.node->address);
 		snapshot_end_all(&sweep->snapshot, SNAPSHOT_ENDED);
+		sweep->is_in_doubt = false;
 		finish(sweep);
 	} else if (sweep->run_id[0] == '\0') {
 		fail(sweep, "the connection was lost, and the server does not tell whether it is "
@@ -456,7 +487,7 @@ static void on_list_reply(void *context, const struct reply *reply, const char *
 	warn_about_listing(sweep);
 	make_plan(sweep);
 	report_plan(sweep);
-	update_counts(sweep);
+	update_counts(sweep, sweep->n_claimed);
 	set_state(sweep, SWEEP_PLANNED);
 	sweep->in.planned_fn(sweep->in.context);
 }
@@ -508,6 +539,7 @@ static void on_salvo_done(void *context, const struct salvo_result *result)
 	struct sweep *sweep = context;
 
 	sweep->n_claimed += result->n_claimed;
+	sweep->n_presumed += result->n_presumed;
 	sweep->in.node->counts.extra += result->n_extra;
 	sweep->in.node->n_commands += result->n_commands;
 	sweep->in.node->max_stall_us = MAX(sweep->in.node->max_stall_us, result->max_stall_us);
@@ -533,6 +565,7 @@ static void begin_kill(struct sweep *sweep)
 {
 	sweep->n_rounds++;
 	sweep->look_again_ms = LOOK_AGAIN_FIRST_MS;
+	sweep->is_in_doubt = true;
 	set_state(sweep, SWEEP_KILL);
 	salvo_fire(sweep->salvo, &sweep->plan, &sweep->snapshot);
 }
@@ -551,9 +584,12 @@ static void judge_remains(struct sweep *sweep)
 {
 	struct snapshot_remains remains = snapshot_verify_end(&sweep->snapshot);
 
-	update_counts(sweep);
+	sweep->is_in_doubt = false;
+	update_counts(sweep, sweep->n_claimed);
 	/* A claim for somebody who is still listed was none. */
-	sweep->n_claimed = sweep->in.node->counts.killed;
+	sweep->n_verified = sweep->in.node->counts.killed;
+	sweep->n_claimed = sweep->n_verified;
+	sweep->n_presumed = 0;
 	if (remains.alive == 0 && remains.dying == 0) {
 		if (sweep->in.request->watch_ms > 0) {
 			begin_watch(sweep);
@@ -871,15 +907,12 @@ void sweep_cancel(struct sweep *sweep)
 	}
 }
 
-/* Between two verifications what the server claims is the best that is known. */
 void sweep_refresh(struct sweep *sweep)
 {
-	struct counts *counts = &sweep->in.node->counts;
+	if (sweep->is_in_doubt && !sweep->is_settled) {
+		bool is_firing = sweep->state == SWEEP_KILL;
 
-	if (sweep->state == SWEEP_KILL) {
-		uint64_t n_claimed = sweep->n_claimed + salvo_n_claimed(sweep->salvo);
-
-		counts->killed = MIN(n_claimed, counts->matched - counts->gone);
-		counts->survivors = counts->matched - counts->gone - counts->killed;
+		update_counts(
+			sweep, sweep->n_claimed + (is_firing ? salvo_n_claimed(sweep->salvo) : 0));
 	}
 }

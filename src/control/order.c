@@ -109,6 +109,11 @@ static bool read_watch(struct slice value, struct request *request, struct err *
 	return read_duration(value, 0, REQUEST_MAX_WATCH_MS, &request->watch_ms, err);
 }
 
+static bool read_break_busy(struct slice value, struct request *request, struct err *err)
+{
+	return read_switch(value, &request->break_busy, err);
+}
+
 static bool read_reason(struct slice value, struct request *request, struct err *err)
 {
 	if (value.len > REQUEST_MAX_REASON_BYTES) {
@@ -136,6 +141,7 @@ static const struct param_row {
 	{"timeout", false, read_timeout},
 	{"max", false, read_max},
 	{"watch", false, read_watch},
+	{"break_busy", false, read_break_busy},
 	{"reason", false, read_reason},
 };
 

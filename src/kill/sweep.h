@@ -16,6 +16,9 @@
  *            DONE  <-- nothing pending; the deadline; a refusal; cancelled
  *              ^------ WATCH <-- nothing pending, and the request wants to see who comes back
  *
+ * LIST, KILL and VERIFY may pass through BREAK_BUSY, where a script that keeps the server from
+ * answering is ended, if the request wants that; it leads back to LIST or VERIFY.
+ *
  * Owner: the job. Nothing of it blocks, and a slow node delays no other.
  */
 #ifndef KILL_SWEEP_H
@@ -40,6 +43,7 @@ enum sweep_state {
 	SWEEP_KILL,       /* for the answers to kill commands; their time-outs, the deadline */
 	SWEEP_VERIFY,     /* for the listing that shows what is left */
 	SWEEP_LOOK_AGAIN, /* for a moment, because sessions are still dying */
+	SWEEP_BREAK_BUSY, /* for a busy script to end; sweep_busy.c bounds it, and the deadline */
 	SWEEP_WATCH,      /* for those who come back, as long as the request wants */
 	SWEEP_DONE,
 };

@@ -21,8 +21,9 @@
 /* Between two attempts: grows from the first to the last, each +-50 %. */
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS 5000
-/* While the server is full or somebody waits, the link competes for every free place. */
-#define BACKOFF_EAGER_MS 10
+/* While the server is full, or somebody waits, the link competes for every place that gets free. */
+#define BACKOFF_FULL_MS 10
+#define BACKOFF_WANTED_MS 2
 
 /* Shorter than any sensible `timeout` of a server; see shorten_keepalive() for the others. */
 #define KEEPALIVE_MS 2000
@@ -233,8 +234,11 @@ static void back_off(struct link *link)
 		ms *= 2;
 	}
 	link->n_failures++;
-	if (link->is_full || link->n_wanting > 0) {
-		ms = BACKOFF_EAGER_MS;
+	if (link->n_wanting > 0 || link->n_failures == 1) {
+		/* A link that was up until now had a place a moment ago. */
+		ms = BACKOFF_WANTED_MS;
+	} else if (link->is_full) {
+		ms = BACKOFF_FULL_MS;
 	}
 	start_timer(link->retry, jitter(MIN(ms, (int64_t)BACKOFF_LAST_MS)));
 	set_state(link, LINK_BACKOFF);
@@ -544,7 +548,7 @@ void link_want(struct link *link)
 {
 	link->n_wanting++;
 	if (link->state == LINK_BACKOFF) {
-		start_timer(link->retry, jitter(BACKOFF_EAGER_MS));
+		start_timer(link->retry, jitter(BACKOFF_WANTED_MS));
 	}
 }
 
@@ -552,6 +556,34 @@ void link_unwant(struct link *link)
 {
 	CHECK(link->n_wanting > 0);
 	link->n_wanting--;
+}
+
+static void ignore_reply(void *context, const struct reply *reply, const char *lost)
+{
+	(void)context;
+	(void)reply;
+	(void)lost;
+}
+
+void link_break_busy(struct link *link)
+{
+	static const char *const kinds[] = {"SCRIPT", "FUNCTION"};
+
+	if (link->state != LINK_BACKOFF || link->connection == NULL ||
+		!slice_has_prefix(slice_of(link->error), "BUSY")) {
+		return;
+	}
+	/* Which of the two runs is not known; the other one is refused. */
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct slice argv[] = {slice_of(kinds[i]), SLICE_LITERAL("KILL")};
+		struct link_command command = {
+			.argv = argv,
+			.argc = ARRAY_SIZE(argv),
+			.reply_fn = ignore_reply,
+		};
+
+		link_enqueue(link, &command, false);
+	}
 }
 
 void link_watch(struct link *link, struct link_watcher *watcher)

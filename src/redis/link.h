@@ -166,6 +166,11 @@ NODISCARD int link_send(struct link *link, const struct link_command *command);
  */
 void link_want(struct link *link);
 void link_unwant(struct link *link);
+/*
+ * A script keeps the server from answering the handshake: asks the server to end it. Only in
+ * BACKOFF for that reason; else nothing happens.
+ */
+void link_break_busy(struct link *link);
 /* Gives up the connection: unanswered commands get `words`, and it is opened anew. */
 void link_reset(struct link *link, const char *words);
 

@@ -1,0 +1,108 @@
+/*
+ * What the files of a sweep share: the sweep itself, and the steps that lead from one state to the
+ * next. sweep.c has the states, the end and the loss of the link; the others are a phase each.
+ */
+#ifndef KILL_SWEEP_INTERNAL_H
+#define KILL_SWEEP_INTERNAL_H
+
+#include "kill/salvo.h"
+#include "kill/sweep.h"
+#include "redis/listing.h"
+
+struct event;
+struct reply;
+
+struct sweep {
+	struct sweep_inputs in;
+	enum sweep_state state;
+	struct link_watcher watcher;
+	struct event *timer;    /* the deadline */
+	struct event *moment;   /* ends LOOK_AGAIN */
+	struct event *finished; /* tells the job, from the event loop */
+
+	struct protection protection;
+	uint64_t *own_ids;
+	struct caps caps;
+	char run_id[sizeof(((struct link_server *)NULL)->run_id)];
+	struct snapshot snapshot;
+	bool has_snapshot; /* whole: after a loss the victims are known */
+	struct plan plan;
+	struct salvo *salvo;
+
+	int64_t *phase_us;      /* of the report, where the time goes now; NULL: waiting */
+	int64_t phase_since_us; /* monotonic */
+	unsigned n_rounds;      /* of kills so far */
+	bool has_asked_for_child;
+	size_t n_replies; /* answers that VERIFY still waits for */
+	char refusal[ERR_MAX_BYTES];
+	int64_t look_again_ms;
+	bool is_in_doubt;    /* kill commands were sent since the last verification */
+	uint64_t n_claimed;  /* victims that the server said it killed */
+	uint64_t n_presumed; /* in flight when the link was lost: it may have killed them */
+	uint64_t n_verified; /* of the claimed ones, those that the last verification confirmed */
+	int64_t watch_until_ms;
+	uint64_t watch_mark;     /* newcomers up to this id are counted */
+	uint64_t newest_id;      /* of all that were listed so far */
+	uint64_t n_returned;     /* in the listing that is being read */
+	bool is_looking;         /* that listing is on its way */
+	bool is_settled;         /* the counts are final */
+	unsigned n_busy_moments; /* that a busy script was waited for */
+	bool is_cancelled;
+	bool is_expired; /* the deadline has passed */
+};
+
+/* ---- sweep.c ---- */
+
+/* The only place that changes the state. */
+void sweep_set_state(struct sweep *sweep, enum sweep_state state);
+void sweep_start_timer(struct event *timer, int64_t ms);
+/* Nothing is left to do: the job is told from the event loop. */
+void sweep_finish(struct sweep *sweep);
+void sweep_fail(struct sweep *sweep, const char *words);
+/* Ends a sweep that was cancelled or has run out of time; false: it may go on. */
+bool sweep_stop_if_doomed(struct sweep *sweep);
+/* A command was lost with the connection. */
+void sweep_on_lost(struct sweep *sweep, const char *words);
+/* A command was refused in a way that stands for all of them. */
+void sweep_on_refused(struct sweep *sweep, const char *words);
+
+/* ---- sweep_counts.c ---- */
+
+/* `n_claimed`: those of a salvo that is being fired included. */
+void sweep_update_counts(struct sweep *sweep, uint64_t n_claimed);
+/* Nothing will be killed any more. */
+void sweep_settle_counts(struct sweep *sweep);
+/* Where the time goes from now on; NULL: nowhere. */
+void sweep_clock_phase(struct sweep *sweep, int64_t *phase_us);
+
+/* ---- sweep_list.c ---- */
+
+void sweep_begin_list(struct sweep *sweep);
+void sweep_forget_snapshot(struct sweep *sweep);
+void sweep_make_plan(struct sweep *sweep);
+/* CLIENT LIST with `ids` behind it, or all. The link is READY: it cannot refuse. */
+void sweep_send_list(struct sweep *sweep, const struct slice *ids, size_t n_ids,
+	listing_line_fn line_fn, link_reply_fn reply_fn);
+
+/* ---- sweep_verify.c ---- */
+
+void sweep_begin_kill(struct sweep *sweep);
+void sweep_on_salvo_done(void *context, const struct salvo_result *result);
+void sweep_begin_verify(struct sweep *sweep);
+
+/* ---- sweep_watch.c ---- */
+
+void sweep_begin_watch(struct sweep *sweep);
+void sweep_look_who_came(struct sweep *sweep);
+/* `words`: why it ends early; NULL: it does not. */
+void sweep_end_watch(struct sweep *sweep, const char *words);
+
+/* ---- sweep_busy.c ---- */
+
+/* The server runs a script and refuses everything else: ends the script, if that is asked for.
+ * False: it is not, or was tried in vain. */
+bool sweep_break_busy(struct sweep *sweep);
+/* A moment later: goes on where it was refused. */
+void sweep_go_on_after_busy(struct sweep *sweep);
+
+#endif

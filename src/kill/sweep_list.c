@@ -1,0 +1,176 @@
+/*
+ * LIST: the sessions of the node, and the plan that follows from them.
+ */
+#include "kill/sweep_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "kill/refusal.h"
+#include "redis/reply.h"
+
+static void set_text(char **text, const char *value)
+{
+	free(*text);
+	*text = mem_copy_text(value, strlen(value));
+}
+
+void sweep_forget_snapshot(struct sweep *sweep)
+{
+	plan_finish(&sweep->plan);
+	snapshot_finish(&sweep->snapshot);
+	free(sweep->own_ids);
+	sweep->own_ids = NULL;
+	sweep->has_snapshot = false;
+}
+
+static void describe_server(struct sweep *sweep)
+{
+	const struct link_server *server = link_server(sweep->in.link);
+	char text[80];
+
+	snprintf(text, sizeof(text), "%s%s%s", server->name, server->version[0] ? " " : "",
+		server->version);
+	set_text(&sweep->in.node->server, text);
+	set_text(&sweep->in.node->role, server->role);
+	set_text(&sweep->in.node->run_id, server->run_id);
+	memcpy(sweep->run_id, server->run_id, sizeof(sweep->run_id));
+	sweep->caps = server->caps;
+}
+
+static void on_list_line(void *context, struct slice line)
+{
+	struct sweep *sweep = context;
+
+	snapshot_add_line(&sweep->snapshot, line);
+}
+
+/* Fields that selectors ask for and this server gives for nobody. */
+static void warn_missing_fields(struct sweep *sweep, const struct selectors *list)
+{
+	for (size_t i = 0; i < list->n && sweep->snapshot.n > 0; i++) {
+		enum session_field field = selector_field(list->items[i]);
+
+		if ((sweep->snapshot.given_fields & (UINT64_C(1) << field)) == 0) {
+			report_warn(sweep->in.report,
+				"%s: the server does not give \"%s\"; \"%s\" never holds there",
+				sweep->in.node->address, session_field_key(field),
+				selector_text(list->items[i]));
+		}
+	}
+}
+
+static void warn_about_listing(struct sweep *sweep)
+{
+	warn_missing_fields(sweep, &sweep->in.request->match);
+	warn_missing_fields(sweep, &sweep->in.request->except);
+	warn_missing_fields(sweep, &sweep->in.instance->opts->protect);
+	if (sweep->snapshot.n_unreadable > 0) {
+		report_warn(sweep->in.report, "%s: %llu lines of the listing set aside; %s",
+			sweep->in.node->address, (unsigned long long)sweep->snapshot.n_unreadable,
+			sweep->snapshot.first_unreadable);
+	}
+}
+
+void sweep_make_plan(struct sweep *sweep)
+{
+	const struct request *request = sweep->in.request;
+	const struct instance_opts *instance = sweep->in.instance->opts;
+	struct plan_opts opts = {
+		.pace = request->pace != PACE_INSTANCE ? request->pace : instance->pace,
+		.stall_budget_ms = request->stall_budget_ms > 0 ? request->stall_budget_ms
+								: instance->stall_budget_ms,
+		.by_id_only = sweep->n_rounds > 0,
+	};
+
+	plan_finish(&sweep->plan);
+	plan_init(&sweep->plan, &sweep->snapshot, &opts);
+}
+
+static void report_plan(struct sweep *sweep)
+{
+	struct slice client = slice_of(link_options(sweep->in.link)->client_command);
+
+	report_node_clear_steps(sweep->in.node);
+	for (size_t i = 0; i < sweep->plan.n_steps; i++) {
+		const struct plan_step *step = &sweep->plan.steps[i];
+		char *words = plan_step_print(&sweep->plan, step, client);
+
+		report_node_add_step(sweep->in.node, words, step->n);
+		free(words);
+	}
+}
+
+static void on_list_reply(void *context, const struct reply *reply, const char *lost)
+{
+	struct sweep *sweep = context;
+
+	if (lost != NULL) {
+		sweep_on_lost(sweep, lost);
+		return;
+	}
+	if (sweep_stop_if_doomed(sweep)) {
+		return;
+	}
+	if (reply->type != REPLY_LISTING) {
+		refusal_print(reply, sweep->refusal, sizeof(sweep->refusal));
+		sweep_on_refused(sweep, sweep->refusal);
+		return;
+	}
+	if (sweep->snapshot.is_too_large) {
+		sweep_fail(sweep, "the listing has more sessions than sesskilld takes");
+		return;
+	}
+	sweep_clock_phase(sweep, &sweep->in.node->phase_us[REPORT_PHASE_PLAN]);
+	snapshot_seal(&sweep->snapshot);
+	sweep->has_snapshot = true;
+	warn_about_listing(sweep);
+	sweep_make_plan(sweep);
+	report_plan(sweep);
+	sweep_update_counts(sweep, sweep->n_claimed);
+	sweep_set_state(sweep, SWEEP_PLANNED);
+	sweep->in.planned_fn(sweep->in.context);
+}
+
+/* CLIENT LIST with `ids` behind it, or all. The link is READY: it cannot refuse. */
+void sweep_send_list(struct sweep *sweep, const struct slice *ids, size_t n_ids,
+	listing_line_fn line_fn, link_reply_fn reply_fn)
+{
+	CLEANUP(mem_free_p) struct slice *argv = mem_alloc_array(n_ids + 3, sizeof(struct slice));
+	struct link_command command = {
+		.argv = argv,
+		.argc = n_ids > 0 ? n_ids + 3 : 2,
+		.line_fn = line_fn,
+		.reply_fn = reply_fn,
+		.context = sweep,
+	};
+	int r;
+
+	argv[0] = slice_of(link_options(sweep->in.link)->client_command);
+	argv[1] = SLICE_LITERAL("LIST");
+	argv[2] = SLICE_LITERAL("ID");
+	if (n_ids > 0) {
+		memcpy(&argv[3], ids, n_ids * sizeof(struct slice));
+	}
+	r = link_send(sweep->in.link, &command);
+	CHECK(r == 0);
+	sweep->in.node->n_commands++;
+}
+
+void sweep_begin_list(struct sweep *sweep)
+{
+	sweep_forget_snapshot(sweep);
+	describe_server(sweep);
+	sweep->own_ids = instances_own_ids(
+		sweep->in.instances, sweep->in.link, &sweep->protection.n_own_ids);
+	sweep->protection.own_ids = sweep->own_ids;
+	sweep->protection.family = sweep->caps.family;
+	sweep->protection.configured = &sweep->in.instance->opts->protect;
+	snapshot_init(&sweep->snapshot, sweep->in.request, &sweep->protection, &sweep->caps,
+		slice_of(sweep->in.node->address), sweep->in.sources, sweep->own_ids[0]);
+	sweep_set_state(sweep, SWEEP_LIST);
+	sweep_send_list(sweep, NULL, 0, on_list_line, on_list_reply);
+}

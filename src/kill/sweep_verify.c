@@ -1,0 +1,225 @@
+/*
+ * KILL and VERIFY: the plan is carried out, and the server asked again who is left.
+ */
+#include "kill/sweep_internal.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "kill/refusal.h"
+#include "redis/reply.h"
+#include "redis/server_info.h"
+
+/* Attempts to kill what is alive after a kill; more would be a quarrel with somebody. */
+#define MAX_ROUNDS 3
+
+/* Between two looks at dying sessions: from the first to the last, doubled each time. */
+#define LOOK_AGAIN_FIRST_MS 2
+#define LOOK_AGAIN_LAST_MS 200
+
+/* Ids in one CLIENT LIST ID: 5,000 take a server less than a millisecond. */
+#define MAX_IDS_PER_LIST 5000
+
+/* ---- KILL ---- */
+
+void sweep_on_salvo_done(void *context, const struct salvo_result *result)
+{
+	struct sweep *sweep = context;
+
+	sweep->n_claimed += result->n_claimed;
+	sweep->n_presumed += result->n_presumed;
+	sweep->in.node->counts.extra += result->n_extra;
+	sweep->in.node->n_commands += result->n_commands;
+	sweep->in.node->max_stall_us = MAX(sweep->in.node->max_stall_us, result->max_stall_us);
+	if (result->error[0] != '\0') {
+		report_warn(sweep->in.report, "%s: %s", sweep->in.node->address, result->error);
+	}
+	switch (result->outcome) {
+	case SALVO_LOST:
+		sweep_on_lost(sweep, result->lost);
+		return;
+	case SALVO_REFUSED:
+		sweep_on_refused(sweep, result->error);
+		return;
+	case SALVO_DONE:
+		break;
+	}
+	if (!sweep_stop_if_doomed(sweep)) {
+		sweep_begin_verify(sweep);
+	}
+}
+
+void sweep_begin_kill(struct sweep *sweep)
+{
+	sweep->n_rounds++;
+	sweep->look_again_ms = LOOK_AGAIN_FIRST_MS;
+	sweep->is_in_doubt = true;
+	sweep_set_state(sweep, SWEEP_KILL);
+	salvo_fire(sweep->salvo, &sweep->plan, &sweep->snapshot);
+}
+
+/* ---- VERIFY ---- */
+
+static void on_verify_line(void *context, struct slice line)
+{
+	struct sweep *sweep = context;
+
+	snapshot_verify_line(&sweep->snapshot, line);
+}
+
+/* Everything is answered: who is left, and what about them? */
+static void judge_remains(struct sweep *sweep)
+{
+	struct snapshot_remains remains = snapshot_verify_end(&sweep->snapshot);
+
+	sweep->is_in_doubt = false;
+	sweep_update_counts(sweep, sweep->n_claimed);
+	/* A claim for somebody who is still listed was none. */
+	sweep->n_verified = sweep->in.node->counts.killed;
+	sweep->n_claimed = sweep->n_verified;
+	sweep->n_presumed = 0;
+	if (remains.alive == 0 && remains.dying == 0) {
+		if (sweep->in.request->watch_ms > 0) {
+			sweep_begin_watch(sweep);
+		} else {
+			sweep_finish(sweep);
+		}
+	} else if (remains.alive > 0 && sweep->n_rounds < MAX_ROUNDS) {
+		sweep_make_plan(sweep);
+		sweep_begin_kill(sweep);
+	} else if (remains.dying > 0) {
+		sweep_set_state(sweep, SWEEP_LOOK_AGAIN);
+		sweep_start_timer(sweep->moment, sweep->look_again_ms);
+		sweep->look_again_ms = MIN(sweep->look_again_ms * 2, (int64_t)LOOK_AGAIN_LAST_MS);
+	} else {
+		sweep_finish(sweep);
+	}
+}
+
+/* One of the answers that VERIFY waits for, or the loss of it. */
+static void end_verify_reply(struct sweep *sweep, const char *lost)
+{
+	if (sweep->state != SWEEP_VERIFY) {
+		return; /* one of several told already that it cannot go on */
+	}
+	if (lost != NULL) {
+		sweep_on_lost(sweep, lost);
+		return;
+	}
+	if (--sweep->n_replies > 0 || sweep_stop_if_doomed(sweep)) {
+		return;
+	}
+	if (sweep->refusal[0] != '\0') {
+		sweep_on_refused(sweep, sweep->refusal);
+	} else {
+		judge_remains(sweep);
+	}
+}
+
+static void on_verify_reply(void *context, const struct reply *reply, const char *lost)
+{
+	struct sweep *sweep = context;
+
+	if (reply != NULL && reply->type != REPLY_LISTING && sweep->refusal[0] == '\0') {
+		refusal_print(reply, sweep->refusal, sizeof(sweep->refusal));
+	}
+	end_verify_reply(sweep, lost);
+}
+
+/* Asks for the victims only: cheap where ids are looked up, and where many others are connected. */
+static void send_verify_by_ids(struct sweep *sweep)
+{
+	size_t n_victims = (size_t)snapshot_n_pending(&sweep->snapshot);
+	size_t n_chunk = MIN(n_victims, (size_t)MAX_IDS_PER_LIST);
+	CLEANUP(mem_free_p) struct slice *ids = mem_alloc_array(n_chunk, sizeof(struct slice));
+	CLEANUP(mem_free_p) char *text = mem_alloc_array(n_chunk, 24);
+	size_t n = 0;
+
+	for (size_t i = 0; i < sweep->snapshot.n; i++) {
+		const struct snapshot_entry *entry = &sweep->snapshot.entries[i];
+
+		if (!snapshot_is_victim(entry)) {
+			continue;
+		}
+		ids[n].data = text + n * 24;
+		ids[n].len =
+			(size_t)snprintf(text + n * 24, 24, "%llu", (unsigned long long)entry->id);
+		if (++n == n_chunk) {
+			sweep->n_replies++;
+			sweep_send_list(sweep, ids, n, on_verify_line, on_verify_reply);
+			n = 0;
+		}
+	}
+	if (n > 0) {
+		sweep->n_replies++;
+		sweep_send_list(sweep, ids, n, on_verify_line, on_verify_reply);
+	}
+}
+
+/* Servers before 7.2, which list no library, leave a killed client's socket open in their child. */
+static bool may_child_hold_sockets(const struct sweep *sweep)
+{
+	bool is_concerned =
+		sweep->caps.family == SERVER_REDIS || sweep->caps.family == SERVER_KEYDB;
+
+	return is_concerned && sweep->n_claimed > 0 && !sweep->has_asked_for_child &&
+	       (sweep->snapshot.given_fields & (UINT64_C(1) << SESSION_LIB_NAME)) == 0;
+}
+
+static void on_info_reply(void *context, const struct reply *reply, const char *lost)
+{
+	struct sweep *sweep = context;
+	struct link_server server = {0};
+
+	if (sweep->state == SWEEP_VERIFY && reply != NULL && reply->type == REPLY_TEXT) {
+		server_info_read(reply->text, &server);
+	}
+	if (server.has_child) {
+		report_warn(sweep->in.report,
+			"%s: a child of the server saves or rewrites the data set and holds the "
+			"killed sessions' sockets; their clients see the end when it is done",
+			sweep->in.node->address);
+	}
+	end_verify_reply(sweep, lost);
+}
+
+static void ask_for_child(struct sweep *sweep)
+{
+	static const struct slice argv[] = {{"INFO", 4}, {"persistence", 11}};
+	struct link_command command = {
+		.argv = argv,
+		.argc = ARRAY_SIZE(argv),
+		.reply_fn = on_info_reply,
+		.context = sweep,
+	};
+	int r = link_send(sweep->in.link, &command);
+
+	CHECK(r == 0);
+	sweep->has_asked_for_child = true;
+	sweep->n_replies++;
+}
+
+/*
+ * "All" is verified by the whole listing: it shows whoever is left, known or not. A selective kill
+ * asks for its victims where the server can look them up.
+ */
+void sweep_begin_verify(struct sweep *sweep)
+{
+	sweep_set_state(sweep, SWEEP_VERIFY);
+	snapshot_verify_begin(&sweep->snapshot);
+	sweep->n_replies = 0;
+	if (may_child_hold_sockets(sweep)) {
+		ask_for_child(sweep);
+	}
+	if (snapshot_n_pending(&sweep->snapshot) == 0 && !sweep->in.request->is_all) {
+		if (sweep->n_replies == 0) {
+			judge_remains(sweep);
+		}
+	} else if (sweep->in.request->is_all || !caps_has(&sweep->caps, CAP_LIST_ID)) {
+		sweep->n_replies++;
+		sweep_send_list(sweep, NULL, 0, on_verify_line, on_verify_reply);
+	} else {
+		send_verify_by_ids(sweep);
+	}
+}

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -203,6 +204,20 @@ static void end_round(struct link *link)
 	}
 }
 
+/*
+ * Servers before 7.0 refuse subcommands that they do not have in the same words as those that are
+ * not allowed, and name only the command. What they may not have is no loss.
+ */
+static bool is_missing(const struct reply *reply, enum link_permission permission)
+{
+	const char *name = link_permission_name(permission);
+
+	return reply_is_error(reply, "NOPERM") &&
+	       (link_permission_is_needed(permission) || strchr(name, '|') == NULL ||
+		       memmem(reply->text.data, reply->text.len, strchr(name, '|'),
+			       strlen(strchr(name, '|'))) != NULL);
+}
+
 static void on_reply(void *context, const struct reply *reply, const char *lost)
 {
 	const struct handshake_step *step = context;
@@ -215,7 +230,7 @@ static void on_reply(void *context, const struct reply *reply, const char *lost)
 	if (is_refusal(reply)) {
 		refuse(link, reply->text);
 	}
-	if (row->permission >= 0 && reply_is_error(reply, "NOPERM")) {
+	if (row->permission >= 0 && is_missing(reply, (enum link_permission)row->permission)) {
 		link->server.missing |= UINT32_C(1) << row->permission;
 	}
 	row->reply_fn(link, row, reply);

@@ -244,6 +244,7 @@ def test_readiness_is_told(server, make_directory, spawn):
         assert http.request(f"{directory}/control.sock", "GET", "/v1/instances").status == 200
         process.terminate()
         assert manager.recv(4096) == b"STOPPING=1"
+        assert process.wait(15) == 0
 
 
 # Signals

@@ -159,7 +159,7 @@ void config_free(struct config *config)
 		return;
 	}
 	for (size_t i = 0; i < config->n_instances; i++) {
-		options_finish_instance(&config->instances[i]);
+		instance_opts_finish(&config->instances[i]);
 	}
 	for (size_t i = 0; i < config->access.n_statements; i++) {
 		options_finish_statement(&config->access.statements[i]);

@@ -226,7 +226,7 @@ static void read_defaults_and_instances(
 	if (node != NULL) {
 		read_instances(node, &defaults, config, mistakes);
 	}
-	options_finish_instance(&defaults);
+	instance_opts_finish(&defaults);
 }
 
 void document_read(const struct tree_node *root, struct config *config, struct mistakes *mistakes)

@@ -1,6 +1,5 @@
 /*
- * The life of the options structs that the configuration fills: who owns their texts is said here
- * and nowhere else.
+ * Makes and releases options structs that the configuration fills.
  */
 #ifndef CONFIG_OPTIONS_H
 #define CONFIG_OPTIONS_H
@@ -11,13 +10,13 @@
 /* A copy of all that `defaults` can set: no id, no endpoints. */
 void options_copy_instance(struct instance_opts *ret_copy, const struct instance_opts *defaults);
 
-/* Zeroed is fine. */
 /*
  * After an instance was read: how to get into those who are asked about its nodes, as far as it was
  * not said. Cluster nodes are asked as they are killed on; Sentinels have an account of their own.
  */
 void options_complete_questions(struct instance_opts *opts);
-void options_finish_instance(struct instance_opts *opts);
+
+/* Zeroed is fine. */
 void options_finish_statement(struct access_statement *statement);
 
 #endif

@@ -43,6 +43,11 @@ int control_new(const struct control_inputs *inputs, struct control **ret_contro
 	return 0;
 }
 
+void control_set_access(struct control *control, const struct access_opts *access)
+{
+	control->in.access = access;
+}
+
 void control_stop(struct control *control)
 {
 	http_server_stop(control->server);

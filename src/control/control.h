@@ -36,6 +36,8 @@ struct control {
 /* Listens from now on. Negative errno with words on failure. */
 NODISCARD int control_new(
 	const struct control_inputs *inputs, struct control **ret_control, struct err *err);
+/* From now on this policy (borrowed) holds. */
+void control_set_access(struct control *control, const struct access_opts *access);
 /* Takes no more requests; those under way can still be answered. */
 void control_stop(struct control *control);
 void control_free(struct control *control); /* no request may be unanswered */

@@ -1,8 +1,6 @@
 /*
  * Building up, signals, tearing down.
  */
-#include "daemon/daemon.h"
-
 #include <errno.h>
 #include <event2/dns.h>
 #include <event2/event.h>
@@ -15,23 +13,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "control/control.h"
+#include "daemon/daemon_internal.h"
 #include "daemon/manager.h"
 
 /* Running kills have this long to finish after SIGTERM; TimeoutStopSec of the unit is longer. */
 #define STOP_GRACE_MS (10 * 1000)
-
-struct daemon {
-	struct event_base *loop;
-	struct evdns_base *dns;
-	struct metrics *metrics;
-	struct instances *instances;
-	struct audit *audit;
-	struct jobs *jobs;
-	struct control *control;
-	struct event *on_term, *on_int, *on_hup;
-	bool is_stopping;
-};
 
 /* ---- signals ---- */
 
@@ -58,19 +44,15 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *cont
 	jobs_stop(daemon->jobs, clock_monotonic_ms() + STOP_GRACE_MS, on_idle, daemon);
 }
 
-/* SIGHUP: the audit log is opened anew, as log rotation asks for. */
-static void on_reopen_signal(evutil_socket_t signal_number, short what, void *context)
+static void on_reload_signal(evutil_socket_t signal_number, short what, void *context)
 {
 	struct daemon *daemon = context;
-	struct err err;
 
 	(void)signal_number;
 	(void)what;
-	if (audit_open(daemon->audit, &err) != 0) {
-		log_error("%s", err.text);
-		return;
+	if (!daemon->is_stopping) {
+		reload(daemon);
 	}
-	log_notice("the audit log is opened anew");
 }
 
 static struct event *watch_signal(struct daemon *daemon, int number, event_callback_fn callback)
@@ -119,8 +101,9 @@ static void make_socket_directory(const char *socket)
 	}
 }
 
-static int open_socket(struct daemon *daemon, const struct config *config, struct err *err)
+static int open_socket(struct daemon *daemon, struct err *err)
 {
+	const struct config *config = daemon->config;
 	struct control_inputs inputs = {
 		.loop = daemon->loop,
 		.opts = &config->control,
@@ -154,21 +137,23 @@ static void open_audit(struct daemon *daemon)
 	}
 }
 
-int daemon_new(const struct config *config, struct daemon **ret_daemon, struct err *err)
+int daemon_new(
+	struct config *config, const char *config_path, struct daemon **ret_daemon, struct err *err)
 {
 	struct daemon *daemon = mem_new(struct daemon);
 	int r;
 
+	daemon->config = config;
+	daemon->config_path = config_path;
 	ignore_signals();
 	daemon->loop = event_base_new();
 	CHECK(daemon->loop != NULL);
 	daemon->dns = make_dns(daemon->loop);
 	daemon->metrics = metrics_new();
-	daemon->instances = instances_new(
-		daemon->loop, daemon->dns, daemon->metrics, config->instances, config->n_instances);
+	daemon->instances = instances_new(daemon->loop, daemon->dns, daemon->metrics);
 	daemon->audit = audit_new(&config->audit);
 	daemon->jobs = jobs_new(daemon->loop, daemon->instances, daemon->audit);
-	r = open_socket(daemon, config, err);
+	r = open_socket(daemon, err);
 	if (r != 0) {
 		daemon_free(daemon);
 		return r;
@@ -176,8 +161,8 @@ int daemon_new(const struct config *config, struct daemon **ret_daemon, struct e
 	open_audit(daemon);
 	daemon->on_term = watch_signal(daemon, SIGTERM, on_stop_signal);
 	daemon->on_int = watch_signal(daemon, SIGINT, on_stop_signal);
-	daemon->on_hup = watch_signal(daemon, SIGHUP, on_reopen_signal);
-	instances_start(daemon->instances);
+	daemon->on_hup = watch_signal(daemon, SIGHUP, on_reload_signal);
+	instances_apply(daemon->instances, config->instances, config->n_instances);
 	*ret_daemon = daemon;
 	return 0;
 }
@@ -203,11 +188,24 @@ static void free_signal(struct event *event)
 	}
 }
 
+/* The end has come: one more signal, now without a handler, must not make it a violent one. */
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 void daemon_free(struct daemon *daemon)
 {
 	if (daemon == NULL) {
 		return;
 	}
+	block_signals();
 	free_signal(daemon->on_term);
 	free_signal(daemon->on_int);
 	free_signal(daemon->on_hup);
@@ -220,6 +218,7 @@ void daemon_free(struct daemon *daemon)
 	event_base_loop(daemon->loop, EVLOOP_NONBLOCK);
 	evdns_base_free(daemon->dns, 0);
 	event_base_free(daemon->loop);
+	config_free(daemon->config);
 	free(daemon);
 	libevent_global_shutdown();
 }

@@ -10,9 +10,13 @@
 
 struct daemon;
 
-/* `config` is borrowed. Listens on the control socket when it returns 0; else a negative errno with
- * words. */
-NODISCARD int daemon_new(const struct config *config, struct daemon **ret_daemon, struct err *err);
+/*
+ * `config` is taken over, on failure as well; it was read from `config_path` (borrowed; NULL: built
+ * in), as SIGHUP will again. Listens on the control socket when it returns 0; else a negative errno
+ * with words.
+ */
+NODISCARD int daemon_new(struct config *config, const char *config_path, struct daemon **ret_daemon,
+	struct err *err);
 /* Until SIGTERM or SIGINT; 0, or -EIO when the event loop broke. */
 NODISCARD int daemon_run(struct daemon *daemon);
 void daemon_free(struct daemon *daemon);

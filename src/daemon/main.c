@@ -108,18 +108,20 @@ static struct config *load_config(const char *path)
 	return config;
 }
 
-static int run(const struct config *config, const char *path)
+/* Takes `config` over. */
+static int run(struct config *config, const char *path)
 {
+	size_t n_instances = config->n_instances;
 	struct daemon *daemon;
 	struct err err;
-	int r = daemon_new(config, &daemon, &err);
+	int r = daemon_new(config, path, &daemon, &err);
 
 	if (r != 0) {
 		log_error("%s", err.text);
 		return EXIT_FAILURE;
 	}
-	log_notice("sesskilld " SESSKILL_VERSION " looks after %zu instances (%s)",
-		config->n_instances, path != NULL ? path : "built-in configuration");
+	log_notice("sesskilld " SESSKILL_VERSION " looks after %zu instances (%s)", n_instances,
+		path != NULL ? path : "built-in configuration");
 	r = daemon_run(daemon);
 	daemon_free(daemon);
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -132,7 +134,6 @@ int main(int argc, char **argv)
 	struct arguments arguments = read_arguments(argc, argv);
 	const char *path = choose_config(&arguments);
 	struct config *config;
-	int status = EXIT_SUCCESS;
 
 	setrlimit(RLIMIT_CORE, &no_core);
 	/* The C library would raise the bound by itself, and keep the memory of one large listing
@@ -142,9 +143,9 @@ int main(int argc, char **argv)
 	if (config == NULL) {
 		return EXIT_BAD_USAGE;
 	}
-	if (!arguments.is_check) {
-		status = run(config, path);
+	if (arguments.is_check) {
+		config_free(config);
+		return EXIT_SUCCESS;
 	}
-	config_free(config);
-	return status;
+	return run(config, path);
 }

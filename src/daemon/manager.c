@@ -8,8 +8,11 @@
 #if HAVE_SYSTEMD
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
+
+#include "base/clock.h"
 
 int manager_take_socket(int *ret_fd, struct err *err)
 {
@@ -40,6 +43,12 @@ void manager_notify_ready(void)
 	sd_notify(0, "READY=1");
 }
 
+/* The time tells the manager that this reload began after it asked for one. */
+void manager_notify_reloading(void)
+{
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_monotonic_us());
+}
+
 void manager_notify_stopping(void)
 {
 	sd_notify(0, "STOPPING=1");
@@ -55,6 +64,10 @@ int manager_take_socket(int *ret_fd, struct err *err)
 }
 
 void manager_notify_ready(void)
+{
+}
+
+void manager_notify_reloading(void)
 {
 }
 

@@ -13,6 +13,8 @@
 NODISCARD int manager_take_socket(int *ret_fd, struct err *err);
 
 void manager_notify_ready(void);
+/* A reload begins; it ends with manager_notify_ready(). */
+void manager_notify_reloading(void);
 void manager_notify_stopping(void);
 
 #endif

@@ -1,6 +1,10 @@
 /*
- * An instance under the daemon's care: its name, where its nodes are, how to get in, who is
- * protected on it. Owns its topology and links.
+ * Instances under the daemon's care: their names, where their nodes are, how to get in, who is
+ * protected on them. Each owns its topology and links.
+ *
+ * A reload replaces instances by new ones and never changes one: whoever works with an instance
+ * (a running kill, a listing) holds it, and sees the same options and the same links to the end.
+ * A new instance that is reached the same way takes the warm links of its predecessor over.
  */
 #ifndef KILL_INSTANCE_H
 #define KILL_INSTANCE_H
@@ -17,7 +21,7 @@
 
 #define INSTANCE_MAX_ID_BYTES 128
 
-/* Filled by the configuration; borrowed for the life of the instance. */
+/* Filled by the configuration. */
 struct instance_opts {
 	char *id;
 	enum topology_kind kind;
@@ -33,23 +37,45 @@ struct instance_opts {
 	int64_t stall_budget_ms;
 };
 
+void instance_opts_finish(struct instance_opts *opts); /* zeroed is fine */
+/* Do they lead to the same nodes in the same way, so that links of the one serve the other? */
+bool instance_opts_is_same_way(const struct instance_opts *a, const struct instance_opts *b);
+
 struct instance {
 	const struct instance_opts *opts;
-	struct topology_opts topology_opts;
 	struct topology *topology;
 	struct metrics_instance *metrics;
 };
 
+/* Keeps it and its links, until as many calls to release it; not from a callback of a link. */
+void instance_hold(const struct instance *instance);
+void instance_release(const struct instance *instance);
+
 /* All of them. */
 struct instances;
 
-/* `opts` is an array of `n`, borrowed like the rest. Does nothing until instances_start(). */
-struct instances *instances_new(struct event_base *loop, struct evdns_base *dns,
-	struct metrics *metrics, const struct instance_opts *opts, size_t n);
-void instances_free(struct instances *instances);
-void instances_start(struct instances *instances);
+/* None yet. All is borrowed. */
+struct instances *instances_new(
+	struct event_base *loop, struct evdns_base *dns, struct metrics *metrics);
+void instances_free(struct instances *instances); /* nobody may hold one any more */
+
+/* What instances_apply() did. */
+struct instances_change {
+	size_t n_kept; /* with their links */
+	size_t n_replaced;
+	size_t n_added;
+	size_t n_removed;
+};
+
+/*
+ * These are the instances from now on. The contents of `opts`, an array of `n`, are taken over and
+ * left zeroed. Those that are no longer among them end when nobody holds them.
+ */
+struct instances_change instances_apply(
+	struct instances *instances, struct instance_opts *opts, size_t n);
 
 size_t instances_n(const struct instances *instances);
+/* Borrowed until the event loop goes on; instance_hold() keeps it. */
 const struct instance *instances_get(const struct instances *instances, size_t index);
 /* NULL: no such instance. */
 const struct instance *instances_find(const struct instances *instances, struct slice id);

@@ -7,6 +7,7 @@
 #include <event2/util.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -171,6 +172,29 @@ static void add_sweep(struct job *job, struct link *link, struct report_node *no
 	job->sweeps[job->n_sweeps++] = sweep_new(&inputs);
 }
 
+static bool is_reported(const struct job *job, const char *address)
+{
+	for (size_t i = 0; i < job->report->n_nodes; i++) {
+		if (strcmp(job->report->nodes[i].address, address) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* They were nodes when the request was accepted: to pass over them would look like success. */
+static void add_missing_nodes(struct job *job)
+{
+	for (size_t i = 0; i < job->request.n_nodes; i++) {
+		const char *address = job->request.nodes[i];
+
+		if (!is_reported(job, address)) {
+			report_node_fail(report_add_node(job->report, address),
+				"no node of this instance any more");
+		}
+	}
+}
+
 /*
  * A sweep for every node that had none yet; all at once. False: there is none. No sweep may be
  * running: the nodes of the report may move, and are put in place before the first one points
@@ -193,6 +217,7 @@ static bool start_wave(struct job *job)
 			report_add_node(job->report, link_address(link));
 		}
 	}
+	add_missing_nodes(job);
 	for (size_t i = 0; i < n; i++) {
 		add_sweep(job, links[i], &job->report->nodes[first + i]);
 	}
@@ -238,7 +263,8 @@ static void stop_waiting(struct job *job)
 
 static void finish_without_nodes(struct job *job)
 {
-	if (job->report->state != REPORT_CANCELLED && job->report->error == NULL) {
+	if (job->report->state != REPORT_CANCELLED && job->report->n_nodes == 0 &&
+		job->report->error == NULL) {
 		job->report->error = mem_printf("no node of the instance is known: %s",
 			topology_error(job->instance->topology));
 	}
@@ -279,6 +305,7 @@ struct job *job_new(struct event_base *loop, const struct instances *instances,
 	job->loop = loop;
 	job->instances = instances;
 	job->instance = instance;
+	instance_hold(instance);
 	request_move(&job->request, request);
 	job->event_fn = event_fn;
 	job->context = context;
@@ -291,21 +318,52 @@ struct job *job_new(struct event_base *loop, const struct instances *instances,
 	return job;
 }
 
-void job_free(struct job *job)
+/* The sweeps before the instance, whose options their links borrow. */
+static void let_go(struct job *job)
 {
-	if (job == NULL) {
-		return;
-	}
 	CHECK(job->n_running == 0 && !job->is_waiting_for_nodes);
 	for (size_t i = 0; i < job->n_sweeps; i++) {
 		sweep_free(job->sweeps[i]);
 	}
 	free(job->sweeps);
+	job->sweeps = NULL;
+	job->n_sweeps = 0;
+	if (job->instance != NULL) {
+		instance_release(job->instance);
+		job->instance = NULL;
+	}
+}
+
+void job_retire(struct job *job)
+{
+	CHECK(job->is_done);
+	let_go(job);
+}
+
+void job_free(struct job *job)
+{
+	if (job == NULL) {
+		return;
+	}
+	let_go(job);
 	event_free(job->patience);
 	sources_finish(&job->sources);
 	report_free(job->report);
 	request_finish(&job->request);
 	free(job);
+}
+
+/* A reload may have put another in its place; one that was removed serves this job still. */
+static void choose_instance(struct job *job)
+{
+	const struct instance *current =
+		instances_find(job->instances, slice_of(job->instance->opts->id));
+
+	if (current != NULL) {
+		instance_hold(current);
+		instance_release(job->instance);
+		job->instance = current;
+	}
 }
 
 void job_start(struct job *job, int64_t deadline_ms)
@@ -319,6 +377,7 @@ void job_start(struct job *job, int64_t deadline_ms)
 	job->deadline_ms = deadline_ms;
 	job->report->state = REPORT_RUNNING;
 	job->report->started_wall_ms = clock_wall_ms();
+	choose_instance(job);
 	if (!topology_is_known(job->instance->topology)) {
 		job->is_waiting_for_nodes = true;
 		topology_watch(job->instance->topology, &job->watcher);
@@ -385,9 +444,14 @@ bool job_is_settled(const struct job *job)
 	return job->is_started && !job->is_waiting_for_nodes;
 }
 
-const struct instance *job_instance(const struct job *job)
+const char *job_instance_id(const struct job *job)
 {
-	return job->instance;
+	return job->report->instance;
+}
+
+struct metrics_instance *job_metrics(const struct job *job)
+{
+	return job->instance->metrics;
 }
 
 const struct request *job_request(const struct job *job)

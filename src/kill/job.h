@@ -26,14 +26,20 @@ enum job_event {
 /* From the event loop; job_report() is up to date. */
 typedef void (*job_event_fn)(void *context, enum job_event event);
 
-/* `instance` and `instances` are borrowed; `request` is taken over (left empty). */
+/* `instances` is borrowed, `instance` held; `request` is taken over (left empty). */
 struct job *job_new(struct event_base *loop, const struct instances *instances,
 	const struct instance *instance, struct request *request, const char *request_id,
 	job_event_fn event_fn, void *context);
 /* Not started, or done. NULL is fine. */
 void job_free(struct job *job);
 
-/* Must be done by `deadline_ms` (monotonic). */
+/*
+ * Done: lets go of the instance and of all that it worked with; what remains is the request and the
+ * report. Not from a callback of a link or a sweep.
+ */
+void job_retire(struct job *job);
+
+/* Must be done by `deadline_ms` (monotonic). A reload meanwhile: on the instance as it is now. */
 void job_start(struct job *job, int64_t deadline_ms);
 void job_cancel(struct job *job);
 
@@ -41,7 +47,9 @@ bool job_is_started(const struct job *job);
 bool job_is_done(const struct job *job);
 /* Nothing will be killed any more: it is done, or only looks who comes back. */
 bool job_is_settled(const struct job *job);
-const struct instance *job_instance(const struct job *job);
+/* The id outlives the instance. */
+const char *job_instance_id(const struct job *job);
+struct metrics_instance *job_metrics(const struct job *job); /* before it retires */
 const struct request *job_request(const struct job *job);
 /* Up to date; final once the job is done. Borrowed. */
 const struct report *job_report(struct job *job);

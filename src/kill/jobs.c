@@ -51,7 +51,7 @@ struct jobs {
 	struct event *idle; /* calls idle_fn from the event loop */
 };
 
-static void start_waiting(struct jobs *jobs, const struct instance *instance);
+static void start_waiting(struct jobs *jobs, const char *instance);
 
 /* ---- the record ---- */
 
@@ -63,7 +63,7 @@ static struct audit_subject subject_of(
 	return (struct audit_subject){
 		.request_id = ticket->request_id,
 		.action = ticket->action,
-		.instance = job_instance(run->job)->opts->id,
+		.instance = job_instance_id(run->job),
 		.caller = &ticket->caller,
 		.request = request,
 	};
@@ -173,7 +173,7 @@ static void end_run(struct run *run)
 	{
 		record_outcome(run, ticket);
 	}
-	metrics_count_kill(job_instance(run->job)->metrics, report);
+	metrics_count_kill(job_metrics(run->job), report);
 	log_outcome(run, report);
 	TAILQ_FOREACH(ticket, &run->tickets, entry)
 	{
@@ -186,7 +186,8 @@ static void end_run(struct run *run)
 	}
 	run->is_answered = true;
 	jobs->n_remembered++;
-	start_waiting(jobs, job_instance(run->job));
+	job_retire(run->job);
+	start_waiting(jobs, job_instance_id(run->job));
 	forget_oldest(jobs);
 	if (jobs->is_stopping && is_idle(jobs)) {
 		event_active(jobs->idle, 0, 0);
@@ -212,14 +213,20 @@ static int64_t deadline_of(const struct run *run)
 	return latest_ms;
 }
 
-static bool is_running_kill(const struct run *run, const struct instance *instance)
+/* By its id: a reload may put another object in its place. */
+static bool is_on(const struct run *run, const char *instance)
 {
-	return job_instance(run->job) == instance && job_is_started(run->job) &&
-	       !job_is_settled(run->job) && !job_request(run->job)->is_dry_run;
+	return strcmp(job_instance_id(run->job), instance) == 0;
+}
+
+static bool is_running_kill(const struct run *run, const char *instance)
+{
+	return is_on(run, instance) && job_is_started(run->job) && !job_is_settled(run->job) &&
+	       !job_request(run->job)->is_dry_run;
 }
 
 /* The oldest waiting run of the instance starts, if no other kill runs there. */
-static void start_waiting(struct jobs *jobs, const struct instance *instance)
+static void start_waiting(struct jobs *jobs, const char *instance)
 {
 	struct run *run;
 	struct run *first = NULL;
@@ -229,8 +236,7 @@ static void start_waiting(struct jobs *jobs, const struct instance *instance)
 		if (is_running_kill(run, instance)) {
 			return;
 		}
-		if (first == NULL && job_instance(run->job) == instance &&
-			!job_is_started(run->job)) {
+		if (first == NULL && is_on(run, instance) && !job_is_started(run->job)) {
 			first = run;
 		}
 	}
@@ -257,7 +263,7 @@ static void on_job_event(void *context, enum job_event event)
 	}
 	if (event == JOB_VERIFIED) {
 		/* Who only looks who comes back keeps nobody waiting. */
-		start_waiting(run->jobs, job_instance(run->job));
+		start_waiting(run->jobs, job_instance_id(run->job));
 	}
 }
 
@@ -268,14 +274,14 @@ struct load {
 	size_t n_waiting, n_dry_runs, n_tickets;
 };
 
-static struct load measure(const struct jobs *jobs, const struct instance *instance)
+static struct load measure(const struct jobs *jobs, const char *instance)
 {
 	struct load load = {0};
 	const struct run *run;
 
 	TAILQ_FOREACH(run, &jobs->runs, entry)
 	{
-		if (job_instance(run->job) != instance || job_is_done(run->job)) {
+		if (!is_on(run, instance) || job_is_done(run->job)) {
 			continue;
 		}
 		load.n_tickets += run->n_tickets;
@@ -292,7 +298,7 @@ static struct run *find_shared(struct jobs *jobs, const struct jobs_order *order
 
 	TAILQ_FOREACH(run, &jobs->runs, entry)
 	{
-		if (job_instance(run->job) == order->instance && !job_is_started(run->job) &&
+		if (is_on(run, order->instance->opts->id) && !job_is_started(run->job) &&
 			request_is_same(job_request(run->job), order->request)) {
 			return run;
 		}
@@ -334,7 +340,7 @@ static struct ticket *new_ticket(const struct jobs_order *order)
 static int check_load(
 	struct jobs *jobs, const struct jobs_order *order, bool is_sharing, struct err *err)
 {
-	struct load load = measure(jobs, order->instance);
+	struct load load = measure(jobs, order->instance->opts->id);
 
 	if (jobs->is_stopping) {
 		err_set(err, "the daemon is shutting down");
@@ -377,7 +383,7 @@ int jobs_submit(struct jobs *jobs, const struct jobs_order *order, struct err *e
 	if (job_request(run->job)->is_dry_run) {
 		job_start(run->job, ticket->deadline_ms);
 	} else {
-		start_waiting(jobs, order->instance);
+		start_waiting(jobs, order->instance->opts->id);
 	}
 	return 0;
 }
@@ -458,7 +464,7 @@ struct jobs_load jobs_load(const struct jobs *jobs, const struct instance *insta
 
 	TAILQ_FOREACH(run, &jobs->runs, entry)
 	{
-		if (job_instance(run->job) == instance && !job_is_done(run->job) &&
+		if (is_on(run, instance->opts->id) && !job_is_done(run->job) &&
 			!job_request(run->job)->is_dry_run) {
 			load.n_running += job_is_started(run->job);
 			load.n_waiting += !job_is_started(run->job);

@@ -220,6 +220,7 @@ static void on_finished(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	instance_release(roster->instance);
 	prune(roster);
 	sort_groups(roster);
 	roster->done_fn(roster->context, roster);
@@ -278,6 +279,8 @@ void roster_take(struct event_base *loop, const struct instance *instance, struc
 
 	roster->opts = *opts;
 	memset(opts, 0, sizeof(*opts));
+	roster->instance = instance;
+	instance_hold(instance);
 	roster->done_fn = done_fn;
 	roster->context = context;
 	evutil_secure_rng_get_bytes(&roster->group_texts.seed, sizeof(roster->group_texts.seed));

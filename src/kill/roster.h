@@ -68,6 +68,7 @@ struct roster {
 	uint64_t given_fields; /* bits: some session had it */
 
 	/* Its own. */
+	const struct instance *instance; /* held until all is listed */
 	size_t rows_capacity;
 	struct intern group_texts;
 	size_t groups_capacity;

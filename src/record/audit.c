@@ -216,6 +216,20 @@ int audit_open(struct audit *audit, struct err *err)
 	return r;
 }
 
+int audit_configure(struct audit *audit, const struct audit_opts *opts, struct err *err)
+{
+	const struct audit_opts *old = audit->opts;
+	int r;
+
+	audit->opts = opts;
+	r = audit_open(audit, err);
+	if (r < 0) {
+		/* Should the other file be open by now, the next line finds out. */
+		audit->opts = old;
+	}
+	return r;
+}
+
 /*
  * Nothing of this process comes into the file before the old is settled: a later recovery would
  * take a running kill for an interrupted one.

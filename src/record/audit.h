@@ -45,7 +45,7 @@ struct audit_subject {
 
 struct audit;
 
-/* `opts` is borrowed. Opens nothing yet. Never NULL. */
+/* `opts` is borrowed until there are others. Opens nothing yet. Never NULL. */
 struct audit *audit_new(const struct audit_opts *opts);
 void audit_free(struct audit *audit); /* closes; writes nothing */
 
@@ -56,6 +56,13 @@ void audit_free(struct audit *audit); /* closes; writes nothing */
  * end. 0 or a negative errno with words; what was open before stays open then.
  */
 NODISCARD int audit_open(struct audit *audit, struct err *err);
+
+/*
+ * Goes over to other options (borrowed), their file opened as by audit_open(); on failure nothing
+ * changes. What an earlier process left open in another file is not looked for: kills that run now
+ * may have their intents there.
+ */
+NODISCARD int audit_configure(struct audit *audit, const struct audit_opts *opts, struct err *err);
 
 /* Each: 0 when the line is written (intent and outcome: and synced), else negative errno, words. */
 NODISCARD int audit_intent(

@@ -42,6 +42,8 @@ struct denials {
 
 struct metrics {
 	int64_t started_wall_ms;
+	int64_t configured_wall_ms; /* when the configuration in force was read */
+	bool has_failed_to_reload;  /* the last time */
 	struct metrics_instance **instances;
 	size_t n_instances;
 	size_t instances_capacity;
@@ -60,6 +62,7 @@ struct metrics *metrics_new(void)
 	struct metrics *metrics = mem_new(struct metrics);
 
 	metrics->started_wall_ms = clock_wall_ms();
+	metrics->configured_wall_ms = metrics->started_wall_ms;
 	return metrics;
 }
 
@@ -153,6 +156,14 @@ void metrics_expect_action(struct metrics *metrics, const char *action)
 void metrics_count_denied(struct metrics *metrics, const char *action)
 {
 	find_denials(metrics, action)->n++;
+}
+
+void metrics_note_reload(struct metrics *metrics, bool is_successful)
+{
+	metrics->has_failed_to_reload = !is_successful;
+	if (is_successful) {
+		metrics->configured_wall_ms = clock_wall_ms();
+	}
 }
 
 /* ---- printing ---- */
@@ -280,6 +291,18 @@ static void print_process(const struct metrics *metrics, FILE *out)
 	exposition_number(out, build, EXPOSITION_LABELS({"version", SESSKILL_VERSION}), 1);
 }
 
+static void print_config(const struct metrics *metrics, FILE *out)
+{
+	static const char read_at[] = "sesskill_config_last_reload_success_timestamp_seconds";
+
+	print_gauge(out, "sesskill_config_last_reload_successful",
+		"Whether the configuration was taken the last time it was read.",
+		!metrics->has_failed_to_reload);
+	exposition_begin(out, EXPOSITION_GAUGE, read_at,
+		"When the configuration that is in force was read, since unix epoch in seconds.");
+	exposition_seconds(out, read_at, NULL, metrics->configured_wall_ms * 1000);
+}
+
 void metrics_print(const struct metrics *metrics, const struct metrics_instance *const *instances,
 	size_t n_instances, FILE *out)
 {
@@ -289,5 +312,6 @@ void metrics_print(const struct metrics *metrics, const struct metrics_instance 
 	print_sessions(&page);
 	print_phases(&page);
 	print_requests(metrics, out);
+	print_config(metrics, out);
 	print_process(metrics, out);
 }

@@ -7,6 +7,7 @@
 #ifndef RECORD_METRICS_H
 #define RECORD_METRICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -35,6 +36,9 @@ void metrics_count_answer(
 void metrics_count_denied(struct metrics *metrics, const char *action);
 /* That action may come to be denied: it is shown from now on, since a rate needs a start. */
 void metrics_expect_action(struct metrics *metrics, const char *action);
+
+/* A reload of the configuration has ended; its start counts as one that succeeded. */
+void metrics_note_reload(struct metrics *metrics, bool is_successful);
 
 /* All counters, of `instances` only, and what is known of the process. */
 void metrics_print(const struct metrics *metrics, const struct metrics_instance *const *instances,

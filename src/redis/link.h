@@ -51,7 +51,10 @@ struct link_tls_opts {
 	char *server_name; /* NULL: the endpoint's host */
 };
 
-/* How to get in. Borrowed by the link for its whole life. */
+/*
+ * How to get in. Borrowed by the link for its whole life. A new field belongs into all of
+ * link_opts.c.
+ */
 struct link_opts {
 	int64_t connect_timeout_ms; /* over name, connect and TLS together */
 	int64_t command_timeout_ms; /* of each command, those of the handshake too */
@@ -65,6 +68,11 @@ struct link_opts {
 	 */
 	bool is_for_questions;
 };
+
+void link_opts_copy(struct link_opts *ret_copy, const struct link_opts *opts);
+void link_opts_finish(struct link_opts *opts); /* zeroed is fine */
+/* Does it make no difference to a link which of them it has? Files count by their names. */
+bool link_opts_is_equal(const struct link_opts *a, const struct link_opts *b);
 
 enum link_state {
 	LINK_CONNECTING, /* name look-up, connect, TLS; ends within connect_timeout */
@@ -181,6 +189,7 @@ void link_unwatch(struct link *link, struct link_watcher *watcher);
 NODISCARD bool endpoint_parse(struct slice text, struct endpoint *ret, struct err *err);
 void endpoint_copy(struct endpoint *to, const struct endpoint *from);
 void endpoint_finish(struct endpoint *endpoint);
+bool endpoint_is_equal(const struct endpoint *a, const struct endpoint *b);
 char *endpoint_print(const struct endpoint *endpoint); /* on the heap */
 
 #endif

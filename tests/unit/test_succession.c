@@ -1,0 +1,181 @@
+/*
+ * What a reload keeps: the links of instances that are reached as before, and the keys that take a
+ * restart.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "config/config.h"
+#include "config/keys.h"
+#include "config/succession.h"
+#include "scratch.h"
+
+/* ---- instances ---- */
+
+static struct config *load(const struct scratch *scratch, const char *text)
+{
+	struct config_errors errors = {0};
+	struct config *config;
+
+	scratch_write(scratch->path, text);
+	config = config_load(scratch->path, &errors);
+	if (config == NULL) {
+		fail_msg("%s", errors.lines[0]);
+	}
+	return config;
+}
+
+#define STANDALONE "instances: [{id: a, address: 'h:1'"
+#define SENTINEL "instances: [{id: a, sentinel: {master: m, addresses: ['h:1']"
+
+static void test_same_way(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *current;
+		const char *next;
+		bool is_same;
+	} rows[] = {
+		{"nothing", STANDALONE "}]", STANDALONE "}]", true},
+		{"protect", STANDALONE "}]", STANDALONE ", protect: ['user = x']}]", true},
+		{"pace", STANDALONE "}]", STANDALONE ", pace: gentle}]", true},
+		{"stall budget", STANDALONE "}]", STANDALONE ", stall-budget: 1ms}]", true},
+		{"a default in words", STANDALONE "}]", STANDALONE ", connect-timeout: 1s}]", true},
+		{"another spelling", STANDALONE "}]", "instances: [{id: a, address: ['h:1']}]",
+			true},
+		{"address", STANDALONE "}]", "instances: [{id: a, address: 'h:2'}]", false},
+		{"one more", STANDALONE "}]", "instances: [{id: a, address: ['h:1', 'h:2']}]",
+			false},
+		{"host", STANDALONE "}]", "instances: [{id: a, address: 'i:1'}]", false},
+		{"a path", STANDALONE "}]", "instances: [{id: a, address: 'unix:///s'}]", false},
+		{"rediss", STANDALONE "}]", "instances: [{id: a, address: 'rediss://h:1'}]", false},
+		{"tls", STANDALONE "}]", STANDALONE ", tls: {}}]", false},
+		{"name in the certificate", STANDALONE ", tls: {}}]",
+			STANDALONE ", tls: {server-name: x}}]", false},
+		{"user", STANDALONE "}]", STANDALONE ", username: u}]", false},
+		{"client command", STANDALONE "}]", STANDALONE ", client-command: C}]", false},
+		{"connect time-out", STANDALONE "}]", STANDALONE ", connect-timeout: 2s}]", false},
+		{"command time-out", STANDALONE "}]", STANDALONE ", command-timeout: 2s}]", false},
+		{"kind", STANDALONE "}]", "instances: [{id: a, cluster: {addresses: ['h:1']}}]",
+			false},
+		{"the same group", SENTINEL "}}]", SENTINEL "}}]", true},
+		{"master", SENTINEL "}}]",
+			"instances: [{id: a, sentinel: {master: n, addresses: ['h:1']}}]", false},
+		{"user of Sentinels", SENTINEL "}}]", SENTINEL ", username: u}}]", false},
+	};
+	const struct scratch *scratch = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct config *current = load(scratch, rows[i].current);
+		struct config *next = load(scratch, rows[i].next);
+
+		if (instance_opts_is_same_way(&current->instances[0], &next->instances[0]) !=
+			rows[i].is_same) {
+			fail_msg("%s: %s", rows[i].name, rows[i].is_same ? "differs" : "is same");
+		}
+		config_free(current);
+		config_free(next);
+	}
+}
+
+/* ---- keys ---- */
+
+struct paths {
+	char text[256];
+};
+
+static void collect(void *context, const char *path)
+{
+	struct paths *paths = context;
+	size_t used = strlen(paths->text);
+
+	snprintf(paths->text + used, sizeof(paths->text) - used, "%s ", path);
+}
+
+static void test_fixed_keys(void **state)
+{
+	static const char good[] = "\n" STANDALONE "}]";
+	static const struct {
+		const char *control;
+		const char *expected;
+	} rows[] = {
+		{"control: {}", ""},
+		{"control: {mode: \"0660\", max-connections: 64}", ""},
+		{"control: {socket: /tmp/x.sock}", "control.socket "},
+		{"control: {mode: \"0600\"}", "control.mode "},
+		{"control: {group: \"0\"}", "control.group "},
+		{"control: {max-connections: 7}", "control.max-connections "},
+		{"access: [{effect: deny, actions: ['*']}]", ""},
+		{"audit: {file: /tmp/x, required: true}", ""},
+	};
+	const struct scratch *scratch = *state;
+	size_t n_expected = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(mem_free_p) char *text = mem_printf("%s%s", rows[i].control, good);
+		struct config *current = load(scratch, good);
+		struct config *next = load(scratch, text);
+		struct config *same = load(scratch, good);
+		struct paths paths = {""};
+
+		succession_compare(current, next, collect, &paths);
+		assert_string_equal(paths.text, rows[i].expected);
+		n_expected += rows[i].expected[0] != '\0';
+		/* What is kept differs no longer. */
+		succession_keep(current, next);
+		succession_compare(same, next, collect, &paths);
+		assert_string_equal(paths.text, rows[i].expected);
+		config_free(current);
+		config_free(next);
+		config_free(same);
+	}
+	assert_int_equal(n_expected, 4);
+}
+
+/* Every key that takes a restart has a row above. */
+static void test_all_fixed_keys(void **state)
+{
+	size_t n;
+	const struct key *keys = keys_table(&n);
+	size_t n_fixed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		n_fixed += !keys[i].is_reloadable && keys[i].type != &value_section;
+	}
+	assert_int_equal(n_fixed, 4);
+}
+
+/* Whom the socket's file lets in by its group and who may do all by default stay one. */
+static void test_the_group_goes_with_the_socket(void **state)
+{
+	const struct scratch *scratch = *state;
+	struct config *current = load(scratch, "control: {group: \"0\"}\n" STANDALONE "}]");
+	struct config *next = load(scratch, STANDALONE "}]");
+
+	succession_keep(current, next);
+	assert_true(next->access.has_control_gid);
+	assert_int_equal(next->access.control_gid, 0);
+	assert_non_null(next->control.group);
+	config_free(current);
+	config_free(next);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_same_way, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_fixed_keys, scratch_setup, scratch_teardown),
+		cmocka_unit_test(test_all_fixed_keys),
+		cmocka_unit_test_setup_teardown(
+			test_the_group_goes_with_the_socket, scratch_setup, scratch_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,98 @@
+# Bash completion for sesskill. Commands, options and fields come from the program's own help,
+# instances, nodes and kills from the daemon, so that nothing here has to be kept in step.
+
+# What the words before the one to be completed say: sets `command`, `instance` (its first word) and
+# `socket`, which the caller has as locals.
+_sesskill_read_words() {
+	local i word expected=""
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		# "--socket=PATH" is three words here.
+		[[ $word == "=" ]] && continue
+		if [[ -n $expected ]]; then
+			[[ $expected == --socket ]] && socket=(--socket "$word")
+			expected=""
+		elif [[ $word == -s ]]; then
+			expected=--socket
+		elif [[ $word == -* ]]; then
+			_sesskill_takes_value "$word" && expected=$word
+		elif [[ -z $command ]]; then
+			command=$word
+		elif [[ -z $instance ]]; then
+			instance=$word
+		fi
+	done
+}
+
+# Lines of the help that stand for options: "--name" and, if there is one, the word for its value.
+_sesskill_options() {
+	"$program" $command --help 2>/dev/null |
+		sed -nE 's/^  (-., |    )(--[a-z-]+)( [A-Z]+)? .*/\2\3/p'
+}
+
+_sesskill_takes_value() {
+	_sesskill_options | grep -q -- "^$1 [A-Z]"
+}
+
+_sesskill_commands() {
+	"$program" --help 2>/dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'
+}
+
+_sesskill_fields() {
+	"$program" list --help 2>/dev/null | tr '\n' ' ' |
+		sed -n 's/.*A FIELD is \(.*\), or another.*/\1/p' | tr -d ','
+}
+
+# _sesskill_ask KEY WORD...: the values of a key in what the daemon answers to this command.
+_sesskill_ask() {
+	local key=$1
+	shift
+	"$program" "${socket[@]}" --json "$@" 2>/dev/null |
+		grep -oE "\"$key\":\"[^\"\\]+\"" | cut -d '"' -f 4 | sort -u
+}
+
+# _sesskill_values OPTION: what its value may be.
+_sesskill_values() {
+	case $1 in
+	--group-by | --match | --except) _sesskill_fields ;;
+	--sort) _sesskill_fields | tr ' ' '\n' | sed 'p; s/^/-/' ;;
+	--pace) echo fast gentle ;;
+	--node) _sesskill_ask address instances "$instance" ;;
+	esac
+}
+
+_sesskill_words() {
+	case $command in
+	"") _sesskill_commands ;;
+	instances | list | kill | top) [[ -n $instance ]] || _sesskill_ask id instances ;;
+	kills | cancel) [[ -n $instance ]] || _sesskill_ask request_id kills ;;
+	esac
+}
+
+_sesskill() {
+	local program=${COMP_WORDS[0]} word=$2 previous=${COMP_WORDS[COMP_CWORD - 1]}
+	local command="" instance="" socket=()
+
+	# At a "=" it is the value that is to be completed.
+	if [[ $word == "=" ]]; then
+		word=""
+	elif [[ $previous == "=" ]]; then
+		previous=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	_sesskill_read_words
+	COMPREPLY=()
+	if [[ $previous == -s || $previous == --socket ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+	elif [[ $previous == -* ]] && _sesskill_takes_value "$previous"; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_sesskill_values "$previous")" -- "$word")
+		# An expression goes on behind its field.
+		[[ $previous == --match || $previous == --except ]] && compopt -o nospace 2>/dev/null
+	elif [[ $word == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_sesskill_options | cut -d ' ' -f 1)" -- "$word")
+	else
+		mapfile -t COMPREPLY < <(compgen -W "$(_sesskill_words)" -- "$word")
+	fi
+	return 0
+}
+
+complete -F _sesskill sesskill

@@ -217,7 +217,8 @@ def test_renamed_command(make_server, make_daemon, make_clients):
 def test_stale_replica(make_server, make_daemon, make_clients):
     """A replica without its master refuses PING and data, but not this."""
     primary = make_server()
-    replica = make_server(primary=primary, lines=["replica-serve-stale-data no"])
+    replica = make_server(primary=primary)
+    replica.redis().config_set("replica-serve-stale-data", "no")
     daemon = make_daemon([replica])
     crowd = make_clients(replica, total=20)
     primary.kill()
@@ -240,6 +241,8 @@ def test_disk_error(make_server, make_daemon):
         control.save()
     done(daemon, match="name = nobody")
     assert daemon.node()["state"] == "ready"
+    # Else the server's end would wait for a save that cannot succeed.
+    control.config_set("save", "")
 
 
 def test_saving_child(make_server, make_daemon, make_clients):

@@ -194,6 +194,7 @@ static void test_report_without_trouble(void **state)
 	json_auto_t *value = NULL;
 
 	(void)state;
+	report_add_node(report, "127.0.0.1:6379");
 	report_close(report, false, 0);
 	value = json_report(report->request_id, report);
 	assert_string_equal(json_string_value(json_object_get(value, "state")), "done");

@@ -126,7 +126,8 @@ def test_json_has_the_exit_status_of_its_nodes(fake):
 
 
 def test_what_is_wrong_is_said(fake):
-    nodes = [{**HEAD["nodes"][0], "unreadable": 1200}, {"address": "n2:1", "error": "not connected"}]
+    lost = {"address": "n2:1", "error": "not connected"}
+    nodes = [{**HEAD["nodes"][0], "unreadable": 1200}, lost]
     warnings = ['no session has a field "lib-name"']
     fake.on("GET", LIST, Answer(200, listing(SESSION, nodes=nodes, warnings=warnings)))
     done = run("list", "r-1", socket=fake.socket_path)

@@ -61,6 +61,13 @@ need_safe_libevent() {
 	return "$status"
 }
 
+# The security updates lie beside the packages, on the mirror that the system uses.
+security_mirror() {
+	local mirror
+	mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $(codename)" | head -n 1)
+	echo "${mirror%/}-security/"
+}
+
 codename() {
 	# shellcheck source=/dev/null
 	(. /etc/os-release && echo "$VERSION_CODENAME")

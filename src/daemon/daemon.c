@@ -153,15 +153,16 @@ int daemon_new(
 	daemon->instances = instances_new(daemon->loop, daemon->dns, daemon->metrics);
 	daemon->audit = audit_new(&config->audit);
 	daemon->jobs = jobs_new(daemon->loop, daemon->instances, daemon->audit);
+	/* Before the socket is there: whoever sees it may rely on an orderly end. */
+	daemon->on_term = watch_signal(daemon, SIGTERM, on_stop_signal);
+	daemon->on_int = watch_signal(daemon, SIGINT, on_stop_signal);
+	daemon->on_hup = watch_signal(daemon, SIGHUP, on_reload_signal);
 	r = open_socket(daemon, err);
 	if (r != 0) {
 		daemon_free(daemon);
 		return r;
 	}
 	open_audit(daemon);
-	daemon->on_term = watch_signal(daemon, SIGTERM, on_stop_signal);
-	daemon->on_int = watch_signal(daemon, SIGINT, on_stop_signal);
-	daemon->on_hup = watch_signal(daemon, SIGHUP, on_reload_signal);
 	instances_apply(daemon->instances, config->instances, config->n_instances);
 	*ret_daemon = daemon;
 	return 0;

@@ -261,6 +261,20 @@ def test_a_signal_ends_it_when_idle(daemon, number):
     assert [record["event"] for record in daemon.audit()] == ["start", "stop"]
 
 
+def test_a_signal_at_once_ends_it_in_order(make_server, make_daemon):
+    """Whoever sees the socket may rely on it: there is no moment at which the signal just kills."""
+    daemon = make_daemon([make_server()], wait=None)
+    for _ in range(20):
+        # Not wait_until(), which would look too seldom.
+        while not os.path.exists(daemon.socket_path):
+            assert daemon.is_running()
+        daemon.signal(signal.SIGTERM)
+        assert daemon.wait_for_end() == 0
+        assert not os.path.exists(daemon.socket_path)
+        daemon.start(wait=None)
+    wait_until(lambda: os.path.exists(daemon.socket_path), "the socket")
+
+
 def test_hangup_opens_the_record_anew(server, daemon):
     """As log rotation does it."""
     daemon.kill("r-test")

@@ -31,9 +31,9 @@ struct row {
 	bool is_allowed;
 };
 
-#define ANN 1000
-#define OPS 27   /* a supplementary group of hers */
-#define STAFF 50 /* her own group */
+#define ANN 654321 /* nobody who runs this test */
+#define OPS 27     /* a supplementary group of hers */
+#define STAFF 50   /* her own group */
 #define KILL "hdm:KillInstanceAllSession"
 
 static const struct caller ann = {.uid = ANN, .gid = STAFF, .groups = {4, OPS}, .n_groups = 2};
@@ -148,8 +148,8 @@ static void test_default(void **state)
 	struct access_opts open = {.has_control_gid = true, .control_gid = OPS};
 	struct caller own = {.uid = geteuid(), .gid = 12345};
 	struct caller root = {.uid = 0};
-	struct caller bob = {.uid = 1001, .gid = OPS};
-	struct caller eve = {.uid = 1002, .gid = 1002, .groups = {OPS}, .n_groups = 0};
+	struct caller bob = {.uid = ANN + 1, .gid = OPS};
+	struct caller eve = {.uid = ANN + 2, .gid = ANN + 2, .groups = {OPS}, .n_groups = 0};
 	struct caller unknown = {.uid = (uid_t)-1, .gid = (gid_t)-1};
 
 	assert_true(access_is_allowed(&closed, &root, KILL, "r-1"));

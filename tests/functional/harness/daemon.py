@@ -77,7 +77,8 @@ class Daemon:
         assert self.is_running(), f"the daemon has ended; {self.explain()}"
         try:
             status = self.http("GET", "/healthz").status
-        except (FileNotFoundError, ConnectionError):
+        except (FileNotFoundError, ConnectionError, PermissionError):
+            # The socket file appears without permissions, and gets them last.
             return False
         return wait == "socket" or status == 200
 

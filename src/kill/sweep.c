@@ -223,9 +223,16 @@ static void on_link_ready(struct sweep *sweep)
 /* The script was there before the link was. */
 static void break_busy_handshake(struct sweep *sweep)
 {
-	if (sweep->in.request->break_busy) {
+	if (sweep->in.request->break_busy && !sweep->in.request->is_dry_run) {
 		link_break_busy(sweep->in.link);
 	}
+}
+
+/* Is nothing in flight that would tell of a loss? */
+static bool is_idle(const struct sweep *sweep)
+{
+	return sweep->state == SWEEP_PLANNED || sweep->state == SWEEP_LOOK_AGAIN ||
+	       (sweep->state == SWEEP_BREAK_BUSY && evtimer_pending(sweep->moment, NULL));
 }
 
 static void on_link_changed(struct link_watcher *watcher, enum link_state state)
@@ -236,9 +243,7 @@ static void on_link_changed(struct link_watcher *watcher, enum link_state state)
 		on_link_ready(sweep);
 	} else if (state == LINK_BACKOFF && sweep->state == SWEEP_WAIT_LINK) {
 		break_busy_handshake(sweep);
-	} else if (state != LINK_READY &&
-		   (sweep->state == SWEEP_PLANNED || sweep->state == SWEEP_LOOK_AGAIN)) {
-		/* Nothing in flight that would tell. */
+	} else if (state != LINK_READY && is_idle(sweep)) {
 		event_del(sweep->moment);
 		sweep_on_lost(sweep, link_error(sweep->in.link));
 	} else if (state != LINK_READY && sweep->state == SWEEP_WATCH && !sweep->is_looking) {

@@ -82,7 +82,9 @@ static void on_function_kill(void *context, const struct reply *reply, const cha
 
 bool sweep_break_busy(struct sweep *sweep)
 {
-	if (!sweep->in.request->break_busy || sweep->n_busy_moments++ == MAX_MOMENTS) {
+	const struct request *request = sweep->in.request;
+
+	if (!request->break_busy || request->is_dry_run || sweep->n_busy_moments++ == MAX_MOMENTS) {
 		return false;
 	}
 	sweep->refusal[0] = '\0';

@@ -75,9 +75,10 @@ static void judge_remains(struct sweep *sweep)
 
 	sweep->is_in_doubt = false;
 	sweep_update_counts(sweep, sweep->n_claimed);
-	/* A claim for somebody who is still listed was none. */
+	/* A claim for somebody who is still listed was none, unless he is on his way out. */
 	sweep->n_verified = sweep->in.node->counts.killed;
-	sweep->n_claimed = sweep->n_verified;
+	sweep->n_claimed =
+		MIN(sweep->n_claimed + sweep->n_presumed, sweep->n_verified + remains.dying);
 	sweep->n_presumed = 0;
 	if (remains.alive == 0 && remains.dying == 0) {
 		if (sweep->in.request->watch_ms > 0) {

@@ -175,6 +175,12 @@ void sweep_on_lost(struct sweep *sweep, const char *words)
 	}
 }
 
+/* Did the server tell which process it is, then and now? */
+static bool is_process_known(const struct sweep *sweep)
+{
+	return sweep->run_id[0] != '\0' && link_server(sweep->in.link)->run_id[0] != '\0';
+}
+
 /*
  * The process behind the link is another one: no session of the old one is left. Ids only grow
  * within a process, so that an id of ours below the watermark shows a restart even where there is
@@ -184,7 +190,7 @@ static bool is_restarted(const struct sweep *sweep)
 {
 	const struct link_server *server = link_server(sweep->in.link);
 
-	return strcmp(sweep->run_id, server->run_id) != 0 ||
+	return (is_process_known(sweep) && strcmp(sweep->run_id, server->run_id) != 0) ||
 	       server->own_id <= sweep->snapshot.watermark;
 }
 
@@ -198,7 +204,7 @@ static void resume(struct sweep *sweep)
 		snapshot_end_all(&sweep->snapshot, SNAPSHOT_ENDED);
 		sweep->is_in_doubt = false;
 		sweep_finish(sweep);
-	} else if (sweep->run_id[0] == '\0') {
+	} else if (!is_process_known(sweep)) {
 		sweep_fail(sweep,
 			"the connection was lost, and the server does not tell whether it is "
 			"still the same process");

@@ -215,7 +215,8 @@ static void take_answer(struct salvo *salvo, const struct shot *shot, const stru
 		count_hits(salvo, shot, (uint64_t)reply->integer);
 		return;
 	}
-	if (salvo->result.error[0] == '\0') {
+	if (salvo->result.error[0] == '\0' ||
+		(refusal_is_final(reply) && salvo->result.outcome != SALVO_REFUSED)) {
 		refusal_print(reply, salvo->result.error, sizeof(salvo->result.error));
 	}
 	if (refusal_is_final(reply)) {

@@ -27,7 +27,7 @@ struct salvo_result {
 	uint64_t n_extra;    /* hits of set commands beyond the victims */
 	uint64_t n_commands;
 	int64_t max_stall_us;      /* the longest wait for an answer while nothing else came in */
-	char error[ERR_MAX_BYTES]; /* the first error reply; "" none */
+	char error[ERR_MAX_BYTES]; /* the refusal, or else the first error reply; "" none */
 	const char *lost;
 };
 

@@ -3,8 +3,18 @@
  */
 #include "model/snapshot_internal.h"
 
+/* Whom the last listing brought is found like the others from now on. */
+static void seal_late(struct snapshot *snapshot)
+{
+	if (snapshot->n > snapshot->n_sealed) {
+		snapshot_seal(snapshot);
+	}
+}
+
 void snapshot_verify_begin(struct snapshot *snapshot)
 {
+	/* The last listing may have ended with its connection. */
+	seal_late(snapshot);
 	for (size_t i = 0; i < snapshot->n; i++) {
 		snapshot->entries[i].is_listed = false;
 		snapshot->entries[i].is_dying = false;
@@ -45,9 +55,7 @@ struct snapshot_remains snapshot_verify_end(struct snapshot *snapshot)
 {
 	struct snapshot_remains remains = {0};
 
-	if (snapshot->n > snapshot->n_sealed) {
-		snapshot_seal(snapshot);
-	}
+	seal_late(snapshot);
 	for (size_t i = 0; i < snapshot->n; i++) {
 		struct snapshot_entry *entry = &snapshot->entries[i];
 

@@ -168,22 +168,48 @@ static bool next_glyph(struct slice *rest, struct glyph *ret_glyph)
 	return true;
 }
 
+/*
+ * Takes printable ASCII off the front, at most `max_columns` of it: nearly all of a listing is, and
+ * needs no look at each glyph.
+ */
+static struct slice next_plain(struct slice *rest, size_t max_columns)
+{
+	struct slice plain = {rest->data, 0};
+
+	while (plain.len < rest->len && plain.len < max_columns && rest->data[plain.len] >= ' ' &&
+		rest->data[plain.len] <= '~') {
+		plain.len++;
+	}
+	*rest = slice_skip(*rest, plain.len);
+	return plain;
+}
+
 size_t text_width(struct slice text)
 {
 	struct glyph glyph;
-	size_t columns = 0;
+	size_t columns = next_plain(&text, TEXT_NO_LIMIT).len;
 
 	while (next_glyph(&text, &glyph)) {
-		columns += glyph.columns;
+		columns += glyph.columns + next_plain(&text, TEXT_NO_LIMIT).len;
 	}
 	return columns;
+}
+
+static size_t put_plain(FILE *out, struct slice *rest, size_t max_columns)
+{
+	struct slice plain = next_plain(rest, max_columns);
+
+	if (plain.len > 0) {
+		fwrite(plain.data, 1, plain.len, out);
+	}
+	return plain.len;
 }
 
 size_t text_put(FILE *out, struct slice text, size_t max_columns)
 {
 	bool is_cut = max_columns != TEXT_NO_LIMIT && text_width(text) > max_columns;
 	size_t room = is_cut && max_columns > 0 ? max_columns - 1 : max_columns;
-	size_t columns = 0;
+	size_t columns = put_plain(out, &text, room);
 	struct glyph glyph;
 
 	while (next_glyph(&text, &glyph) && glyph.columns <= room - columns) {
@@ -193,6 +219,7 @@ size_t text_put(FILE *out, struct slice text, size_t max_columns)
 			fputs(glyph.escape, out);
 		}
 		columns += glyph.columns;
+		columns += put_plain(out, &text, room - columns);
 	}
 	if (is_cut && max_columns > 0) {
 		fputs(text_is_utf8() ? "\u2026" : "~", out);

@@ -53,6 +53,16 @@ void control_stop(struct control *control)
 	http_server_stop(control->server);
 }
 
+void control_drain(struct control *control, void (*idle_fn)(void *context), void *context)
+{
+	http_server_drain(control->server, idle_fn, context);
+}
+
+void control_cut(struct control *control)
+{
+	http_server_cut(control->server);
+}
+
 void control_free(struct control *control)
 {
 	if (control == NULL) {

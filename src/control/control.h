@@ -40,6 +40,10 @@ NODISCARD int control_new(
 void control_set_access(struct control *control, const struct access_opts *access);
 /* Takes no more requests; those under way can still be answered. */
 void control_stop(struct control *control);
+/* Stopped: `idle_fn` is called once, from the event loop, when no request is unanswered. */
+void control_drain(struct control *control, void (*idle_fn)(void *context), void *context);
+/* No longer waits for callers who are slow to take an answer. */
+void control_cut(struct control *control);
 void control_free(struct control *control); /* no request may be unanswered */
 
 #endif

@@ -186,6 +186,17 @@ void http_server_set_limits(struct http_server *server, const struct http_limits
 	evhttp_set_max_body_size(server->evhttp, (ev_ssize_t)(limits->max_request_bytes / 4 * 3));
 }
 
+static void on_idle(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
+{
+	struct http_server *server = context;
+	void (*idle_fn)(void *context) = server->idle_fn;
+
+	server->idle_fn = NULL;
+	if (idle_fn != NULL) {
+		idle_fn(server->idle_context);
+	}
+}
+
 int http_server_new(struct event_base *loop, const struct control_opts *opts, int inherited_fd,
 	http_handler_fn handler, void *context, struct http_server **ret_server, struct err *err)
 {
@@ -206,6 +217,8 @@ int http_server_new(struct event_base *loop, const struct control_opts *opts, in
 	server->context = context;
 	server->socket = socket;
 	LIST_INIT(&server->connections);
+	server->idle = event_new(loop, -1, 0, on_idle, server);
+	CHECK(server->idle != NULL);
 	set_up_evhttp(server);
 	set_up_listener(server);
 	http_server_set_limits(server, &default_limits);
@@ -234,6 +247,37 @@ void http_server_stop(struct http_server *server)
 	}
 }
 
+static void tell_idle(struct http_server *server)
+{
+	if (server->idle_fn != NULL && server->n_unanswered == 0) {
+		event_active(server->idle, 0, 0);
+	}
+}
+
+void http_server_request_answered(struct http_server *server)
+{
+	server->n_unanswered--;
+	tell_idle(server);
+}
+
+void http_server_drain(struct http_server *server, void (*idle_fn)(void *context), void *context)
+{
+	CHECK(server->is_stopped);
+	server->idle_fn = idle_fn;
+	server->idle_context = context;
+	tell_idle(server);
+}
+
+void http_server_cut(struct http_server *server)
+{
+	struct http_connection *connection;
+
+	LIST_FOREACH(connection, &server->connections, link)
+	{
+		http_connection_cut(connection);
+	}
+}
+
 void http_server_free(struct http_server *server)
 {
 	struct http_connection *connection;
@@ -253,5 +297,6 @@ void http_server_free(struct http_server *server)
 	}
 	event_free(server->arrival);
 	event_free(server->accept_timer);
+	event_free(server->idle);
 	free(server);
 }

@@ -67,6 +67,10 @@ NODISCARD int http_server_new(struct event_base *loop, const struct control_opts
  * the handler's hands can still be answered.
  */
 void http_server_stop(struct http_server *server);
+/* Stopped: `idle_fn` is called once, from the event loop, when no request is unanswered. */
+void http_server_drain(struct http_server *server, void (*idle_fn)(void *context), void *context);
+/* Cuts all connections: whoever waits to send more learns that the caller has left. */
+void http_server_cut(struct http_server *server);
 /*
  * No request may be unanswered. Of answers still on their way, what the kernel takes at once is
  * sent. Stops first if need be. NULL is fine.

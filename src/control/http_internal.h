@@ -43,6 +43,9 @@ struct http_server {
 	struct http_connection_list connections;
 	unsigned n_connections;
 	unsigned n_unanswered;
+	void (*idle_fn)(void *context); /* NULL: nobody waits, or he was told */
+	void *idle_context;
+	struct event *idle; /* tells him, from the event loop */
 	bool is_stopped;
 };
 
@@ -51,6 +54,9 @@ void http_server_set_limits(struct http_server *server, const struct http_limits
 
 /* A connection has ended: there is a place for another. */
 void http_server_connection_ended(struct http_server *server);
+
+/* One of the unanswered requests is not any more. */
+void http_server_request_answered(struct http_server *server);
 
 /* evhttp's generic callback; `context` is the server. */
 void http_request_dispatch(struct evhttp_request *evhttp_request, void *context);

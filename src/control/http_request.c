@@ -269,7 +269,7 @@ static void give_up(struct http_request *request)
 {
 	http_connection_stop_reading(request->connection);
 	http_connection_end_request(request->connection);
-	request->server->n_unanswered--;
+	http_server_request_answered(request->server);
 	free(request);
 }
 

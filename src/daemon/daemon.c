@@ -18,19 +18,40 @@
 
 /* Running kills have this long to finish after SIGTERM; TimeoutStopSec of the unit is longer. */
 #define STOP_GRACE_MS (10 * 1000)
+/* Then whoever still waits for a server, or for a caller to take his answer, waits no longer. */
+#define STOP_LIMIT_S 12
 
 /* ---- signals ---- */
 
-static void on_idle(void *context)
+static void on_all_answered(void *context)
 {
 	struct daemon *daemon = context;
 
 	event_base_loopbreak(daemon->loop);
 }
 
+/* No kill runs any more; listings may. */
+static void on_jobs_idle(void *context)
+{
+	struct daemon *daemon = context;
+
+	control_drain(daemon->control, on_all_answered, daemon);
+}
+
+static void on_patience(evutil_socket_t fd, short what, void *context)
+{
+	struct daemon *daemon = context;
+
+	(void)fd;
+	(void)what;
+	control_cut(daemon->control);
+	instances_reset_links(daemon->instances, "the daemon is shutting down");
+}
+
 /* SIGTERM and SIGINT: no new requests, a bounded time for what runs. A second one is ignored. */
 static void on_stop_signal(evutil_socket_t signal_number, short what, void *context)
 {
+	static const struct timeval limit = {.tv_sec = STOP_LIMIT_S};
 	struct daemon *daemon = context;
 
 	(void)what;
@@ -41,7 +62,8 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *cont
 	log_notice("stopping on signal %d", (int)signal_number);
 	manager_notify_stopping();
 	control_stop(daemon->control);
-	jobs_stop(daemon->jobs, clock_monotonic_ms() + STOP_GRACE_MS, on_idle, daemon);
+	event_add(daemon->patience, &limit);
+	jobs_stop(daemon->jobs, clock_monotonic_ms() + STOP_GRACE_MS, on_jobs_idle, daemon);
 }
 
 static void on_reload_signal(evutil_socket_t signal_number, short what, void *context)
@@ -61,6 +83,27 @@ static struct event *watch_signal(struct daemon *daemon, int number, event_callb
 
 	CHECK(event != NULL && event_add(event, NULL) == 0);
 	return event;
+}
+
+static void on_alive(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	(void)context;
+	manager_notify_alive();
+}
+
+/* Twice as often as wanted, so that one late turn of the loop is no alarm. */
+static void start_watchdog(struct daemon *daemon)
+{
+	int64_t ms = manager_watchdog_ms() / 2;
+	struct timeval period = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	if (ms > 0) {
+		daemon->alive = event_new(daemon->loop, -1, EV_PERSIST, on_alive, daemon);
+		CHECK(daemon->alive != NULL);
+		evtimer_add(daemon->alive, &period);
+	}
 }
 
 static void ignore_signals(void)
@@ -149,6 +192,8 @@ int daemon_new(
 	daemon->loop = event_base_new();
 	CHECK(daemon->loop != NULL);
 	daemon->dns = make_dns(daemon->loop);
+	daemon->patience = evtimer_new(daemon->loop, on_patience, daemon);
+	CHECK(daemon->patience != NULL);
 	daemon->metrics = metrics_new();
 	daemon->instances = instances_new(daemon->loop, daemon->dns, daemon->metrics);
 	daemon->audit = audit_new(&config->audit);
@@ -172,6 +217,7 @@ int daemon_run(struct daemon *daemon)
 {
 	struct err err;
 
+	start_watchdog(daemon);
 	manager_notify_ready();
 	if (event_base_dispatch(daemon->loop) < 0) {
 		return -EIO;
@@ -182,7 +228,7 @@ int daemon_run(struct daemon *daemon)
 	return 0;
 }
 
-static void free_signal(struct event *event)
+static void free_event(struct event *event)
 {
 	if (event != NULL) {
 		event_free(event);
@@ -207,9 +253,11 @@ void daemon_free(struct daemon *daemon)
 		return;
 	}
 	block_signals();
-	free_signal(daemon->on_term);
-	free_signal(daemon->on_int);
-	free_signal(daemon->on_hup);
+	free_event(daemon->on_term);
+	free_event(daemon->on_int);
+	free_event(daemon->on_hup);
+	free_event(daemon->alive);
+	free_event(daemon->patience);
 	control_free(daemon->control);
 	jobs_free(daemon->jobs);
 	audit_free(daemon->audit);

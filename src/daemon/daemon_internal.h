@@ -27,6 +27,8 @@ struct daemon {
 	struct jobs *jobs;
 	struct control *control;
 	struct event *on_term, *on_int, *on_hup;
+	struct event *alive;    /* tells the watchdog of the service manager; NULL: there is none */
+	struct event *patience; /* ends what still keeps the daemon from stopping */
 	bool is_stopping;
 };
 

@@ -187,6 +187,20 @@ struct instances_change instances_apply(
 	return change;
 }
 
+void instances_reset_links(struct instances *instances, const char *words)
+{
+	const struct entry *entry;
+
+	LIST_FOREACH(entry, &instances->all, link)
+	{
+		const struct topology *topology = entry->instance.topology;
+
+		for (size_t i = 0; i < topology_n_nodes(topology); i++) {
+			link_reset(topology_node(topology, i), words);
+		}
+	}
+}
+
 size_t instances_n(const struct instances *instances)
 {
 	return instances->n;

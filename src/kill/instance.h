@@ -74,6 +74,9 @@ struct instances_change {
 struct instances_change instances_apply(
 	struct instances *instances, struct instance_opts *opts, size_t n);
 
+/* Gives up all connections, with what is asked on them: unanswered commands get `words`. */
+void instances_reset_links(struct instances *instances, const char *words);
+
 size_t instances_n(const struct instances *instances);
 /* Borrowed until the event loop goes on; instance_hold() keeps it. */
 const struct instance *instances_get(const struct instances *instances, size_t index);

@@ -127,31 +127,31 @@ def test_stopped_server(server, make_server, make_daemon, make_clients):
             {"id": "r-test", "address": server.address},
             {"id": "r-other", "address": other.address},
         ],
-        settings={"defaults": {"command-timeout": "1s"}},
+        settings={"defaults": {"command-timeout": "1500ms"}},
     )
     clients = make_clients(server, total=20)
     server.pause_process()
     begin = time.monotonic()
     pending = daemon.begin("POST", "/", body={"Action": ACTION, "InstanceId": "r-test"})
     wait_until(daemon.kills, "the kill to be accepted")
-    for _ in range(3):
-        others = make_clients(other, total=20)
-        assert daemon.das(ACTION, InstanceId="r-other").status == 200
-        others.wait_for(closed_by_server=20)
-    assert time.monotonic() - begin < 1, "the others were delayed"
+    others = make_clients(other, total=20)
+    assert daemon.das(ACTION, InstanceId="r-other").status == 200
+    others.wait_for(closed_by_server=20)
+    states = {kill["instance"]: kill["state"] for kill in daemon.kills()}
+    assert states == {"r-test": "running", "r-other": "done"}
+
     answer = pending.response()
-    assert 0.9 < time.monotonic() - begin < 4
+    assert 1 < time.monotonic() - begin < 5
     assert answer.status == 500 and answer.json["Code"] == "InternalError"
-    assert "no answer to CLIENT LIST within 1000 ms" in answer.json["Message"]
+    assert "no answer to CLIENT LIST within 1500 ms" in answer.json["Message"]
     assert_recorded(daemon, answer.json["RequestId"], "failed")
     # Now there is no link, and a request waits for one as long as it may.
     assert daemon.kill("r-test", timeout="300ms").status == 503
 
-    new = make_clients(other, total=20)
     server.resume_process()
     wait_until(lambda: daemon.http("GET", "/healthz").status == 200, "the server to be back")
     # Nobody was killed by what it found in its socket.
-    assert (clients.status()["open"], new.status()["open"]) == (20, 20)
+    assert clients.status()["open"] == 20
     assert daemon.das(ACTION, InstanceId="r-test").status == 200
     clients.wait_for(closed_by_server=20)
 

@@ -85,7 +85,7 @@ static void on_client_id(
 {
 	(void)row;
 	if (reply->type == REPLY_INTEGER && reply->integer > 0) {
-		link->server.own_id = (uint64_t)reply->integer;
+		link->learned.own_id = (uint64_t)reply->integer;
 	}
 }
 
@@ -99,11 +99,11 @@ static void on_hello(struct link *link, const struct handshake_row *row, const s
 
 		if (slice_is(key->text, "id") && value->type == REPLY_INTEGER &&
 			value->integer > 0) {
-			link->server.own_id = (uint64_t)value->integer;
+			link->learned.own_id = (uint64_t)value->integer;
 		} else if (slice_is(key->text, "server") && value->type == REPLY_TEXT) {
-			link->has_family = server_info_set_family(&link->server, value->text);
+			link->has_family = server_info_set_family(&link->learned, value->text);
 		} else if (slice_is(key->text, "version") && value->type == REPLY_TEXT) {
-			snprintf(link->server.version, sizeof(link->server.version), "%.*s",
+			snprintf(link->learned.version, sizeof(link->learned.version), "%.*s",
 				SLICE_ARG(value->text));
 		}
 	}
@@ -113,15 +113,15 @@ static void on_info(struct link *link, const struct handshake_row *row, const st
 {
 	(void)row;
 	if (reply->type == REPLY_TEXT) {
-		server_info_read(reply->text, &link->server);
-		link->has_family = link->server.name[0] != '\0';
+		server_info_read(reply->text, &link->learned);
+		link->has_family = link->learned.name[0] != '\0';
 	}
 }
 
 static void on_other(struct link *link, const struct handshake_row *row, const struct reply *reply)
 {
 	if (row->cap >= 0 && reply->type != REPLY_ERROR) {
-		caps_set(&link->server.caps, (enum cap)row->cap);
+		caps_set(&link->learned.caps, (enum cap)row->cap);
 	}
 }
 
@@ -170,7 +170,7 @@ static void refuse_missing(struct link *link)
 		char words[LINK_MAX_ERROR_BYTES];
 		const char *name = link_permission_name((enum link_permission)i);
 
-		if ((link->server.missing & (UINT32_C(1) << i)) == 0 ||
+		if ((link->learned.missing & (UINT32_C(1) << i)) == 0 ||
 			!link_permission_is_needed((enum link_permission)i)) {
 			continue;
 		}
@@ -181,11 +181,17 @@ static void refuse_missing(struct link *link)
 	}
 }
 
+static void finish(struct link *link)
+{
+	link->server = link->learned;
+	link_handshake_done(link);
+}
+
 static void end_round(struct link *link)
 {
 	bool is_greeting = !link->is_probing;
 
-	if (link->refusal[0] == '\0' && is_greeting && link->server.own_id == 0 &&
+	if (link->refusal[0] == '\0' && is_greeting && link->learned.own_id == 0 &&
 		!link->opts->is_for_questions) {
 		refuse(link, slice_of("the server does not tell this connection's id; sesskilld "
 				      "would not know itself"));
@@ -194,28 +200,28 @@ static void end_round(struct link *link)
 	if (link->refusal[0] != '\0') {
 		char words[LINK_MAX_ERROR_BYTES];
 
+		link->server = link->learned;
 		memcpy(words, link->refusal, sizeof(words));
 		link->refusal[0] = '\0';
 		link_handshake_refused(link, words);
 	} else if (is_greeting) {
 		start_probes(link);
 	} else {
-		link_handshake_done(link);
+		finish(link);
 	}
 }
 
 /*
- * Servers before 7.0 refuse subcommands that they do not have in the same words as those that are
- * not allowed, and name only the command. What they may not have is no loss.
+ * Servers before 7.0 refuse a subcommand that they do not have in the same words as one that is not
+ * allowed, and name the command only. What they do not have is not missed.
  */
 static bool is_missing(const struct reply *reply, enum link_permission permission)
 {
-	const char *name = link_permission_name(permission);
+	static const char newest[] = "|no-evict";
 
 	return reply_is_error(reply, "NOPERM") &&
-	       (link_permission_is_needed(permission) || strchr(name, '|') == NULL ||
-		       memmem(reply->text.data, reply->text.len, strchr(name, '|'),
-			       strlen(strchr(name, '|'))) != NULL);
+	       (permission != LINK_PERMISSION_CLIENT_NO_EVICT ||
+		       memmem(reply->text.data, reply->text.len, newest, strlen(newest)) != NULL);
 }
 
 static void on_reply(void *context, const struct reply *reply, const char *lost)
@@ -231,7 +237,7 @@ static void on_reply(void *context, const struct reply *reply, const char *lost)
 		refuse(link, reply->text);
 	}
 	if (row->permission >= 0 && is_missing(reply, (enum link_permission)row->permission)) {
-		link->server.missing |= UINT32_C(1) << row->permission;
+		link->learned.missing |= UINT32_C(1) << row->permission;
 	}
 	row->reply_fn(link, row, reply);
 	if (--link->n_unanswered == 0) {
@@ -289,8 +295,8 @@ static void start_probes(struct link *link)
 {
 	link->is_probing = true;
 	if (link->opts->is_for_questions || !link->has_family ||
-		!is_probed(link->server.caps.family)) {
-		link_handshake_done(link);
+		!is_probed(link->learned.caps.family)) {
+		finish(link);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(probes); i++) {
@@ -348,7 +354,7 @@ static void send_auth(struct link *link)
 
 void handshake_start(struct link *link)
 {
-	link->server = (struct link_server){.n_clients = -1, .max_clients = -1};
+	link->learned = (struct link_server){.n_clients = -1, .max_clients = -1};
 	link->n_unanswered = 0;
 	link->is_probing = false;
 	link->has_family = false;

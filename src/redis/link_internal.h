@@ -44,6 +44,8 @@ struct link {
 
 	enum link_state state;
 	struct link_server server;
+	struct link_server
+		learned; /* by the handshake under way; what it was before stays until it ends */
 	char error[LINK_MAX_ERROR_BYTES];
 	int64_t ready_since_ms;
 	struct link_watcher *watchers;

@@ -105,7 +105,8 @@ static void test_optional_permissions(void **state)
 
 	peer_on(fixture->peer, "CLIENT ID", noperm);
 	peer_on(fixture->peer, "CLIENT SETNAME", noperm);
-	peer_on(fixture->peer, "CLIENT NO-EVICT", noperm);
+	peer_on(fixture->peer, "CLIENT NO-EVICT",
+		"-NOPERM User app has no permissions to run the 'client|no-evict' command\r\n");
 	peer_on(fixture->peer, "INFO", noperm);
 	fixture_start(fixture);
 	assert_int_equal(link_server(fixture->link)->missing,
@@ -115,6 +116,18 @@ static void test_optional_permissions(void **state)
 	assert_int_equal(link_server(fixture->link)->own_id, 7);
 	assert_string_equal(link_server(fixture->link)->name, "redis");
 	assert_string_equal(link_server(fixture->link)->run_id, "");
+}
+
+/* Servers before 7.0 do not have it, and say the same as of what is not allowed. */
+static void test_old_server_without_no_evict(void **state)
+{
+	struct fixture *fixture = *state;
+
+	peer_on(fixture->peer, "CLIENT NO-EVICT",
+		"-NOPERM this user has no permissions to run the 'client' command or its "
+		"subcommand\r\n");
+	fixture_start(fixture);
+	assert_int_equal(link_server(fixture->link)->missing, 0);
 }
 
 static void test_unknown_own_id(void **state)
@@ -341,6 +354,7 @@ int main(void)
 		FIXTURE_ROW(test_accepted_and_silent),
 		FIXTURE_ROW(test_refused),
 		FIXTURE_ROW(test_optional_permissions),
+		FIXTURE_ROW(test_old_server_without_no_evict),
 		FIXTURE_ROW(test_unknown_own_id),
 		FIXTURE_ROW(test_unprobed_families),
 		FIXTURE_ROW(test_only_questions),

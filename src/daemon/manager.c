@@ -54,6 +54,18 @@ void manager_notify_stopping(void)
 	sd_notify(0, "STOPPING=1");
 }
 
+int64_t manager_watchdog_ms(void)
+{
+	uint64_t usec = 0;
+
+	return sd_watchdog_enabled(0, &usec) > 0 ? (int64_t)(usec / 1000) : 0;
+}
+
+void manager_notify_alive(void)
+{
+	sd_notify(0, "WATCHDOG=1");
+}
+
 #else
 
 int manager_take_socket(int *ret_fd, struct err *err)
@@ -72,6 +84,15 @@ void manager_notify_reloading(void)
 }
 
 void manager_notify_stopping(void)
+{
+}
+
+int64_t manager_watchdog_ms(void)
+{
+	return 0;
+}
+
+void manager_notify_alive(void)
 {
 }
 

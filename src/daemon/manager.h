@@ -5,6 +5,8 @@
 #ifndef DAEMON_MANAGER_H
 #define DAEMON_MANAGER_H
 
+#include <stdint.h>
+
 #include "base/err.h"
 #include "base/macros.h"
 
@@ -16,5 +18,9 @@ void manager_notify_ready(void);
 /* A reload begins; it ends with manager_notify_ready(). */
 void manager_notify_reloading(void);
 void manager_notify_stopping(void);
+
+/* How often, at the least, it wants to hear that the event loop turns; 0: it does not. */
+int64_t manager_watchdog_ms(void);
+void manager_notify_alive(void);
 
 #endif

@@ -275,6 +275,15 @@ def test_a_signal_at_once_ends_it_in_order(make_server, make_daemon):
     wait_until(lambda: os.path.exists(daemon.socket_path), "the socket")
 
 
+def test_impatience_changes_nothing(daemon):
+    """Whoever asks again, and again, gets the same orderly end."""
+    daemon.signal(signal.SIGTERM)
+    while daemon.is_running():
+        daemon.signal(signal.SIGTERM)
+    assert daemon.wait_for_end() == 0
+    assert [record["event"] for record in daemon.audit()] == ["start", "stop"]
+
+
 def test_hangup_opens_the_record_anew(server, daemon):
     """As log rotation does it."""
     daemon.kill("r-test")

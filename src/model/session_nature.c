@@ -1,0 +1,67 @@
+/*
+ * What the flags and fields of a session make of it: dying, replication, internal.
+ */
+#include "base/parse.h"
+#include "model/session.h"
+
+bool session_number(const struct session *session, enum session_field field, int64_t *ret_number)
+{
+	return session->values[field].data != NULL && parse_i64(session->values[field], ret_number);
+}
+
+bool session_has_flag(const struct session *session, char flag)
+{
+	return slice_has_char(session->values[SESSION_FLAGS], flag);
+}
+
+bool session_is_dying(const struct session *session, enum server_family family)
+{
+	return session_has_flag(session, 'c') ||
+	       (family != SERVER_KVROCKS && session_has_flag(session, 'A')) ||
+	       slice_is(session->values[SESSION_PHASE], "shutting_down");
+}
+
+/* Longer than this no handshake takes: Redis gives up after repl-timeout, 60 s by default. */
+#define HANDSHAKE_MAX_AGE_S 60
+
+/*
+ * A replica is an ordinary client until its PSYNC is accepted. Only a young connection counts: the
+ * last command alone would let any client protect itself by sending REPLCONF once.
+ */
+static bool is_replica_handshake(const struct session *session)
+{
+	struct slice cmd = session->values[SESSION_CMD];
+	int64_t age_s;
+
+	if (!slice_is(cmd, "replconf") && !slice_is(cmd, "psync") && !slice_is(cmd, "sync")) {
+		return false;
+	}
+	return session_number(session, SESSION_AGE, &age_s) && age_s <= HANDSHAKE_MAX_AGE_S;
+}
+
+bool session_is_replication_or_internal(const struct session *session, enum server_family family)
+{
+	/*
+	 * Redis: C rdb channel of a replica, I internal connection, g and o slot migration.
+	 * Valkey: i and E slot import and export; its I is a client that called itself an import
+	 * source, an ordinary session.
+	 */
+	static const char *const internal_flags[SERVER_N_FAMILIES] = {
+		[SERVER_REDIS] = "CIgo",
+		[SERVER_VALKEY] = "iE",
+		[SERVER_KEYDB] = "",
+		[SERVER_KVROCKS] = "",
+		[SERVER_DRAGONFLY] = "",
+		[SERVER_GARNET] = "",
+	};
+
+	if (session->type == SESSION_TYPE_REPLICA || session->type == SESSION_TYPE_MASTER) {
+		return true;
+	}
+	for (const char *flag = internal_flags[family]; *flag != '\0'; flag++) {
+		if (session_has_flag(session, *flag)) {
+			return true;
+		}
+	}
+	return is_replica_handshake(session);
+}

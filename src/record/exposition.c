@@ -28,34 +28,47 @@ void exposition_begin(FILE *out, enum exposition_type type, const char *name, co
 	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type_name(type));
 }
 
-static void print_character(FILE *out, struct slice character)
+/* How many bytes at the front stand for themselves. */
+static size_t plain_bytes(struct slice value)
 {
-	switch (character.data[0]) {
-	case '\\':
-		fputs("\\\\", out);
-		break;
-	case '"':
-		fputs("\\\"", out);
-		break;
-	case '\n':
-		fputs("\\n", out);
-		break;
-	default:
-		fwrite(character.data, 1, character.len, out);
+	size_t n = 0;
+
+	while (n < value.len && (unsigned char)value.data[n] < 0x80 && value.data[n] != '\\' &&
+		value.data[n] != '"' && value.data[n] != '\n') {
+		n++;
 	}
+	return n;
+}
+
+/* One character that is not plain; its length. */
+static size_t print_special(FILE *out, struct slice value)
+{
+	size_t n = utf8_character_bytes(value);
+
+	if (value.data[0] == '\n') {
+		fputs("\\n", out);
+	} else if (n == 1) {
+		fprintf(out, "\\%c", value.data[0]);
+	} else if (n > 1) {
+		fwrite(value.data, 1, n, out);
+	} else {
+		fputs(UTF8_REPLACEMENT, out);
+		n = 1;
+	}
+	return n;
 }
 
 static void print_value(FILE *out, struct slice value)
 {
 	while (value.len > 0) {
-		size_t n = utf8_character_bytes(value);
+		size_t n = plain_bytes(value);
 
 		if (n > 0) {
-			print_character(out, (struct slice){value.data, n});
+			fwrite(value.data, 1, n, out);
 		} else {
-			fputs(UTF8_REPLACEMENT, out);
+			n = print_special(out, value);
 		}
-		value = slice_skip(value, MAX(n, (size_t)1));
+		value = slice_skip(value, n);
 	}
 }
 

@@ -1,6 +1,8 @@
 """GET /metrics: well-formed, true after real kills, and of nothing that the caller may not see."""
 
 import os
+import shutil
+import subprocess
 import time
 
 import pytest
@@ -211,6 +213,17 @@ def test_labels_are_escaped(make_daemon, make_directory):
     instance = {"id": "r-test", "address": f"unix://{path}"}
     page = metrics(make_daemon([instance], wait="socket"))
     assert page.get("sesskill_link_ready", instance="r-test", node=path) == 0
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool")
+def test_promtool_finds_nothing(server, make_clients, daemon):
+    make_clients(server, total=5)
+    daemon.kill("r-test")
+    page = daemon.http("GET", "/metrics").text
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=page, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 # Access

@@ -3,6 +3,9 @@
  */
 #include "model/plan_internal.h"
 
+/* The server's word is taken up to here: it must not make the estimates overflow. */
+#define MAX_SUBSCRIPTIONS UINT64_C(1000000000)
+
 static int64_t walk_ns(const struct plan *plan)
 {
 	return (int64_t)plan->snapshot->n * PLAN_WALK_NS;
@@ -21,11 +24,12 @@ size_t plan_ids_per_command(const struct plan *plan)
 static int64_t end_ns(const struct plan *plan, enum session_type type)
 {
 	const struct snapshot *snapshot = plan->snapshot;
+	uint64_t n_subscriptions = MIN(snapshot->n_subscriptions, MAX_SUBSCRIPTIONS);
 
 	if (type != SESSION_TYPE_PUBSUB || caps_has(snapshot->caps, CAP_KILL_MAXAGE)) {
 		return PLAN_END_NS;
 	}
-	return PLAN_END_NS + (int64_t)snapshot->n_subscriptions * PLAN_SUBSCRIBER_NS;
+	return PLAN_END_NS + (int64_t)n_subscriptions * PLAN_SUBSCRIBER_NS;
 }
 
 size_t plan_ids_within_budget(const struct plan *plan, enum session_type type)

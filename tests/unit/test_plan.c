@@ -192,6 +192,8 @@ static const struct plan_row {
 	{"many subscriptions", {ON(REDIS, OLD)}, {{400, "flags=P sub=100"}, {2, "flags=N"}}, FAST,
 		{{ALL_NORMAL, 2, 0},
 			{"CLIENT KILL ID 10 SKIPME yes, and 399 more such commands", 400, 59}}},
+	{"more than there can be", {ON(REDIS, OLD)}, {{2, "flags=P sub=9223372036854775807"}}, FAST,
+		{{"CLIENT KILL ID 10 SKIPME yes, and 1 more such commands", 2, 1}}},
 	{"few subscriptions", {ON(REDIS, OLD)}, {{400, "flags=P sub=1"}}, FAST,
 		{{ALL_PUBSUB, 400, 0}}},
 	{"a server that looks them up", {ON(REDIS, NEW)}, {{400, "flags=P sub=100"}}, FAST,

@@ -47,8 +47,7 @@ void request_init(struct request *request);
 void request_finish(struct request *request);                /* zeroed is fine */
 void request_move(struct request *to, struct request *from); /* `from` is empty afterwards */
 
-/* Would both do exactly the same? Then one run can serve both (DESIGN 1.6). The reason may differ.
- */
+/* Would both do exactly the same? Then one run can serve both. The reason may differ. */
 bool request_is_same(const struct request *a, const struct request *b);
 
 bool request_wants_node(const struct request *request, const char *address);

@@ -1,6 +1,6 @@
 /*
  * One expression `FIELD OP VALUE[,VALUE...]`, compiled. The same form serves match, except and
- * protect wherever they are written (API.md, Selectors).
+ * protect wherever they are written.
  *
  * Text: = and !=, with * and ? as wildcards. Addresses: = and != with IP, CIDR, ip:port, unix.
  * Numbers: = != < <= > >=; durations and sizes where the field counts seconds or bytes.

@@ -146,7 +146,7 @@ NODISCARD bool session_number(
 bool session_has_flag(const struct session *session, char flag);
 
 /* Killed, but not freed yet by the server: flag A (close as soon as possible) or c (after reply).
- * Kvrocks uses A for something else (SERVERS: "asking"). */
+ * Kvrocks uses A for something else ("asking"). */
 bool session_is_dying(const struct session *session, enum server_family family);
 
 /*

@@ -35,6 +35,7 @@ struct run {
 	size_t n_tickets;
 	bool is_answered;     /* only remembered */
 	struct event *ending; /* the job is done: answers are given from the event loop */
+	struct event *expiry; /* the deadline, while it waits */
 };
 TAILQ_HEAD(runs, run);
 
@@ -114,6 +115,7 @@ static void free_run(struct run *run)
 		free_ticket(ticket);
 	}
 	event_free(run->ending);
+	event_free(run->expiry);
 	job_free(run->job);
 	free(run);
 }
@@ -241,8 +243,31 @@ static void start_waiting(struct jobs *jobs, const char *instance)
 		}
 	}
 	if (first != NULL) {
+		event_del(first->expiry);
 		job_start(first->job, deadline_of(first));
 	}
+}
+
+static void on_expiry(evutil_socket_t fd, short what, void *context)
+{
+	struct run *run = context;
+
+	(void)fd;
+	(void)what;
+	if (!job_is_started(run->job)) {
+		job_abandon(run->job, REPORT_FAILED,
+			"another kill of the instance ran until the deadline");
+		event_active(run->ending, 0, 0);
+	}
+}
+
+/* Each that shares the run may prolong it. */
+static void restart_expiry(struct run *run)
+{
+	int64_t left_ms = MAX(deadline_of(run) - clock_monotonic_ms(), (int64_t)0);
+	struct timeval time = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
+
+	evtimer_add(run->expiry, &time);
 }
 
 static void on_job_event(void *context, enum job_event event)
@@ -313,7 +338,8 @@ static struct run *new_run(struct jobs *jobs, const struct jobs_order *order)
 	run->jobs = jobs;
 	TAILQ_INIT(&run->tickets);
 	run->ending = event_new(jobs->loop, -1, 0, on_ending, run);
-	CHECK(run->ending != NULL);
+	run->expiry = evtimer_new(jobs->loop, on_expiry, run);
+	CHECK(run->ending != NULL && run->expiry != NULL);
 	run->job = job_new(jobs->loop, jobs->instances, order->instance, order->request,
 		order->request_id, on_job_event, run);
 	TAILQ_INSERT_TAIL(&jobs->runs, run, entry);
@@ -383,6 +409,7 @@ int jobs_submit(struct jobs *jobs, const struct jobs_order *order, struct err *e
 	if (job_request(run->job)->is_dry_run) {
 		job_start(run->job, ticket->deadline_ms);
 	} else {
+		restart_expiry(run);
 		start_waiting(jobs, order->instance->opts->id);
 	}
 	return 0;

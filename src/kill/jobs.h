@@ -3,6 +3,7 @@
  * place in the audit log, an answer. Each instance runs one kill at a time; requests that arrive
  * meanwhile wait for the next run, and those that ask for exactly the same share it: a run answers
  * only requests that were accepted before it started. Dry runs change nothing and wait for nobody.
+ * Who waits in vain until his deadline is answered then.
  *
  * Finished runs are remembered for a while, so that a report can be fetched later by id.
  */

@@ -44,6 +44,7 @@ extern const struct command cmd_list;
 extern const struct command cmd_kill;
 extern const struct command cmd_kills;
 extern const struct command cmd_cancel;
+extern const struct command cmd_audit;
 
 /* "sesskill: MESSAGE" on stderr. */
 void cli_error(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -31,6 +31,7 @@ static const struct command *const COMMANDS[] = {
 	&cmd_kill,
 	&cmd_kills,
 	&cmd_cancel,
+	&cmd_audit,
 	NULL,
 };
 

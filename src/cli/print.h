@@ -5,6 +5,7 @@
 #define CLI_PRINT_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "base/slice.h"
 #include "cli/listing.h"
@@ -27,6 +28,9 @@ void print_groups(const json_t *head, const struct screen *screen);
 
 /* {"kills": [...]} */
 void print_kills(const json_t *answer, const struct screen *screen);
+
+/* One line of the audit log. */
+void print_record(const json_t *record, FILE *out);
 
 /* What a kill did, or what a dry run would do: all of the report. */
 void print_report(const json_t *report, const struct screen *screen);

@@ -9,6 +9,9 @@
 #define NAMES_SOCKET_FILE "control.sock"
 #define NAMES_SYSTEM_SOCKET "/run/sesskill/control.sock"
 
+#define NAMES_AUDIT_FILE "/var/log/sesskill/audit.jsonl" /* where the sample configuration has it \
+							  */
+
 #define NAMES_PATH_DAS "/"
 #define NAMES_PATH_INSTANCES "/v1/instances"
 #define NAMES_PATH_KILLS "/v1/kills"

@@ -34,7 +34,7 @@ struct instances {
 /* Others get them const: only here they change, and only by being counted. */
 static struct entry *entry_of(const struct instance *instance)
 {
-	return (struct entry *)(void *)(uintptr_t)instance;
+	return (struct entry *)(void *)instance;
 }
 
 static void take_topology(struct instances *instances, struct entry *entry)

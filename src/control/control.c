@@ -20,8 +20,8 @@ static void expect_actions(struct metrics *metrics)
 		if (routes[i].action != NULL) {
 			metrics_expect_action(metrics, routes[i].action);
 		}
-		if (routes[i].action_unless_all != NULL) {
-			metrics_expect_action(metrics, routes[i].action_unless_all);
+		if (routes[i].selective_action != NULL) {
+			metrics_expect_action(metrics, routes[i].selective_action);
 		}
 	}
 }

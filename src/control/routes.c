@@ -132,20 +132,28 @@ static void refuse(struct exchange *exchange)
 		(unsigned)caller->uid, exchange->action);
 }
 
-static bool is_allowed(const struct exchange *exchange)
+static bool may(const struct exchange *exchange, const char *action)
 {
 	char instance[INSTANCE_MAX_ID_BYTES + 1] = "";
 
-	if (exchange->action == NULL) {
-		return true;
-	}
 	/* Too long for an instance is as unknown as any other; nobody is told which exist. */
 	if (exchange->instance.data != NULL) {
 		memcpy(instance, exchange->instance.data,
 			MIN(exchange->instance.len, (size_t)INSTANCE_MAX_ID_BYTES));
 	}
 	return access_is_allowed(exchange->control->in.access, http_request_caller(exchange->http),
-		exchange->action, exchange->instance.data != NULL ? instance : NULL);
+		action, exchange->instance.data != NULL ? instance : NULL);
+}
+
+static bool is_allowed(const struct exchange *exchange)
+{
+	const struct route *route = exchange->route;
+
+	if (exchange->action == NULL || may(exchange, exchange->action)) {
+		return true;
+	}
+	/* Which kill is to be cancelled is not known yet. */
+	return route->method == HTTP_DELETE && may(exchange, route->action);
 }
 
 static void set_action(struct exchange *exchange)
@@ -153,9 +161,9 @@ static void set_action(struct exchange *exchange)
 	const struct route *route = exchange->route;
 
 	exchange->action = route->action;
-	if (route->action_unless_all != NULL &&
+	if (route->selective_action != NULL &&
 		!slice_is(params_get(&exchange->params, "all"), "true")) {
-		exchange->action = route->action_unless_all;
+		exchange->action = route->selective_action;
 	}
 }
 

@@ -17,8 +17,11 @@ struct route {
 	const char *das_action;
 	/* What the caller must be allowed; NULL: everybody may. */
 	const char *action;
-	/* For a kill of selected sessions, when `all` is not asked for; NULL: no difference. */
-	const char *action_unless_all;
+	/*
+	 * Of the same for selected sessions; NULL: no difference. It is asked for instead when
+	 * `all` is not; to cancel a kill either will do, and the handler asks for that of the kill.
+	 */
+	const char *selective_action;
 	/* Answers now or later. */
 	void (*handler)(struct exchange *exchange);
 };

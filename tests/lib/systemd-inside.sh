@@ -82,6 +82,17 @@ systemctl reload sesskilld.service
 check "a wrong file changes nothing" sesskill instances second
 sed -i '$d' /etc/sesskill/sesskilld.yaml
 
+# A password that only root and the service manager can read.
+redis-cli -s /run/redis/s config set requirepass hush >/dev/null
+(umask 077 && echo hush >/root/redis-password)
+mkdir -p /etc/systemd/system/sesskilld.service.d
+printf '[Service]\nLoadCredential=redis:/root/redis-password\n' \
+	>/etc/systemd/system/sesskilld.service.d/password.conf
+sed -i 's|"unix:///run/redis/s"}|"unix:///run/redis/s", credential: redis}|' /etc/sesskill/sesskilld.yaml
+systemctl daemon-reload
+systemctl restart sesskilld.service
+check "a credential of the service manager opens the server" wait_for is_ready
+
 # Restarted again and again while requests come: the socket keeps them, none is lost.
 (for i in $(seq 40); do kill_all; echo; done) >/tmp/answers 2>&1 &
 asking=$!

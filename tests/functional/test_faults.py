@@ -106,7 +106,7 @@ def test_the_link_is_killed_in_the_middle(setting, make_clients):
     pending = daemon.begin_kill("r-test", **BY_ID)
     relay.wait_until_held()
     assert server.redis().client_kill_filter(_id=own_id) == 1
-    wait_until(lambda: daemon.node()["own_id"] != own_id, "the link to be lost")
+    wait_until(lambda: daemon.node()["state"] != "ready", "the link to be lost")
     relay.release()
     report = pending.response().json
     assert_adds_up(report)

@@ -80,7 +80,9 @@ const char *human_size(uint64_t n_bytes, char *buffer)
 		return buffer;
 	}
 	/* What would be rounded to 1024.0 is 1.0 of the next unit. */
-	for (value /= 1024; value >= 1023.95; value /= 1024) {
+	value /= 1024;
+	while (value >= 1023.95) {
+		value /= 1024;
 		unit++;
 	}
 	snprintf(buffer, HUMAN_BYTES, "%.1f %cB", value, UNITS[unit]);

@@ -122,8 +122,10 @@ static void print_args(FILE *out, const struct plan_command *command, size_t fro
 static void print_ids(FILE *out, const struct plan_command *command, size_t n_ids, size_t n_victims)
 {
 	size_t n_shown = MIN(n_ids, (size_t)MAX_IDS_SHOWN);
-	size_t n_commands = (n_victims + n_ids - 1) / n_ids;
+	size_t n_commands;
 
+	CHECK(n_ids > 0);
+	n_commands = (n_victims + n_ids - 1) / n_ids;
 	print_args(out, command, 0, 3 + n_shown);
 	if (n_ids > n_shown) {
 		fprintf(out, " ... (%zu ids)", n_ids);

@@ -68,7 +68,7 @@ static bool write_cell_text(const struct snapshot *snapshot, const struct sessio
 			return false;
 		}
 		buffer[used++] = value.data != NULL ? '=' : '-';
-		if (value.len > 0) {
+		if (value.data != NULL) {
 			memcpy(buffer + used, value.data, value.len);
 		}
 		used += value.len;

@@ -118,6 +118,16 @@ def test_an_unknown_authority(authority, make_tls_server, make_daemon, make_dire
     assert answer.status == 503 and "certificate is not accepted" in answer.json["error"]
 
 
+def test_an_expired_certificate(authority, make_tls_server, make_daemon):
+    server = make_tls_server(*authority.issue("server", "IP:127.0.0.1", days="0"))
+    daemon = look_after(make_daemon, server, wait="socket", **{"ca-file": authority.ca})
+    wait_until(
+        lambda: "certificate has expired" in (daemon.node()["last_error"] or ""),
+        lambda: f"the certificate to expire: {daemon.node()}",
+    )
+    assert daemon.kill("r-test", timeout="200ms").status == 503
+
+
 def test_old_protocols_are_refused(authority, make_tls_server, make_daemon):
     server = make_tls_server(
         *authority.issue("server", "IP:127.0.0.1"),

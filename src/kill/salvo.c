@@ -14,12 +14,14 @@
 #include "redis/reply.h"
 
 /*
- * Without a budget: victims and commands in flight. The server works off what it reads at once
- * before it serves others, and goes on with it when nobody waits for the answers any more: the
- * window bounds both, and is long enough that a round trip between two of them does not matter.
+ * Without a budget: victims and commands in flight. The server works off what it reads at once, 16
+ * KiB or some 300 commands with one id, before it answers and serves others. The window holds more
+ * than two such reads, so that the next one waits in the socket when the server has answered the
+ * last, and the daemon has the time of a whole read to send more; but no more than that, because
+ * the server goes on with it when nobody waits for the answers any more.
  */
 #define WINDOW_VICTIMS 4000
-#define WINDOW_COMMANDS 256
+#define WINDOW_COMMANDS 768
 
 /* A command has the link's time-out and this for each victim. */
 #define TIMEOUT_PER_VICTIM_MS 1

@@ -133,7 +133,7 @@ show_sessions() {
 heading "Building"
 # shellcheck disable=SC2086 # lists of words
 need_packages $BUILD_PACKAGES $DEMO_PACKAGES
-build_in "$BUILD"
+build_in "$BUILD" "sesskilld sesskill clients"
 echo "Built in $BUILD."
 directory=$(mktemp -d /tmp/sesskill-demo.XXXXXX)
 export SESSKILL_SOCKET=$directory/control.sock

@@ -12,7 +12,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 ROOT=$PWD
 BUILD_ROOT=${SESSKILL_TEST_BUILD:-$ROOT/build-test}
-FUNCTIONAL_TIMEOUT_S=360
+FUNCTIONAL_TIMEOUT_S=900
 # The version that the sources are formatted with; others differ in details.
 FORMATTER_MAJOR=14
 
@@ -117,7 +117,7 @@ suite() {
 	shift
 	echo
 	echo "== $(basename "$directory"): meson setup $*"
-	if ! build_in "$directory" "$@"; then
+	if ! build_in "$directory" "" "$@"; then
 		failed=$((failed + 1))
 		return 1
 	fi

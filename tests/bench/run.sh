@@ -42,7 +42,7 @@ if [ "$with_install" = yes ]; then
 	# shellcheck disable=SC2086 # lists of words
 	need_packages $BUILD_PACKAGES $DEMO_PACKAGES $TEST_PACKAGES
 fi
-build_in "$BUILD" --buildtype=release -Dbench=true
+build_in "$BUILD" "" --buildtype=release -Dbench=true
 
 # Debian's own Python has Debian's modules.
 SESSKILL_BUILD=$BUILD PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests/functional \

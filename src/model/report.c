@@ -103,6 +103,7 @@ void report_free(struct report *report)
 	for (size_t i = 0; i < report->n_warnings; i++) {
 		free(report->warnings[i]);
 	}
+	results_finish(&report->results);
 	free(report->nodes);
 	free(report->sources);
 	free(report->warnings);

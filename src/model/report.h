@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/macros.h"
+#include "model/results.h"
 
 /* The largest sources shown; the rest is in the counts only. */
 #define REPORT_MAX_SOURCES 50
@@ -105,6 +106,7 @@ struct report {
 	struct report_node *nodes;
 	size_t n_nodes;
 	size_t nodes_capacity;
+	struct results results;        /* session by session; empty unless the request wants it */
 	struct report_source *sources; /* most found first */
 	size_t n_sources;
 	size_t sources_capacity;

@@ -14,6 +14,7 @@ void request_finish(struct request *request)
 {
 	selectors_finish(&request->match);
 	selectors_finish(&request->except);
+	free(request->ids);
 	for (size_t i = 0; i < request->n_nodes; i++) {
 		free(request->nodes[i]);
 	}
@@ -26,6 +27,55 @@ void request_move(struct request *to, struct request *from)
 {
 	*to = *from;
 	memset(from, 0, sizeof(*from));
+}
+
+/* ---- ids ---- */
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a;
+	uint64_t right = *(const uint64_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+void request_set_ids(struct request *request, uint64_t *ids, size_t n)
+{
+	size_t n_kept = 0;
+
+	if (n > 0) {
+		qsort(ids, n, sizeof(uint64_t), compare_ids);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (n_kept == 0 || ids[i] != ids[n_kept - 1]) {
+			ids[n_kept++] = ids[i];
+		}
+	}
+	free(request->ids);
+	request->ids = ids;
+	request->n_ids = n_kept;
+}
+
+bool request_find_id(const struct request *request, uint64_t id, size_t *ret_place)
+{
+	const uint64_t *found = NULL;
+
+	if (request->n_ids > 0) {
+		found = bsearch(&id, request->ids, request->n_ids, sizeof(uint64_t), compare_ids);
+	}
+	if (found == NULL) {
+		return false;
+	}
+	*ret_place = (size_t)(found - request->ids);
+	return true;
+}
+
+/* ---- comparison ---- */
+
+static bool has_same_ids(const struct request *a, const struct request *b)
+{
+	return a->n_ids == b->n_ids &&
+	       (a->n_ids == 0 || memcmp(a->ids, b->ids, a->n_ids * sizeof(uint64_t)) == 0);
 }
 
 static bool has_same_nodes(const struct request *a, const struct request *b)
@@ -47,7 +97,8 @@ bool request_is_same(const struct request *a, const struct request *b)
 	       a->has_max == b->has_max && a->max == b->max && a->pace == b->pace &&
 	       a->stall_budget_ms == b->stall_budget_ms && a->timeout_ms == b->timeout_ms &&
 	       a->break_busy == b->break_busy && a->watch_ms == b->watch_ms &&
-	       has_same_nodes(a, b) && selectors_is_equal(&a->match, &b->match) &&
+	       a->wants_results == b->wants_results && has_same_ids(a, b) && has_same_nodes(a, b) &&
+	       selectors_is_equal(&a->match, &b->match) &&
 	       selectors_is_equal(&a->except, &b->except);
 }
 
@@ -61,6 +112,8 @@ bool request_wants_node(const struct request *request, const char *address)
 	return request->n_nodes == 0;
 }
 
+/* ---- judgement ---- */
+
 /* YES if any of the two says so; OPEN if neither is sure. */
 static enum selector_verdict either(enum selector_verdict a, enum selector_verdict b)
 {
@@ -70,11 +123,44 @@ static enum selector_verdict either(enum selector_verdict a, enum selector_verdi
 	return a == SELECTOR_OPEN || b == SELECTOR_OPEN ? SELECTOR_OPEN : SELECTOR_NO;
 }
 
+/* NO for whoever is not among the ids; of a set of sessions no more is known than that. */
+static enum selector_verdict test_ids(const struct request *request, const struct session *session)
+{
+	size_t place;
+
+	if (request->n_ids == 0) {
+		return SELECTOR_YES;
+	}
+	if ((session->open_fields & (UINT64_C(1) << SESSION_ID)) != 0) {
+		return SELECTOR_OPEN;
+	}
+	return request_find_id(request, session->id, &place) ? SELECTOR_YES : SELECTOR_NO;
+}
+
+static enum selector_verdict test_selected(
+	const struct request *request, const struct session *session)
+{
+	enum selector_verdict by_id;
+	enum selector_verdict by_match;
+
+	if (request->is_all) {
+		return SELECTOR_YES;
+	}
+	if (request->n_ids == 0 && request->match.n == 0) {
+		return SELECTOR_NO; /* nothing asked for is not everything */
+	}
+	by_id = test_ids(request, session);
+	if (by_id == SELECTOR_NO) {
+		return SELECTOR_NO;
+	}
+	by_match = selectors_test_all(&request->match, session);
+	return by_match == SELECTOR_YES ? by_id : by_match;
+}
+
 enum request_class request_judge(const struct request *request, const struct protection *protection,
 	const struct session *session)
 {
-	enum selector_verdict selected =
-		request->is_all ? SELECTOR_YES : selectors_test_all(&request->match, session);
+	enum selector_verdict selected = test_selected(request, session);
 	enum selector_verdict kept;
 
 	if (selected == SELECTOR_NO) {

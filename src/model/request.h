@@ -18,6 +18,7 @@
 #define REQUEST_MAX_WATCH_MS (10 * 60 * 1000)
 #define REQUEST_MAX_REASON_BYTES 200
 #define REQUEST_MAX_NODES 1000
+#define REQUEST_MAX_IDS 10000
 
 enum pace {
 	PACE_INSTANCE, /* what the instance is configured for */
@@ -26,8 +27,10 @@ enum pace {
 };
 
 struct request {
-	bool is_all;             /* or `match` */
-	struct selectors match;  /* all must hold */
+	bool is_all;            /* or `match`, or `ids` */
+	struct selectors match; /* all must hold */
+	uint64_t *ids;          /* only these, ascending, each once; none: no matter */
+	size_t n_ids;
 	struct selectors except; /* any protects */
 	char **nodes;            /* only these nodes, by address; none: all */
 	size_t n_nodes;
@@ -39,13 +42,19 @@ struct request {
 	int64_t timeout_ms;
 	bool break_busy;
 	int64_t watch_ms;
-	char *reason; /* NULL: none */
+	char *reason;       /* NULL: none */
+	bool wants_results; /* what becomes of each session is to be in the report */
 };
 
 /* An embedded request with defaults: nothing selected, 30 s. */
 void request_init(struct request *request);
 void request_finish(struct request *request);                /* zeroed is fine */
 void request_move(struct request *to, struct request *from); /* `from` is empty afterwards */
+
+/* Only sessions with one of these ids; `ids` is taken over, in any order. */
+void request_set_ids(struct request *request, uint64_t *ids, size_t n);
+/* Its place among the ids; false when it is none of them. */
+NODISCARD bool request_find_id(const struct request *request, uint64_t id, size_t *ret_place);
 
 /* Would both do exactly the same? Then one run can serve both. The reason may differ. */
 bool request_is_same(const struct request *a, const struct request *b);

@@ -3,6 +3,7 @@
  */
 #include "model/selector.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "model/selector_internal.h"
@@ -28,6 +29,33 @@ struct selector *selector_new(struct slice text, struct err *err)
 		selector_free(selector);
 		return NULL;
 	}
+	return selector;
+}
+
+/* Does the language read the value as it is meant? */
+static bool is_plain(struct slice value)
+{
+	return !slice_has_char(value, ',') && !slice_has_char(value, '*') &&
+	       !slice_has_char(value, '?') && slice_is_equal(value, slice_trim(value));
+}
+
+struct selector *selector_new_exact(enum session_field field, struct slice value)
+{
+	struct selector *selector = mem_new(struct selector);
+	/* In words where an expression would say something else. */
+	const char *verb = is_plain(value) ? "=" : "is";
+	struct slice text;
+
+	CHECK(session_field_kind(field) == SESSION_KIND_TEXT && field != SESSION_TYPE);
+	selector->text = mem_printf("%s %s %.*s", session_field_key(field), verb, SLICE_ARG(value));
+	selector->field = field;
+	selector->op = SELECTOR_EQUAL;
+	text = slice_of(selector->text);
+	selector->values =
+		mem_grow_array(NULL, 0, &selector->values_capacity, sizeof(struct selector_value));
+	selector->values[0] =
+		(struct selector_value){.text = slice_skip(text, text.len - value.len)};
+	selector->n_values = 1;
 	return selector;
 }
 

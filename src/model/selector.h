@@ -42,6 +42,11 @@ struct selector;
 
 /* Compiles. NULL with words that name the column (counted from 1) when malformed. */
 struct selector *selector_new(struct slice text, struct err *err);
+/*
+ * `field = value` for a text field and a value that is taken as it is: commas and wildcards in it
+ * mean themselves.
+ */
+struct selector *selector_new_exact(enum session_field field, struct slice value);
 void selector_free(struct selector *selector);
 
 const char *selector_text(const struct selector *selector); /* as it was written */
@@ -65,6 +70,7 @@ struct selectors {
 
 /* Compiles and appends; false with words when malformed (the list is then unchanged). */
 NODISCARD bool selectors_add(struct selectors *list, struct slice text, struct err *err);
+void selectors_add_exact(struct selectors *list, enum session_field field, struct slice value);
 void selectors_finish(struct selectors *list);
 bool selectors_is_equal(const struct selectors *a, const struct selectors *b); /* by text */
 uint64_t selectors_fields(const struct selectors *list);                       /* bits 1 << field */

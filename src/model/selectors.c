@@ -4,6 +4,13 @@
 #include "base/mem.h"
 #include "model/selector_internal.h"
 
+static void append(struct selectors *list, struct selector *selector)
+{
+	list->items =
+		mem_grow_array(list->items, list->n, &list->capacity, sizeof(struct selector *));
+	list->items[list->n++] = selector;
+}
+
 bool selectors_add(struct selectors *list, struct slice text, struct err *err)
 {
 	struct selector *selector = selector_new(text, err);
@@ -11,10 +18,13 @@ bool selectors_add(struct selectors *list, struct slice text, struct err *err)
 	if (selector == NULL) {
 		return false;
 	}
-	list->items =
-		mem_grow_array(list->items, list->n, &list->capacity, sizeof(struct selector *));
-	list->items[list->n++] = selector;
+	append(list, selector);
 	return true;
+}
+
+void selectors_add_exact(struct selectors *list, enum session_field field, struct slice value)
+{
+	append(list, selector_new_exact(field, value));
 }
 
 void selectors_finish(struct selectors *list)

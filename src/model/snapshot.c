@@ -128,6 +128,7 @@ static void add_unreadable(struct snapshot *snapshot, struct slice line, uint64_
 		entry->class = REQUEST_PROTECTED;
 	}
 	count_class(&snapshot->counts, (enum request_class)entry->class);
+	snapshot_note_result(snapshot, NULL);
 }
 
 void snapshot_add_line(struct snapshot *snapshot, struct slice line)
@@ -155,6 +156,7 @@ void snapshot_add_line(struct snapshot *snapshot, struct slice line)
 	entry->class = (uint8_t) class;
 	entry->type = (uint8_t)session.type;
 	snapshot_note_in_cell(snapshot, &session, class);
+	snapshot_note_result(snapshot, &session);
 	if (class == REQUEST_MATCHED) {
 		entry->source = sources_number(snapshot->sources, &session);
 		if (session.type == SESSION_TYPE_PUBSUB) {

@@ -19,6 +19,7 @@
 #include "model/protection.h"
 #include "model/report.h"
 #include "model/request.h"
+#include "model/results.h"
 #include "model/session.h"
 #include "model/sources.h"
 
@@ -52,12 +53,13 @@ enum snapshot_fate {
 struct snapshot_entry {
 	uint64_t id;
 	uint32_t source;
-	uint32_t cell;  /* INTERN_NONE: none */
-	uint8_t class;  /* enum request_class */
-	uint8_t type;   /* enum session_type */
-	uint8_t fate;   /* enum snapshot_fate; of victims */
-	bool is_listed; /* by the listing that is being read for verification */
-	bool is_dying;  /* listed with a flag that says so */
+	uint32_t cell;   /* INTERN_NONE: none */
+	uint8_t class;   /* enum request_class */
+	uint8_t type;    /* enum session_type */
+	uint8_t fate;    /* enum snapshot_fate; of victims */
+	uint8_t kept_by; /* enum result_fate; of protected ones, when results are wanted */
+	bool is_listed;  /* by the listing that is being read for verification */
+	bool is_dying;   /* listed with a flag that says so */
 };
 
 struct snapshot_cell {
@@ -76,7 +78,8 @@ struct snapshot {
 	const struct caps *caps;
 	struct slice node;
 	struct sources *sources;
-	uint64_t link_id; /* of the connection that lists and kills */
+	struct results *results; /* NULL: not wanted */
+	uint64_t link_id;        /* of the connection that lists and kills */
 
 	struct snapshot_entry *entries; /* by id, ascending, once sealed */
 	size_t n;
@@ -102,6 +105,14 @@ void snapshot_init(struct snapshot *snapshot, const struct request *request,
 	const struct protection *protection, const struct caps *caps, struct slice node,
 	struct sources *sources, uint64_t link_id);
 void snapshot_finish(struct snapshot *snapshot); /* zeroed is fine */
+
+/* Before the first line: keep what becomes of each session in `results`, which is borrowed. */
+void snapshot_want_results(struct snapshot *snapshot, struct results *results);
+/*
+ * At the end, if they were wanted: what became of them all, in the list and in its counts. `left`
+ * is the fate of those that are still there.
+ */
+void snapshot_settle_results(struct snapshot *snapshot, enum result_fate left);
 
 /*
  * Takes one line of the listing. A line that cannot be judged is set aside and counted: it is no

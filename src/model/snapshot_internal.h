@@ -13,6 +13,9 @@ uint32_t snapshot_choose_keys(const struct snapshot *snapshot);
 void snapshot_note_in_cell(
 	struct snapshot *snapshot, const struct session *session, enum request_class class);
 
+/* The last entry, if results are wanted; `session` is NULL when its line could not be read. */
+void snapshot_note_result(struct snapshot *snapshot, const struct session *session);
+
 /* After the last line the texts stay where they are: lets the cells point into them. */
 void snapshot_point_cells(struct snapshot *snapshot);
 

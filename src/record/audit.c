@@ -85,6 +85,21 @@ static json_t *selector_texts(const struct selectors *selectors)
 	return texts;
 }
 
+/* Session ids that were asked for one by one. */
+static void set_ids(json_t *line, const struct request *request)
+{
+	json_t *ids;
+
+	if (request->n_ids == 0) {
+		return;
+	}
+	ids = json_array();
+	for (size_t i = 0; i < request->n_ids; i++) {
+		json_add(ids, json_integer((json_int_t)request->ids[i]));
+	}
+	json_set(line, "ids", ids);
+}
+
 /* `nodes` is what an outcome says of each node; what the caller chose is `node`, as in the API. */
 static void set_chosen_nodes(json_t *line, const struct request *request)
 {
@@ -119,6 +134,7 @@ static void set_request(json_t *line, const struct request *request)
 {
 	json_set(line, "all", json_boolean(request->is_all));
 	json_set(line, "match", selector_texts(&request->match));
+	set_ids(line, request);
 	json_set(line, "except", selector_texts(&request->except));
 	set_chosen_nodes(line, request);
 	json_set(line, "dry_run", json_boolean(request->is_dry_run));

@@ -218,6 +218,16 @@ const struct instance *instances_find(const struct instances *instances, struct 
 	return entry != NULL ? &entry->instance : NULL;
 }
 
+bool instance_has_node(const struct instance *instance, struct slice address)
+{
+	for (size_t i = 0; i < topology_n_nodes(instance->topology); i++) {
+		if (slice_is(address, link_address(topology_node(instance->topology, i)))) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ---- this daemon's own sessions ---- */
 
 /* Two links lead to one server when the process behind them is the same. */

@@ -83,6 +83,9 @@ const struct instance *instances_get(const struct instances *instances, size_t i
 /* NULL: no such instance. */
 const struct instance *instances_find(const struct instances *instances, struct slice id);
 
+/* Is there a node of that address? */
+bool instance_has_node(const struct instance *instance, struct slice address);
+
 /*
  * The ids that this daemon's own connections have on the server behind `link`, that of `link`
  * first: the same server may stand in several instances. An array on the heap of *ret_n.

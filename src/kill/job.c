@@ -312,6 +312,7 @@ struct job *job_new(struct event_base *loop, const struct instances *instances,
 	job->report = report_new(request_id, instance->opts->id, clock_wall_ms());
 	job->report->state = REPORT_WAITING;
 	evutil_secure_rng_get_bytes(&job->sources.keys.seed, sizeof(job->sources.keys.seed));
+	job->report->results.texts.seed = job->sources.keys.seed;
 	job->watcher.changed_fn = on_nodes_changed;
 	job->patience = evtimer_new(loop, on_patience, job);
 	CHECK(job->patience != NULL);

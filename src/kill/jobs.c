@@ -45,6 +45,7 @@ struct jobs {
 	struct audit *audit;
 	struct runs runs; /* waiting, running and remembered ones, oldest first */
 	size_t n_remembered;
+	size_t n_remembered_results;
 	bool is_stopping;
 	void (*idle_fn)(void *context);
 	void *idle_context;
@@ -124,13 +125,18 @@ static void forget_oldest(struct jobs *jobs)
 {
 	struct run *run = TAILQ_FIRST(&jobs->runs);
 
-	while (run != NULL && jobs->n_remembered > JOBS_MAX_REMEMBERED) {
+	while (run != NULL && (jobs->n_remembered > JOBS_MAX_REMEMBERED ||
+				      jobs->n_remembered_results > JOBS_MAX_REMEMBERED_RESULTS)) {
 		struct run *next = TAILQ_NEXT(run, entry);
+		size_t n_results = job_report(run->job)->results.n;
 
-		if (run->is_answered) {
+		/* Of no use to forget one without results when those are too many. */
+		if (run->is_answered &&
+			(jobs->n_remembered > JOBS_MAX_REMEMBERED || n_results > 0)) {
 			TAILQ_REMOVE(&jobs->runs, run, entry);
 			free_run(run);
 			jobs->n_remembered--;
+			jobs->n_remembered_results -= n_results;
 		}
 		run = next;
 	}
@@ -188,6 +194,7 @@ static void end_run(struct run *run)
 	}
 	run->is_answered = true;
 	jobs->n_remembered++;
+	jobs->n_remembered_results += report->results.n;
 	job_retire(run->job);
 	start_waiting(jobs, job_instance_id(run->job));
 	forget_oldest(jobs);
@@ -452,6 +459,7 @@ static struct jobs_view view_of(const struct run *run, const struct ticket *tick
 		.action = ticket->action,
 		.report = job_report(run->job),
 		.request = job_request(run->job),
+		.is_done = job_is_done(run->job),
 	};
 }
 

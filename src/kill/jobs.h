@@ -32,6 +32,8 @@ struct event_base;
 #define JOBS_MAX_DRY_RUNS 8     /* at once */
 #define JOBS_MAX_TICKETS 1024   /* unanswered requests */
 #define JOBS_MAX_REMEMBERED 100 /* finished runs, of the whole daemon */
+/* Sessions that their results name, all together: some 10 MB. */
+#define JOBS_MAX_REMEMBERED_RESULTS 100000
 
 enum {
 	JOBS_E_TOO_MANY = 1, /* a limit above */
@@ -54,8 +56,8 @@ struct jobs_order {
 	const struct instance *instance;
 	const struct caller *caller; /* copied */
 	struct request *request;     /* taken over when accepted */
-	jobs_done_fn done_fn;
-	jobs_event_fn event_fn; /* NULL: not wanted; never after done_fn */
+	jobs_done_fn done_fn;        /* NULL: nobody waits for the answer */
+	jobs_event_fn event_fn;      /* NULL: not wanted; never after done_fn */
 	void *context;
 };
 
@@ -80,6 +82,7 @@ struct jobs_view {
 	const char *action;
 	const struct report *report;
 	const struct request *request;
+	bool is_done; /* the report is final */
 };
 
 /* False: never heard of, or forgotten. */

@@ -68,11 +68,38 @@ void sweep_update_counts(struct sweep *sweep, uint64_t n_claimed)
 	}
 }
 
+/*
+ * What became of each session: nobody is said to be killed who was not seen to have ended, whatever
+ * the server claimed. Of a node that could not be listed, as far as ids are asked for.
+ */
+static void settle_results(struct sweep *sweep)
+{
+	const struct request *request = sweep->in.request;
+	struct results *results = &sweep->in.report->results;
+	struct slice node = slice_of(sweep->in.node->address);
+	enum result_fate left = sweep->is_expired ? RESULT_TIMED_OUT : RESULT_SURVIVED;
+
+	if (sweep->has_snapshot) {
+		snapshot_settle_results(&sweep->snapshot, left);
+		return;
+	}
+	results_forget(results, node);
+	for (size_t i = 0; i < request->n_ids; i++) {
+		results_add_settled(results, node, request->ids[i], left);
+	}
+}
+
 void sweep_settle_counts(struct sweep *sweep)
 {
-	if (sweep->has_snapshot && !sweep->is_settled) {
+	if (sweep->is_settled) {
+		return;
+	}
+	if (sweep->has_snapshot) {
 		sweep_update_counts(sweep, sweep->n_claimed);
 		snapshot_count_sources(&sweep->snapshot);
+	}
+	if (sweep->in.request->wants_results) {
+		settle_results(sweep);
 	}
 	sweep->is_settled = true;
 }

@@ -171,6 +171,9 @@ void sweep_begin_list(struct sweep *sweep)
 	sweep->protection.configured = &sweep->in.instance->opts->protect;
 	snapshot_init(&sweep->snapshot, sweep->in.request, &sweep->protection, &sweep->caps,
 		slice_of(sweep->in.node->address), sweep->in.sources, sweep->own_ids[0]);
+	if (sweep->in.request->wants_results) {
+		snapshot_want_results(&sweep->snapshot, &sweep->in.report->results);
+	}
 	sweep_set_state(sweep, SWEEP_LIST);
 	sweep_send_list(sweep, NULL, 0, on_list_line, on_list_reply);
 }

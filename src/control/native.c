@@ -197,14 +197,7 @@ static bool is_node_known(
 	struct exchange *exchange, const struct instance *instance, const struct request *request)
 {
 	for (size_t i = 0; i < request->n_nodes; i++) {
-		bool is_known = false;
-
-		for (size_t k = 0; k < topology_n_nodes(instance->topology); k++) {
-			is_known |=
-				strcmp(request->nodes[i],
-					link_address(topology_node(instance->topology, k))) == 0;
-		}
-		if (!is_known) {
+		if (!instance_has_node(instance, slice_of(request->nodes[i]))) {
 			exchange_fail(exchange, EXCHANGE_INVALID_PARAMS,
 				"node: \"%.128s\" is no node of this instance", request->nodes[i]);
 			return false;

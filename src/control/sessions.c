@@ -1,6 +1,5 @@
 /*
- * Listing sessions. The answer may be long: it is written a piece at a time, the next one when the
- * caller has taken the last, so that no more than a piece is held in memory besides the lines.
+ * Listing sessions. The answer may be long: it is written in pieces.
  */
 #include "control/sessions.h"
 
@@ -11,19 +10,16 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "control/exchange.h"
-#include "control/names.h"
+#include "control/pieces.h"
 #include "kill/roster.h"
 #include "record/json.h"
-
-/* Sessions in one piece. */
-#define SESSIONS_PER_PIECE 256
 
 /* An answer on its way. */
 struct sessions {
 	struct exchange *exchange;
 	struct roster *roster;
 	size_t n_written;
-	bool is_complete; /* the end is written too */
+	bool has_begun;
 };
 
 /* ---- parameters ---- */
@@ -240,82 +236,54 @@ static json_t *head_json(const struct sessions *sessions)
 	return head;
 }
 
-static void finish(struct sessions *sessions)
+static void free_sessions(void *context)
 {
+	struct sessions *sessions = context;
+
 	roster_free(sessions->roster);
 	free(sessions);
 }
 
-/* Up to SESSIONS_PER_PIECE more, one a line. */
-static void print_piece(struct sessions *sessions, FILE *out)
+/* The head is an object; the sessions go into it as its last member, one a line. */
+static bool print_piece(void *context, FILE *out)
 {
+	struct sessions *sessions = context;
 	const struct roster *roster = sessions->roster;
 
-	for (size_t i = 0; i < SESSIONS_PER_PIECE && sessions->n_written < roster->n_rows; i++) {
+	if (!sessions->has_begun) {
+		json_print_open(head_json(sessions), "sessions", out);
+		fputc('[', out);
+		sessions->has_begun = true;
+	}
+	for (size_t i = 0; i < PIECES_ROWS && sessions->n_written < roster->n_rows; i++) {
 		json_auto_t *session = session_json(roster, &roster->rows[sessions->n_written]);
 		CLEANUP(mem_free_p) char *text = json_print(session);
 
 		fprintf(out, "%s\n%s", sessions->n_written > 0 ? "," : "", text);
 		sessions->n_written++;
 	}
-	if (sessions->n_written == roster->n_rows) {
-		fputs("\n]}\n", out);
+	if (sessions->n_written < roster->n_rows) {
+		return true;
 	}
-}
-
-static void write_piece(void *context)
-{
-	struct sessions *sessions = context;
-	CLEANUP(mem_free_p) char *piece = NULL;
-	size_t size = 0;
-	FILE *out;
-
-	if (sessions->is_complete) {
-		exchange_stream_end(sessions->exchange);
-		finish(sessions);
-		return;
-	}
-	out = open_memstream(&piece, &size);
-	CHECK(out != NULL);
-	print_piece(sessions, out);
-	sessions->is_complete = sessions->n_written == sessions->roster->n_rows;
-	fclose(out);
-	if (!exchange_stream_text(
-		    sessions->exchange, (struct slice){piece, size}, write_piece, sessions)) {
-		exchange_stream_end(sessions->exchange);
-		finish(sessions);
-	}
-}
-
-/* The head is an object; the sessions go into it as its last member. */
-static void begin_stream(struct sessions *sessions)
-{
-	json_auto_t *head = head_json(sessions);
-	CLEANUP(mem_free_p) char *text = json_print(head);
-	CLEANUP(mem_free_p) char *opening = NULL;
-
-	opening = mem_printf("%.*s,\"sessions\":[", (int)strlen(text) - 1, text);
-	exchange_stream_begin(sessions->exchange, NAMES_TYPE_JSON);
-	if (!exchange_stream_text(sessions->exchange, slice_of(opening), write_piece, sessions)) {
-		exchange_stream_end(sessions->exchange);
-		finish(sessions);
-	}
+	fputs("\n]}\n", out);
+	return false;
 }
 
 static void on_roster(void *context, struct roster *roster)
 {
 	struct sessions *sessions = context;
+	struct err err;
 
 	sessions->roster = roster;
 	if (!roster_was_any_node_listed(roster)) {
-		exchange_fail(sessions->exchange, EXCHANGE_UNAVAILABLE, "%s: %s",
-			roster->nodes[0].address, roster->nodes[0].error);
-		finish(sessions);
+		roster_explain(roster, &err);
+		exchange_fail(sessions->exchange, EXCHANGE_UNAVAILABLE, "%s", err.text);
+		free_sessions(sessions);
 	} else if (roster->opts.has_group) {
 		exchange_answer(sessions->exchange, 200, head_json(sessions));
-		finish(sessions);
+		free_sessions(sessions);
 	} else {
-		begin_stream(sessions);
+		pieces_answer(sessions->exchange, print_piece, free_sessions, sessions);
 	}
 }
 

@@ -56,6 +56,16 @@ bool roster_was_any_node_listed(const struct roster *roster)
 	return false;
 }
 
+void roster_explain(const struct roster *roster, struct err *err)
+{
+	if (roster->n_nodes > 0) {
+		err_set(err, "%s: %s", roster->nodes[0].address, roster->nodes[0].error);
+	} else {
+		err_set(err, "the nodes of the instance are not known: %s",
+			topology_error(roster->instance->topology));
+	}
+}
+
 /* ---- order ---- */
 
 static int compare_rows(const void *a, const void *b, void *context)
@@ -217,13 +227,14 @@ static void on_line(void *context, struct slice line)
 static void on_finished(evutil_socket_t fd, short what, void *context)
 {
 	struct roster *roster = context;
+	const struct instance *instance = roster->instance;
 
 	(void)fd;
 	(void)what;
-	instance_release(roster->instance);
 	prune(roster);
 	sort_groups(roster);
 	roster->done_fn(roster->context, roster);
+	instance_release(instance);
 }
 
 static void end_node(struct roster *roster)

@@ -68,7 +68,7 @@ struct roster {
 	uint64_t given_fields; /* bits: some session had it */
 
 	/* Its own. */
-	const struct instance *instance; /* held until all is listed */
+	const struct instance *instance; /* held until done_fn has returned */
 	size_t rows_capacity;
 	struct intern group_texts;
 	size_t groups_capacity;
@@ -87,5 +87,7 @@ void roster_take(struct event_base *loop, const struct instance *instance, struc
 void roster_free(struct roster *roster);
 
 bool roster_was_any_node_listed(const struct roster *roster);
+/* Why none was, in words; for done_fn. */
+void roster_explain(const struct roster *roster, struct err *err);
 
 #endif

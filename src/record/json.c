@@ -4,7 +4,6 @@
 #include "record/json.h"
 
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/check.h"
 #include "base/macros.h"
@@ -136,4 +135,14 @@ char *json_print(const json_t *value)
 	escaped = escape_unsafe_characters(text, n_unsafe);
 	free(text);
 	return escaped;
+}
+
+void json_print_open(json_t *object, const char *key, FILE *out)
+{
+	CLEANUP(mem_free_p) char *text = json_print(object);
+	size_t len = strlen(text) - 1;
+
+	CHECK(json_object_size(object) > 0);
+	json_decref(object);
+	fprintf(out, "%.*s,\"%s\":", (int)len, text, key);
 }

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/slice.h"
 #include "model/report.h"
@@ -25,6 +26,12 @@ void json_add(json_t *array, json_t *value);
  * line ends and its direction overrides appear only as \uXXXX.
  */
 char *json_print(const json_t *value);
+
+/*
+ * Prints `object`, which is given up, and the key of one more member: `{...,"key":`. The value and
+ * the closing brace are the caller's to print, so that a long list is never held as values.
+ */
+void json_print_open(json_t *object, const char *key, FILE *out);
 
 /*
  * The report as the API answers it to the request of that id (several may share one run): the

@@ -1,9 +1,10 @@
 /*
- * The DAS-compatible API.
+ * The DAS-compatible API: what its actions share, and KillInstanceAllSession.
  */
 #include "control/das.h"
 
-#include "control/exchange.h"
+#include "base/mem.h"
+#include "control/das_internal.h"
 #include "control/names.h"
 #include "control/order.h"
 #include "record/json.h"
@@ -32,8 +33,7 @@ static bool check_version(struct exchange *exchange)
 	return true;
 }
 
-/* The instance that InstanceId names; NULL when the exchange was answered with what is wrong. */
-static const struct instance *find_instance(struct exchange *exchange)
+const struct instance *das_find_instance(struct exchange *exchange)
 {
 	const struct instance *instance = NULL;
 	struct slice id;
@@ -60,13 +60,38 @@ static const struct instance *find_instance(struct exchange *exchange)
 	return instance;
 }
 
+json_t *das_success(const struct exchange *exchange, const char *message)
+{
+	json_t *body = json_object();
+
+	json_set(body, "Code", json_integer(200));
+	json_set(body, "Message", json_text_of(message));
+	json_set(body, "RequestId", json_text_of(exchange->request_id));
+	json_set(body, "Success", json_true());
+	return body;
+}
+
+json_t *das_upper(struct slice text)
+{
+	CLEANUP(mem_free_p) char *upper = slice_copy(text);
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (upper[i] >= 'a' && upper[i] <= 'z') {
+			upper[i] = (char)(upper[i] - 'a' + 'A');
+		}
+	}
+	return json_text((struct slice){upper, text.len});
+}
+
+/* ---- KillInstanceAllSession ---- */
+
 /* Exactly these five keys, every value a string. */
 static json_t *success(const struct exchange *exchange)
 {
 	json_t *body = json_object();
 
 	json_set(body, "Code", json_text_of("200"));
-	json_set(body, "Message", json_text_of("Successful"));
+	json_set(body, "Message", json_text_of(DAS_SUCCESSFUL));
 	json_set(body, "Data", json_text_of("None"));
 	json_set(body, "RequestId", json_text_of(exchange->request_id));
 	json_set(body, "Success", json_text_of("true"));
@@ -90,7 +115,7 @@ static void on_killed(void *context, const char *request_id, const struct report
 
 void das_kill_all(struct exchange *exchange)
 {
-	const struct instance *instance = find_instance(exchange);
+	const struct instance *instance = das_find_instance(exchange);
 	struct request request;
 
 	if (instance == NULL) {

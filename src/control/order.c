@@ -223,6 +223,14 @@ void order_submit(struct exchange *exchange, const struct instance *instance,
 	(void)submit(exchange, instance, request, &callbacks);
 }
 
+bool order_submit_detached(
+	struct exchange *exchange, const struct instance *instance, struct request *request)
+{
+	struct jobs_order no_callbacks = {0};
+
+	return submit(exchange, instance, request, &no_callbacks);
+}
+
 void order_submit_streaming(
 	struct exchange *exchange, const struct instance *instance, struct request *request)
 {

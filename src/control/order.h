@@ -27,6 +27,13 @@ NODISCARD bool order_read_request(
 void order_submit(struct exchange *exchange, const struct instance *instance,
 	struct request *request, jobs_done_fn done_fn);
 
+/*
+ * The same for a caller who asks later what became of it. False when it was not accepted, and the
+ * exchange answered; else it still is to be.
+ */
+NODISCARD bool order_submit_detached(
+	struct exchange *exchange, const struct instance *instance, struct request *request);
+
 /* The same with a stream of events as the answer: accepted, listed, progress, verified, respawn,
  * report. */
 void order_submit_streaming(

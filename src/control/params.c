@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -70,8 +71,8 @@ static const char *decode(struct slice text, char *out, size_t *ret_used)
 }
 
 /* A decoded copy with a NUL behind it; NULL with words about the parameter called `shown`. */
-static char *decode_copy(
-	struct slice text, struct slice shown, const char *what, size_t *ret_len, struct err *err)
+static char *decode_copy(struct slice text, struct slice shown, const char *what, size_t most,
+	size_t *ret_len, struct err *err)
 {
 	CLEANUP(mem_free_p) char *copy = NULL;
 	const char *wrong;
@@ -80,9 +81,9 @@ static char *decode_copy(
 	shown.len = MIN(shown.len, (size_t)PARAMS_SHOWN_BYTES);
 	copy = mem_alloc(text.len + 1);
 	wrong = decode(text, copy, ret_len);
-	if (wrong == NULL && *ret_len > PARAMS_MAX_VALUE_BYTES) {
-		err_set(err, "parameter %.*s: the %s is longer than %d bytes", SLICE_ARG(shown),
-			what, PARAMS_MAX_VALUE_BYTES);
+	if (wrong == NULL && *ret_len > most) {
+		err_set(err, "parameter %.*s: the %s is longer than %zu bytes", SLICE_ARG(shown),
+			what, most);
 		return NULL;
 	}
 	if (wrong != NULL) {
@@ -94,6 +95,11 @@ static char *decode_copy(
 	return decoded;
 }
 
+static size_t max_value_bytes(const char *name)
+{
+	return strcmp(name, PARAMS_LONG_NAME) == 0 ? PARAMS_MAX_LONG_BYTES : PARAMS_MAX_VALUE_BYTES;
+}
+
 static bool add_pair(
 	struct params *params, struct slice raw_name, struct slice raw_value, struct err *err)
 {
@@ -101,7 +107,7 @@ static bool add_pair(
 	struct slice value;
 	size_t name_len;
 
-	name = decode_copy(raw_name, raw_name, "name", &name_len, err);
+	name = decode_copy(raw_name, raw_name, "name", PARAMS_MAX_VALUE_BYTES, &name_len, err);
 	if (name == NULL) {
 		return false;
 	}
@@ -114,7 +120,8 @@ static bool add_pair(
 			PARAMS_MAX);
 		return false;
 	}
-	value.data = decode_copy(raw_value, slice_of(name), "value", &value.len, err);
+	value.data = decode_copy(
+		raw_value, slice_of(name), "value", max_value_bytes(name), &value.len, err);
 	if (value.data == NULL) {
 		return false;
 	}

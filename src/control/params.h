@@ -13,6 +13,9 @@
 
 #define PARAMS_MAX 256
 #define PARAMS_MAX_VALUE_BYTES 8192 /* longer ones are malformed */
+/* But for the one parameter that is a long list: as much as a body holds. */
+#define PARAMS_LONG_NAME "SessionIds"
+#define PARAMS_MAX_LONG_BYTES 65536
 
 struct param {
 	char *name;

@@ -126,6 +126,24 @@ static void test_limits(void **state)
 	params_finish(&params);
 }
 
+/* The one list that may be long. */
+static void test_long_list(void **state)
+{
+	const size_t most = PARAMS_MAX_LONG_BYTES;
+	CLEANUP(mem_free_p) char *text = mem_alloc(most + 16);
+	struct params params = {0};
+	struct err err;
+
+	memcpy(text, "SessionIds=", 11);
+	memset(text + 11, '1', most);
+	assert_true(params_add(&params, slice_of(text), &err));
+	assert_int_equal(params_get(&params, "SessionIds").len, most);
+	text[11 + most] = '1';
+	assert_false(params_add(&params, slice_of(text), &err));
+	assert_string_equal(err.text, "parameter SessionIds: the value is longer than 65536 bytes");
+	params_finish(&params);
+}
+
 static void test_get(void **state)
 {
 	struct params params = {0};
@@ -161,6 +179,7 @@ int main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_raw_bytes),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_long_list),
 		cmocka_unit_test(test_get),
 	};
 

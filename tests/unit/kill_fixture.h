@@ -56,7 +56,7 @@ static struct instance_opts fixture_opts(struct kill_fixture *fixture)
 
 static void fixture_init(struct kill_fixture *fixture, size_t n_servers)
 {
-	void *scratch;
+	void *scratch = NULL;
 
 	*fixture = (struct kill_fixture){.n_servers = n_servers};
 	assert_int_equal(scratch_setup(&scratch), 0);

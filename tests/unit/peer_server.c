@@ -36,14 +36,24 @@ uint64_t peer_server_add(struct peer_server *server, const char *name, size_t n)
 	return first;
 }
 
+/* They stand in the order of their ids. */
 struct peer_session *peer_server_find(struct peer_server *server, uint64_t id)
 {
-	for (size_t i = 0; i < server->n; i++) {
-		if (server->sessions[i].id == id && !server->sessions[i].is_gone) {
-			return &server->sessions[i];
+	size_t low = 0;
+	size_t high = server->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (server->sessions[middle].id < id) {
+			low = middle + 1;
+		} else {
+			high = middle;
 		}
 	}
-	return NULL;
+	return low < server->n && server->sessions[low].id == id && !server->sessions[low].is_gone
+		       ? &server->sessions[low]
+		       : NULL;
 }
 
 size_t peer_server_count(const struct peer_server *server, const char *name)
@@ -123,27 +133,29 @@ static void list_session(
 	session->n_looks -= session->is_dying;
 }
 
-static bool is_asked_for(const struct peer_command *command, uint64_t id)
+/* The session of an id in words; NULL: there is none. */
+static struct peer_session *find_word(struct peer_server *server, struct slice word)
 {
-	uint64_t wanted;
+	uint64_t id;
 
-	for (size_t i = 3; i < command->argc; i++) {
-		if (parse_u64(command->argv[i], &wanted) && wanted == id) {
-			return true;
-		}
-	}
-	return command->argc == 2;
+	return parse_u64(word, &id) ? peer_server_find(server, id) : NULL;
 }
 
+/* All, or those behind CLIENT LIST ID. */
 static char *list(struct peer_server *server, const struct peer_command *command)
 {
 	struct evbuffer *out = evbuffer_new();
+	struct peer_session *session;
 
 	forget_closed(server);
-	for (size_t i = 0; i < server->n; i++) {
-		struct peer_session *session = &server->sessions[i];
-
-		if (!session->is_gone && is_asked_for(command, session->id)) {
+	for (size_t i = 0; command->argc == 2 && i < server->n; i++) {
+		if (!server->sessions[i].is_gone) {
+			list_session(server, &server->sessions[i], out);
+		}
+	}
+	for (size_t i = 3; i < command->argc; i++) {
+		session = find_word(server, command->argv[i]);
+		if (session != NULL) {
 			list_session(server, session, out);
 		}
 	}
@@ -191,20 +203,13 @@ static bool parse_filter(
 	return i == command->argc && i > 2;
 }
 
-static bool is_hit(const struct filter *filter, const struct peer_session *session)
+static bool is_of_type(const struct filter *filter, const struct peer_session *session)
 {
 	bool is_pubsub = strchr(session->flags, 'P') != NULL;
-	bool is_wanted = filter->n_ids == 0;
-	uint64_t id;
+	bool is_replica = strchr(session->flags, 'S') != NULL;
 
-	if ((filter->is_normal && (is_pubsub || strchr(session->flags, 'S') != NULL)) ||
-		(filter->is_pubsub && !is_pubsub)) {
-		return false;
-	}
-	for (size_t i = 0; i < filter->n_ids && !is_wanted; i++) {
-		is_wanted = parse_u64(filter->ids[i], &id) && id == session->id;
-	}
-	return is_wanted;
+	return !(filter->is_normal && (is_pubsub || is_replica)) &&
+	       !(filter->is_pubsub && !is_pubsub);
 }
 
 static void end_session(struct peer_server *server, struct peer_session *session)
@@ -219,6 +224,18 @@ static void end_session(struct peer_server *server, struct peer_session *session
 	}
 }
 
+/* 1 when it is hit; never the one who asks. */
+static size_t kill_one(struct peer_server *server, const struct filter *filter,
+	struct peer_session *session, uint64_t connection)
+{
+	if (session == NULL || session->is_gone || session->connection == connection ||
+		!is_of_type(filter, session)) {
+		return 0;
+	}
+	end_session(server, session);
+	return 1;
+}
+
 static char *kill_sessions(struct peer_server *server, const struct peer_command *command)
 {
 	struct filter filter = {0};
@@ -228,14 +245,12 @@ static char *kill_sessions(struct peer_server *server, const struct peer_command
 		return mem_printf("-ERR syntax error\r\n");
 	}
 	forget_closed(server);
-	for (size_t i = 0; i < server->n; i++) {
-		struct peer_session *session = &server->sessions[i];
-
-		if (!session->is_gone && session->connection != command->connection &&
-			is_hit(&filter, session)) {
-			end_session(server, session);
-			n_hits++;
-		}
+	for (size_t i = 0; filter.n_ids == 0 && i < server->n; i++) {
+		n_hits += kill_one(server, &filter, &server->sessions[i], command->connection);
+	}
+	for (size_t i = 0; i < filter.n_ids; i++) {
+		n_hits += kill_one(
+			server, &filter, find_word(server, filter.ids[i]), command->connection);
 	}
 	return mem_printf(":%zu\r\n", n_hits);
 }

@@ -24,7 +24,7 @@ static void hang_at(struct sweep_fixture *fixture, const char *prefix)
 {
 	fixture->is_manual = true;
 	fixture_start(&fixture->base);
-	sweep_begin(fixture, 150);
+	sweep_begin(fixture, 400);
 	wait_state(fixture, SWEEP_PLANNED);
 	peer_stop_at(fixture->peer, prefix);
 	sweep_kill(fixture->sweep);
@@ -79,7 +79,8 @@ static void test_deadline_in_look_again(void **state)
 
 	peer_server_find(fixture->server, fixture->first_id)->n_looks = 1000000;
 	fixture_start(&fixture->base);
-	sweep_begin(fixture, 60);
+	/* In the middle of a pause: the last of those that grow ends after 254 ms. */
+	sweep_begin(fixture, 350);
 	wait_done(fixture);
 	assert_false(fixture->node->is_failed);
 	expect_counts(fixture, N_SESSIONS - 1, 0, 1);

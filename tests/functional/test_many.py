@@ -11,10 +11,6 @@ def resident_kib(daemon):
         return int(next(line for line in file if line.startswith("VmRSS")).split()[1])
 
 
-def is_sanitized():
-    return b"AddressSanitizer" in programs.SESSKILLD.read_bytes()
-
-
 def test_half_of_them_unreachable(server, make_daemon, make_clients):
     one = make_daemon([server])
     instances = [{"id": "r-test", "address": server.address}]
@@ -35,6 +31,6 @@ def test_half_of_them_unreachable(server, make_daemon, make_clients):
     # None of its own: all links to that server are still there.
     assert report["protected"] >= MANY // 2
     assert n_ready() == MANY // 2
-    if not is_sanitized():
+    if not programs.is_sanitized():
         growth = (resident_kib(many) - resident_kib(one)) / MANY
         assert growth < MAX_KIB_PER_INSTANCE, f"{growth} KiB for each instance"

@@ -27,9 +27,7 @@ def resident_kib(daemon):
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
 
 
-@pytest.mark.skipif(
-    "sanitized" in str(programs.BUILD), reason="the sanitizer keeps what is freed for a while"
-)
+@pytest.mark.skipif(programs.is_sanitized(), reason="a sanitizer keeps what is freed for a while")
 def test_remembered_kills_keep_no_listing(make_daemon, crowd):
     daemon = make_daemon([crowd])
     before_kib = 0

@@ -16,6 +16,11 @@ REDIS_SERVER = os.environ.get("REDIS_SERVER", "redis-server")
 SANITIZER_WORDS = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "CHECK failed")
 
 
+def is_sanitized():
+    """Whether the daemon under test was built with a sanitizer, which keeps what is freed."""
+    return b"AddressSanitizer" in SESSKILLD.read_bytes()
+
+
 def environment():
     """The environment of a program under test: a sanitizer's finding ends it with a failure."""
     return {

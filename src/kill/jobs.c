@@ -1,59 +1,15 @@
 /*
  * Tickets and runs.
  */
-#include "kill/jobs.h"
+#include "kill/jobs_internal.h"
 
 #include <event2/event.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-
-/* One accepted request. */
-struct ticket {
-	TAILQ_ENTRY(ticket) entry;
-	char request_id[UUID_TEXT_BYTES];
-	const char *action;
-	char *reason; /* its own: requests that share a run may give different ones */
-	struct caller caller;
-	int64_t deadline_ms;
-	jobs_done_fn done_fn; /* NULL: detached or answered */
-	jobs_event_fn event_fn;
-	void *context;
-};
-TAILQ_HEAD(tickets, ticket);
-
-/* One run and the tickets that it serves. */
-struct run {
-	TAILQ_ENTRY(run) entry;
-	struct jobs *jobs;
-	struct job *job;
-	struct tickets tickets;
-	size_t n_tickets;
-	bool is_answered;     /* only remembered */
-	struct event *ending; /* the job is done: answers are given from the event loop */
-	struct event *expiry; /* the deadline, while it waits */
-};
-TAILQ_HEAD(runs, run);
-
-struct jobs {
-	struct event_base *loop;
-	const struct instances *instances;
-	struct audit *audit;
-	struct runs runs; /* waiting, running and remembered ones, oldest first */
-	size_t n_remembered;
-	size_t n_remembered_results;
-	bool is_stopping;
-	void (*idle_fn)(void *context);
-	void *idle_context;
-	struct event *stop_timer;
-	struct event *idle; /* calls idle_fn from the event loop */
-};
-
-static void start_waiting(struct jobs *jobs, const char *instance);
 
 /* ---- the record ---- */
 
@@ -82,7 +38,7 @@ static void record_outcome(struct run *run, const struct ticket *ticket)
 	}
 }
 
-static int record_intent(struct run *run, const struct ticket *ticket, struct err *err)
+int jobs_record_intent(struct run *run, const struct ticket *ticket, struct err *err)
 {
 	struct request request;
 	struct audit_subject subject = subject_of(run, ticket, &request);
@@ -101,19 +57,19 @@ static int record_intent(struct run *run, const struct ticket *ticket, struct er
 
 /* ---- runs ---- */
 
-static void free_ticket(struct ticket *ticket)
+void jobs_free_ticket(struct ticket *ticket)
 {
 	free(ticket->reason);
 	free(ticket);
 }
 
-static void free_run(struct run *run)
+void jobs_free_run(struct run *run)
 {
 	struct ticket *ticket;
 
 	while ((ticket = TAILQ_FIRST(&run->tickets)) != NULL) {
 		TAILQ_REMOVE(&run->tickets, ticket, entry);
-		free_ticket(ticket);
+		jobs_free_ticket(ticket);
 	}
 	event_free(run->ending);
 	event_free(run->expiry);
@@ -134,7 +90,7 @@ static void forget_oldest(struct jobs *jobs)
 		if (run->is_answered &&
 			(jobs->n_remembered > JOBS_MAX_REMEMBERED || n_results > 0)) {
 			TAILQ_REMOVE(&jobs->runs, run, entry);
-			free_run(run);
+			jobs_free_run(run);
 			jobs->n_remembered--;
 			jobs->n_remembered_results -= n_results;
 		}
@@ -196,14 +152,14 @@ static void end_run(struct run *run)
 	jobs->n_remembered++;
 	jobs->n_remembered_results += report->results.n;
 	job_retire(run->job);
-	start_waiting(jobs, job_instance_id(run->job));
+	jobs_start_waiting(jobs, job_instance_id(run->job));
 	forget_oldest(jobs);
 	if (jobs->is_stopping && is_idle(jobs)) {
 		event_active(jobs->idle, 0, 0);
 	}
 }
 
-static void on_ending(evutil_socket_t fd, short what, void *context)
+void jobs_on_ending(evutil_socket_t fd, short what, void *context)
 {
 	(void)fd;
 	(void)what;
@@ -223,19 +179,19 @@ static int64_t deadline_of(const struct run *run)
 }
 
 /* By its id: a reload may put another object in its place. */
-static bool is_on(const struct run *run, const char *instance)
+bool run_is_on(const struct run *run, const char *instance)
 {
 	return strcmp(job_instance_id(run->job), instance) == 0;
 }
 
 static bool is_running_kill(const struct run *run, const char *instance)
 {
-	return is_on(run, instance) && job_is_started(run->job) && !job_is_settled(run->job) &&
+	return run_is_on(run, instance) && job_is_started(run->job) && !job_is_settled(run->job) &&
 	       !job_request(run->job)->is_dry_run;
 }
 
 /* The oldest waiting run of the instance starts, if no other kill runs there. */
-static void start_waiting(struct jobs *jobs, const char *instance)
+void jobs_start_waiting(struct jobs *jobs, const char *instance)
 {
 	struct run *run;
 	struct run *first = NULL;
@@ -245,7 +201,7 @@ static void start_waiting(struct jobs *jobs, const char *instance)
 		if (is_running_kill(run, instance)) {
 			return;
 		}
-		if (first == NULL && is_on(run, instance) && !job_is_started(run->job)) {
+		if (first == NULL && run_is_on(run, instance) && !job_is_started(run->job)) {
 			first = run;
 		}
 	}
@@ -255,7 +211,7 @@ static void start_waiting(struct jobs *jobs, const char *instance)
 	}
 }
 
-static void on_expiry(evutil_socket_t fd, short what, void *context)
+void jobs_on_expiry(evutil_socket_t fd, short what, void *context)
 {
 	struct run *run = context;
 
@@ -269,7 +225,7 @@ static void on_expiry(evutil_socket_t fd, short what, void *context)
 }
 
 /* Each that shares the run may prolong it. */
-static void restart_expiry(struct run *run)
+void jobs_restart_expiry(struct run *run)
 {
 	int64_t left_ms = MAX(deadline_of(run) - clock_monotonic_ms(), (int64_t)0);
 	struct timeval time = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
@@ -277,7 +233,7 @@ static void restart_expiry(struct run *run)
 	evtimer_add(run->expiry, &time);
 }
 
-static void on_job_event(void *context, enum job_event event)
+void jobs_on_job_event(void *context, enum job_event event)
 {
 	struct run *run = context;
 	const struct ticket *ticket;
@@ -295,131 +251,8 @@ static void on_job_event(void *context, enum job_event event)
 	}
 	if (event == JOB_VERIFIED) {
 		/* Who only looks who comes back keeps nobody waiting. */
-		start_waiting(run->jobs, job_instance_id(run->job));
+		jobs_start_waiting(run->jobs, job_instance_id(run->job));
 	}
-}
-
-/* ---- orders ---- */
-
-/* How many of an instance's runs and tickets are not done. */
-struct load {
-	size_t n_waiting, n_dry_runs, n_tickets;
-};
-
-static struct load measure(const struct jobs *jobs, const char *instance)
-{
-	struct load load = {0};
-	const struct run *run;
-
-	TAILQ_FOREACH(run, &jobs->runs, entry)
-	{
-		if (!is_on(run, instance) || job_is_done(run->job)) {
-			continue;
-		}
-		load.n_tickets += run->n_tickets;
-		load.n_waiting += !job_is_started(run->job);
-		load.n_dry_runs += job_request(run->job)->is_dry_run;
-	}
-	return load;
-}
-
-/* A run that has not started yet and does exactly what is asked. */
-static struct run *find_shared(struct jobs *jobs, const struct jobs_order *order)
-{
-	struct run *run;
-
-	TAILQ_FOREACH(run, &jobs->runs, entry)
-	{
-		if (is_on(run, order->instance->opts->id) && !job_is_started(run->job) &&
-			request_is_same(job_request(run->job), order->request)) {
-			return run;
-		}
-	}
-	return NULL;
-}
-
-static struct run *new_run(struct jobs *jobs, const struct jobs_order *order)
-{
-	struct run *run = mem_new(struct run);
-
-	run->jobs = jobs;
-	TAILQ_INIT(&run->tickets);
-	run->ending = event_new(jobs->loop, -1, 0, on_ending, run);
-	run->expiry = evtimer_new(jobs->loop, on_expiry, run);
-	CHECK(run->ending != NULL && run->expiry != NULL);
-	run->job = job_new(jobs->loop, jobs->instances, order->instance, order->request,
-		order->request_id, on_job_event, run);
-	TAILQ_INSERT_TAIL(&jobs->runs, run, entry);
-	return run;
-}
-
-static struct ticket *new_ticket(const struct jobs_order *order)
-{
-	struct ticket *ticket = mem_new(struct ticket);
-	const char *reason = order->request->reason;
-
-	CHECK(strlen(order->request_id) < sizeof(ticket->request_id));
-	memcpy(ticket->request_id, order->request_id, strlen(order->request_id));
-	ticket->action = order->action;
-	ticket->reason = reason != NULL ? mem_copy_text(reason, strlen(reason)) : NULL;
-	ticket->caller = *order->caller;
-	ticket->deadline_ms = clock_monotonic_ms() + order->request->timeout_ms;
-	ticket->done_fn = order->done_fn;
-	ticket->event_fn = order->event_fn;
-	ticket->context = order->context;
-	return ticket;
-}
-
-static int check_load(
-	struct jobs *jobs, const struct jobs_order *order, bool is_sharing, struct err *err)
-{
-	struct load load = measure(jobs, order->instance->opts->id);
-
-	if (jobs->is_stopping) {
-		err_set(err, "the daemon is shutting down");
-		return JOBS_E_STOPPING;
-	}
-	if (load.n_tickets >= JOBS_MAX_TICKETS ||
-		(!is_sharing && load.n_waiting >= JOBS_MAX_WAITING) ||
-		(order->request->is_dry_run && load.n_dry_runs >= JOBS_MAX_DRY_RUNS)) {
-		err_set(err, "%zu kills of this instance are waiting already", load.n_waiting);
-		return JOBS_E_TOO_MANY;
-	}
-	return 0;
-}
-
-int jobs_submit(struct jobs *jobs, const struct jobs_order *order, struct err *err)
-{
-	struct run *run = find_shared(jobs, order);
-	bool is_sharing = run != NULL;
-	struct ticket *ticket;
-	int r = check_load(jobs, order, is_sharing, err);
-
-	if (r != 0) {
-		return r;
-	}
-	ticket = new_ticket(order);
-	if (!is_sharing) {
-		run = new_run(jobs, order);
-	}
-	r = record_intent(run, ticket, err);
-	if (r != 0) {
-		free_ticket(ticket);
-		if (!is_sharing) {
-			TAILQ_REMOVE(&jobs->runs, run, entry);
-			free_run(run);
-		}
-		return r;
-	}
-	TAILQ_INSERT_TAIL(&run->tickets, ticket, entry);
-	run->n_tickets++;
-	if (job_request(run->job)->is_dry_run) {
-		job_start(run->job, ticket->deadline_ms);
-	} else {
-		restart_expiry(run);
-		start_waiting(jobs, order->instance->opts->id);
-	}
-	return 0;
 }
 
 /* ---- looking things up ---- */
@@ -499,7 +332,7 @@ struct jobs_load jobs_load(const struct jobs *jobs, const struct instance *insta
 
 	TAILQ_FOREACH(run, &jobs->runs, entry)
 	{
-		if (is_on(run, instance->opts->id) && !job_is_done(run->job) &&
+		if (run_is_on(run, instance->opts->id) && !job_is_done(run->job) &&
 			!job_request(run->job)->is_dry_run) {
 			load.n_running += job_is_started(run->job);
 			load.n_waiting += !job_is_started(run->job);
@@ -601,7 +434,7 @@ void jobs_free(struct jobs *jobs)
 		/* The analyzer does not see that TAILQ_REMOVE unlinks what is then freed. */
 		CHECK(job_is_done(run->job)); /* NOLINT(clang-analyzer-unix.Malloc) */
 		TAILQ_REMOVE(&jobs->runs, run, entry);
-		free_run(run);
+		jobs_free_run(run);
 	}
 	event_free(jobs->stop_timer);
 	event_free(jobs->idle);

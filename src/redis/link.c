@@ -1,5 +1,6 @@
 /*
- * The state machine and the pipeline of one connection.
+ * The states of one connection: getting it, keeping it, losing it. What goes over it is in
+ * link_pipeline.c.
  */
 #include "redis/link_internal.h"
 
@@ -29,12 +30,11 @@
 #define KEEPALIVE_MS 2000
 #define KEEPALIVE_LEAST_MS 250
 
-static void fail(struct link *link, const char *words);
 static void connect_now(struct link *link);
 
 /* ---- small things ---- */
 
-static void start_timer(struct event *timer, int64_t ms)
+void link_start_timer(struct event *timer, int64_t ms)
 {
 	struct timeval time = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
@@ -91,129 +91,6 @@ static void set_state(struct link *link, enum link_state state)
 	}
 }
 
-/* ---- the pipeline ---- */
-
-static void restart_deadline(struct link *link)
-{
-	const struct pending *oldest = TAILQ_FIRST(&link->pending);
-
-	if (oldest == NULL) {
-		event_del(link->deadline);
-	} else {
-		start_timer(link->deadline, oldest->timeout_ms);
-	}
-}
-
-static void name_command(struct pending *pending, const struct link_command *command)
-{
-	snprintf(pending->name, sizeof(pending->name), "%.*s", SLICE_ARG(command->argv[0]));
-	if (command->argc > 1 && command->argv[1].len < 12) {
-		size_t used = strlen(pending->name);
-
-		snprintf(pending->name + used, sizeof(pending->name) - used, " %.*s",
-			SLICE_ARG(command->argv[1]));
-	}
-}
-
-void link_enqueue(struct link *link, const struct link_command *command, bool is_secret)
-{
-	struct pending *pending = mem_new(struct pending);
-	bool was_idle = TAILQ_EMPTY(&link->pending);
-
-	CHECK(link->connection != NULL);
-	pending->timeout_ms =
-		command->timeout_ms > 0 ? command->timeout_ms : link->opts->command_timeout_ms;
-	pending->line_fn = command->line_fn;
-	pending->reply_fn = command->reply_fn;
-	pending->context = command->context;
-	if (is_secret) {
-		snprintf(pending->name, sizeof(pending->name), "AUTH");
-	} else {
-		name_command(pending, command);
-	}
-	TAILQ_INSERT_TAIL(&link->pending, pending, entry);
-	resp_write_command(
-		bufferevent_get_output(link->connection), command->argv, command->argc, is_secret);
-	if (was_idle) {
-		restart_deadline(link);
-	}
-}
-
-int link_send(struct link *link, const struct link_command *command)
-{
-	if (link->state != LINK_READY) {
-		return -ENOTCONN;
-	}
-	link_enqueue(link, command, false);
-	return 0;
-}
-
-/* Hands over one reply. False: the connection is done for. */
-static bool take_reply(struct link *link, struct evbuffer *input)
-{
-	struct pending *oldest = TAILQ_FIRST(&link->pending);
-	struct reply *reply = NULL;
-	size_t n_before = evbuffer_get_length(input);
-	struct err err;
-
-	/* The analyzer does not see that TAILQ_REMOVE unlinked what the last call freed. */
-	/* NOLINTBEGIN(clang-analyzer-unix.Malloc) */
-	switch (resp_read(link->resp, input, oldest != NULL ? oldest->line_fn : NULL,
-		oldest != NULL ? oldest->context : NULL, &reply, &err)) {
-	/* NOLINTEND(clang-analyzer-unix.Malloc) */
-	case RESP_AGAIN:
-		/* A listing that keeps coming is no silence. */
-		if (oldest != NULL && evbuffer_get_length(input) < n_before) {
-			restart_deadline(link);
-		}
-		return false;
-	case RESP_BROKEN:
-		fail(link, err.text);
-		return false;
-	case RESP_REPLY:
-		break;
-	}
-	if (oldest == NULL) {
-		/* Nothing was asked: the server's last words before it closes. */
-		fail(link, reply->type == REPLY_ERROR ? reply->text.data : "an unasked reply");
-		resp_release(reply);
-		return false;
-	}
-	TAILQ_REMOVE(&link->pending, oldest, entry);
-	link->last_reply_ms = clock_monotonic_ms();
-	restart_deadline(link);
-	oldest->reply_fn(oldest->context, reply, NULL);
-	resp_release(reply);
-	free(oldest);
-	return true;
-}
-
-static void on_readable(struct bufferevent *connection, void *context)
-{
-	struct link *link = context;
-	struct evbuffer *input = bufferevent_get_input(connection);
-
-	/* A callback may have ended this connection. */
-	while (link->connection == connection && evbuffer_get_length(input) > 0 &&
-		take_reply(link, input)) {
-	}
-}
-
-static void on_deadline(evutil_socket_t fd, short what, void *context)
-{
-	struct link *link = context;
-	const struct pending *oldest = TAILQ_FIRST(&link->pending);
-	char words[LINK_MAX_ERROR_BYTES];
-
-	(void)fd;
-	(void)what;
-	CHECK(oldest != NULL);
-	snprintf(words, sizeof(words), "no answer to %s within %lld ms", oldest->name,
-		(long long)oldest->timeout_ms);
-	link->is_unresponsive = true;
-	fail(link, words);
-}
-
 /* ---- losing the connection ---- */
 
 static void drop_connection(struct link *link)
@@ -243,7 +120,7 @@ static void back_off(struct link *link)
 	} else if (link->is_full) {
 		ms = BACKOFF_FULL_MS;
 	}
-	start_timer(link->retry, jitter(MIN(ms, (int64_t)BACKOFF_LAST_MS)));
+	link_start_timer(link->retry, jitter(MIN(ms, (int64_t)BACKOFF_LAST_MS)));
 	set_state(link, LINK_BACKOFF);
 }
 
@@ -257,7 +134,7 @@ static void set_error(struct link *link, const char *words)
  * The connection is lost. The watchers are told, then those who wait for replies: they find the
  * link in its new state.
  */
-static void fail(struct link *link, const char *words)
+void link_fail(struct link *link, const char *words)
 {
 	struct pending_queue lost = TAILQ_HEAD_INITIALIZER(lost);
 	struct pending *pending;
@@ -304,21 +181,21 @@ static void on_connection_event(struct bufferevent *connection, short what, void
 	while (!has_tls(link) && evbuffer_read(bufferevent_get_input(connection),
 					 bufferevent_getfd(connection), -1) > 0) {
 	}
-	on_readable(connection, link);
+	link_on_readable(connection, link);
 	if (link->connection != connection) {
 		return;
 	}
 	shorten_keepalive(link);
 	if ((what & BEV_EVENT_EOF) != 0) {
-		fail(link, "the server closed the connection");
+		link_fail(link, "the server closed the connection");
 		return;
 	}
 	if (tls_explain(connection, &err)) {
-		fail(link, err.text);
+		link_fail(link, err.text);
 		return;
 	}
 	snprintf(words, sizeof(words), "connection lost: %s", evutil_socket_error_to_string(error));
-	fail(link, words);
+	link_fail(link, words);
 }
 
 static void on_resetting(evutil_socket_t fd, short what, void *context)
@@ -328,7 +205,7 @@ static void on_resetting(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	if (link->connection != NULL) {
-		fail(link, link->reset_words);
+		link_fail(link, link->reset_words);
 	}
 }
 
@@ -364,7 +241,7 @@ static void on_dialed(void *context, struct bufferevent *connection, const char 
 	link->connection = connection;
 	link->resp = resp_new();
 	link->last_reply_ms = clock_monotonic_ms();
-	bufferevent_setcb(connection, on_readable, NULL, on_connection_event, link);
+	bufferevent_setcb(connection, link_on_readable, NULL, on_connection_event, link);
 	bufferevent_enable(connection, EV_READ | EV_WRITE);
 	start_handshake(link);
 }
@@ -397,7 +274,7 @@ void link_handshake_done(struct link *link)
 	link->is_unresponsive = false;
 	link->n_failures = 0;
 	link->n_times_ready++;
-	start_timer(link->keepalive, link->keepalive_ms);
+	link_start_timer(link->keepalive, link->keepalive_ms);
 	set_state(link, LINK_READY);
 }
 
@@ -439,7 +316,7 @@ static void on_keepalive(evutil_socket_t fd, short what, void *context)
 	if (TAILQ_EMPTY(&link->pending)) {
 		link_enqueue(link, &command, false);
 	}
-	start_timer(link->keepalive, link->keepalive_ms);
+	link_start_timer(link->keepalive, link->keepalive_ms);
 }
 
 /* ---- life ---- */
@@ -458,7 +335,7 @@ struct link *link_new(struct event_base *loop, struct evdns_base *dns,
 	link->state = LINK_BACKOFF;
 	link->keepalive_ms = KEEPALIVE_MS;
 	TAILQ_INIT(&link->pending);
-	link->deadline = evtimer_new(loop, on_deadline, link);
+	link->deadline = evtimer_new(loop, link_on_deadline, link);
 	link->retry = evtimer_new(loop, on_retry, link);
 	link->keepalive = evtimer_new(loop, on_keepalive, link);
 	link->resetting = event_new(loop, -1, 0, on_resetting, link);
@@ -499,7 +376,7 @@ void link_unref(struct link *link)
 void link_start(struct link *link)
 {
 	snprintf(link->error, sizeof(link->error), "not connected yet");
-	start_timer(link->retry, 0);
+	link_start_timer(link->retry, 0);
 }
 
 enum link_state link_state(const struct link *link)
@@ -551,7 +428,7 @@ void link_want(struct link *link)
 {
 	link->n_wanting++;
 	if (link->state == LINK_BACKOFF) {
-		start_timer(link->retry, jitter(BACKOFF_WANTED_MS));
+		link_start_timer(link->retry, jitter(BACKOFF_WANTED_MS));
 	}
 }
 

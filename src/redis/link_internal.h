@@ -75,8 +75,23 @@ struct link {
 	bool is_unresponsive;
 };
 
+/* ---- link.c ---- */
+
+void link_start_timer(struct event *timer, int64_t ms);
+/* The connection is lost. Those who wait for replies are told, then the watchers. */
+void link_fail(struct link *link, const char *words);
+
+/* ---- link_pipeline.c ---- */
+
+/* The deadline is that of the oldest unanswered command, from now on. */
+void link_restart_deadline(struct link *link);
+/* Callbacks of the connection and of its timer; `context` is the link. */
+void link_on_readable(struct bufferevent *connection, void *context);
+void link_on_deadline(int fd, short what, void *context);
 /* link_send() in any state that has a connection. */
 void link_enqueue(struct link *link, const struct link_command *command, bool is_secret);
+
+/* ---- handshake.c ---- */
 
 /* Sends the commands of the handshake; ends in one of the two below, from the event loop. */
 void handshake_start(struct link *link);

@@ -22,7 +22,8 @@ def assert_only_the_daemon_is_left(server, daemon):
 
 @pytest.mark.parametrize("tcp", [False, True], ids=["unix", "tcp"])
 def test_many_mixed_sessions(server, make_clients, make_daemon, tcp):
-    daemon = make_daemon([{"id": "r-test", "address": server.tcp_address if tcp else server.address}])
+    address = server.tcp_address if tcp else server.address
+    daemon = make_daemon([{"id": "r-test", "address": address}])
     clients = make_clients(server, tcp=tcp, total=MANY, **MIXED)
     own_id = daemon.node()["own_id"]
     answer = daemon.das("KillInstanceAllSession", InstanceId="r-test")

@@ -1,4 +1,4 @@
-"""A way to a server that can be closed at a chosen word, so that a kill stands still right there."""
+"""A way to a server that can be closed at a chosen word: a kill stands still right there."""
 
 import contextlib
 import os

@@ -238,25 +238,50 @@ static bool is_same_server(const struct link *a, const struct link *b)
 	return run_id[0] != '\0' && strcmp(run_id, link_server(b)->run_id) == 0;
 }
 
-/* Adds the id of `other` if it leads to the same server as `link`. */
-static void add_own_id(const struct link *link, const struct link *other, uint64_t **ids, size_t *n,
-	size_t *capacity)
+/* A list of ids that grows. */
+struct ids {
+	uint64_t *items;
+	size_t n;
+	size_t capacity;
+};
+
+static void add_id(struct ids *ids, uint64_t id)
 {
-	if (other != link && is_same_server(link, other) && link_server(other)->own_id != 0) {
-		*ids = mem_grow_array(*ids, *n, capacity, sizeof(uint64_t));
-		(*ids)[(*n)++] = link_server(other)->own_id;
+	ids->items = mem_grow_array(ids->items, ids->n, &ids->capacity, sizeof(uint64_t));
+	ids->items[ids->n++] = id;
+}
+
+/* Adds the id of `other` if it leads to the same server as `link`. */
+static void add_own_id(const struct link *link, const struct link *other, struct ids *ids)
+{
+	if (is_same_server(link, other) && link_server(other)->own_id != 0) {
+		add_id(ids, link_server(other)->own_id);
 	}
 }
 
-uint64_t *instances_own_ids(
-	const struct instances *instances, const struct link *link, size_t *ret_n)
+/* The process behind `other` is not known, or will be another one when it connects. */
+static void add_maybe_own_id(const struct link *link, const struct link *other, struct ids *ids)
 {
-	size_t capacity = 0;
-	size_t n = 0;
-	uint64_t *ids = mem_grow_array(NULL, n, &capacity, sizeof(uint64_t));
+	if (link_state(other) == LINK_READY) {
+		return;
+	}
+	if (link_is_connected(other) &&
+		(link_learned(other)->run_id[0] == '\0' ||
+			strcmp(link_learned(other)->run_id, link_server(link)->run_id) == 0)) {
+		add_id(ids, link_learned(other)->own_id);
+	} else if (strcmp(link_address(link), link_address(other)) == 0) {
+		add_id(ids, 0);
+	}
+}
+
+typedef void add_id_fn(const struct link *link, const struct link *other, struct ids *ids);
+
+/* Of all links of this daemon but `link`. */
+static void collect_ids(
+	const struct instances *instances, const struct link *link, add_id_fn *add, struct ids *ids)
+{
 	const struct entry *entry;
 
-	ids[n++] = link_server(link)->own_id;
 	LIST_FOREACH(entry, &instances->all, link)
 	{
 		const struct topology *topology = entry->instance.topology;
@@ -265,12 +290,35 @@ uint64_t *instances_own_ids(
 			continue; /* its links are those of the origin, which is here too */
 		}
 		for (size_t k = 0; k < topology_n_nodes(topology); k++) {
-			add_own_id(link, topology_node(topology, k), &ids, &n, &capacity);
+			if (topology_node(topology, k) != link) {
+				add(link, topology_node(topology, k), ids);
+			}
 		}
 		for (size_t k = 0; k < topology_n_askers(topology); k++) {
-			add_own_id(link, topology_asker(topology, k), &ids, &n, &capacity);
+			if (topology_asker(topology, k) != link) {
+				add(link, topology_asker(topology, k), ids);
+			}
 		}
 	}
-	*ret_n = n;
-	return ids;
+}
+
+uint64_t *instances_own_ids(
+	const struct instances *instances, const struct link *link, size_t *ret_n)
+{
+	struct ids ids = {0};
+
+	add_id(&ids, link_server(link)->own_id);
+	collect_ids(instances, link, add_own_id, &ids);
+	*ret_n = ids.n;
+	return ids.items;
+}
+
+uint64_t *instances_maybe_own_ids(
+	const struct instances *instances, const struct link *link, size_t *ret_n)
+{
+	struct ids ids = {0};
+
+	collect_ids(instances, link, add_maybe_own_id, &ids);
+	*ret_n = ids.n;
+	return ids.items;
 }

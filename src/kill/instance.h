@@ -93,4 +93,12 @@ bool instance_has_node(const struct instance *instance, struct slice address);
 uint64_t *instances_own_ids(
 	const struct instances *instances, const struct link *link, size_t *ret_n);
 
+/*
+ * The same for connections of which it is not known yet whether they lead to that server: their
+ * handshakes are under way, or were refused, or their address is that of `link`. 0 for an id that
+ * is not known. NULL when there are none.
+ */
+uint64_t *instances_maybe_own_ids(
+	const struct instances *instances, const struct link *link, size_t *ret_n);
+
 #endif

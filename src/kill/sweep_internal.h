@@ -22,6 +22,7 @@ struct sweep {
 
 	struct protection protection;
 	uint64_t *own_ids;
+	uint64_t *maybe_own_ids;
 	struct caps caps;
 	char run_id[sizeof(((struct link_server *)NULL)->run_id)];
 	struct snapshot snapshot;

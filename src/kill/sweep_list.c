@@ -23,7 +23,9 @@ void sweep_forget_snapshot(struct sweep *sweep)
 	plan_finish(&sweep->plan);
 	snapshot_finish(&sweep->snapshot);
 	free(sweep->own_ids);
+	free(sweep->maybe_own_ids);
 	sweep->own_ids = NULL;
+	sweep->maybe_own_ids = NULL;
 	sweep->has_snapshot = false;
 }
 
@@ -167,6 +169,9 @@ void sweep_begin_list(struct sweep *sweep)
 	sweep->own_ids = instances_own_ids(
 		sweep->in.instances, sweep->in.link, &sweep->protection.n_own_ids);
 	sweep->protection.own_ids = sweep->own_ids;
+	sweep->maybe_own_ids = instances_maybe_own_ids(
+		sweep->in.instances, sweep->in.link, &sweep->protection.n_maybe_own_ids);
+	sweep->protection.maybe_own_ids = sweep->maybe_own_ids;
 	sweep->protection.family = sweep->caps.family;
 	sweep->protection.configured = &sweep->in.instance->opts->protect;
 	snapshot_init(&sweep->snapshot, sweep->in.request, &sweep->protection, &sweep->caps,

@@ -13,6 +13,17 @@ bool protection_is_own(const struct protection *protection, uint64_t id)
 	return false;
 }
 
+static bool is_maybe_own(const struct protection *protection, const struct session *session)
+{
+	for (size_t i = 0; i < protection->n_maybe_own_ids; i++) {
+		if (protection->maybe_own_ids[i] == session->id &&
+			slice_is(session->values[SESSION_NAME], PROTECTION_OWN_NAME)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 enum selector_verdict protection_test(
 	const struct protection *protection, const struct session *session)
 {
@@ -23,10 +34,11 @@ enum selector_verdict protection_test(
 	}
 	if (is_set) {
 		/* SKIPME leaves out the connection that sends the command, and no other of ours. */
-		if (protection->n_own_ids > 1) {
+		if (protection->n_own_ids > 1 || protection->n_maybe_own_ids > 0) {
 			return SELECTOR_OPEN;
 		}
 	} else if (protection_is_own(protection, session->id) ||
+		   is_maybe_own(protection, session) ||
 		   session_is_replication_or_internal(session, protection->family)) {
 		return SELECTOR_YES;
 	}

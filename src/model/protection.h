@@ -18,7 +18,16 @@ struct protection {
 	const uint64_t *own_ids; /* borrowed: ids of this daemon's connections to that server */
 	size_t n_own_ids;
 	const struct selectors *configured; /* borrowed; `protect` of the instance */
+	/*
+	 * Borrowed: ids of this daemon's connections to servers that are not known yet, 0 where the
+	 * id is not known either. One that bears the daemon's name here as well is its own.
+	 */
+	const uint64_t *maybe_own_ids;
+	size_t n_maybe_own_ids;
 };
+
+/* What the daemon's connections call themselves. */
+#define PROTECTION_OWN_NAME "sesskilld"
 
 bool protection_is_own(const struct protection *protection, uint64_t id);
 

@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "model/protection.h"
 #include "redis/link_internal.h"
 #include "redis/server_info.h"
 
@@ -131,7 +132,8 @@ static void on_other(struct link *link, const struct handshake_row *row, const s
 
 static const struct handshake_row greeting[] = {
 	{{"CLIENT", "ID"}, on_client_id, LINK_PERMISSION_CLIENT_ID, NONE},
-	{{"CLIENT", "SETNAME", "sesskilld"}, on_other, LINK_PERMISSION_CLIENT_SETNAME, NONE},
+	{{"CLIENT", "SETNAME", PROTECTION_OWN_NAME}, on_other, LINK_PERMISSION_CLIENT_SETNAME,
+		NONE},
 	{{"CLIENT", "NO-EVICT", "on"}, on_other, LINK_PERMISSION_CLIENT_NO_EVICT, CAP_NO_EVICT},
 	{{"HELLO"}, on_hello, NONE, NONE},
 	{{"INFO"}, on_info, LINK_PERMISSION_INFO, NONE},

@@ -419,6 +419,16 @@ uint64_t link_n_reconnects(const struct link *link)
 	return link->n_times_ready > 0 ? link->n_times_ready - 1 : 0;
 }
 
+bool link_is_connected(const struct link *link)
+{
+	return link->connection != NULL;
+}
+
+const struct link_server *link_learned(const struct link *link)
+{
+	return &link->learned;
+}
+
 const struct link_opts *link_options(const struct link *link)
 {
 	return link->opts;

@@ -163,6 +163,10 @@ bool link_is_unresponsive(const struct link *link);
 const char *link_error(const struct link *link);      /* why it is not ready; "" otherwise */
 int64_t link_ready_since_ms(const struct link *link); /* monotonic; 0 when not ready */
 uint64_t link_n_reconnects(const struct link *link);  /* how often it came back after a loss */
+/* Is the connection open, whatever the handshake has come to? */
+bool link_is_connected(const struct link *link);
+/* What the handshake under way, or the last one, has learned so far. */
+const struct link_server *link_learned(const struct link *link);
 const struct link_opts *link_options(const struct link *link);
 
 /* A READY link only, else -ENOTCONN. 0: accepted. */

@@ -87,6 +87,27 @@ def test_one_server_in_two_instances(server, make_clients, make_daemon):
         assert server.session_ids() == own_ids
 
 
+def test_own_connection_that_is_still_shaking_hands(server, make_relay, make_clients, make_daemon):
+    """Where it leads to is not known yet; that it is there is enough to be careful."""
+    relay = make_relay(server)
+    relay.hold(b"INFO")
+    daemon = make_daemon(
+        [{"id": "first", "address": server.address}, {"id": "second", "address": relay.address}],
+        wait="socket",
+    )
+    relay.wait_until_held()
+    wait_until(lambda: daemon.node("first")["state"] == "ready", "the first to be ready")
+    named = [s["id"] for s in server.redis().client_list() if s["name"] == "sesskilld"]
+    assert len(named) == 2
+    clients = make_clients(server, total=100)
+    report = daemon.kill("first").json
+    assert report["state"] == "done" and report["protected"] == 2, report
+    clients.wait_for(closed_by_server=100)
+    relay.release()
+    wait_until(lambda: daemon.node("second")["state"] == "ready", "the second to be ready")
+    assert str(daemon.node("second")["own_id"]) in named
+
+
 def test_a_full_server(make_server, make_clients, make_daemon):
     """Nobody can log in any more, and whoever is closed comes back at once."""
     server = make_server(lines=["maxclients 100"])

@@ -71,7 +71,10 @@ static void try_setting(const struct setting *setting, struct slice text)
 	struct sources sources = {0};
 	struct request request;
 	struct snapshot snapshot;
-	struct protection protection = {setting->family, own_ids, 1, &protect};
+	struct protection protection = {.family = setting->family,
+		.own_ids = own_ids,
+		.n_own_ids = 1,
+		.configured = &protect};
 	struct caps caps = {setting->family, setting->caps};
 	struct slice rest = text;
 	struct slice line;

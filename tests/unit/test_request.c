@@ -59,7 +59,10 @@ static void test_judge(void **state UNUSED)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct selectors protect = {0};
-		struct protection protection = {SERVER_REDIS, own_ids, 2, &protect};
+		struct protection protection = {.family = SERVER_REDIS,
+			.own_ids = own_ids,
+			.n_own_ids = 2,
+			.configured = &protect};
 		struct request request;
 		struct session session;
 		struct err err;
@@ -85,7 +88,8 @@ static void test_judge_set(void **state UNUSED)
 {
 	static const uint64_t own_ids[] = {1, 3};
 	struct selectors protect = {0};
-	struct protection protection = {SERVER_REDIS, own_ids, 1, &protect};
+	struct protection protection = {
+		.family = SERVER_REDIS, .own_ids = own_ids, .n_own_ids = 1, .configured = &protect};
 	struct request request;
 	struct session set = {.open_fields = UINT64_MAX, .least_age_s = -1, .least_idle_s = -1};
 

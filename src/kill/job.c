@@ -79,9 +79,9 @@ static uint64_t n_matched(const struct job *job)
 static void refuse_too_many(struct job *job, uint64_t n)
 {
 	job->report->is_too_many = true;
-	job->report->error =
-		mem_printf("%llu sessions would be killed, more than max %llu; none was",
-			(unsigned long long)n, (unsigned long long)job->request.max);
+	job->report->error = mem_printf("%llu sessions would be killed, more than max %llu; %s",
+		(unsigned long long)n, (unsigned long long)job->request.max,
+		job->n_waves > 1 ? "those on nodes that turned up later were not" : "none was");
 	for (size_t i = 0; i < job->n_sweeps; i++) {
 		if (sweep_state(job->sweeps[i]) == SWEEP_PLANNED) {
 			sweep_refuse(job->sweeps[i]);
@@ -242,13 +242,18 @@ static void on_sweep_done(void *context)
 {
 	struct job *job = context;
 
+	bool is_last;
+
 	CHECK(job->n_running > 0);
+	/* Who is told that a node is done may start the next kill if it was the last: not before it
+	 * is known that no further node has turned up. */
+	is_last = --job->n_running == 0 && (!is_wave_due(job) || !start_wave(job));
 	job->event_fn(job->context, JOB_VERIFIED);
-	if (--job->n_running > 0) {
+	if (is_last) {
+		finish(job);
+	} else {
 		/* The others may have waited for this node's plan. */
 		go_on(job);
-	} else if (!is_wave_due(job) || !start_wave(job)) {
-		finish(job);
 	}
 }
 

@@ -233,10 +233,10 @@ static void test_no_resp_to_a_command(void **state)
 	struct outcome outcome;
 
 	fixture_start(fixture);
-	peer_on(fixture->peer, "PING", "%1\r\n+a\r\n+b\r\n");
+	peer_on(fixture->peer, "PING", "@1\r\n");
 	fixture_command(fixture, &outcome, "PING", NULL);
 	fixture_expect_lost(&outcome,
-		"the server does not speak RESP: Protocol error, got \"%\" as reply type byte");
+		"the server does not speak RESP: Protocol error, got \"@\" as reply type byte");
 }
 
 static void test_reset(void **state)

@@ -17,8 +17,11 @@
 #include "base/mem.h"
 #include "base/parse.h"
 
-/* Callers beyond it wait in connect(). Short: a flood must not queue up minutes of waiting. */
-#define HTTP_SOCKET_BACKLOG 128
+/*
+ * Callers beyond it are turned away at once, or wait in connect() if they are patient: most are
+ * not. As many as systemd lets wait at a socket of its own; who waits longest gets a place first.
+ */
+#define HTTP_SOCKET_BACKLOG 4096
 #define HTTP_SOCKET_GROUP_BYTES ((size_t)64 * 1024) /* one entry of the group file */
 
 static void close_p(const int *fd)

@@ -9,8 +9,8 @@
 #define NAMES_SOCKET_FILE "control.sock"
 #define NAMES_SYSTEM_SOCKET "/run/sesskill/control.sock"
 
-#define NAMES_AUDIT_FILE "/var/log/sesskill/audit.jsonl" /* where the sample configuration has it \
-							  */
+/* Where the sample configuration has it. */
+#define NAMES_AUDIT_FILE "/var/log/sesskill/audit.jsonl"
 
 #define NAMES_PATH_DAS "/"
 #define NAMES_PATH_INSTANCES "/v1/instances"

@@ -18,7 +18,7 @@ SANITIZER_WORDS = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "CHECK
 
 def is_sanitized():
     """Whether the daemon under test was built with a sanitizer, which keeps what is freed."""
-    return b"AddressSanitizer" in SESSKILLD.read_bytes()
+    return b"__asan_init" in SESSKILLD.read_bytes()
 
 
 def environment():

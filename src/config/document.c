@@ -63,7 +63,7 @@ static void read_tls(const struct tree_node *mapping, const char *where, struct 
 	struct mistakes *mistakes)
 {
 	const struct tree_node *node = tree_find(mapping, "tls");
-	char inner[2 * MAX_WHERE_BYTES];
+	char inner[3 * MAX_WHERE_BYTES];
 
 	if (node == NULL) {
 		return;

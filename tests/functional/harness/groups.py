@@ -138,12 +138,12 @@ class Sentinel:
         return f"127.0.0.1:{self.port}"
 
     def ask(self, *words):
-        with redis.Redis(port=self.port, decode_responses=True) as connection:
+        with redis.Redis(host="127.0.0.1", port=self.port, decode_responses=True) as connection:
             return connection.execute_command("SENTINEL", *words)
 
     def _answers(self):
         try:
-            with redis.Redis(port=self.port) as connection:
+            with redis.Redis(host="127.0.0.1", port=self.port) as connection:
                 return connection.ping()
         except redis.exceptions.AuthenticationError:
             return True

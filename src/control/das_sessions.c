@@ -178,11 +178,11 @@ static void open_source(const struct das_listing *listing, uint32_t source, FILE
 static void print_id(struct das_listing *listing, FILE *out)
 {
 	const struct origin *origin = &listing->origins[listing->order[listing->n_ids]];
-	const struct origin *before =
-		listing->n_ids > 0 ? &listing->origins[listing->order[listing->n_ids - 1]] : NULL;
+	bool is_first = listing->n_ids == 0;
 
-	if (before == NULL || before->source != origin->source) {
-		fputs(before != NULL ? "]},\n" : "\n", out);
+	if (is_first ||
+		listing->origins[listing->order[listing->n_ids - 1]].source != origin->source) {
+		fputs(is_first ? "\n" : "]},\n", out);
 		open_source(listing, origin->source, out);
 	} else {
 		fputc(',', out);

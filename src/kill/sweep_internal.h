@@ -26,7 +26,8 @@ struct sweep {
 	struct caps caps;
 	char run_id[sizeof(((struct link_server *)NULL)->run_id)];
 	struct snapshot snapshot;
-	bool has_snapshot; /* whole: after a loss the victims are known */
+	bool has_snapshot;  /* whole: after a loss the victims are known */
+	uint64_t n_allowed; /* victims that the request's limit was checked for */
 	struct plan plan;
 	struct salvo *salvo;
 

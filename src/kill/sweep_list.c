@@ -133,6 +133,7 @@ static void on_list_reply(void *context, const struct reply *reply, const char *
 	sweep_make_plan(sweep);
 	report_plan(sweep);
 	sweep_update_counts(sweep, sweep->n_claimed);
+	sweep->n_allowed = sweep->in.node->counts.matched;
 	sweep_set_state(sweep, SWEEP_PLANNED);
 	sweep->in.planned_fn(sweep->in.context);
 }

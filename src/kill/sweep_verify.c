@@ -68,6 +68,15 @@ static void on_verify_line(void *context, struct slice line)
 	snapshot_verify_line(&sweep->snapshot, line);
 }
 
+/*
+ * Servers whose listing is no atomic picture may show sessions for the first time in the
+ * verification: nobody has agreed to kill these where the request names a limit.
+ */
+static bool is_beyond_limit(const struct sweep *sweep)
+{
+	return sweep->in.request->has_max && sweep->in.node->counts.matched > sweep->n_allowed;
+}
+
 /* Everything is answered: who is left, and what about them? */
 static void judge_remains(struct sweep *sweep)
 {
@@ -86,6 +95,10 @@ static void judge_remains(struct sweep *sweep)
 		} else {
 			sweep_finish(sweep);
 		}
+	} else if (is_beyond_limit(sweep)) {
+		sweep_fail(sweep,
+			"sessions turned up that the limit was not checked for; they were not "
+			"killed");
 	} else if (remains.alive > 0 && sweep->n_rounds < MAX_ROUNDS) {
 		sweep_make_plan(sweep);
 		sweep_begin_kill(sweep);

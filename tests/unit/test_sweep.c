@@ -182,6 +182,27 @@ static void test_gone(void **state)
 	expect_counts(fixture, N_SESSIONS - 3, 3, 0);
 }
 
+/* Listed for the first time when all is done: with a limit it takes nobody more than was agreed. */
+static void test_late_beyond_the_limit(void **state)
+{
+	struct sweep_fixture *fixture = *state;
+	struct peer_session *late = peer_server_find(fixture->server, fixture->first_id + 5);
+
+	fixture->is_manual = true;
+	fixture->request.has_max = true;
+	fixture->request.max = N_SESSIONS;
+	late->is_gone = true;
+	late->n_lives = 1; /* the set hits it in vain */
+	sweep_go(fixture);
+	wait_state(fixture, SWEEP_PLANNED);
+	late->is_gone = false;
+	sweep_kill(fixture->sweep);
+	wait_done(fixture);
+	expect_counts(fixture, N_SESSIONS - 1, 0, 1);
+	assert_non_null(strstr(fixture->node->error, "not checked for"));
+	assert_non_null(peer_server_find(fixture->server, fixture->first_id + 5));
+}
+
 /* The same where a set is killed: what the server counts tells. */
 static void test_gone_from_a_set(void **state)
 {
@@ -331,6 +352,7 @@ int main(void)
 		SWEEP_ROW(test_dying),
 		SWEEP_ROW(test_dying_and_surviving),
 		SWEEP_ROW(test_gone),
+		SWEEP_ROW(test_late_beyond_the_limit),
 		SWEEP_ROW(test_gone_from_a_set),
 		SWEEP_ROW(test_extra),
 		SWEEP_ROW(test_newcomers_live),

@@ -5,7 +5,16 @@
 
 #include <stdint.h>
 
+#include "base/macros.h"
 #include "base/mem.h"
+
+int slice_compare(struct slice a, struct slice b)
+{
+	size_t n = MIN(a.len, b.len);
+	int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
+
+	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
 
 static char lower(char c)
 {

@@ -38,6 +38,9 @@ static inline bool slice_is(struct slice slice, const char *text)
 	return slice_is_equal(slice, slice_of(text));
 }
 
+/* Below, equal to or above 0 as `a` stands before, with or behind `b`, by bytes. */
+int slice_compare(struct slice a, struct slice b);
+
 /* ASCII letters only, whatever the locale. */
 bool slice_is_nocase(struct slice slice, const char *text);
 bool slice_has_prefix(struct slice slice, const char *prefix);

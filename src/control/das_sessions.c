@@ -293,7 +293,7 @@ static void on_roster(void *context, struct roster *roster)
 void das_sessions(struct exchange *exchange)
 {
 	const struct instance *instance = das_find_instance(exchange);
-	struct roster_opts opts = {.sort = SESSION_ID, .limit = ROSTER_MAX_LIMIT};
+	struct roster_opts opts = {.sort = SESSION_NODE, .limit = ROSTER_MAX_LIMIT};
 	struct das_listing *listing;
 
 	if (instance == NULL) {

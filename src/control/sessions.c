@@ -289,7 +289,7 @@ static void on_roster(void *context, struct roster *roster)
 
 void sessions_answer(struct exchange *exchange, const struct instance *instance)
 {
-	struct roster_opts opts = {.sort = SESSION_ID, .limit = ROSTER_DEFAULT_LIMIT};
+	struct roster_opts opts = {.sort = SESSION_NODE, .limit = ROSTER_DEFAULT_LIMIT};
 	struct sessions *sessions;
 	struct err err;
 

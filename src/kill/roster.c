@@ -68,22 +68,26 @@ void roster_explain(const struct roster *roster, struct err *err)
 
 /* ---- order ---- */
 
+static int compare_values(const struct roster_row *left, const struct roster_row *right)
+{
+	int order = (left->number > right->number) - (left->number < right->number);
+
+	return order != 0 ? order : slice_compare(left->text, right->text);
+}
+
+/* Equals by node and id, so that the same sessions are listed in the same order, and cut alike. */
 static int compare_rows(const void *a, const void *b, void *context)
 {
 	const struct roster_row *left = a;
 	const struct roster_row *right = b;
 	const struct roster *roster = context;
-	int order = (left->number > right->number) - (left->number < right->number);
+	int order = compare_values(left, right);
 
-	if (order == 0) {
-		order = memcmp(left->text.data != NULL ? left->text.data : "",
-			right->text.data != NULL ? right->text.data : "",
-			MIN(left->text.len, right->text.len));
+	if (order != 0) {
+		return roster->opts.is_descending ? -order : order;
 	}
-	if (order == 0) {
-		order = (left->text.len > right->text.len) - (left->text.len < right->text.len);
-	}
-	return roster->opts.is_descending ? -order : order;
+	order = (left->node > right->node) - (left->node < right->node);
+	return order != 0 ? order : (left->id > right->id) - (left->id < right->id);
 }
 
 /* Puts the rows in order and drops those beyond the limit. */
@@ -103,7 +107,10 @@ static int compare_groups(const void *a, const void *b)
 	const struct roster_group *left = a;
 	const struct roster_group *right = b;
 
-	return (left->n < right->n) - (left->n > right->n);
+	if (left->n != right->n) {
+		return left->n < right->n ? 1 : -1;
+	}
+	return slice_compare(left->value, right->value);
 }
 
 static void sort_groups(struct roster *roster)
@@ -140,9 +147,11 @@ static void keep(
 	struct roster *roster, uint32_t node, struct slice line, const struct session *session)
 {
 	struct slice value = session->values[roster->opts.sort];
-	struct roster_row row = {.node = node, .line = slice_copy(line)};
+	struct roster_row row = {.node = node, .id = session->id, .line = slice_copy(line)};
 
-	if (is_numeric(roster->opts.sort)) {
+	if (roster->opts.sort == SESSION_NODE) {
+		row.number = node;
+	} else if (is_numeric(roster->opts.sort)) {
 		(void)!session_number(session, roster->opts.sort, &row.number);
 	} else if (value.data >= line.data && value.data < line.data + line.len) {
 		row.text = (struct slice){row.line + (value.data - line.data), value.len};

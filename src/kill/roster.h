@@ -25,7 +25,7 @@
 struct roster_opts {
 	struct selectors match;  /* all must hold */
 	struct selectors except; /* none may hold */
-	enum session_field sort;
+	enum session_field sort; /* equals by node and id; nodes stand as the instance has them */
 	bool is_descending;
 	size_t limit;   /* of sessions, or of groups */
 	bool has_group; /* count by `group` instead of keeping sessions */
@@ -39,7 +39,8 @@ struct roster_row {
 	char *line;        /* as the server wrote it, NUL-terminated */
 	struct slice text; /* of the field that is sorted by; in the line, or static */
 	int64_t number;    /* the same, where it is one */
-	uint32_t node;     /* index into nodes */
+	uint64_t id;
+	uint32_t node; /* index into nodes */
 };
 
 struct roster_node {

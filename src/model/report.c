@@ -265,11 +265,24 @@ static int compare_sources(const void *a, const void *b)
 {
 	const struct report_source *left = a;
 	const struct report_source *right = b;
+	const char *keys[][2] = {
+		{left->address, right->address},
+		{left->user, right->user},
+		{left->name, right->name},
+		{left->lib, right->lib},
+	};
 
 	if (left->found != right->found) {
 		return left->found > right->found ? -1 : 1;
 	}
-	return strcmp(left->address, right->address);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		int order = strcmp(keys[i][0], keys[i][1]);
+
+		if (order != 0) {
+			return order;
+		}
+	}
+	return 0;
 }
 
 void report_sum(struct report *report)

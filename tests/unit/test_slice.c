@@ -33,6 +33,18 @@ static void test_equal(void **state UNUSED)
 	assert_false(slice_is_nocase(SLICE_LITERAL("\xc3\x84"), "\xc3\xa4"));
 }
 
+static void test_compare(void **state UNUSED)
+{
+	struct slice absent = {NULL, 0};
+
+	assert_int_equal(slice_compare(absent, SLICE_LITERAL("")), 0);
+	assert_true(slice_compare(absent, SLICE_LITERAL("a")) < 0);
+	assert_true(slice_compare(SLICE_LITERAL("ab"), SLICE_LITERAL("a")) > 0);
+	assert_true(slice_compare(SLICE_LITERAL("ab"), SLICE_LITERAL("b")) < 0);
+	assert_true(slice_compare(SLICE_LITERAL("a\xff"), SLICE_LITERAL("a\x01")) > 0);
+	assert_int_equal(slice_compare(SLICE_LITERAL("a\0b"), SLICE_LITERAL("a\0b")), 0);
+}
+
 static void test_ends(void **state UNUSED)
 {
 	assert_true(slice_has_prefix(SLICE_LITERAL("unix:///run"), "unix://"));
@@ -162,6 +174,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_trim),
 		cmocka_unit_test(test_next),

@@ -38,6 +38,39 @@ static void record_outcome(struct run *run, const struct ticket *ticket)
 	}
 }
 
+static bool may_answer(const struct run *run)
+{
+	return job_is_done(run->job) && !run->is_answered;
+}
+
+/* The outcome of every ticket is on the disk before the first answer goes out. */
+static void record_outcomes(struct jobs *jobs)
+{
+	struct run *run;
+	struct ticket *ticket;
+	struct err err;
+
+	TAILQ_FOREACH(run, &jobs->runs, entry)
+	{
+		if (may_answer(run)) {
+			TAILQ_FOREACH(ticket, &run->tickets, entry)
+			{
+				record_outcome(run, ticket);
+			}
+			run->has_outcome = true;
+		}
+	}
+	if (audit_sync(jobs->audit, &err) != 0) {
+		log_error("outcomes of kills may not outlive a crash: %s", err.text);
+	}
+}
+
+static void warn_unrecorded(struct run *run, const char *request_id, const struct err *err)
+{
+	log_error("kill %s goes on without a record: %s", request_id, err->text);
+	job_warn(run->job, "the audit log could not be written: %s", err->text);
+}
+
 int jobs_record_intent(struct run *run, const struct ticket *ticket, struct err *err)
 {
 	struct request request;
@@ -50,9 +83,45 @@ int jobs_record_intent(struct run *run, const struct ticket *ticket, struct err 
 		err_prefix(err, "the audit log is required");
 		return JOBS_E_AUDIT;
 	}
-	log_error("kill %s goes on without a record: %s", ticket->request_id, err->text);
-	job_warn(run->job, "the audit log could not be written: %s", err->text);
+	warn_unrecorded(run, ticket->request_id, err);
 	return 0;
+}
+
+/* What must be recorded and cannot be is not done; what need not be goes on. */
+static void settle_intents(struct run *run, int error, struct err *err)
+{
+	const char *request_id = job_report(run->job)->request_id;
+
+	run->is_recorded = true;
+	if (error != 0 && audit_is_required(run->jobs->audit)) {
+		err_prefix(err, "the audit log is required");
+		job_abandon(run->job, REPORT_FAILED, err->text);
+		event_active(run->jobs->ending, 0, 0);
+		return;
+	}
+	if (error != 0) {
+		warn_unrecorded(run, request_id, err);
+	}
+	jobs_start(run);
+}
+
+static void on_recording(evutil_socket_t fd, short what, void *context)
+{
+	struct jobs *jobs = context;
+	struct err err;
+	int r = audit_sync(jobs->audit, &err);
+	struct run *run;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH(run, &jobs->runs, entry)
+	{
+		if (!run->is_recorded && !job_is_done(run->job)) {
+			struct err copy = err;
+
+			settle_intents(run, r, &copy);
+		}
+	}
 }
 
 /* ---- runs ---- */
@@ -71,7 +140,6 @@ void jobs_free_run(struct run *run)
 		TAILQ_REMOVE(&run->tickets, ticket, entry);
 		jobs_free_ticket(ticket);
 	}
-	event_free(run->ending);
 	event_free(run->expiry);
 	job_free(run->job);
 	free(run);
@@ -126,17 +194,14 @@ static void log_outcome(const struct run *run, const struct report *report)
 	}
 }
 
-/* The outcome of every ticket is on disk before the first answer goes out. */
+static void start_waiting(struct jobs *jobs, const char *instance);
+
 static void end_run(struct run *run)
 {
 	struct jobs *jobs = run->jobs;
 	const struct report *report = job_report(run->job);
 	struct ticket *ticket;
 
-	TAILQ_FOREACH(ticket, &run->tickets, entry)
-	{
-		record_outcome(run, ticket);
-	}
 	metrics_count_kill(job_metrics(run->job), report);
 	log_outcome(run, report);
 	TAILQ_FOREACH(ticket, &run->tickets, entry)
@@ -152,18 +217,38 @@ static void end_run(struct run *run)
 	jobs->n_remembered++;
 	jobs->n_remembered_results += report->results.n;
 	job_retire(run->job);
-	jobs_start_waiting(jobs, job_instance_id(run->job));
+	start_waiting(jobs, job_instance_id(run->job));
 	forget_oldest(jobs);
 	if (jobs->is_stopping && is_idle(jobs)) {
 		event_active(jobs->idle, 0, 0);
 	}
 }
 
-void jobs_on_ending(evutil_socket_t fd, short what, void *context)
+static struct run *find_recorded(struct jobs *jobs)
 {
+	struct run *run;
+
+	TAILQ_FOREACH(run, &jobs->runs, entry)
+	{
+		if (may_answer(run) && run->has_outcome) {
+			return run;
+		}
+	}
+	return NULL;
+}
+
+/* An answer may change the list of runs: each is looked for anew. */
+static void on_ending(evutil_socket_t fd, short what, void *context)
+{
+	struct jobs *jobs = context;
+	struct run *run;
+
 	(void)fd;
 	(void)what;
-	end_run(context);
+	record_outcomes(jobs);
+	while ((run = find_recorded(jobs)) != NULL) {
+		end_run(run);
+	}
 }
 
 static int64_t deadline_of(const struct run *run)
@@ -190,8 +275,8 @@ static bool is_running_kill(const struct run *run, const char *instance)
 	       !job_request(run->job)->is_dry_run;
 }
 
-/* The oldest waiting run of the instance starts, if no other kill runs there. */
-void jobs_start_waiting(struct jobs *jobs, const char *instance)
+/* The oldest waiting kill of the instance starts, if no other runs there. */
+static void start_waiting(struct jobs *jobs, const char *instance)
 {
 	struct run *run;
 	struct run *first = NULL;
@@ -201,13 +286,25 @@ void jobs_start_waiting(struct jobs *jobs, const char *instance)
 		if (is_running_kill(run, instance)) {
 			return;
 		}
-		if (first == NULL && run_is_on(run, instance) && !job_is_started(run->job)) {
+		if (first == NULL && run_is_on(run, instance) && !job_is_started(run->job) &&
+			!job_request(run->job)->is_dry_run) {
 			first = run;
 		}
 	}
-	if (first != NULL) {
+	/* Else it does as soon as it is recorded. */
+	if (first != NULL && first->is_recorded) {
 		event_del(first->expiry);
 		job_start(first->job, deadline_of(first));
+	}
+}
+
+void jobs_start(struct run *run)
+{
+	if (job_request(run->job)->is_dry_run) {
+		event_del(run->expiry);
+		job_start(run->job, deadline_of(run));
+	} else {
+		start_waiting(run->jobs, job_instance_id(run->job));
 	}
 }
 
@@ -220,7 +317,7 @@ void jobs_on_expiry(evutil_socket_t fd, short what, void *context)
 	if (!job_is_started(run->job)) {
 		job_abandon(run->job, REPORT_FAILED,
 			"another kill of the instance ran until the deadline");
-		event_active(run->ending, 0, 0);
+		event_active(run->jobs->ending, 0, 0);
 	}
 }
 
@@ -239,7 +336,7 @@ void jobs_on_job_event(void *context, enum job_event event)
 	const struct ticket *ticket;
 
 	if (event == JOB_DONE) {
-		event_active(run->ending, 0, 0);
+		event_active(run->jobs->ending, 0, 0);
 		return;
 	}
 	TAILQ_FOREACH(ticket, &run->tickets, entry)
@@ -251,7 +348,7 @@ void jobs_on_job_event(void *context, enum job_event event)
 	}
 	if (event == JOB_VERIFIED) {
 		/* Who only looks who comes back keeps nobody waiting. */
-		jobs_start_waiting(run->jobs, job_instance_id(run->job));
+		start_waiting(run->jobs, job_instance_id(run->job));
 	}
 }
 
@@ -349,7 +446,7 @@ static void cancel(struct run *run, const char *words)
 		job_cancel(run->job);
 	} else {
 		job_abandon(run->job, REPORT_CANCELLED, words);
-		event_active(run->ending, 0, 0);
+		event_active(run->jobs->ending, 0, 0);
 	}
 }
 
@@ -419,7 +516,10 @@ struct jobs *jobs_new(
 	TAILQ_INIT(&jobs->runs);
 	jobs->stop_timer = evtimer_new(loop, on_stop_timer, jobs);
 	jobs->idle = event_new(loop, -1, 0, on_idle, jobs);
-	CHECK(jobs->stop_timer != NULL && jobs->idle != NULL);
+	jobs->recording = event_new(loop, -1, 0, on_recording, jobs);
+	jobs->ending = event_new(loop, -1, 0, on_ending, jobs);
+	CHECK(jobs->stop_timer != NULL && jobs->idle != NULL && jobs->recording != NULL &&
+		jobs->ending != NULL);
 	return jobs;
 }
 
@@ -438,5 +538,7 @@ void jobs_free(struct jobs *jobs)
 	}
 	event_free(jobs->stop_timer);
 	event_free(jobs->idle);
+	event_free(jobs->recording);
+	event_free(jobs->ending);
 	free(jobs);
 }

@@ -5,6 +5,9 @@
  * only requests that were accepted before it started. Dry runs change nothing and wait for nobody.
  * Who waits in vain until his deadline is answered then.
  *
+ * Nothing starts before its intent is on the disk, and nobody is answered before his outcome is.
+ * What is submitted, or ends, in one turn of the event loop is synced together.
+ *
  * Finished runs are remembered for a while, so that a report can be fetched later by id.
  */
 #ifndef KILL_JOBS_H
@@ -37,7 +40,8 @@ struct event_base;
 
 enum {
 	JOBS_E_TOO_MANY = 1, /* a limit above */
-	JOBS_E_AUDIT,        /* the record is required and cannot be written */
+	JOBS_E_AUDIT,        /* the record is required and cannot be written; should it turn out
+			      * later that it cannot be synced, the run fails before it starts */
 	JOBS_E_STOPPING,     /* the daemon is shutting down */
 };
 
@@ -68,8 +72,8 @@ struct jobs *jobs_new(
 void jobs_free(struct jobs *jobs);
 
 /*
- * Accepts an order: its intent is in the audit log, and done_fn will be called once, from the event
- * loop. Else a JOBS_E_* with words, and nothing happens.
+ * Accepts an order: its intent is written to the audit log, and done_fn will be called once, from
+ * the event loop. Else a JOBS_E_* with words, and nothing happens.
  */
 NODISCARD int jobs_submit(struct jobs *jobs, const struct jobs_order *order, struct err *err);
 

@@ -31,8 +31,9 @@ struct run {
 	struct job *job;
 	struct tickets tickets;
 	size_t n_tickets;
+	bool is_recorded;     /* the intents of all its tickets are on the disk: it may start */
+	bool has_outcome;     /* and so are the outcomes: it may be answered */
 	bool is_answered;     /* only remembered */
-	struct event *ending; /* the job is done: answers are given from the event loop */
 	struct event *expiry; /* the deadline, while it waits */
 };
 TAILQ_HEAD(runs, run);
@@ -44,6 +45,8 @@ struct jobs {
 	struct runs runs; /* waiting, running and remembered ones, oldest first */
 	size_t n_remembered;
 	size_t n_remembered_results;
+	struct event *recording; /* syncs intents, from the event loop, and starts what may start */
+	struct event *ending;    /* records what is done, from the event loop, and answers */
 	bool is_stopping;
 	void (*idle_fn)(void *context);
 	void *idle_context;
@@ -54,16 +57,16 @@ struct jobs {
 bool run_is_on(const struct run *run, const char *instance);
 void jobs_free_ticket(struct ticket *ticket);
 void jobs_free_run(struct run *run);
-/* The oldest waiting run of the instance starts, if no other kill runs there. */
-void jobs_start_waiting(struct jobs *jobs, const char *instance);
+/* A run that waits starts, or the oldest one behind which it waits, if the record allows it and no
+ * other kill of the instance runs. */
+void jobs_start(struct run *run);
 /* The timer of the first of its tickets whose time is up while it waits. */
 void jobs_restart_expiry(struct run *run);
 /* 0, or JOBS_E_AUDIT with words. */
 NODISCARD int jobs_record_intent(struct run *run, const struct ticket *ticket, struct err *err);
 
-/* Callbacks of a run's job and timers; `context` is the run. */
+/* Callbacks of a run's job and timer; `context` is the run. */
 void jobs_on_job_event(void *context, enum job_event event);
-void jobs_on_ending(int fd, short what, void *context);
 void jobs_on_expiry(int fd, short what, void *context);
 
 #endif

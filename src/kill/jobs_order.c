@@ -53,9 +53,8 @@ static struct run *new_run(struct jobs *jobs, const struct jobs_order *order)
 
 	run->jobs = jobs;
 	TAILQ_INIT(&run->tickets);
-	run->ending = event_new(jobs->loop, -1, 0, jobs_on_ending, run);
 	run->expiry = evtimer_new(jobs->loop, jobs_on_expiry, run);
-	CHECK(run->ending != NULL && run->expiry != NULL);
+	CHECK(run->expiry != NULL);
 	run->job = job_new(jobs->loop, jobs->instances, order->instance, order->request,
 		order->request_id, jobs_on_job_event, run);
 	TAILQ_INSERT_TAIL(&jobs->runs, run, entry);
@@ -122,11 +121,12 @@ int jobs_submit(struct jobs *jobs, const struct jobs_order *order, struct err *e
 	}
 	TAILQ_INSERT_TAIL(&run->tickets, ticket, entry);
 	run->n_tickets++;
-	if (job_request(run->job)->is_dry_run) {
-		job_start(run->job, ticket->deadline_ms);
+	jobs_restart_expiry(run);
+	run->is_recorded = !audit_is_dirty(jobs->audit);
+	if (run->is_recorded) {
+		jobs_start(run);
 	} else {
-		jobs_restart_expiry(run);
-		jobs_start_waiting(jobs, order->instance->opts->id);
+		event_active(jobs->recording, 0, 0);
 	}
 	return 0;
 }

@@ -169,11 +169,11 @@ static json_t *subject_line(const char *event, const struct audit_subject *subje
 	return line;
 }
 
-static int append(struct audit *audit, const json_t *line, bool sync, struct err *err)
+static int append(struct audit *audit, const json_t *line, struct err *err)
 {
 	char *text CLEANUP(mem_free_p) = json_print(line);
 
-	return linefile_append(audit->file, audit->opts->file, text, sync, err);
+	return linefile_append(audit->file, audit->opts->file, text, err);
 }
 
 /* All that the intent said, with the time of this discovery; its own is kept aside. */
@@ -182,7 +182,7 @@ static int append_interrupted(struct audit *audit, json_t *intent, struct err *e
 	json_set(intent, "intent_time", json_incref(json_object_get(intent, "time")));
 	set_now(intent);
 	json_set(intent, "event", json_text_of("interrupted"));
-	return append(audit, intent, true, err);
+	return append(audit, intent, err);
 }
 
 static int recover(struct audit *audit, struct err *err)
@@ -211,8 +211,9 @@ static int recover(struct audit *audit, struct err *err)
 			return r;
 		}
 	}
-	audit->is_recovered = true;
-	return 0;
+	r = linefile_sync(audit->file, err);
+	audit->is_recovered = r == 0;
+	return r;
 }
 
 int audit_open(struct audit *audit, struct err *err)
@@ -250,7 +251,7 @@ int audit_configure(struct audit *audit, const struct audit_opts *opts, struct e
  * Nothing of this process comes into the file before the old is settled: a later recovery would
  * take a running kill for an interrupted one.
  */
-static int write_settled(struct audit *audit, const json_t *line, bool sync, struct err *err)
+static int write_settled(struct audit *audit, const json_t *line, struct err *err)
 {
 	int r;
 
@@ -260,19 +261,19 @@ static int write_settled(struct audit *audit, const json_t *line, bool sync, str
 			return r;
 		}
 	}
-	r = append(audit, line, sync, err);
+	r = append(audit, line, err);
 	if (r < 0) {
 		err_prefix(err, "audit log");
 	}
 	return r;
 }
 
-static int write_line(struct audit *audit, const json_t *line, bool sync, struct err *err)
+static int write_line(struct audit *audit, const json_t *line, struct err *err)
 {
 	int r = 0;
 
 	if (audit->opts->file != NULL) {
-		r = write_settled(audit, line, sync, err);
+		r = write_settled(audit, line, err);
 		audit->n_failures += r < 0;
 	}
 	return r;
@@ -282,7 +283,7 @@ int audit_intent(struct audit *audit, const struct audit_subject *subject, struc
 {
 	json_auto_t *line = subject_line("intent", subject);
 
-	return write_line(audit, line, true, err);
+	return write_line(audit, line, err);
 }
 
 int audit_outcome(struct audit *audit, const struct audit_subject *subject,
@@ -295,19 +296,35 @@ int audit_outcome(struct audit *audit, const struct audit_subject *subject,
 	json_object_update_missing(line, summary);
 	json_set(line, "nodes", json_report_nodes(report, false));
 	json_set(line, "sources", json_report_sources(report));
-	return write_line(audit, line, true, err);
+	return write_line(audit, line, err);
 }
 
 int audit_denied(struct audit *audit, const struct audit_subject *subject, struct err *err)
 {
 	json_auto_t *line = subject_line("denied", subject);
 
-	return write_line(audit, line, false, err);
+	return write_line(audit, line, err);
 }
 
 int audit_event(struct audit *audit, const char *event, struct err *err)
 {
 	json_auto_t *line = new_line(event);
 
-	return write_line(audit, line, false, err);
+	return write_line(audit, line, err);
+}
+
+int audit_sync(struct audit *audit, struct err *err)
+{
+	int r = linefile_sync(audit->file, err);
+
+	if (r < 0) {
+		err_prefix(err, "audit log: %s", audit->opts->file);
+		audit->n_failures++;
+	}
+	return r;
+}
+
+bool audit_is_dirty(const struct audit *audit)
+{
+	return linefile_is_dirty(audit->file);
 }

@@ -11,7 +11,8 @@
  * what its intent said, which is from `intent_time`.
  *
  * Writing is synchronous: a kill that cannot be recorded must be known before it starts. A line
- * that could not be written does not remain in part; the next call opens the file again.
+ * that could not be written does not remain in part; the next call opens the file again. That lines
+ * are on the disk is a step of its own, audit_sync(), so that many of them share what it costs.
  *
  * One daemon writes a file, and opens it when it holds the control socket: a second one would take
  * the running kills of the first for interrupted ones. Programs that limit the size of files must
@@ -64,7 +65,7 @@ NODISCARD int audit_open(struct audit *audit, struct err *err);
  */
 NODISCARD int audit_configure(struct audit *audit, const struct audit_opts *opts, struct err *err);
 
-/* Each: 0 when the line is written (intent and outcome: and synced), else negative errno, words. */
+/* Each: 0 when the line is written, though not yet on the disk, else negative errno, words. */
 NODISCARD int audit_intent(
 	struct audit *audit, const struct audit_subject *subject, struct err *err);
 NODISCARD int audit_outcome(struct audit *audit, const struct audit_subject *subject,
@@ -74,8 +75,16 @@ NODISCARD int audit_denied(
 /* `event`: "start", "stop" or "reload". */
 NODISCARD int audit_event(struct audit *audit, const char *event, struct err *err);
 
+/*
+ * All lines so far are on the disk on return. Else a negative errno with words: they are there, but
+ * may not outlive a crash of the system.
+ */
+NODISCARD int audit_sync(struct audit *audit, struct err *err);
+/* Is there something to sync? */
+bool audit_is_dirty(const struct audit *audit);
+
 bool audit_is_required(const struct audit *audit);
-/* Lines that could not be written, since the start. */
+/* Lines that could not be written, and syncs that failed, since the start. */
 uint64_t audit_n_failures(const struct audit *audit);
 
 #endif

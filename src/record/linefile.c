@@ -20,7 +20,9 @@
 
 struct linefile {
 	int fd;          /* -1: nothing is open */
-	bool is_suspect; /* the last append failed: open again before the next */
+	bool is_suspect; /* the last append or sync failed: open again before the next */
+	bool is_dirty;   /* lines were appended since the last sync */
+	int sync_error;  /* negative errno: so ended the sync of a file that was left since */
 };
 
 struct linefile *linefile_new(void)
@@ -91,6 +93,15 @@ static int sync_directory_of(const char *path, struct err *err)
 	return 0;
 }
 
+/* What is not synced yet stays due: whoever syncs next hears of it if it fails here. */
+static void leave(struct linefile *file)
+{
+	if (file->fd >= 0 && file->is_dirty && fdatasync(file->fd) < 0) {
+		file->sync_error = -errno;
+	}
+	close_fd(file->fd);
+}
+
 int linefile_open(struct linefile *file, const char *path, struct err *err)
 {
 	/* Not blocking: whoever puts a FIFO there must not stop the daemon. */
@@ -113,7 +124,7 @@ int linefile_open(struct linefile *file, const char *path, struct err *err)
 	if (r < 0) {
 		return r;
 	}
-	close_fd(file->fd);
+	leave(file);
 	file->fd = take_fd(&fd);
 	file->is_suspect = false;
 	return 0;
@@ -191,7 +202,7 @@ static int find_end(int fd, off_t *ret_size, bool *ret_is_whole)
 	return 0;
 }
 
-static int append_synced(int fd, const char *line, bool sync)
+static int append_whole(int fd, const char *line)
 {
 	char *bytes CLEANUP(mem_free_p) = mem_printf("\n%s\n", line);
 	const char *begin = bytes;
@@ -208,9 +219,6 @@ static int append_synced(int fd, const char *line, bool sync)
 		begin++;
 	}
 	r = write_all(fd, begin, strlen(begin));
-	if (r == 0 && sync && fdatasync(fd) < 0) {
-		r = -errno;
-	}
 	/* Best effort: a file that can only grow keeps the torn line, and the next call ends it. */
 	if (r < 0 && ftruncate(fd, size) < 0) {
 		log_debug("cannot take back a line: %s", strerror(errno));
@@ -218,8 +226,7 @@ static int append_synced(int fd, const char *line, bool sync)
 	return r;
 }
 
-int linefile_append(
-	struct linefile *file, const char *path, const char *line, bool sync, struct err *err)
+int linefile_append(struct linefile *file, const char *path, const char *line, struct err *err)
 {
 	int r;
 
@@ -228,10 +235,35 @@ int linefile_append(
 	if (r < 0) {
 		return r;
 	}
-	r = append_synced(file->fd, line, sync);
+	r = append_whole(file->fd, line);
 	if (r < 0) {
 		file->is_suspect = true;
 		err_set_errno(err, -r, "cannot write to %s", path);
+		return r;
+	}
+	file->is_dirty = true;
+	return 0;
+}
+
+int linefile_sync(struct linefile *file, struct err *err)
+{
+	int r = file->sync_error;
+
+	if (file->is_dirty && fdatasync(file->fd) < 0) {
+		r = -errno;
+		file->is_suspect = true;
+	}
+	/* The system forgets what it could not write: a second try would succeed and prove nothing.
+	 */
+	file->is_dirty = false;
+	file->sync_error = 0;
+	if (r < 0) {
+		err_set_errno(err, -r, "cannot sync what was written");
 	}
 	return r;
+}
+
+bool linefile_is_dirty(const struct linefile *file)
+{
+	return file->is_dirty;
 }

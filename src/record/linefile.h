@@ -27,14 +27,22 @@ void linefile_free(struct linefile *file);
 NODISCARD int linefile_open(struct linefile *file, const char *path, struct err *err);
 
 /*
- * Appends `line`, which holds no line feed, and one. With `sync` it is on the disk on return. Opens
- * `path` first when nothing is open, when the path leads to another file by now (rotated, removed)
- * and after a failure. A rotated file whose successor cannot be opened takes the line itself, with
- * a warning in the log; a removed one does not.
+ * Appends `line`, which holds no line feed, and one. Opens `path` first when nothing is open, when
+ * the path leads to another file by now (rotated, removed) and after a failure. A rotated file
+ * whose successor cannot be opened takes the line itself, with a warning in the log; a removed one
+ * does not.
  * 0, or negative errno with words that name the path: then no part of the line is meant to stay.
  */
 NODISCARD int linefile_append(
-	struct linefile *file, const char *path, const char *line, bool sync, struct err *err);
+	struct linefile *file, const char *path, const char *line, struct err *err);
+
+/*
+ * Every line so far is on the disk on return, also those in a file that was rotated since. Else a
+ * negative errno with words: lines since the last success are there, but may not outlive a crash.
+ */
+NODISCARD int linefile_sync(struct linefile *file, struct err *err);
+/* Have lines been appended since? */
+bool linefile_is_dirty(const struct linefile *file);
 
 /* For reading what is there; -1 when nothing is open. Stays the property of `file`. */
 int linefile_fd(const struct linefile *file);

@@ -35,7 +35,7 @@ static void assert_append(struct linefile *file, const char *path, const char *l
 {
 	struct err err = {""};
 
-	assert_int_equal(linefile_append(file, path, line, true, &err), 0);
+	assert_int_equal(linefile_append(file, path, line, &err), 0);
 	assert_string_equal(err.text, "");
 }
 
@@ -120,7 +120,7 @@ static void test_refuses_what_is_no_regular_file(void **state)
 
 		assert_int_equal(linefile_open(file, path, &err), rows[i].expected);
 		assert_non_null(strstr(err.text, rows[i].words));
-		assert_int_equal(linefile_append(file, path, "x", true, &err), rows[i].expected);
+		assert_int_equal(linefile_append(file, path, "x", &err), rows[i].expected);
 		assert_int_equal(linefile_fd(file), -1);
 		linefile_free(file);
 	}
@@ -168,12 +168,58 @@ static void test_successor_cannot_be_opened(void **state)
 
 	/* Removed: a line written there would be gone. */
 	assert_int_equal(unlink(scratch->other_path), 0);
-	assert_int_equal(linefile_append(file, scratch->path, "three", true, &err), -EISDIR);
+	assert_int_equal(linefile_append(file, scratch->path, "three", &err), -EISDIR);
 	assert_non_null(strstr(err.text, scratch->path));
 
 	assert_int_equal(rmdir(scratch->path), 0);
 	assert_append(file, scratch->path, "four");
 	assert_content(scratch->path, "four\n");
+	linefile_free(file);
+}
+
+/* In place of the system's. */
+static struct {
+	int n;
+	bool is_broken;
+} syncs;
+
+int fdatasync(int fd)
+{
+	assert_true(fd >= 0);
+	syncs.n++;
+	errno = EIO;
+	return syncs.is_broken ? -1 : 0;
+}
+
+/* Lines share one; what a rotated file still owes is told to whoever syncs next. */
+static void test_sync(void **state)
+{
+	struct scratch *scratch = *state;
+	struct linefile *file = linefile_new();
+	struct err err = {""};
+
+	memset(&syncs, 0, sizeof(syncs));
+	assert_int_equal(linefile_sync(file, &err), 0);
+	assert_append(file, scratch->path, "one");
+	assert_append(file, scratch->path, "two");
+	assert_true(linefile_is_dirty(file));
+	assert_int_equal(linefile_sync(file, &err), 0);
+	assert_int_equal(linefile_sync(file, &err), 0);
+	assert_false(linefile_is_dirty(file));
+	assert_int_equal(syncs.n, 1);
+
+	assert_append(file, scratch->path, "three");
+	assert_int_equal(rename(scratch->path, scratch->other_path), 0);
+	syncs.is_broken = true;
+	assert_append(file, scratch->path, "four");
+	assert_int_equal(syncs.n, 2);
+	syncs.is_broken = false;
+	assert_int_equal(linefile_sync(file, &err), -EIO);
+	assert_string_equal(err.text, "cannot sync what was written: Input/output error");
+	assert_int_equal(syncs.n, 3);
+	assert_append(file, scratch->path, "five");
+	assert_int_equal(linefile_sync(file, &err), 0);
+	assert_content(scratch->path, "four\nfive\n");
 	linefile_free(file);
 }
 
@@ -191,7 +237,7 @@ static void test_takes_back_a_short_write(void **state)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
 	small = (struct rlimit){15, limit.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	r = linefile_append(file, scratch->path, "abcdefghij", true, &err);
+	r = linefile_append(file, scratch->path, "abcdefghij", &err);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	signal(SIGXFSZ, SIG_DFL);
 	assert_int_equal(r, -EFBIG);
@@ -216,11 +262,11 @@ static int run_on_full_disk(const struct scratch *scratch)
 	int r;
 
 	memset(filler, 'x', DISK_BYTES);
-	if (linefile_append(file, scratch->path, "one", true, &err) != 0) {
+	if (linefile_append(file, scratch->path, "one", &err) != 0) {
 		return 1;
 	}
 	before = scratch_read(scratch->path);
-	r = linefile_append(file, scratch->path, filler, true, &err);
+	r = linefile_append(file, scratch->path, filler, &err);
 	after = scratch_read(scratch->path);
 	if (r != -ENOSPC || strstr(err.text, "No space left on device") == NULL) {
 		return 2;
@@ -228,7 +274,7 @@ static int run_on_full_disk(const struct scratch *scratch)
 	if (strcmp(before, after) != 0) {
 		return 3;
 	}
-	if (linefile_append(file, scratch->path, "two", true, &err) != 0) {
+	if (linefile_append(file, scratch->path, "two", &err) != 0) {
 		return 4;
 	}
 	linefile_free(file);
@@ -236,7 +282,7 @@ static int run_on_full_disk(const struct scratch *scratch)
 		return 5;
 	}
 	file = linefile_new();
-	r = linefile_append(file, scratch->path, "three", true, &err);
+	r = linefile_append(file, scratch->path, "three", &err);
 	linefile_free(file);
 	return r == -EROFS && strstr(err.text, "Read-only file system") != NULL ? 0 : 6;
 }
@@ -286,6 +332,7 @@ int main(void)
 		ROW(test_refuses_what_is_no_regular_file),
 		ROW(test_follows_rotation),
 		ROW(test_successor_cannot_be_opened),
+		ROW(test_sync),
 		ROW(test_takes_back_a_short_write),
 		ROW(test_full_and_read_only_disk),
 	};

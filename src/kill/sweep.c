@@ -21,6 +21,7 @@ static int64_t *phase_of(const struct sweep *sweep, enum sweep_state state)
 	int64_t *phase_us = sweep->in.node->phase_us;
 
 	switch (state) {
+	case SWEEP_WARM:
 	case SWEEP_LIST:
 		return &phase_us[REPORT_PHASE_LIST];
 	case SWEEP_KILL:
@@ -95,6 +96,7 @@ static void fail_expired(struct sweep *sweep)
 			link_error(sweep->in.link));
 		sweep_fail(sweep, words);
 		return;
+	case SWEEP_WARM:
 	case SWEEP_LIST:
 		sweep_fail(sweep, "the deadline passed during the listing");
 		return;
@@ -142,8 +144,9 @@ static void on_deadline(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	sweep->is_expired = true;
-	if (sweep->state == SWEEP_LIST || sweep->state == SWEEP_KILL ||
-		sweep->state == SWEEP_VERIFY || sweep->state == SWEEP_BREAK_BUSY) {
+	if (sweep->state == SWEEP_WARM || sweep->state == SWEEP_LIST ||
+		sweep->state == SWEEP_KILL || sweep->state == SWEEP_VERIFY ||
+		sweep->state == SWEEP_BREAK_BUSY) {
 		link_reset(sweep->in.link, "the deadline of a request passed");
 	} else {
 		fail_expired(sweep);
@@ -222,7 +225,7 @@ static void on_link_ready(struct sweep *sweep)
 	if (sweep->has_snapshot && sweep->n_rounds > 0) {
 		resume(sweep);
 	} else {
-		sweep_begin_list(sweep);
+		sweep_begin_warm(sweep);
 	}
 }
 
@@ -365,6 +368,7 @@ void sweep_cancel(struct sweep *sweep)
 			sweep_finish(sweep);
 		}
 		break;
+	case SWEEP_WARM:
 	case SWEEP_LIST:
 	case SWEEP_VERIFY:
 	case SWEEP_BREAK_BUSY:

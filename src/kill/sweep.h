@@ -16,8 +16,11 @@
  *            DONE  <-- nothing pending; the deadline; a refusal; cancelled
  *              ^------ WATCH <-- nothing pending, and the request wants to see who comes back
  *
+ * A gentle kill of many sessions passes through WARM on its way to LIST: it looks them up in small
+ * groups, so that the listing itself is short (sweep_warm.c).
+ *
  * LIST, KILL and VERIFY may pass through BREAK_BUSY, where a script that keeps the server from
- * answering is ended, if the request wants that; it leads back to LIST or VERIFY.
+ * answering is ended, if the request wants that; it leads back to LIST (or WARM) or VERIFY.
  *
  * Owner: the job. Nothing of it blocks, and a slow node delays no other.
  */
@@ -37,11 +40,12 @@ struct event_base;
 struct link;
 
 enum sweep_state {
-	SWEEP_WAIT_LINK,  /* for the link to be READY; ends at the deadline */
-	SWEEP_LIST,       /* for the listing; its command's time-out, the deadline */
-	SWEEP_PLANNED,    /* for sweep_kill(); the deadline */
-	SWEEP_KILL,       /* for the answers to kill commands; their time-outs, the deadline */
-	SWEEP_VERIFY,     /* for the listing that shows what is left */
+	SWEEP_WAIT_LINK, /* for the link to be READY; ends at the deadline */
+	SWEEP_WARM,    /* for small look-ups; their time-outs, a share of the time, the deadline */
+	SWEEP_LIST,    /* for the listing; its command's time-out, the deadline */
+	SWEEP_PLANNED, /* for sweep_kill(); the deadline */
+	SWEEP_KILL,    /* for the answers to kill commands; their time-outs, the deadline */
+	SWEEP_VERIFY,  /* for the listing that shows what is left */
 	SWEEP_LOOK_AGAIN, /* for a moment, because sessions are still dying */
 	SWEEP_BREAK_BUSY, /* for a busy script to end; sweep_busy.c bounds it, and the deadline */
 	SWEEP_WATCH,      /* for those who come back, as long as the request wants */

@@ -12,6 +12,23 @@
 struct event;
 struct reply;
 
+/* Looking sessions up before they are listed. */
+struct sweep_warming {
+	uint64_t next_id;
+	uint64_t last_id; /* that was likely in use when it began */
+	size_t group;     /* ids in a command */
+	size_t n_found;   /* of the group that is being read */
+	int64_t sent_us;
+	int64_t until_ms; /* monotonic */
+};
+
+/* Ids as arguments of a command. */
+struct sweep_ids {
+	struct slice *texts;
+	char *bytes;
+	size_t n;
+};
+
 struct sweep {
 	struct sweep_inputs in;
 	enum sweep_state state;
@@ -24,6 +41,7 @@ struct sweep {
 	uint64_t *own_ids;
 	uint64_t *maybe_own_ids;
 	struct caps caps;
+	struct sweep_warming warming;
 	char run_id[sizeof(((struct link_server *)NULL)->run_id)];
 	struct snapshot snapshot;
 	bool has_snapshot;  /* whole: after a loss the victims are known */
@@ -77,11 +95,21 @@ void sweep_settle_counts(struct sweep *sweep);
 /* Where the time goes from now on; NULL: nowhere. */
 void sweep_clock_phase(struct sweep *sweep, int64_t *phase_us);
 
+/* ---- sweep_warm.c ---- */
+
+/* Or the listing at once, where that is as good. */
+void sweep_begin_warm(struct sweep *sweep);
+
 /* ---- sweep_list.c ---- */
 
 void sweep_begin_list(struct sweep *sweep);
 void sweep_forget_snapshot(struct sweep *sweep);
+struct plan_opts sweep_plan_opts(const struct sweep *sweep);
 void sweep_make_plan(struct sweep *sweep);
+/* Room for `n_most` ids, for sweep_send_list(). */
+struct sweep_ids sweep_ids_new(size_t n_most);
+void sweep_ids_add(struct sweep_ids *ids, uint64_t id);
+void sweep_ids_finish(struct sweep_ids *ids);
 /* CLIENT LIST with `ids` behind it, or all. The link is READY: it cannot refuse. */
 void sweep_send_list(struct sweep *sweep, const struct slice *ids, size_t n_ids,
 	listing_line_fn line_fn, link_reply_fn reply_fn);

@@ -77,16 +77,22 @@ static void warn_about_listing(struct sweep *sweep)
 	}
 }
 
-void sweep_make_plan(struct sweep *sweep)
+struct plan_opts sweep_plan_opts(const struct sweep *sweep)
 {
 	const struct request *request = sweep->in.request;
 	const struct instance_opts *instance = sweep->in.instance->opts;
-	struct plan_opts opts = {
+
+	return (struct plan_opts){
 		.pace = request->pace != PACE_INSTANCE ? request->pace : instance->pace,
 		.stall_budget_ms = request->stall_budget_ms > 0 ? request->stall_budget_ms
 								: instance->stall_budget_ms,
 		.by_id_only = sweep->n_rounds > 0,
 	};
+}
+
+void sweep_make_plan(struct sweep *sweep)
+{
+	struct plan_opts opts = sweep_plan_opts(sweep);
 
 	plan_finish(&sweep->plan);
 	plan_init(&sweep->plan, &sweep->snapshot, &opts);
@@ -136,6 +142,31 @@ static void on_list_reply(void *context, const struct reply *reply, const char *
 	sweep->n_allowed = sweep->in.node->counts.matched;
 	sweep_set_state(sweep, SWEEP_PLANNED);
 	sweep->in.planned_fn(sweep->in.context);
+}
+
+/* Of a 64-bit number. */
+#define ID_TEXT_BYTES 24
+
+struct sweep_ids sweep_ids_new(size_t n_most)
+{
+	return (struct sweep_ids){
+		.texts = mem_alloc_array(n_most, sizeof(struct slice)),
+		.bytes = mem_alloc_array(n_most, ID_TEXT_BYTES),
+	};
+}
+
+void sweep_ids_add(struct sweep_ids *ids, uint64_t id)
+{
+	char *text = ids->bytes + ids->n * ID_TEXT_BYTES;
+	int len = snprintf(text, ID_TEXT_BYTES, "%llu", (unsigned long long)id);
+
+	ids->texts[ids->n++] = (struct slice){text, (size_t)len};
+}
+
+void sweep_ids_finish(struct sweep_ids *ids)
+{
+	free(ids->texts);
+	free(ids->bytes);
 }
 
 /* CLIENT LIST with `ids` behind it, or all. The link is READY: it cannot refuse. */

@@ -141,14 +141,19 @@ static void on_verify_reply(void *context, const struct reply *reply, const char
 	end_verify_reply(sweep, lost);
 }
 
+static void send_verify_chunk(struct sweep *sweep, struct sweep_ids *ids)
+{
+	sweep->n_replies++;
+	sweep_send_list(sweep, ids->texts, ids->n, on_verify_line, on_verify_reply);
+	ids->n = 0;
+}
+
 /* Asks for the victims only: cheap where ids are looked up, and where many others are connected. */
 static void send_verify_by_ids(struct sweep *sweep)
 {
 	size_t n_victims = (size_t)snapshot_n_pending(&sweep->snapshot);
 	size_t n_chunk = MIN(n_victims, (size_t)MAX_IDS_PER_LIST);
-	CLEANUP(mem_free_p) struct slice *ids = mem_alloc_array(n_chunk, sizeof(struct slice));
-	CLEANUP(mem_free_p) char *text = mem_alloc_array(n_chunk, 24);
-	size_t n = 0;
+	CLEANUP(sweep_ids_finish) struct sweep_ids ids = sweep_ids_new(n_chunk);
 
 	for (size_t i = 0; i < sweep->snapshot.n; i++) {
 		const struct snapshot_entry *entry = &sweep->snapshot.entries[i];
@@ -156,18 +161,13 @@ static void send_verify_by_ids(struct sweep *sweep)
 		if (!snapshot_is_victim(entry)) {
 			continue;
 		}
-		ids[n].data = text + n * 24;
-		ids[n].len =
-			(size_t)snprintf(text + n * 24, 24, "%llu", (unsigned long long)entry->id);
-		if (++n == n_chunk) {
-			sweep->n_replies++;
-			sweep_send_list(sweep, ids, n, on_verify_line, on_verify_reply);
-			n = 0;
+		sweep_ids_add(&ids, entry->id);
+		if (ids.n == n_chunk) {
+			send_verify_chunk(sweep, &ids);
 		}
 	}
-	if (n > 0) {
-		sweep->n_replies++;
-		sweep_send_list(sweep, ids, n, on_verify_line, on_verify_reply);
+	if (ids.n > 0) {
+		send_verify_chunk(sweep, &ids);
 	}
 }
 

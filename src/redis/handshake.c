@@ -356,7 +356,8 @@ static void send_auth(struct link *link)
 
 void handshake_start(struct link *link)
 {
-	link->learned = (struct link_server){.n_clients = -1, .max_clients = -1};
+	link->learned =
+		(struct link_server){.n_clients = -1, .max_clients = -1, .n_connections = -1};
 	link->n_unanswered = 0;
 	link->is_probing = false;
 	link->has_family = false;

@@ -89,10 +89,11 @@ struct link_server {
 	char role[16];    /* "master", "replica", "" */
 	uint64_t own_id;  /* of this connection */
 	struct caps caps;
-	int64_t n_clients;   /* at the last keep-alive; -1 unknown */
-	int64_t max_clients; /* -1 unknown */
-	bool has_child;      /* a child that saves or rewrites the data set, at that time */
-	uint32_t missing;    /* permissions: bits 1 << enum link_permission */
+	int64_t n_clients;     /* at the last keep-alive; -1 unknown */
+	int64_t max_clients;   /* -1 unknown */
+	int64_t n_connections; /* ever accepted, at that time; -1 unknown */
+	bool has_child;        /* a child that saves or rewrites the data set, at that time */
+	uint32_t missing;      /* permissions: bits 1 << enum link_permission */
 };
 
 /* What the least user must be allowed; found missing when the link comes up. */

@@ -263,6 +263,11 @@ static char *info(const struct peer_server *server)
 	if (server->run_id != NULL) {
 		evbuffer_add_printf(out, "run_id:%s\r\n", server->run_id);
 	}
+	if (server->tells_connections) {
+		evbuffer_add_printf(out,
+			"connected_clients:%zu\r\ntotal_connections_received:%llu\r\n", server->n,
+			(unsigned long long)server->next_id - 1);
+	}
 	evbuffer_add_printf(out, "rdb_bgsave_in_progress:%d\r\n", server->has_child);
 	return to_bulk(out);
 }

@@ -30,9 +30,10 @@ struct peer_server {
 	uint64_t next_id;
 	const char *run_id; /* NULL: none */
 	bool has_multi_id;
-	bool has_child;    /* saves the data set */
-	bool has_libs;     /* in its listing, as since 7.2 */
-	size_t n_own_ends; /* connections of the peer that were killed */
+	bool tells_connections; /* INFO says how many there are and were */
+	bool has_child;         /* saves the data set */
+	bool has_libs;          /* in its listing, as since 7.2 */
+	size_t n_own_ends;      /* connections of the peer that were killed */
 };
 
 /* As Redis 7.2 is. Not listening yet. */

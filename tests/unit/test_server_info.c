@@ -46,7 +46,7 @@ static const struct row rows[] = {
 
 static struct link_server nothing(void)
 {
-	return (struct link_server){.n_clients = -1, .max_clients = -1};
+	return (struct link_server){.n_clients = -1, .max_clients = -1, .n_connections = -1};
 }
 
 static void test_files(void **state UNUSED)
@@ -76,7 +76,8 @@ static void test_what_is_not_there_stays(void **state UNUSED)
 	struct link_server before;
 
 	server_info_read(SLICE_LITERAL("valkey_version:9.0.0\r\nrun_id:abc\r\nrole:slave\r\n"
-				       "connected_clients:5\r\nmaxclients:9\r\n"),
+				       "connected_clients:5\r\nmaxclients:9\r\n"
+				       "total_connections_received:77\r\n"),
 		&server);
 	server.own_id = 7;
 	before = server;
@@ -84,6 +85,7 @@ static void test_what_is_not_there_stays(void **state UNUSED)
 	assert_memory_equal(&server, &before, sizeof(server));
 	server_info_read(SLICE_LITERAL("connected_clients:6\r\n"), &server);
 	assert_int_equal(server.n_clients, 6);
+	assert_int_equal(server.n_connections, 77);
 	assert_int_equal(server.max_clients, 9);
 	assert_string_equal(server.version, "9.0.0");
 	assert_string_equal(server.role, "replica");

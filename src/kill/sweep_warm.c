@@ -1,0 +1,139 @@
+/*
+ * WARM: what a gentle kill does before it lists.
+ *
+ * A server asks the kernel for both addresses of a session when it lists it for the first time,
+ * some 3 us each, and remembers them. CLIENT LIST does that for all sessions in one command: 60 ms
+ * for 18,000 fresh ones, in which nobody is served, whatever the stall budget says. Looked up by
+ * their ids, group by group, they cost the same, but the server serves others in between.
+ *
+ * What is answered is not used: the listing that counts is the one that follows, for it is an
+ * atomic picture and knows everybody. Nobody knows the ids beforehand either. They are counted up
+ * from 1, each is taken once, and one that is not in use costs the server next to nothing, so that
+ * all of them are tried, the newest million if there were more.
+ */
+#include "kill/sweep_internal.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "redis/reply.h"
+
+/* What a session costs that was never listed. */
+#define FRESH_SESSION_US 5
+
+#define FIRST_GROUP 500
+#define SMALLEST_GROUP 50
+#define LARGEST_GROUP 5000
+#define MAX_IDS 1000000
+
+/* Of the time that the sweep has, at most this part. */
+#define SHARE_OF_TIME 4
+
+static void send_group(struct sweep *sweep);
+
+static int64_t budget_us(const struct sweep *sweep)
+{
+	return sweep_plan_opts(sweep).stall_budget_ms * 1000;
+}
+
+/* Does a plain listing fit into the budget? Where the number of sessions is not known it may not.
+ */
+static bool is_small(const struct sweep *sweep)
+{
+	int64_t n_clients = link_server(sweep->in.link)->n_clients;
+
+	return n_clients >= 0 && n_clients * FRESH_SESSION_US <= budget_us(sweep);
+}
+
+/* Others keep no addresses, or cannot look up ids. */
+static bool is_remembering(const struct caps *caps)
+{
+	return caps_has(caps, CAP_LIST_ID) &&
+	       (caps->family == SERVER_REDIS || caps->family == SERVER_VALKEY ||
+		       caps->family == SERVER_KEYDB);
+}
+
+static bool is_worth_it(const struct sweep *sweep)
+{
+	const struct link_server *server = link_server(sweep->in.link);
+
+	return sweep_plan_opts(sweep).pace == PACE_GENTLE && server->n_connections >= 0 &&
+	       is_remembering(&server->caps) && !is_small(sweep);
+}
+
+static void on_line(void *context, struct slice line)
+{
+	struct sweep_warming *warming = &((struct sweep *)context)->warming;
+
+	(void)line;
+	warming->n_found++;
+}
+
+/* As many as would just have fitted, less a fifth; it grows slowly and shrinks at once. */
+static size_t next_group(const struct sweep_warming *warming, int64_t took_us, int64_t budget)
+{
+	int64_t fitting = (int64_t)warming->group * budget / MAX(took_us, (int64_t)1) * 4 / 5;
+	int64_t most = MIN((int64_t)warming->group * 2, (int64_t)LARGEST_GROUP);
+
+	return (size_t)MAX(MIN(fitting, most), (int64_t)SMALLEST_GROUP);
+}
+
+/* Beyond what was known when it began, as long as there is somebody. */
+static bool is_warm(const struct sweep_warming *warming)
+{
+	return (warming->next_id > warming->last_id && warming->n_found == 0) ||
+	       clock_monotonic_ms() >= warming->until_ms;
+}
+
+static void on_reply(void *context, const struct reply *reply, const char *lost)
+{
+	struct sweep *sweep = context;
+	struct sweep_warming *warming = &sweep->warming;
+
+	if (lost != NULL) {
+		sweep_on_lost(sweep, lost);
+	} else if (sweep_stop_if_doomed(sweep)) {
+		return;
+	} else if (reply->type != REPLY_LISTING || is_warm(warming)) {
+		/* Whatever it refuses it will refuse again, and the listing knows what to do. */
+		sweep_begin_list(sweep);
+	} else {
+		warming->group = next_group(
+			warming, clock_monotonic_us() - warming->sent_us, budget_us(sweep));
+		send_group(sweep);
+	}
+}
+
+static void send_group(struct sweep *sweep)
+{
+	struct sweep_warming *warming = &sweep->warming;
+	CLEANUP(sweep_ids_finish)
+	struct sweep_ids ids = sweep_ids_new(warming->group);
+
+	warming->n_found = 0;
+	for (size_t i = 0; i < warming->group; i++) {
+		sweep_ids_add(&ids, warming->next_id++);
+	}
+	warming->sent_us = clock_monotonic_us();
+	sweep_send_list(sweep, ids.texts, ids.n, on_line, on_reply);
+}
+
+void sweep_begin_warm(struct sweep *sweep)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	uint64_t last_id = (uint64_t)MAX(link_server(sweep->in.link)->n_connections, INT64_C(0));
+
+	if (!is_worth_it(sweep)) {
+		sweep_begin_list(sweep);
+		return;
+	}
+	sweep->warming = (struct sweep_warming){
+		.next_id = last_id > MAX_IDS ? last_id - MAX_IDS : 1,
+		.last_id = last_id,
+		.group = FIRST_GROUP,
+		.until_ms = now_ms + (sweep->in.deadline_ms - now_ms) / SHARE_OF_TIME,
+	};
+	sweep_set_state(sweep, SWEEP_WARM);
+	send_group(sweep);
+}

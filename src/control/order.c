@@ -145,6 +145,11 @@ static const struct param_row {
 	{"reason", false, read_reason},
 };
 
+const char *order_param_name(size_t index)
+{
+	return index < ARRAY_SIZE(rows) ? rows[index].name : NULL;
+}
+
 static const struct param_row *find_row(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -19,6 +19,8 @@
  */
 NODISCARD bool order_read_request(
 	const struct params *params, struct request *ret_request, struct err *err);
+/* For tests and documentation: the names of these parameters; NULL behind the last one. */
+const char *order_param_name(size_t index);
 
 /*
  * Submits `request`, which is taken over. When it is accepted, `done_fn` answers `exchange`; when

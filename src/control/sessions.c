@@ -82,6 +82,11 @@ static const struct param_row {
 	{"group_by", false, read_group},
 };
 
+const char *sessions_param_name(size_t index)
+{
+	return index < ARRAY_SIZE(rows) ? rows[index].name : NULL;
+}
+
 static bool read_param(const struct params *params, const struct param *param,
 	struct roster_opts *opts, struct err *err)
 {

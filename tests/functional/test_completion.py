@@ -29,29 +29,30 @@ def compact(answer):
 @pytest.fixture
 def fake_with_answers(fake):
     fake.on("GET", "/v1/instances", compact(INSTANCES))
-    fake.on("GET", "/v1/instances/orders", compact(INSTANCES["instances"][0]))
+    for instance in INSTANCES["instances"]:
+        fake.on("GET", f"/v1/instances/{instance['id']}", compact(instance))
     fake.on("GET", "/v1/kills", compact(KILLS))
     return fake
 
 
 def shell_environment(socket):
-    path = f"{programs.SESSKILL.parent}:{os.environ['PATH']}"
+    path = f"{programs.SESSKILL.parent}:{programs.SESSKILLD.parent}:{os.environ['PATH']}"
     return environment(PATH=path, SESSKILL_SOCKET=socket, PS1="$ ", HISTFILE="")
 
 
-def complete_in_bash(socket, *words):
+def complete_in_bash(socket, *words, program="sesskill", directory=None):
     """What is offered for the last word, as readline would have split the line."""
     script = f"""
         source {SCRIPTS / "sesskill.bash"}
-        COMP_WORDS=(sesskill "$@")
+        COMP_WORDS=({program} "$@")
         COMP_CWORD=$#
-        _sesskill sesskill "${{!#}}" "${{COMP_WORDS[COMP_CWORD - 1]}}"
+        _{program} {program} "${{!#}}" "${{COMP_WORDS[COMP_CWORD - 1]}}"
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
     done = subprocess.run(
         ["bash", "--norc", "-u", "-c", script, "bash", *words],
         env=shell_environment(socket), capture_output=True, text=True, timeout=TIMEOUT_S,
-        check=False,
+        check=False, cwd=directory,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout.split()
@@ -76,12 +77,16 @@ BASH_CASES = [
     (["kill", "orders", "--pace", ""], ["fast", "gentle"]),
     (["kill", "orders", "--pace", "="], ["fast", "gentle"]),
     (["kill", "orders", "--node", ""], ["10.0.0.1:6379"]),
+    (["kill", "orders", "--node", "10.0.0.1", ":", "63"], ["6379"]),
+    (["kill", "orders", "--node", "10.0.0.2", ":", "63"], []),
+    (["kill", "orders", "--node", "10.0.0.1", ":", "6379", "--dry"], ["--dry-run"]),
     (["kill", "orders", "--d"], ["--dry-run"]),
     (["kill", "--all", "r"], ["r-8vb"]),
     (["kills", ""], [REQUEST_ID]),
     (["cancel", "B6"], [REQUEST_ID]),
     (["-s", "/nowhere/none.sock", "kill", ""], []),
     (["--socket", "=", "/nowhere/none.sock", "kill", ""], []),
+    (["audit", ""], []),
     (["frobnicate", ""], []),
 ]
 
@@ -89,6 +94,31 @@ BASH_CASES = [
 @pytest.mark.parametrize(("words", "expected"), BASH_CASES, ids=lambda words: " ".join(words))
 def test_bash(fake_with_answers, words, expected):
     assert complete_in_bash(fake_with_answers.socket_path, *words) == expected
+
+
+DAEMON_CASES = [
+    (["--ch"], ["--check"]),
+    (["--config", "some"], ["something.yaml"]),
+    (["-c", "some"], ["something.yaml"]),
+]
+
+
+@pytest.mark.parametrize(("words", "expected"), DAEMON_CASES, ids=lambda words: " ".join(words))
+def test_bash_for_the_daemon(make_directory, words, expected):
+    directory = make_directory()
+    with open(f"{directory}/something.yaml", "w", encoding="utf-8"):
+        pass
+    offered = complete_in_bash("", *words, program="sesskilld", directory=directory)
+    assert offered == expected
+
+
+@pytest.mark.parametrize("option", ["-s", "--socket", "--file"])
+def test_bash_offers_files(fake, make_directory, option):
+    directory = make_directory()
+    with open(f"{directory}/something", "w", encoding="utf-8"):
+        pass
+    words = ["audit", option, "some"]
+    assert complete_in_bash(fake.socket_path, *words, directory=directory) == ["something"]
 
 
 def test_bash_offers_every_option_of_a_command(fake):
@@ -136,10 +166,14 @@ def press_tabs_in(shell):
     shell.expect("--dry-run ")
     shell.type("--pace ge\t")
     shell.expect("gentle ")
+    shell.type("--node 10.0.0.1:\t")
+    shell.expect("10.0.0.1:6379 ")
     shell.type("--match 'tot\t")
     shell.expect("tot-mem")
     shell.type("\x15sesskill cancel B\t")
     shell.expect(REQUEST_ID)
+    shell.type("\x15sesskilld --ch\t")
+    shell.expect("--check ")
 
 
 def test_bash_at_a_terminal(start_shell):

@@ -1,12 +1,25 @@
-# Bash completion for sesskill. Commands, options and fields come from the program's own help,
-# instances, nodes and kills from the daemon, so that nothing here has to be kept in step.
+# Bash completion for sesskill and sesskilld. Commands, options and fields come from the programs'
+# own help, instances, nodes and kills from the daemon, so that nothing here has to be kept in step.
+
+# Sets `words` of the caller to those up to the one to be completed. A ":" breaks words in bash, but
+# an address is one.
+_sesskill_join_words() {
+	local i
+	words=("${COMP_WORDS[0]}")
+	for ((i = 1; i <= COMP_CWORD; i++)); do
+		if ((i > 1)) && [[ ${COMP_WORDS[i]} == : || ${COMP_WORDS[i - 1]} == : ]]; then
+			words[-1]+=${COMP_WORDS[i]}
+		else
+			words+=("${COMP_WORDS[i]}")
+		fi
+	done
+}
 
 # What the words before the one to be completed say: sets `command`, `instance` (its first word) and
 # `socket`, which the caller has as locals.
 _sesskill_read_words() {
-	local i word expected=""
-	for ((i = 1; i < COMP_CWORD; i++)); do
-		word=${COMP_WORDS[i]}
+	local word expected=""
+	for word in "${words[@]:1:${#words[@]}-2}"; do
 		# "--socket=PATH" is three words here.
 		[[ $word == "=" ]] && continue
 		if [[ -n $expected ]]; then
@@ -32,6 +45,10 @@ _sesskill_options() {
 
 _sesskill_takes_value() {
 	_sesskill_options | grep -q -- "^$1 [A-Z]"
+}
+
+_sesskill_takes_file() {
+	[[ $1 == -s || $1 == -c ]] || _sesskill_options | grep -qE -- "^$1 (PATH|FILE)$"
 }
 
 _sesskill_commands() {
@@ -69,30 +86,50 @@ _sesskill_words() {
 	esac
 }
 
-_sesskill() {
-	local program=${COMP_WORDS[0]} word=$2 previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local command="" instance="" socket=()
+# Offers what begins like the word to be completed; what of it stands before its last ":" is not
+# bash's to replace.
+_sesskill_offer() {
+	local before=${word%"${word##*:}"}
+	mapfile -t COMPREPLY < <(compgen "$@" -- "$word")
+	COMPREPLY=("${COMPREPLY[@]#"$before"}")
+}
 
+_sesskill() {
+	local command="" instance="" socket=() words=() program=${COMP_WORDS[0]} word previous
+
+	_sesskill_join_words
+	word=${words[-1]}
+	previous=${words[-2]}
 	# At a "=" it is the value that is to be completed.
 	if [[ $word == "=" ]]; then
 		word=""
 	elif [[ $previous == "=" ]]; then
-		previous=${COMP_WORDS[COMP_CWORD - 2]}
+		previous=${words[-3]}
 	fi
 	_sesskill_read_words
 	COMPREPLY=()
-	if [[ $previous == -s || $previous == --socket ]]; then
-		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+	if [[ $previous == -* ]] && _sesskill_takes_file "$previous"; then
+		_sesskill_offer -f
 	elif [[ $previous == -* ]] && _sesskill_takes_value "$previous"; then
-		mapfile -t COMPREPLY < <(compgen -W "$(_sesskill_values "$previous")" -- "$word")
+		_sesskill_offer -W "$(_sesskill_values "$previous")"
 		# An expression goes on behind its field.
 		[[ $previous == --match || $previous == --except ]] && compopt -o nospace 2>/dev/null
 	elif [[ $word == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "$(_sesskill_options | cut -d ' ' -f 1)" -- "$word")
+		_sesskill_offer -W "$(_sesskill_options | cut -d ' ' -f 1)"
 	else
-		mapfile -t COMPREPLY < <(compgen -W "$(_sesskill_words)" -- "$word")
+		_sesskill_offer -W "$(_sesskill_words)"
 	fi
 	return 0
 }
 
+_sesskilld() {
+	local command="" program=${COMP_WORDS[0]} word=$2
+	if [[ $3 == -* ]] && _sesskill_takes_file "$3"; then
+		_sesskill_offer -f
+	else
+		_sesskill_offer -W "$(_sesskill_options | cut -d ' ' -f 1)"
+	fi
+}
+
 complete -F _sesskill sesskill
+complete -F _sesskilld sesskilld

@@ -148,7 +148,25 @@ is_installed_whole() {
 			-c "$directory/usr/local/share/doc/sesskill/sesskilld.yaml" &&
 		test -f "$directory/usr/local/lib/systemd/system/sesskilld.service" &&
 		test -f "$directory/usr/local/lib/systemd/system/sesskilld.socket" &&
-		test -f "$directory/usr/local/lib/sysusers.d/sesskill.conf"
+		test -f "$directory/usr/local/lib/sysusers.d/sesskill.conf" &&
+		test -f "$directory/usr/local/share/man/man1/sesskill.1" &&
+		test -f "$directory/usr/local/share/man/man5/sesskilld.yaml.5" &&
+		test -f "$directory/usr/local/share/man/man7/sesskill-api.7" &&
+		test -f "$directory/usr/local/share/man/man8/sesskilld.8" &&
+		test -f "$directory/usr/local/share/zsh/site-functions/_sesskill" &&
+		test -n "$(find "$directory" -path '*/completions/sesskilld')"
+}
+
+# Without a word of mandoc, of whatever level, and of groff. mandoc looks for pages that others refer
+# to only among those of the system: that ours are there is a matter of test_manual.py.
+manual_is_clean() {
+	local complaints
+	complaints=$({
+		mandoc -T lint man/*.[1-8]
+		groff -mdoc -Tutf8 -ww man/*.[1-8] >/dev/null
+	} 2>&1 | grep -v 'STYLE: referenced manual not found: Xr sesskill')
+	echo "$complaints"
+	[ -z "$complaints" ]
 }
 
 # The units as they would be installed, but for the place of the daemon, which must exist.
@@ -192,6 +210,11 @@ if has_formatter; then
 	one "sources are formatted" is_formatted
 else
 	echo "skipped: formatting (no clang-format $FORMATTER_MAJOR or no repository)"
+fi
+if command -v mandoc >/dev/null && command -v groff >/dev/null; then
+	one "manual is clean" manual_is_clean
+else
+	echo "skipped: manual (no mandoc or no groff)"
 fi
 if [ "$is_built" = no ]; then
 	echo "skipped: installation and systemd units (not built)"

@@ -1,6 +1,6 @@
 /*
  * The one table of the keys that a configuration may have. To add a key, add a row: reading,
- * messages and suggestions follow from it, and the tests hold the sample file to it.
+ * messages and suggestions follow from it, and the tests hold the sample file and the manual to it.
  */
 #ifndef CONFIG_KEYS_H
 #define CONFIG_KEYS_H

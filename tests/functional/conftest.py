@@ -9,6 +9,7 @@ import pytest
 from harness import Clients, Daemon, Relay, Server
 from harness.cli import command, environment
 from harness.fake_daemon import FakeDaemon
+from harness.manual import read_tables
 from harness.programs import raise_descriptor_limit
 from harness.terminal import Terminal
 
@@ -140,3 +141,9 @@ def make_terminal():
             return terminal
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def tables():
+    """The tables of the sources, see tests/tools/tables.c."""
+    return read_tables()

@@ -1,0 +1,296 @@
+"""The manual says all that is in the answers, metrics and records of a real daemon."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from harness import Caller, cli, programs, wait_until
+from harness.exposition import Exposition
+from harness.manual import API, CLIENT, DAEMON, DAS, NATIVE, Page, hold
+
+NOBODY = 65534
+
+# What a type of JSON is called in the pages. A whole number may stand where any number may.
+TYPES = {
+    str: {"string"},
+    bool: {"boolean"},
+    int: {"integer", "number"},
+    float: {"number"},
+    type(None): {"null"},
+    dict: {"object"},
+}
+
+
+def flatten(value, path=""):
+    """[(path, value)] of all leaves: `nodes[].plan[].expect`."""
+    if isinstance(value, dict) and value:
+        return [
+            leaf
+            for key, inner in value.items()
+            for leaf in flatten(inner, f"{path}.{key}" if path else key)
+        ]
+    if isinstance(value, list):
+        return [leaf for inner in value for leaf in flatten(inner, f"{path}[]")]
+    return [(path, value)]
+
+
+def kinds_in(answers):
+    """The types that each path has in them."""
+    kinds = {}
+    for answer in answers:
+        for path, value in flatten(answer):
+            kinds.setdefault(path, set()).add(type(value))
+    return kinds
+
+
+def hold_fields(page, where, documented, answers):
+    """The fields of all these answers together are those that are documented, and so typed."""
+    existing = kinds_in(answers)
+
+    def block(path):
+        names = sorted(min(TYPES[kind]) for kind in existing[path])
+        return f".It Va {path}\n({' or '.join(names)}) What it is."
+
+    hold(page, where, documented, existing, block)
+    for path, kinds in existing.items():
+        named = set(documented[path].facts.split(" or "))
+        for kind in kinds:
+            assert TYPES[kind] & named, f"man/{page}, {where}, {path}: it may be {TYPES[kind]}"
+
+
+def hold_answers(title, *answers, section=NATIVE):
+    hold_fields(API, title, Page(API).part(section, title).named("Va"), answers)
+
+
+def report_fields():
+    return Page(API).part(NATIVE, "The report").named("Va")
+
+
+def answer(response, status=200):
+    assert response.status == status, response.text
+    return response.json
+
+
+@pytest.fixture
+def absent(make_directory):
+    """The address of a server that is not there."""
+    return f"unix://{make_directory()}/absent.sock"
+
+
+@pytest.fixture
+def busy(make_server, make_clients, make_daemon, absent):
+    """A daemon with something to say in every field: one of its servers does not allow it all, the
+    other one is not there."""
+    server = make_server(users=["weak on >weak ~* &* +@all -client|no-evict"])
+    make_clients(server, total=10)
+    password = f"{server.directory}/password"
+    with open(password, "w", encoding="utf-8", opener=private) as file:
+        file.write("weak")
+    instance = {
+        "id": "r-test", "address": [server.address, absent],
+        "username": "weak", "password-file": password,
+    }  # fmt: skip
+    daemon = make_daemon([instance], settings={"control": {"mode": "0666"}}, wait="socket")
+
+    def is_ready():
+        return [node["state"] for node in daemon.instance("r-test")["nodes"]] == ["ready", "failed"]
+
+    wait_until(is_ready, lambda: f"one of two nodes; {daemon.explain()}")
+    return daemon
+
+
+def private(path, flags):
+    return os.open(path, flags, 0o600)
+
+
+def nodes_of(daemon):
+    return [node["address"] for node in daemon.instance("r-test")["nodes"]]
+
+
+def test_instances(busy):
+    instances = answer(busy.http("GET", "/v1/instances"))
+    hold_answers("GET /v1/instances/{id}", *instances["instances"])
+    hold_answers("GET /v1/instances", {**instances, "instances": [{}]})
+
+
+def test_sessions(busy, tables):
+    path = "/v1/instances/r-test/sessions"
+    listing = answer(busy.http("GET", path, params={"except": "namespace = x"}))
+    groups = answer(busy.http("GET", path, params={"group_by": "name"}))
+    assert len(listing["sessions"]) > 10
+    # What is not a field that the server gave is documented with the answer.
+    given = {field.replace("-", "_") for field in tables["fields"]}
+    others = [
+        {key: value for key, value in session.items() if key not in given}
+        for session in listing["sessions"]
+    ]
+    listing["sessions"] = [{}, *others]
+    hold_answers("GET /v1/instances/{id}/sessions", listing, groups)
+
+
+def test_reports(busy):
+    present, missing = nodes_of(busy)
+    reports = [
+        answer(busy.kill("r-test", node=missing, timeout="1ms"), 503),
+        answer(busy.kill("r-test", node=present, match="namespace = x", dry_run=True)),
+        answer(busy.kill("r-test", node=present)),
+    ]
+    hold_answers("The report", *reports)
+    kills = answer(busy.http("GET", "/v1/kills"))
+    summary = {path for path in report_fields() if not path.startswith(("nodes[]", "sources[]"))}
+    assert set(kinds_in(kills["kills"])) == summary
+    hold_answers("GET /v1/kills", {**kills, "kills": [{}]})
+    hold_answers("Errors", answer(busy.http("GET", "/v1/kills/none"), 404))
+
+
+def test_events(busy):
+    source = (programs.ROOT / "src/control/kill_stream.c").read_text(encoding="utf-8")
+    existing = [*re.findall(r'\bsend_event\(stream, "([a-z]+)"', source), "report"]
+    assert len(existing) >= 6
+    documented = Page(API).part(NATIVE, "Events of a kill").named("Cm")
+    hold(API, "Events of a kill", documented, existing)
+    lines = busy.http(
+        "POST", "/v1/instances/r-test/kill",
+        body={"all": True, "node": nodes_of(busy)[0]},
+        headers={"Accept": "application/x-ndjson"},
+    ).lines  # fmt: skip
+    assert lines[-1]["event"] == "report"
+    for line in lines:
+        assert line.pop("event") in documented
+        assert set(kinds_in([line])) <= set(report_fields())
+
+
+def test_das_answers(busy):
+    def das(action, status=200, **params):
+        return answer(busy.das(action, InstanceId="r-test", **params), status)
+
+    present = nodes_of(busy)[0]
+    hold_answers("DAS errors", das("KillInstanceAllSession", 400, Version="1"), section=DAS)
+    hold_answers("GetRedisAllSession", das("GetRedisAllSession"), section=DAS)
+    create = "CreateKillInstanceSessionTask"
+    task = das(create, KillAllSessions="true", NodeId=present)
+    hold_answers(create, task, section=DAS)
+
+    def result():
+        return das("GetKillInstanceSessionTaskResult", TaskId=task["Data"])
+
+    wait_until(lambda: result()["Data"]["TaskState"] != "RUNNING", "the task to end")
+    hold_answers("GetKillInstanceSessionTaskResult", result(), section=DAS)
+
+
+def test_das_success(daemon):
+    title = "KillInstanceAllSession"
+    hold_answers(title, answer(daemon.das(title, InstanceId="r-test")), section=DAS)
+
+
+def test_metrics(busy):
+    """Names, types and labels."""
+    answer(busy.kill("r-test", node=nodes_of(busy)[0]))
+    families = Exposition(busy.http("GET", "/metrics").text).families
+
+    def facts(name):
+        samples = families[name].samples
+        assert samples, f"{name} has no sample here"
+        labels = {label for _, pairs in samples for label, _ in pairs} - {"le"}
+        return "; ".join([families[name].kind, *([", ".join(sorted(labels))] if labels else [])])
+
+    documented = Page(API).part("METRICS").named("Va")
+    hold(
+        API, "METRICS", documented, families,
+        lambda name: f".It Va {name}\n({facts(name)}) {families[name].help}",
+    )  # fmt: skip
+    for name in families:
+        assert documented[name].facts == facts(name), f"man/{API}, METRICS, {name}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_record(busy):
+    """All kinds of lines, and all that may stand in them."""
+    present, missing = nodes_of(busy)
+    os.chmod(busy.directory, 0o755)
+    answer(busy.kill("r-test", caller=Caller(NOBODY, NOBODY)), 403)
+    everything = {
+        "match": "id > 0", "except": "id = 0", "node": present, "max": 1000, "pace": "gentle",
+        "stall_budget": "25ms", "break_busy": True, "watch": "1ms", "reason": "all of it",
+    }  # fmt: skip
+    answer(busy.kill("r-test", **everything))
+    ids = {"SessionIds": "[999999999]", "NodeId": present}
+    answer(busy.das("CreateKillInstanceSessionTask", InstanceId="r-test", **ids))
+    busy.signal(signal.SIGHUP)
+    wait_until(lambda: busy.audit("reload"), "the reload to be recorded")
+    pending = busy.begin_kill("r-test", node=missing)
+    wait_until(lambda: len(busy.audit("intent")) == 3, "the kill to be recorded")
+    busy.kill_process()
+    pending.hang_up()
+    busy.start(wait="socket")
+    busy.stop()
+
+    page = Page(DAEMON)
+    documented = {}
+    for title in page.titles_in("THE RECORD"):
+        documented |= page.part("THE RECORD", title).named("Va")
+    lines = busy.audit()
+    assert {line["event"] for line in lines} == set(documented["event"].words_in_text())
+    outcomes = kinds_in(line for line in lines if line["event"] == "outcome")
+    plan = {path for path in report_fields() if path.startswith("nodes[].plan")}
+    assert set(outcomes) <= set(documented) | set(report_fields()) - plan
+    others = [line for line in lines if line["event"] != "outcome"]
+    hold_fields(DAEMON, "THE RECORD", documented, others)
+
+
+# Examples
+
+
+@pytest.fixture
+def examples(server, make_daemon):
+    """examples(page, program): its examples as command lines, for a daemon that has all in them."""
+    instances = [{"id": name, "address": server.address} for name in ("cache", "orders")]
+    daemon = make_daemon(instances)
+    places = {
+        "10.0.0.2:6379": server.unix_path,
+        "10s": "10ms",
+        "/tmp/db1.sock": daemon.socket_path,
+        "/run/sesskill/control.sock": daemon.socket_path,
+    }
+
+    def find(page, program):
+        text = "\n".join(Page(page).examples()).replace("\\\n", " ")
+        for name, place in places.items():
+            text = text.replace(name, place)
+        text = text.replace("$S", daemon.socket_path)
+        return [
+            match[1] for match in re.finditer(rf"^(?:\$ )?({program} .*?)(?: >\S+)?$", text, re.M)
+        ]
+
+    find.daemon = daemon
+    return find
+
+
+def test_examples_of_the_client(examples):
+    """They are understood, though there may be nobody to kill."""
+    lines = examples(CLIENT, "sesskill")
+    assert len(lines) >= 12
+    for line in lines:
+        words = shlex.split(line)[1:]
+        if "kill" in words and "--yes" not in words:
+            words.append("--yes")
+        done = cli.run(*words, env=cli.environment(SESSKILL_SOCKET=examples.daemon.socket_path))
+        # Of the kill that it asks for the daemon has never heard.
+        assert done.returncode == (1 if "B6D17591" in line else 0), (line, done.err)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl")
+def test_examples_of_the_api(examples):
+    lines = examples(API, "curl")
+    assert len(lines) >= 4
+    for line in lines:
+        done = subprocess.run(
+            [*shlex.split(line), "--fail", "--silent", "--show-error"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, ""), line

@@ -1,44 +1,10 @@
 #!/bin/bash
 # The part of tests/systemd.sh that runs inside the container, as root, under its systemd.
 set -u
-passed=0
-failed=0
-socket=/run/sesskill/control.sock
+# shellcheck source=tests/lib/inside.sh
+. /opt/lib.sh
 
-check() { # WHAT COMMAND...
-	local what=$1
-	shift
-	if "$@" >/tmp/check.log 2>&1; then
-		echo "ok: $what"
-		passed=$((passed + 1))
-	else
-		echo "FAILED: $what"
-		sed 's/^/    /' /tmp/check.log | tail -20
-		failed=$((failed + 1))
-	fi
-}
-
-wait_for() { # COMMAND...: until it succeeds, 10 s at the most
-	local i
-	for i in $(seq 200); do
-		"$@" >/dev/null 2>&1 && return 0
-		sleep 0.05
-	done
-	"$@"
-}
-
-main_pid() { systemctl show -p MainPID --value sesskilld.service; }
-kill_all() { curl -sS --max-time 20 --unix-socket $socket http://x/ \
-	-d Action=KillInstanceAllSession -d InstanceId=cache; }
-is_ready() { sesskill --json instances | grep -q '"state":"ready"'; }
-says() { grep -q "$1" <<<"$2"; }
-
-# A server with sessions, as a stranger to the daemon.
-mkdir -p /run/redis
-useradd --system redis-test 2>/dev/null
-chown redis-test /run/redis
-setpriv --reuid=redis-test --clear-groups redis-server --port 0 --unixsocket /run/redis/s \
-	--unixsocketperm 777 --save '' --dir /run/redis --daemonize yes >/dev/null
+start_server
 mkdir -p /etc/sesskill
 cat >/etc/sesskill/sesskilld.yaml <<'YAML'
 control: {group: sesskill}
@@ -54,12 +20,10 @@ check "the socket starts" systemctl start sesskilld.socket
 check "the socket belongs to its group" test "$(stat -c '%G %a' $socket)" = "sesskill 660"
 check "the daemon does not run yet" test "$(main_pid)" = 0
 
-/opt/clients --unix /run/redis/s --total 500 --hold-until-closed 500 >/tmp/clients.out 2>&1 </dev/null &
-clients=$!
-wait_for grep -q ready /tmp/clients.out
+start_clients 500
 # The first request starts the daemon, and is answered by it.
-check "a request starts the daemon and kills" says '"Success":"true"' "$(kill_all)"
-check "all sessions are closed" wait_for test ! -d /proc/$clients
+check "a request starts the daemon and kills" says '"Success":"true"' "$(kill_all cache)"
+check "all sessions are closed" are_closed
 check "it runs as its own user" test "$(ps -o user= -p "$(main_pid)")" = sesskill
 check "without any capability" grep -q '^CapEff:[[:space:]]*0*$' "/proc/$(main_pid)/status"
 check "the record is written" grep -q '"event":"outcome"' /var/log/sesskill/audit.jsonl
@@ -94,7 +58,7 @@ systemctl restart sesskilld.service
 check "a credential of the service manager opens the server" wait_for is_ready
 
 # Restarted again and again while requests come: the socket keeps them, none is lost.
-(for i in $(seq 40); do kill_all; echo; done) >/tmp/answers 2>&1 &
+(for i in $(seq 40); do kill_all cache; echo; done) >/tmp/answers 2>&1 &
 asking=$!
 for i in 1 2 3; do
 	systemctl restart sesskilld.service
@@ -115,4 +79,4 @@ check "the journal has no complaint of the sandbox" \
 	test -z "$(journalctl -u sesskilld.service -o cat | grep -iE 'denied by|permission denied|operation not permitted')"
 check "the exposure is at most 1.5" systemd-analyze security --threshold=15 sesskilld.service
 systemd-analyze security sesskilld.service | tail -1
-echo "$passed passed, $failed failed"
+finish

@@ -1,5 +1,5 @@
 # What a bare Debian lacks to build the project, to run its tests and its demonstration. The one
-# list of packages; sourced by run.sh and demo.sh.
+# list of packages; sourced by whoever builds.
 # shellcheck shell=bash disable=SC2034 # used where this is sourced
 
 BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config
@@ -7,6 +7,7 @@ BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config
 	libsystemd-dev libcmocka-dev"
 DEMO_PACKAGES="redis-server redis-tools curl"
 TEST_PACKAGES="python3 python3-pytest python3-redis openssl zsh mandoc groff-base"
+PACKAGE_PACKAGES="build-essential debhelper lintian"
 
 # need_packages NAME...: installs those that are missing, asks nothing. Fails when it cannot.
 need_packages() {

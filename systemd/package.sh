@@ -14,14 +14,17 @@ output=$(realpath -e "${1:-.}")
 # shellcheck disable=SC2086 # lists of words
 need_packages $BUILD_PACKAGES $PACKAGE_PACKAGES
 
-# All that git does not ignore, as it is now; outside git, in an unpacked release, all.
+# All that git does not ignore, as it is now; without git, in an unpacked release, all.
 source_files() {
-	if [ -e .git ]; then
-		git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
-			if [ -f "$file" ]; then printf '%s\0' "$file"; fi
-		done
+	local file
+	if [ -e .git ] && command -v git >/dev/null; then
+		git -c safe.directory="$top" ls-files -z --cached --others --exclude-standard |
+			while IFS= read -r -d '' file; do
+				# Not what was deleted since.
+				if [ -f "$file" ]; then printf '%s\0' "$file"; fi
+			done
 	else
-		find . -type f -not -path './build*' -not -name '*.pyc' -print0
+		find . -type f -not -path './.git/*' -not -path './build*' -print0
 	fi
 }
 
@@ -44,7 +47,7 @@ if ! dpkg-buildpackage --build=binary --unsigned-source --unsigned-changes >"$lo
 	exit 1
 fi
 if grep -q '^Ok:' "$log"; then
-	echo "unit tests: $(sed -n 's/^Ok: *//p' "$log") ok"
+	echo "unit tests: $(sed -n 's/^Ok: *\([0-9]*\).*/\1/p' "$log") ok"
 fi
 lintian --allow-root --fail-on error,warning "$work"/*.changes
 cp "$work"/*.deb "$output/"

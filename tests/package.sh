@@ -5,7 +5,7 @@
 # builds the package twice, from here and, as a higher version, from the release; and tries the life
 # of the package under a real systemd, in a container (lib/container.sh): installation, the socket,
 # kills, upgrade, removal, purge.
-# Takes root, and about ten minutes (with --package two). Ends with "N passed, N failed".
+# Takes root, and about six minutes (with --package two). Ends with "N passed, N failed".
 set -uo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=tests/lib/packages.sh

@@ -1,5 +1,6 @@
 #!/bin/bash
-# All tests. Builds twice, plainly and with the address and undefined-behaviour sanitizers, and runs
+# All tests. Builds twice, as it is released, and with the address and undefined-behaviour sanitizers
+# and fault points, and runs
 # the unit tests and the functional tests in both; then the tests of what is neither. Installs what
 # a bare Debian lacks. The last line is "N passed, N failed"; the exit status is 1 if any failed.
 #
@@ -201,7 +202,8 @@ fi
 is_built=yes
 suite plain -Dwerror=true -Dbuildtype=debugoptimized || is_built=no
 if [ "$with_sanitizers" = yes ]; then
-	suite sanitized -Dwerror=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined
+	suite sanitized -Dwerror=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined \
+		-Dfaults=true
 fi
 
 echo

@@ -8,12 +8,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "build_config.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
 
 #define EXIT_BAD_USAGE 2
+
+#if HAVE_FAULTS
+#define FAULTS_NOTE " with fault points, for tests only"
+#else
+#define FAULTS_NOTE ""
+#endif
 
 /* Buffers from this size on are given back to the system when they are freed. */
 #define LARGE_BUFFER_BYTES (128 * 1024)
@@ -70,7 +77,7 @@ static struct arguments read_arguments(int argc, char **argv)
 			log_set_level(LOG_LEVEL_DEBUG);
 			break;
 		case OPTION_VERSION:
-			puts("sesskilld " SESSKILL_VERSION);
+			puts("sesskilld " SESSKILL_VERSION FAULTS_NOTE);
 			exit(EXIT_SUCCESS);
 		case OPTION_HELP:
 			fputs(usage, stdout);
@@ -120,11 +127,23 @@ static int run(struct config *config, const char *path)
 		log_error("%s", err.text);
 		return EXIT_FAILURE;
 	}
-	log_notice("sesskilld " SESSKILL_VERSION " looks after %zu instances (%s)", n_instances,
-		path != NULL ? path : "built-in configuration");
+	log_notice("sesskilld " SESSKILL_VERSION FAULTS_NOTE " looks after %zu instances (%s)",
+		n_instances, path != NULL ? path : "built-in configuration");
 	r = daemon_run(daemon);
 	daemon_free(daemon);
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* For tests. False, having said why: they are not understood. */
+static bool read_faults(void)
+{
+	struct err err;
+
+	if (FAULT_CAN && fault_set_rules(getenv("SESSKILL_FAULTS"), &err) != 0) {
+		log_error("SESSKILL_FAULTS: %s", err.text);
+		return false;
+	}
+	return true;
 }
 
 int main(int argc, char **argv)
@@ -139,7 +158,7 @@ int main(int argc, char **argv)
 	/* The C library would raise the bound by itself, and keep the memory of one large listing
 	 * for ever. */
 	mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES);
-	config = load_config(path);
+	config = read_faults() ? load_config(path) : NULL;
 	if (config == NULL) {
 		return EXIT_BAD_USAGE;
 	}

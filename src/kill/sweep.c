@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -39,10 +40,41 @@ static int64_t *phase_of(const struct sweep *sweep, enum sweep_state state)
 	return NULL;
 }
 
+static const char *state_name(enum sweep_state state)
+{
+	switch (state) {
+	case SWEEP_WAIT_LINK:
+		return "WAIT_LINK";
+	case SWEEP_WARM:
+		return "WARM";
+	case SWEEP_LIST:
+		return "LIST";
+	case SWEEP_PLANNED:
+		return "PLANNED";
+	case SWEEP_KILL:
+		return "KILL";
+	case SWEEP_VERIFY:
+		return "VERIFY";
+	case SWEEP_LOOK_AGAIN:
+		return "LOOK_AGAIN";
+	case SWEEP_BREAK_BUSY:
+		return "BREAK_BUSY";
+	case SWEEP_WATCH:
+		return "WATCH";
+	case SWEEP_DONE:
+		return "DONE";
+	}
+	return "";
+}
+
 void sweep_set_state(struct sweep *sweep, enum sweep_state state)
 {
-	log_debug("%s: sweep state %d -> %d", sweep->in.node->address, sweep->state, state);
+	log_debug("%s: sweep %s -> %s", sweep->in.node->address, state_name(sweep->state),
+		state_name(state));
 	sweep->state = state;
+	if (FAULT(SWEEP_RESET, state_name(state))) {
+		link_reset(sweep->in.link, "connection lost: a fault of a test");
+	}
 	sweep_clock_phase(sweep, phase_of(sweep, state));
 }
 

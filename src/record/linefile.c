@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -218,7 +219,7 @@ static int append_whole(int fd, const char *line)
 	if (is_whole) {
 		begin++;
 	}
-	r = write_all(fd, begin, strlen(begin));
+	r = FAULT(RECORD_WRITE, NULL) ? -ENOSPC : write_all(fd, begin, strlen(begin));
 	/* Best effort: a file that can only grow keeps the torn line, and the next call ends it. */
 	if (r < 0 && ftruncate(fd, size) < 0) {
 		log_debug("cannot take back a line: %s", strerror(errno));
@@ -252,6 +253,9 @@ int linefile_sync(struct linefile *file, struct err *err)
 	if (file->is_dirty && fdatasync(file->fd) < 0) {
 		r = -errno;
 		file->is_suspect = true;
+	}
+	if (file->is_dirty && FAULT(RECORD_SYNC, NULL)) {
+		r = -EIO;
 	}
 	/* The system forgets what it could not write: a second try would succeed and prove nothing.
 	 */

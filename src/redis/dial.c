@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "redis/link.h"
 #include "redis/tls.h"
@@ -123,9 +124,14 @@ static void try_address(struct dial *dial, const struct sockaddr *address, int a
 		return;
 	}
 	bufferevent_setcb(dial->attempt, NULL, NULL, on_attempt, dial);
+	if (FAULT(DIAL_SILENT, NULL)) {
+		return;
+	}
 	if (bufferevent_socket_connect(dial->attempt, address, address_bytes) != 0) {
 		err_set_errno(&dial->err, errno, "cannot connect");
 		event_active(dial->soon, 0, 0);
+	} else if (FAULT(DIAL_RESET, NULL)) {
+		shutdown(bufferevent_getfd(dial->attempt), SHUT_RDWR);
 	}
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "redis/server_info.h"
@@ -77,14 +78,33 @@ static bool has_tls(const struct link *link)
 	return link->endpoint.has_tls || link->opts->tls.is_on;
 }
 
+static const char *state_name(enum link_state state)
+{
+	switch (state) {
+	case LINK_CONNECTING:
+		return "CONNECTING";
+	case LINK_HANDSHAKE:
+		return "HANDSHAKE";
+	case LINK_READY:
+		return "READY";
+	case LINK_BACKOFF:
+		return "BACKOFF";
+	}
+	return "";
+}
+
 /* The only place that changes the state. Watchers may unwatch themselves. */
 static void set_state(struct link *link, enum link_state state)
 {
 	struct link_watcher *next;
 
-	log_debug("%s: link state %d -> %d %s", link->address, link->state, state, link->error);
+	log_debug("%s: link %s -> %s %s", link->address, state_name(link->state), state_name(state),
+		link->error);
 	link->state = state;
 	link->ready_since_ms = state == LINK_READY ? clock_monotonic_ms() : 0;
+	if (FAULT(LINK_RESET, state_name(state))) {
+		link_reset(link, "connection lost: a fault of a test");
+	}
 	for (struct link_watcher *watcher = link->watchers; watcher != NULL; watcher = next) {
 		next = watcher->next;
 		watcher->changed_fn(watcher, state);
@@ -242,7 +262,11 @@ static void on_dialed(void *context, struct bufferevent *connection, const char 
 	link->resp = resp_new();
 	link->last_reply_ms = clock_monotonic_ms();
 	bufferevent_setcb(connection, link_on_readable, NULL, on_connection_event, link);
-	bufferevent_enable(connection, EV_READ | EV_WRITE);
+	bufferevent_enable(connection, FAULT(LINK_SILENT, NULL) ? EV_WRITE : EV_READ | EV_WRITE);
+	if (FAULT(LINK_TRICKLE, NULL)) {
+		bufferevent_set_max_single_read(connection, 1);
+		bufferevent_set_max_single_write(connection, 1);
+	}
 	start_handshake(link);
 }
 

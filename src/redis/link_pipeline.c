@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/mem.h"
 
 void link_restart_deadline(struct link *link)
@@ -70,6 +71,12 @@ int link_send(struct link *link, const struct link_command *command)
 	return 0;
 }
 
+/* By somebody else than the handshake. */
+static bool is_asked(const struct link *link, const struct pending *pending)
+{
+	return link->state == LINK_READY && pending != NULL;
+}
+
 /* Hands over one reply. False: the connection is done for. */
 static bool take_reply(struct link *link, struct evbuffer *input)
 {
@@ -88,12 +95,20 @@ static bool take_reply(struct link *link, struct evbuffer *input)
 		if (oldest != NULL && evbuffer_get_length(input) < n_before) {
 			link_restart_deadline(link);
 		}
+		if (is_asked(link, oldest) && FAULT(LINK_CUT, oldest->name)) {
+			link_fail(link, "connection lost: a fault of a test");
+		}
 		return false;
 	case RESP_BROKEN:
 		link_fail(link, err.text);
 		return false;
 	case RESP_REPLY:
 		break;
+	}
+	if (is_asked(link, oldest) && FAULT(LINK_LOST, oldest->name)) {
+		link_fail(link, "connection lost: a fault of a test");
+		resp_release(reply);
+		return false;
 	}
 	if (oldest == NULL) {
 		/* Nothing was asked: the server's last words before it closes. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/fault.h"
 #include "base/macros.h"
 #include "config/keys.h"
 #include "control/order.h"
@@ -209,6 +210,22 @@ static json_t *limits(void)
 	return object;
 }
 
+/* Of every build, whether it has them or not. */
+static json_t *faults(void)
+{
+	static const char *const rows[] = {
+#define FAULT_ROW(suffix, name, meaning) name,
+		FAULTS_TABLE(FAULT_ROW)
+#undef FAULT_ROW
+	};
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		json_add(list, json_text_of(rows[i]));
+	}
+	return list;
+}
+
 int main(void)
 {
 	json_t *tables = json_object();
@@ -224,6 +241,8 @@ int main(void)
 	json_set(tables, "permissions", permissions());
 	json_set(tables, "states", states());
 	json_set(tables, "limits", limits());
+	json_set(tables, "faults", faults());
+	json_set(tables, "has_faults", json_boolean(FAULT_CAN));
 	text = json_print(tables);
 	puts(text);
 	free(text);

@@ -17,9 +17,10 @@ class Daemon:
     instances  as in the configuration; a Server stands for one that is named `r-test`
     settings   further top-level keys of the configuration, merged over the defaults here
     text       the whole configuration as text, instead of the two above
+    faults     which fault points fail, see src/base/fault.h; in builds that have them
     """
 
-    def __init__(self, directory, instances=(), *, settings=None, text=None):
+    def __init__(self, directory, instances=(), *, settings=None, text=None, faults=None):
         self.directory = directory
         self.socket_path = f"{directory}/control.sock"
         self.audit_path = f"{directory}/audit.jsonl"
@@ -27,6 +28,9 @@ class Daemon:
         self.title = f"log of the daemon in {directory}"
         self._log_path = f"{directory}/sesskilld.log"
         self._process = None
+        self._environment = programs.environment()
+        if faults is not None:
+            self._environment["SESSKILL_FAULTS"] = faults
         self.write_config(text if text is not None else self._config(instances, settings or {}))
 
     def _config(self, instances, settings):
@@ -68,7 +72,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=programs.environment(),
+                env=self._environment,
             )
         if wait is not None:
             wait_until(lambda: self._is_up(wait), lambda: f"{wait}; {self.explain()}")

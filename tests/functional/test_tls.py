@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from harness import wait_until
+from harness.manual import read_tables
 from harness.server import free_port
 
 
@@ -86,6 +87,29 @@ def test_a_kill_over_tls(
     crowd = make_clients(server, total=300)
     answer = daemon.kill("r-test")
     assert answer.json["state"] == "done" and answer.json["killed"] >= 300, answer.text
+    crowd.wait_for(closed_by_server=300)
+
+
+@pytest.mark.skipif(not read_tables()["has_faults"], reason="a build without fault points")
+@pytest.mark.parametrize(
+    "faults", ["dial.reset*3", "link.silent", "link.reset:HANDSHAKE", "link.trickle*1000"]
+)
+def test_a_bad_way(authority, make_tls_server, make_daemon, make_clients, faults):
+    server = make_tls_server(*authority.issue("server", "IP:127.0.0.1"))
+    daemon = make_daemon(
+        [
+            {
+                "id": "r-test",
+                "address": f"rediss://127.0.0.1:{server.tls_port}",
+                "tls": {"ca-file": authority.ca},
+                "command-timeout": "500ms",
+            }
+        ],
+        faults=faults,
+        wait="socket",
+    )
+    crowd = make_clients(server, total=300)
+    assert daemon.kill("r-test", timeout="20s").json["state"] == "done"
     crowd.wait_for(closed_by_server=300)
 
 

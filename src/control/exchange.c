@@ -35,23 +35,6 @@ struct exchange *exchange_new(struct control *control, struct http_request *http
 	return exchange;
 }
 
-static const char *method_name(enum http_method method)
-{
-	switch (method) {
-	case HTTP_GET:
-		return "GET";
-	case HTTP_POST:
-		return "POST";
-	case HTTP_DELETE:
-		return "DELETE";
-	case HTTP_HEAD:
-		return "HEAD";
-	case HTTP_OTHER:
-		break;
-	}
-	return "other";
-}
-
 static void count(const struct exchange *exchange, int status)
 {
 	const struct route *route = exchange->route;
@@ -61,7 +44,7 @@ static void count(const struct exchange *exchange, int status)
 		name = route->das_action != NULL ? route->das_action : route->path;
 	}
 	metrics_count_answer(exchange->control->in.metrics,
-		method_name(http_request_method(exchange->http)), name, status);
+		http_method_name(http_request_method(exchange->http)), name, status);
 }
 
 static void send_and_free(

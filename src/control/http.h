@@ -49,6 +49,8 @@ enum http_method {
 	HTTP_OTHER,
 };
 
+const char *http_method_name(enum http_method method); /* "other" for those that no route has */
+
 struct http_request;
 struct http_server;
 

@@ -149,6 +149,23 @@ void http_request_dispatch(struct evhttp_request *evhttp_request, void *context)
 	server->handler(server->context, request);
 }
 
+const char *http_method_name(enum http_method method)
+{
+	switch (method) {
+	case HTTP_GET:
+		return "GET";
+	case HTTP_POST:
+		return "POST";
+	case HTTP_DELETE:
+		return "DELETE";
+	case HTTP_HEAD:
+		return "HEAD";
+	case HTTP_OTHER:
+		break;
+	}
+	return "other";
+}
+
 enum http_method http_request_method(const struct http_request *request)
 {
 	return request->method;

@@ -51,22 +51,6 @@ static json_t *keys(void)
 
 /* ---- the socket ---- */
 
-static const char *method_name(enum http_method method)
-{
-	switch (method) {
-	case HTTP_GET:
-		return "GET";
-	case HTTP_POST:
-		return "POST";
-	case HTTP_DELETE:
-		return "DELETE";
-	case HTTP_HEAD:
-	case HTTP_OTHER:
-		break;
-	}
-	return "?";
-}
-
 static json_t *routes(void)
 {
 	size_t n;
@@ -76,7 +60,7 @@ static json_t *routes(void)
 	for (size_t i = 0; i < n; i++) {
 		json_t *row = json_object();
 
-		json_set(row, "method", json_text_of(method_name(table[i].method)));
+		json_set(row, "method", json_text_of(http_method_name(table[i].method)));
 		json_set(row, "path", json_text_of(table[i].path));
 		json_set(row, "das_action", text_or_null(table[i].das_action));
 		json_set(row, "action", text_or_null(table[i].action));

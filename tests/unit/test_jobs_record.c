@@ -4,24 +4,7 @@
  */
 #include "jobs_fixture.h"
 
-#include <errno.h>
-
-/* In place of the system's. */
-static struct {
-	int n;
-	bool is_broken;
-} syncs;
-
-int fdatasync(int fd)
-{
-	assert_true(fd >= 0);
-	syncs.n++;
-	if (syncs.is_broken) {
-		errno = EIO;
-		return -1;
-	}
-	return 0;
-}
+#include "fake_sync.h"
 
 static size_t count_text(const char *text, const char *part)
 {

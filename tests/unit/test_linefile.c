@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "fake_sync.h"
 #include "record/linefile.h"
 #include "scratch.h"
 
@@ -175,20 +176,6 @@ static void test_successor_cannot_be_opened(void **state)
 	assert_append(file, scratch->path, "four");
 	assert_content(scratch->path, "four\n");
 	linefile_free(file);
-}
-
-/* In place of the system's. */
-static struct {
-	int n;
-	bool is_broken;
-} syncs;
-
-int fdatasync(int fd)
-{
-	assert_true(fd >= 0);
-	syncs.n++;
-	errno = EIO;
-	return syncs.is_broken ? -1 : 0;
 }
 
 /* Lines share one; what a rotated file still owes is told to whoever syncs next. */

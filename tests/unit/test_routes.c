@@ -24,23 +24,6 @@ struct walk {
 	struct access_opts access;
 };
 
-static const char *method_name(const struct route *route)
-{
-	switch (route->method) {
-	case HTTP_GET:
-		return "GET";
-	case HTTP_POST:
-		return "POST";
-	case HTTP_DELETE:
-		return "DELETE";
-	case HTTP_HEAD:
-	case HTTP_OTHER:
-		break;
-	}
-	fail_msg("%s has a method that no test knows", route->path);
-	return "";
-}
-
 /* The path of a row with something in the place of its star. */
 static char *make_path(const struct route *route)
 {
@@ -61,8 +44,8 @@ static int ask(struct walk *walk, const struct route *route, const char *paramet
 	CLEANUP(mem_free_p)
 	char *request =
 		mem_printf("%s %s%s%s HTTP/1.1\r\nHost: x\r\n%s%s%sContent-Length: 0\r\n\r\n",
-			method_name(route), path, parameters[0] != '\0' ? "?" : "", parameters,
-			route->das_action != NULL ? "x-acs-action: " : "",
+			http_method_name(route->method), path, parameters[0] != '\0' ? "?" : "",
+			parameters, route->das_action != NULL ? "x-acs-action: " : "",
 			route->das_action != NULL ? route->das_action : "",
 			route->das_action != NULL ? "\r\n" : "");
 	uint64_t status = 0;

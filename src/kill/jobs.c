@@ -11,119 +11,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* ---- the record ---- */
-
-static struct audit_subject subject_of(
-	const struct run *run, const struct ticket *ticket, struct request *request)
-{
-	*request = *job_request(run->job);
-	request->reason = ticket->reason;
-	return (struct audit_subject){
-		.request_id = ticket->request_id,
-		.action = ticket->action,
-		.instance = job_instance_id(run->job),
-		.caller = &ticket->caller,
-		.request = request,
-	};
-}
-
-static void record_outcome(struct run *run, const struct ticket *ticket)
-{
-	struct request request;
-	struct audit_subject subject = subject_of(run, ticket, &request);
-	struct err err;
-
-	if (audit_outcome(run->jobs->audit, &subject, job_report(run->job), &err) != 0) {
-		log_error("kill %s: its outcome is not recorded: %s", ticket->request_id, err.text);
-	}
-}
-
-static bool may_answer(const struct run *run)
-{
-	return job_is_done(run->job) && !run->is_answered;
-}
-
-/* The outcome of every ticket is on the disk before the first answer goes out. */
-static void record_outcomes(struct jobs *jobs)
-{
-	struct run *run;
-	struct ticket *ticket;
-	struct err err;
-
-	TAILQ_FOREACH(run, &jobs->runs, entry)
-	{
-		if (may_answer(run)) {
-			TAILQ_FOREACH(ticket, &run->tickets, entry)
-			{
-				record_outcome(run, ticket);
-			}
-			run->has_outcome = true;
-		}
-	}
-	if (audit_sync(jobs->audit, &err) != 0) {
-		log_error("outcomes of kills may not outlive a crash: %s", err.text);
-	}
-}
-
-static void warn_unrecorded(struct run *run, const char *request_id, const struct err *err)
-{
-	log_error("kill %s goes on without a record: %s", request_id, err->text);
-	job_warn(run->job, "the audit log could not be written: %s", err->text);
-}
-
-int jobs_record_intent(struct run *run, const struct ticket *ticket, struct err *err)
-{
-	struct request request;
-	struct audit_subject subject = subject_of(run, ticket, &request);
-
-	if (audit_intent(run->jobs->audit, &subject, err) == 0) {
-		return 0;
-	}
-	if (audit_is_required(run->jobs->audit)) {
-		err_prefix(err, "the audit log is required");
-		return JOBS_E_AUDIT;
-	}
-	warn_unrecorded(run, ticket->request_id, err);
-	return 0;
-}
-
-/* What must be recorded and cannot be is not done; what need not be goes on. */
-static void settle_intents(struct run *run, int error, struct err *err)
-{
-	const char *request_id = job_report(run->job)->request_id;
-
-	run->is_recorded = true;
-	if (error != 0 && audit_is_required(run->jobs->audit)) {
-		err_prefix(err, "the audit log is required");
-		job_abandon(run->job, REPORT_FAILED, err->text);
-		event_active(run->jobs->ending, 0, 0);
-		return;
-	}
-	if (error != 0) {
-		warn_unrecorded(run, request_id, err);
-	}
-	jobs_start(run);
-}
-
-static void on_recording(evutil_socket_t fd, short what, void *context)
-{
-	struct jobs *jobs = context;
-	struct err err;
-	int r = audit_sync(jobs->audit, &err);
-	struct run *run;
-
-	(void)fd;
-	(void)what;
-	TAILQ_FOREACH(run, &jobs->runs, entry)
-	{
-		if (!run->is_recorded && !job_is_done(run->job)) {
-			struct err copy = err;
-
-			settle_intents(run, r, &copy);
-		}
-	}
-}
-
 /* ---- runs ---- */
 
 void jobs_free_ticket(struct ticket *ticket)
@@ -164,6 +51,11 @@ static void forget_oldest(struct jobs *jobs)
 		}
 		run = next;
 	}
+}
+
+bool run_is_due(const struct run *run)
+{
+	return job_is_done(run->job) && !run->is_answered;
 }
 
 static bool is_idle(const struct jobs *jobs)
@@ -230,7 +122,7 @@ static struct run *find_recorded(struct jobs *jobs)
 
 	TAILQ_FOREACH(run, &jobs->runs, entry)
 	{
-		if (may_answer(run) && run->has_outcome) {
+		if (run_is_due(run) && run->has_outcome) {
 			return run;
 		}
 	}
@@ -245,7 +137,7 @@ static void on_ending(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	record_outcomes(jobs);
+	jobs_record_outcomes(jobs);
 	while ((run = find_recorded(jobs)) != NULL) {
 		end_run(run);
 	}
@@ -516,7 +408,7 @@ struct jobs *jobs_new(
 	TAILQ_INIT(&jobs->runs);
 	jobs->stop_timer = evtimer_new(loop, on_stop_timer, jobs);
 	jobs->idle = event_new(loop, -1, 0, on_idle, jobs);
-	jobs->recording = event_new(loop, -1, 0, on_recording, jobs);
+	jobs->recording = event_new(loop, -1, 0, jobs_on_recording, jobs);
 	jobs->ending = event_new(loop, -1, 0, on_ending, jobs);
 	CHECK(jobs->stop_timer != NULL && jobs->idle != NULL && jobs->recording != NULL &&
 		jobs->ending != NULL);

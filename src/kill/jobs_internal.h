@@ -1,5 +1,5 @@
 /*
- * What jobs.c, which keeps the runs, and jobs_order.c, which takes orders, share.
+ * What jobs.c, which keeps the runs, jobs_order.c, which takes orders, and jobs_record.c share.
  */
 #ifndef KILL_JOBS_INTERNAL_H
 #define KILL_JOBS_INTERNAL_H
@@ -62,6 +62,15 @@ void jobs_free_run(struct run *run);
 void jobs_start(struct run *run);
 /* The timer of the first of its tickets whose time is up while it waits. */
 void jobs_restart_expiry(struct run *run);
+/* It is done, and its tickets wait for the answer. */
+bool run_is_due(const struct run *run);
+
+/* ---- jobs_record.c ---- */
+
+/* Of every run that is due, on the disk before the first answer goes out. */
+void jobs_record_outcomes(struct jobs *jobs);
+/* Callback of the event `recording`; `context` is the jobs. */
+void jobs_on_recording(int fd, short what, void *context);
 /* 0, or JOBS_E_AUDIT with words. */
 NODISCARD int jobs_record_intent(struct run *run, const struct ticket *ticket, struct err *err);
 

@@ -22,6 +22,7 @@ struct answer {
 	char run_id[UUID_TEXT_BYTES]; /* request_id of the report */
 	char error[256];
 	void (*then_fn)(struct answer *answer); /* in the callback */
+	void (*meanwhile_fn)(struct answer *answer, enum job_event event);
 };
 
 struct jobs_fixture {
@@ -52,7 +53,7 @@ static void on_done(void *context, const char *request_id, const struct report *
 	}
 }
 
-static void on_event(void *context, const char *request_id, enum job_event event UNUSED,
+static void on_event(void *context, const char *request_id, enum job_event event,
 	const struct report *report UNUSED)
 {
 	struct answer *answer = context;
@@ -60,6 +61,9 @@ static void on_event(void *context, const char *request_id, enum job_event event
 	assert_string_equal(request_id, answer->id);
 	assert_int_equal(answer->n, 0);
 	answer->n_events++;
+	if (answer->meanwhile_fn != NULL) {
+		answer->meanwhile_fn(answer, event);
+	}
 }
 
 static void on_idle(void *context)

@@ -157,6 +157,42 @@ static void test_sync_fails(void **state)
 	assert_int_equal(peer_server_count(fixture->server, NULL), 0);
 }
 
+static void submit_next(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	syncs.is_broken = true;
+	submit(context, fixture_request("app"));
+}
+
+/* In the turn of the loop in which the first is done, just before its outcome is written. */
+static void submit_at_the_end(struct answer *answer, enum job_event event)
+{
+	if (event == JOB_VERIFIED) {
+		peer_server_add(answer->fixture->server, "app", 3);
+		assert_int_equal(event_base_once(answer->fixture->base.loop, -1, EV_TIMEOUT,
+					 submit_next, answer->fixture, NULL),
+			0);
+	}
+}
+
+/* It is for the outcome of another kill that the sync fails, and the intent was in it. */
+static void test_sync_of_others_fails(void **state)
+{
+	struct jobs_fixture *fixture = *state;
+	struct answer *first, *next;
+
+	open_record(fixture);
+	fixture->audit_opts.is_required = true;
+	first = submit(fixture, fixture_request("app"));
+	first->meanwhile_fn = submit_at_the_end;
+	next = &fixture->answers[1];
+	wait_for(fixture, next);
+	assert_int_equal(first->state, REPORT_DONE);
+	assert_int_equal(next->state, REPORT_FAILED);
+	assert_int_equal(peer_server_count(fixture->server, NULL), 3);
+}
+
 static void test_sync_fails_where_it_may(void **state)
 {
 	struct jobs_fixture *fixture = *state;
@@ -195,6 +231,7 @@ int main(void)
 		ROW(test_synced_together),
 		ROW(test_sharing_waits_for_the_record),
 		ROW(test_sync_fails),
+		ROW(test_sync_of_others_fails),
 		ROW(test_sync_fails_where_it_may),
 		ROW(test_cancelled_before_the_record),
 	};

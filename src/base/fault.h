@@ -33,6 +33,8 @@
 	FAULT(RECORD_WRITE, "record.write", "a line of the record does not fit the disk") \
 	FAULT(RECORD_SYNC, "record.sync", "the disk fails while the record is synced")
 
+#define FAULT_VARIABLE "SESSKILL_FAULTS"
+
 enum fault {
 #define FAULT_ROW(suffix, name, meaning) FAULT_##suffix,
 	FAULTS_TABLE(FAULT_ROW)

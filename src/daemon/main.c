@@ -139,8 +139,8 @@ static bool read_faults(void)
 {
 	struct err err;
 
-	if (FAULT_CAN && fault_set_rules(getenv("SESSKILL_FAULTS"), &err) != 0) {
-		log_error("SESSKILL_FAULTS: %s", err.text);
+	if (FAULT_CAN && fault_set_rules(getenv(FAULT_VARIABLE), &err) != 0) {
+		log_error(FAULT_VARIABLE ": %s", err.text);
 		return false;
 	}
 	return true;

@@ -1,8 +1,7 @@
 #!/bin/bash
-# All tests. Builds twice, as it is released, and with the address and undefined-behaviour sanitizers
-# and fault points, and runs
-# the unit tests and the functional tests in both; then the tests of what is neither. Installs what
-# a bare Debian lacks. The last line is "N passed, N failed"; the exit status is 1 if any failed.
+# All tests. Builds twice, as it is released and with sanitizers and fault points, and runs the unit
+# tests and the functional tests in both; then the tests of what is neither. Installs what a bare
+# Debian lacks. The last line is "N passed, N failed"; the exit status is 1 if any failed.
 #
 #   tests/run.sh [-k EXPRESSION] [--quick] [--unit] [--no-install]
 #     -k EXPRESSION  only the functional tests that pytest selects by it

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/parse.h"
 #include "base/slice.h"
 
@@ -122,6 +123,8 @@ bool fault_strikes(enum fault fault, const char *word)
 		} else if (rule->n_left > 0) {
 			rule->n_left--;
 			is_struck = true;
+			/* A test that nothing failed in proves nothing: it looks for this. */
+			log_debug("fault strikes: %s:%s", fault_name(fault), rule->word);
 		}
 	}
 	return is_struck;

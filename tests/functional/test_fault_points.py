@@ -38,8 +38,21 @@ def test_other_builds_have_none(tables):
     is_wanted = next(option["value"] for option in options if option["name"] == "faults")
     assert tables["has_faults"] == is_wanted
     program = programs.SESSKILLD.read_bytes()
-    for trace in [b"SESSKILL_FAULTS", b"a fault of a test", *map(str.encode, tables["faults"])]:
+    traces = [b"SESSKILL_FAULTS", b"a fault of a test", b"with fault points", b"fault strikes"]
+    for trace in [*traces, *map(str.encode, tables["faults"])]:
         assert (trace in program) == is_wanted, trace
+
+
+@needs_faults
+def test_it_says_that_it_has_them(make_daemon, server):
+    """So that nobody runs it by mistake, also when none is asked to fail."""
+    words = "with fault points, for tests only"
+    done = subprocess.run(
+        [programs.SESSKILLD, "--version"],
+        env=programs.environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert words in done.stdout
+    assert words in make_daemon([server]).log()
 
 
 @needs_faults
@@ -99,10 +112,15 @@ class Scene:
 
 @pytest.fixture
 def make_scene(server, make_clients, make_daemon):
-    def make(faults, **options):
-        return Scene(server, make_clients, make_daemon, faults, **options)
+    scenes = []
 
-    return make
+    def make(faults, server=server, **options):
+        scenes.append(Scene(server, make_clients, make_daemon, faults, **options))
+        return scenes[-1]
+
+    yield make
+    for scene in scenes:
+        assert scene.daemon.idle_faults() == []
 
 
 # Getting in
@@ -161,6 +179,14 @@ def test_reset_in_a_state_of_the_sweep(make_scene, state, again):
 
 
 @needs_faults
+def test_reset_when_it_is_done(make_scene):
+    """What is verified is verified; the next kill gets a new link."""
+    scene = make_scene("sweep.reset:DONE")
+    assert scene.expect_done()["warnings"] == []
+    scene.expect_health()
+
+
+@needs_faults
 def test_reset_before_a_gentle_listing(make_scene, make_clients):
     scene = make_scene("sweep.reset:WARM")
     # The daemon hears from the server how many there are.
@@ -179,9 +205,9 @@ def test_reset_while_it_watches(make_scene):
 
 
 @needs_faults
-def test_reset_while_a_script_is_ended(make_server, make_clients, make_daemon):
+def test_reset_while_a_script_is_ended(make_scene, make_server):
     server = make_server(lines=["lua-time-limit 100"])
-    scene = Scene(server, make_clients, make_daemon, "sweep.reset:BREAK_BUSY")
+    scene = make_scene("sweep.reset:BREAK_BUSY", server=server)
     script = BusyScript(server)
     scene.expect_done(break_busy="true")
     script.wait()

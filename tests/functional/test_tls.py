@@ -111,6 +111,7 @@ def test_a_bad_way(authority, make_tls_server, make_daemon, make_clients, faults
     crowd = make_clients(server, total=300)
     assert daemon.kill("r-test", timeout="20s").json["state"] == "done"
     crowd.wait_for(closed_by_server=300)
+    assert daemon.idle_faults() == []
 
 
 def test_certificates_of_clients(authority, make_tls_server, make_daemon):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 from harness import http, programs
@@ -29,6 +30,7 @@ class Daemon:
         self._log_path = f"{directory}/sesskilld.log"
         self._process = None
         self._environment = programs.environment()
+        self._faults = faults
         if faults is not None:
             self._environment["SESSKILL_FAULTS"] = faults
         self.write_config(text if text is not None else self._config(instances, settings or {}))
@@ -51,6 +53,16 @@ class Daemon:
             return instance
         return {"id": "r-test", "address": instance.address}
 
+    def _options(self):
+        """Which of them strike is told to those who debug."""
+        return ["--debug"] if self._faults else []
+
+    def idle_faults(self):
+        """The rules that nothing has failed by."""
+        struck = set(re.findall(r"fault strikes: (.*)", self.log()))
+        rules = [(rule, re.sub(r"(@\d+)?(\*\d+)?$", "", rule)) for rule in self._faults.split(",")]
+        return [rule for rule, name in rules if not struck & {name, f"{name}:"}]
+
     def write_config(self, text):
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(text)
@@ -68,7 +80,7 @@ class Daemon:
         """
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen(
-                [str(programs.SESSKILLD), "-c", self.config_path],
+                [str(programs.SESSKILLD), "-c", self.config_path, *self._options()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

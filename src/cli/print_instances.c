@@ -99,7 +99,7 @@ static void add_instance(struct table *table, const json_t *instance)
 	}
 }
 
-static void print_list(const json_t *texts, FILE *out)
+static void print_list(const json_t *texts, const char *before, const char *between, FILE *out)
 {
 	const json_t *text;
 	size_t i;
@@ -108,10 +108,11 @@ static void print_list(const json_t *texts, FILE *out)
 	{
 		struct slice piece = {json_string_value(text), json_string_length(text)};
 
-		text_format(out, "%s%.*s", i > 0 ? ", " : "", SLICE_ARG(piece));
+		text_format(out, "%s%.*s", i > 0 ? between : before, SLICE_ARG(piece));
 	}
 }
 
+/* `node` NULL: of the instance as a whole. */
 static void print_problem_head(
 	const json_t *instance, const json_t *node, const struct screen *screen)
 {
@@ -119,16 +120,36 @@ static void print_problem_head(
 	struct slice address = field_text(node, "address");
 
 	term_begin(screen, TERM_BAD);
-	text_format(screen->file, "%.*s %.*s: ", SLICE_ARG(id), SLICE_ARG(address));
+	text_format(screen->file, "%.*s%s%.*s: ", SLICE_ARG(id), node != NULL ? " " : "",
+		SLICE_ARG(address));
 	term_end(screen, TERM_BAD);
+}
+
+/* With the command that grants it, to be pasted on the server. */
+static void print_missing(const json_t *node, FILE *out)
+{
+	const json_t *missing = json_object_get(node, "missing_permissions");
+	struct slice user = field_text(node, "user");
+
+	print_list(missing, "its user lacks the permission for ", ", ", out);
+	if (user.len > 0) {
+		text_format(out, "; grant it with: ACL SETUSER %.*s", SLICE_ARG(user));
+		print_list(missing, " +", " +", out);
+	}
+	fputc('\n', out);
 }
 
 static void print_problems(const json_t *instance, const struct screen *screen)
 {
 	const json_t *nodes = json_object_get(instance, "nodes");
+	struct slice unknown = field_text(instance, "error");
 	const json_t *node;
 	size_t i;
 
+	if (unknown.len > 0) {
+		print_problem_head(instance, NULL, screen);
+		text_line(screen->file, "%.*s", SLICE_ARG(unknown));
+	}
 	json_array_foreach(nodes, i, node)
 	{
 		const json_t *missing = json_object_get(node, "missing_permissions");
@@ -140,9 +161,7 @@ static void print_problems(const json_t *instance, const struct screen *screen)
 		}
 		if (json_array_size(missing) > 0) {
 			print_problem_head(instance, node, screen);
-			text_format(screen->file, "its user lacks the permission for ");
-			print_list(missing, screen->file);
-			fputc('\n', screen->file);
+			print_missing(node, screen->file);
 		}
 	}
 }
@@ -169,8 +188,8 @@ static void print_details(const json_t *instance, const struct screen *screen)
 				human_count(field_count(node, "own_id"), id));
 		}
 		if (json_array_size(json_object_get(node, "capabilities")) > 0) {
-			text_format(screen->file, "  capabilities  ");
-			print_list(json_object_get(node, "capabilities"), screen->file);
+			print_list(json_object_get(node, "capabilities"), "  capabilities  ", ", ",
+				screen->file);
 			fputc('\n', screen->file);
 		}
 	}

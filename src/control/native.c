@@ -79,6 +79,7 @@ static json_t *node_json(const struct link *link)
 		server->own_id > 0 ? json_integer((json_int_t)server->own_id) : json_null());
 	json_set(node, "link_age_ms",
 		since_ms > 0 ? json_integer(clock_monotonic_ms() - since_ms) : json_null());
+	json_set(node, "user", json_text_of(link_user(link)));
 	json_set(node, "missing_permissions", missing_permissions(server));
 	json_set(node, "capabilities", capabilities(server));
 	json_set(node, "last_error",

@@ -166,7 +166,7 @@ _Static_assert(ARRAY_SIZE(probes) <= LINK_MAX_STEPS, "a round fits");
 /* Words for what is missing, with the command that grants it. */
 static void refuse_missing(struct link *link)
 {
-	const char *user = link->opts->username != NULL ? link->opts->username : "default";
+	const char *user = link_user(link);
 
 	for (unsigned i = 0; i < LINK_N_PERMISSIONS; i++) {
 		char words[LINK_MAX_ERROR_BYTES];

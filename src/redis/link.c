@@ -418,6 +418,11 @@ const struct endpoint *link_endpoint(const struct link *link)
 	return &link->endpoint;
 }
 
+const char *link_user(const struct link *link)
+{
+	return link->opts->username != NULL ? link->opts->username : "default";
+}
+
 const char *link_address(const struct link *link)
 {
 	return link->address;

@@ -225,12 +225,19 @@ void topology_apply_members(struct topology *topology)
 
 /* ---- asking ---- */
 
-void topology_set_refusal(
-	struct topology *topology, const struct link *link, const struct reply *reply)
+void topology_set_refusal(struct topology *topology, const struct link *link,
+	const struct reply *reply, const char *permission)
 {
-	char words[256];
+	const char *user = link_user(link);
+	char words[512];
 
-	snprintf(words, sizeof(words), "%.*s", SLICE_ARG(reply->text));
+	if (reply_is_error(reply, "NOPERM")) {
+		snprintf(words, sizeof(words),
+			"user \"%s\" may not run %s; grant it with: ACL SETUSER %s +%s", user,
+			permission, user, permission);
+	} else {
+		snprintf(words, sizeof(words), "%.*s", SLICE_ARG(reply->text));
+	}
 	topology_set_error(topology, link_address(link), words);
 }
 

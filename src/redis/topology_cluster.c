@@ -28,19 +28,24 @@ static void hear_cluster(struct topology *topology, struct link *link, const str
 	}
 }
 
-static void on_nodes(void *context, const struct reply *reply, const char *lost)
+static void end_question(struct question *question, const struct reply *reply, const char *lost,
+	const char *permission)
 {
-	struct question *question = context;
 	struct topology *topology = question->topology;
 
 	topology->n_unanswered--;
 	if (lost != NULL) {
 		topology_set_error(topology, link_address(question->link), lost);
 	} else if (reply->type == REPLY_ERROR) {
-		topology_set_refusal(topology, question->link, reply);
+		topology_set_refusal(topology, question->link, reply, permission);
 	} else {
 		hear_cluster(topology, question->link, reply);
 	}
+}
+
+static void on_nodes(void *context, const struct reply *reply, const char *lost)
+{
+	end_question(context, reply, lost, "cluster|nodes");
 }
 
 /* Servers before 7.0 have no SHARDS. */
@@ -55,7 +60,7 @@ static void on_shards(void *context, const struct reply *reply, const char *lost
 		question_ask(question, argv, ARRAY_SIZE(argv), on_nodes);
 		return;
 	}
-	on_nodes(context, reply, lost);
+	end_question(question, reply, lost, "cluster|shards");
 }
 
 /* A node, or else a seed, that can be asked; NULL: none. */

@@ -53,8 +53,9 @@ struct topology {
 
 /* Why the nodes are not known, or not known to be up to date. */
 void topology_set_error(struct topology *topology, const char *address, const char *words);
-void topology_set_refusal(
-	struct topology *topology, const struct link *link, const struct reply *reply);
+/* `permission`, e.g. "cluster|nodes", is what the question takes. */
+void topology_set_refusal(struct topology *topology, const struct link *link,
+	const struct reply *reply, const char *permission);
 
 /* Sends a question; `reply_fn` gets it as its context. Not READY: nothing is asked. */
 void question_ask(

@@ -14,7 +14,7 @@ static void on_replicas(void *context, const struct reply *reply, const char *lo
 		members_read_sentinel_replicas(reply, &topology->members);
 		topology_apply_members(topology);
 	} else if (lost == NULL) {
-		topology_set_refusal(topology, question->link, reply);
+		topology_set_refusal(topology, question->link, reply, "sentinel|replicas");
 	} else {
 		topology_set_error(topology, link_address(question->link), lost);
 	}
@@ -56,7 +56,7 @@ static void on_masters(void *context, const struct reply *reply, const char *los
 	if (lost == NULL && reply->type == REPLY_ARRAY) {
 		hear_master(topology, question->link, reply);
 	} else if (lost == NULL) {
-		topology_set_refusal(topology, question->link, reply);
+		topology_set_refusal(topology, question->link, reply, "sentinel|masters");
 	} else {
 		topology_set_error(topology, link_address(question->link), lost);
 	}

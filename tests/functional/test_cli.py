@@ -69,7 +69,7 @@ INSTANCES = {
         {"id": "r-1", "kind": "standalone", "nodes": [
             {"address": "127.0.0.1:6379", "role": "master", "server": "redis 7.0.15",
              "state": "ready", "clients": 18003, "maxclients": 20000, "link_age_ms": 7500000,
-             "missing_permissions": ["client|no-evict"], "capabilities": ["user", "laddr"],
+             "user": "agent", "missing_permissions": ["client|no-evict"], "capabilities": ["user", "laddr"],
              "last_error": None, "run_id": "f" * 40, "own_id": 7}]},
         {"id": "orders", "kind": "standalone", "nodes": [
             {"address": "10.0.0.1:6379", "role": "", "server": "", "state": "failed",
@@ -364,7 +364,8 @@ def test_instances(fake):
     )
     assert re.fullmatch(r"orders +standalone +10.0.0.1:6379 +failed", lines[2])
     assert lines[3:] == [
-        "r-1 127.0.0.1:6379: its user lacks the permission for client|no-evict",
+        "r-1 127.0.0.1:6379: its user lacks the permission for client|no-evict; "
+        "grant it with: ACL SETUSER agent +client|no-evict",
         "orders 10.0.0.1:6379: ERR max number of clients reached",
     ]
 

@@ -95,11 +95,12 @@ unit_tests() {
 		"$directory/meson-logs/testlog.junit.xml" "$directory/meson-logs/testlog.json"
 }
 
+# functional_tests DIRECTORY LEAST_USER: 1: the daemon has the account that README.md says is enough.
 functional_tests() {
 	local directory=$1 results=$1.functional.xml status
 	rm -f "$results"
 	# Debian's own Python has Debian's modules. SIGINT, so that a run given up still reports.
-	SESSKILL_BUILD=$directory PYTHONDONTWRITEBYTECODE=1 \
+	SESSKILL_BUILD=$directory SESSKILL_TEST_LEAST_USER=$2 PYTHONDONTWRITEBYTECODE=1 \
 		timeout --signal=INT --kill-after=20 "$FUNCTIONAL_TIMEOUT_S" \
 		/usr/bin/python3 -m pytest -q --durations=5 -k "$selection" --junitxml="$results" \
 		tests/functional
@@ -111,10 +112,11 @@ functional_tests() {
 	add_results "functional tests, $(basename "$directory")" "$status" "$results"
 }
 
-# suite NAME OPTION...: one build and all that is tested with it. False when it could not be built.
+# suite NAME LEAST_USER OPTION...: one build and all that is tested with it. False when it could not
+# be built.
 suite() {
-	local directory=$BUILD_ROOT/$1
-	shift
+	local directory=$BUILD_ROOT/$1 least_user=$2
+	shift 2
 	echo
 	echo "== $(basename "$directory"): meson setup $*"
 	if ! build_in "$directory" "" "$@"; then
@@ -124,7 +126,7 @@ suite() {
 	passed=$((passed + 1))
 	unit_tests "$directory"
 	if [ "$with_functional" = yes ]; then
-		functional_tests "$directory"
+		functional_tests "$directory" "$least_user"
 	fi
 	return 0
 }
@@ -199,9 +201,9 @@ if [ "$with_install" = yes ]; then
 fi
 
 is_built=yes
-suite plain -Dwerror=true -Dbuildtype=debugoptimized || is_built=no
+suite plain 0 -Dwerror=true -Dbuildtype=debugoptimized || is_built=no
 if [ "$with_sanitizers" = yes ]; then
-	suite sanitized -Dwerror=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined \
+	suite sanitized 1 -Dwerror=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined \
 		-Dfaults=true
 fi
 

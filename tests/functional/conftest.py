@@ -6,7 +6,7 @@ import tempfile
 
 import pytest
 
-from harness import Clients, Daemon, Relay, Server
+from harness import Clients, Daemon, Relay, Server, least_user
 from harness.cli import command, environment
 from harness.fake_daemon import FakeDaemon
 from harness.manual import read_tables
@@ -54,11 +54,18 @@ def logs(request):
 
 
 @pytest.fixture
-def make_server(make_directory, logs):
+def has_least_user(request):
+    """Whether daemons log in as README's least user, where the test says nothing else."""
+    return least_user.IS_WANTED and request.node.get_closest_marker("own_accounts") is None
+
+
+@pytest.fixture
+def make_server(make_directory, logs, has_least_user):
     """make_server(**options): see harness.server.Server."""
     with contextlib.ExitStack() as stack:
 
         def make(**options):
+            options.setdefault("has_least_user", has_least_user)
             server = Server(make_directory(), **options)
             stack.callback(server.stop)
             logs.append(server)
@@ -89,11 +96,11 @@ def make_clients():
 
 @pytest.fixture
 def make_relay(make_directory):
-    """make_relay(server): see harness.relay.Relay."""
+    """make_relay(server, **options): see harness.relay.Relay."""
     with contextlib.ExitStack() as stack:
 
-        def make(server):
-            relay = Relay(make_directory(), server)
+        def make(server, **options):
+            relay = Relay(make_directory(), server, **options)
             stack.callback(relay.stop)
             return relay
 
@@ -101,11 +108,12 @@ def make_relay(make_directory):
 
 
 @pytest.fixture
-def make_daemon(make_directory, logs):
+def make_daemon(make_directory, logs, has_least_user):
     """make_daemon(instances, **options): see harness.daemon.Daemon; `wait` is for its start()."""
     with contextlib.ExitStack() as stack:
 
         def make(instances=(), *, wait="ready", **options):
+            options.setdefault("has_least_user", has_least_user)
             daemon = Daemon(make_directory(), instances, **options)
             stack.callback(daemon.stop)
             logs.append(daemon)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from harness import wait_until
+from harness import least_user, wait_until
 
 LEAST = "+client|list +client|kill +client|id +client|setname +client|no-evict +info"
 
@@ -63,6 +63,7 @@ def test_credential(make_server, make_daemon, make_clients, make_directory, monk
     assert_kills(daemon, make_clients(server, total=20, auth="secret"), 20)
 
 
+@pytest.mark.own_accounts("about one that has none")
 @pytest.mark.parametrize(
     "keys, words",
     [({"password-file": "wrong"}, "WRONGPASS"), ({}, "NOAUTH")],
@@ -74,7 +75,8 @@ def test_it_does_not_get_in(make_server, make_daemon, make_clients, make_secret,
     daemon = make_daemon([instance_of(server, **keys)], wait="socket")
     clients = make_clients(server, total=5, auth="right")
     wait_for_error(daemon, words)
-    assert daemon.node()["state"] == "failed"
+    # Between two attempts.
+    wait_until(lambda: daemon.node()["state"] == "failed", "it to be seen as failed")
     health = daemon.http("GET", "/healthz")
     assert health.status == 503 and "r-test" in health.text and words in health.text
     answer = daemon.kill("r-test", timeout="300ms")
@@ -102,16 +104,15 @@ def test_a_password_that_the_server_does_not_have(server, make_daemon, make_clie
     assert_kills(daemon, make_clients(server, total=5), 5)
 
 
-def test_least_permissions(make_server, make_daemon, make_clients, make_secret):
-    server = make_server(users=[f"agent on >pw -@all {LEAST}"])
-    daemon = make_daemon(
-        [instance_of(server, username="agent", **{"password-file": make_secret("pw")})]
-    )
+def test_least_permissions(make_server, make_daemon, make_clients):
+    """Those that README.md has; see harness.least_user for all other tests with them."""
+    server = make_server(has_least_user=True)
+    daemon = make_daemon([server], has_least_user=True)
     node = daemon.node()
     assert node["missing_permissions"] == []
     assert node["server"].startswith("redis ") and node["maxclients"] > 0
     own = next(s for s in server.redis().client_list() if int(s["id"]) == node["own_id"])
-    assert (own["user"], own["name"]) == ("agent", "sesskilld")
+    assert (own["user"], own["name"]) == (least_user.NAME, "sesskilld")
     assert_kills(daemon, make_clients(server, total=50, subscribed=5, monitoring=1), 50)
 
 
@@ -128,6 +129,8 @@ def test_only_list_and_kill(make_server, make_daemon, make_clients, make_secret)
         "client|no-evict",
         "info",
     ]
+    grant = "ACL SETUSER agent +client|id +client|setname +client|no-evict +info"
+    assert f"grant it with: {grant}\n" in daemon.cli("instances").stdout
     assert_kills(daemon, make_clients(server, total=50, subscribed=5), 50)
     assert daemon.node()["own_id"] == node["own_id"]
 

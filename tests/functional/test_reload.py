@@ -28,6 +28,8 @@ def configure(daemon, **settings):
     """Changes these top-level keys of the file."""
     with open(daemon.config_path, encoding="utf-8") as file:
         config = json.load(file)
+    if "instances" in settings:
+        settings["instances"] = [daemon.instance_keys(keys) for keys in settings["instances"]]
     daemon.write_config(json.dumps({**config, **settings}))
 
 

@@ -5,11 +5,12 @@ import os
 import re
 import subprocess
 
-from harness import http, programs
+from harness import http, least_user, programs
 from harness.waiting import wait_until
 
 STOP_TIMEOUT_S = 15
 CLI_TIMEOUT_S = 60
+ACCOUNT_KEYS = {"username", "password-file", "credential"}
 
 
 class Daemon:
@@ -19,9 +20,20 @@ class Daemon:
     settings   further top-level keys of the configuration, merged over the defaults here
     text       the whole configuration as text, instead of the two above
     faults     which fault points fail, see src/base/fault.h; in builds that have them
+
+    Instances without an account get that of README.md where it is wanted (least_user.IS_WANTED).
     """
 
-    def __init__(self, directory, instances=(), *, settings=None, text=None, faults=None):
+    def __init__(
+        self,
+        directory,
+        instances=(),
+        *,
+        settings=None,
+        text=None,
+        faults=None,
+        has_least_user=least_user.IS_WANTED,
+    ):
         self.directory = directory
         self.socket_path = f"{directory}/control.sock"
         self.audit_path = f"{directory}/audit.jsonl"
@@ -33,6 +45,7 @@ class Daemon:
         self._faults = faults
         if faults is not None:
             self._environment["SESSKILL_FAULTS"] = faults
+        self._account = least_user.keys(directory) if has_least_user else {}
         self.write_config(text if text is not None else self._config(instances, settings or {}))
 
     def _config(self, instances, settings):
@@ -40,18 +53,23 @@ class Daemon:
         config = {
             "control": {"socket": self.socket_path},
             "audit": {"file": self.audit_path},
-            "instances": [self._instance(instance) for instance in instances],
+            "instances": [self.instance_keys(instance) for instance in instances],
         }
         for name, value in settings.items():
             is_mapping = isinstance(value, dict) and name in config
             config[name] = {**config[name], **value} if is_mapping else value
         return json.dumps(config, indent=1)
 
-    @staticmethod
-    def _instance(instance):
-        if isinstance(instance, dict):
-            return instance
-        return {"id": "r-test", "address": instance.address}
+    def instance_keys(self, instance):
+        """Of one of `instances`, as it stands in the configuration."""
+        if not isinstance(instance, dict):
+            instance = {"id": "r-test", "address": instance.address}
+        if "sentinel" in instance:
+            instance = {**instance, "sentinel": self._with_account(instance["sentinel"])}
+        return self._with_account(instance)
+
+    def _with_account(self, keys):
+        return keys if ACCOUNT_KEYS & keys.keys() else {**keys, **self._account}
 
     def _options(self):
         """Which of them strike is told to those who debug."""

@@ -6,7 +6,7 @@ import subprocess
 
 import redis
 
-from harness import programs
+from harness import least_user, programs
 from harness.server import STOP_TIMEOUT_S, free_port
 from harness.waiting import wait_until
 
@@ -103,7 +103,9 @@ def raw(server, *words):
 class Sentinel:
     """One Sentinel that watches `master` by the name `name`."""
 
-    def __init__(self, directory, master, name, quorum, lines=()):
+    def __init__(
+        self, directory, master, name, quorum, lines=(), has_least_user=least_user.IS_WANTED
+    ):
         self.directory = directory
         self.title = f"log of the Sentinel in {directory}"
         self.port = free_port()
@@ -132,14 +134,21 @@ class Sentinel:
                 stderr=log,
             )
         wait_until(self._answers, "the Sentinel to be up")
+        if has_least_user:
+            for command in least_user.sentinel_commands():
+                self.run(command)
 
     @property
     def address(self):
         return f"127.0.0.1:{self.port}"
 
     def ask(self, *words):
+        return self.run("SENTINEL", *words)
+
+    def run(self, *words):
+        """A command; in one piece or in several."""
         with redis.Redis(host="127.0.0.1", port=self.port, decode_responses=True) as connection:
-            return connection.execute_command("SENTINEL", *words)
+            return connection.execute_command(*" ".join(map(str, words)).split())
 
     def _answers(self):
         try:

@@ -7,7 +7,7 @@ import subprocess
 
 import redis
 
-from harness import programs
+from harness import least_user, programs
 from harness.waiting import wait_until
 
 STOP_TIMEOUT_S = 10
@@ -28,10 +28,23 @@ class Server:
     users     lines of ACL rules, each "NAME RULE..."
     tcp       whether it listens on a TCP port as well
     primary   another Server with a TCP port: this one is its replica, in sync when up
+
+    Where README's user for the daemon is wanted (least_user.IS_WANTED), it has it, with leave to
+    end scripts as `ends_scripts` says.
     """
 
     def __init__(
-        self, directory, *, lines=(), password=None, users=(), tcp=True, primary=None, program=None
+        self,
+        directory,
+        *,
+        lines=(),
+        password=None,
+        users=(),
+        tcp=True,
+        primary=None,
+        program=None,
+        ends_scripts=False,
+        has_least_user=least_user.IS_WANTED,
     ):
         self.directory = directory
         self.unix_path = f"{directory}/s"
@@ -43,6 +56,8 @@ class Server:
         self._users = list(users)
         self._primary = primary
         self._program = program or programs.REDIS_SERVER
+        self._ends_scripts = ends_scripts
+        self._lacks_least_user = has_least_user
         self._process = None
         self._control = None
 
@@ -72,6 +87,8 @@ class Server:
             assert "in use" in self.log(), self._explain()
             self.port = 0
         assert self.is_running(), self._explain()
+        if self._lacks_least_user:
+            self._add_least_user()
         if self._primary is not None:
             wait_until(self.is_in_sync, self._explain)
 
@@ -114,6 +131,21 @@ class Server:
             return self.redis().ping()
         except redis.exceptions.ConnectionError:
             return False
+
+    def _add_least_user(self):
+        """As README.md says; from now on it is in the configuration, as ACL LIST prints it."""
+        control = self.redis()
+        in_cluster = "cluster-enabled yes" in self._lines
+        for command in least_user.commands(
+            control.info("server")["redis_version"],
+            ends_scripts=self._ends_scripts,
+            in_cluster=in_cluster,
+        ):
+            control.execute_command(*command.split())
+        prefix = f"user {least_user.NAME} "
+        (line,) = (line for line in control.acl_list() if line.startswith(prefix))
+        self._users.append(line.removeprefix("user "))
+        self._lacks_least_user = False
 
     def is_running(self):
         return self._process is not None and self._process.poll() is None

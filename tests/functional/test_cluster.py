@@ -5,7 +5,7 @@ import contextlib
 import pytest
 import redis
 
-from harness import assert_adds_up, wait_until
+from harness import assert_adds_up, least_user, wait_until
 from harness.groups import Cluster, raw
 
 
@@ -84,6 +84,45 @@ def test_who_joins_and_who_leaves(cluster, cart, make_clients):
     crowd.wait_for(closed_by_server=10)
 
 
+def test_fail_over_between_list_and_kill(cluster, make_relay, make_daemon, make_clients):
+    """A node's plan holds for its sessions, whichever role it has; the report has all nodes."""
+    master, replica = cluster.masters[0], cluster.replicas[0]
+    relay = make_relay(master, tcp=True)
+    master.redis().config_set("cluster-announce-port", relay.port)
+    addresses = {relay.address, *(node.tcp_address for node in cluster.nodes if node is not master)}
+    daemon = make_daemon(
+        [{"id": "cart", "cluster": {"addresses": [replica.tcp_address]}}],
+        settings={"defaults": {"command-timeout": "20s"}},
+    )
+    ready = dict.fromkeys(addresses, "ready")
+    wait_until(lambda: states(daemon) == ready, lambda: f"{ready}; there are {states(daemon)}")
+    old = [make_clients(node, total=50) for node in cluster.nodes]
+
+    relay.hold(b"KILL", others_pass=True)
+    pending = daemon.begin_kill("cart")
+    relay.wait_until_held()
+    replica.redis().execute_command("CLUSTER", "FAILOVER")
+    wait_until(lambda: master.redis().role()[0] == "slave", "the fail-over")
+    relay.release()
+
+    report = pending.response().json
+    assert report["state"] == "done", report
+    assert_adds_up(report)
+    assert {node["address"] for node in report["nodes"]} == addresses
+    for crowd in old:
+        crowd.wait_for(closed_by_server=50)
+    roles = {relay.address: "replica", replica.tcp_address: "master"}
+    wait_until(
+        lambda: {
+            node["address"]: node["role"]
+            for node in daemon.instance("cart")["nodes"]
+            if node["address"] in roles
+        }
+        == roles,
+        "the new roles",
+    )
+
+
 def test_a_dead_node_is_no_secret(cluster, cart, make_clients):
     dead, *others = cluster.replicas + cluster.masters
     crowds = [make_clients(node, total=10) for node in others]
@@ -113,6 +152,29 @@ def test_nodes_that_do_not_know_their_address(make_server, make_daemon, make_cli
     crowd = make_clients(cluster.masters[1], total=10)
     assert daemon.kill("cart").json["state"] == "done"
     crowd.wait_for(closed_by_server=10)
+
+
+def test_a_missing_permission_is_named(make_server, make_daemon):
+    (node,) = Cluster(make_server, masters=1, replicas=0).nodes
+    version = node.redis().info("server")["redis_version"]
+    for command in [
+        *least_user.commands(version, in_cluster=True),
+        f"ACL SETUSER {least_user.NAME} -cluster|shards",
+    ]:
+        node.redis().execute_command(*command.split())
+    daemon = make_daemon(
+        [{"id": "cart", "cluster": {"addresses": [node.tcp_address]}}],
+        wait="socket",
+        has_least_user=True,
+    )
+    grant = f"ACL SETUSER {least_user.NAME} +cluster|shards"
+    wait_until(
+        lambda: (daemon.instance("cart")["error"] or "").endswith(f"grant it with: {grant}"),
+        lambda: f"{grant!r}; there is {daemon.instance('cart')}",
+    )
+    assert grant in daemon.cli("instances").stdout
+    node.redis().execute_command(*grant.split())
+    wait_for_nodes(daemon, [node])
 
 
 def test_no_seed_answers(make_daemon):

@@ -1,11 +1,11 @@
 """A master and its replicas, as Sentinels know them, through fail-over."""
 
 import contextlib
-import os
 
 import pytest
+import redis
 
-from harness import wait_until
+from harness import assert_adds_up, least_user, wait_until
 from harness.groups import Sentinel
 
 NAME = "orders"
@@ -93,6 +93,63 @@ def test_fail_over(group, orders, make_clients):
         crowd.wait_for(closed_by_server=50)
 
 
+def begins_fail_over(sentinel):
+    try:
+        return sentinel.ask("FAILOVER", NAME)
+    except redis.exceptions.ResponseError as error:
+        assert "NOGOODSLAVE" in str(error)
+        return False
+
+
+def is_demoted(server):
+    try:
+        return server.redis().role()[0] == "slave" and server.is_in_sync()
+    except redis.exceptions.ConnectionError:
+        return False  # Sentinel cuts off all sessions, this one too
+
+
+def test_fail_over_between_list_and_kill(
+    make_server, make_sentinel, make_relay, make_daemon, make_clients
+):
+    """The plan was for the master that is none any more: nobody new is hit, nobody old is left."""
+    # Neither waits at its end for the other to catch up, which the relay has cut off.
+    primary = make_server(lines=["shutdown-timeout 0"])
+    relay = make_relay(primary, tcp=True)
+    primary.redis().config_set("replica-announce-port", relay.port)
+    replica = make_server(lines=["shutdown-timeout 0", f"replicaof 127.0.0.1 {relay.port}"])
+    wait_until(replica.is_in_sync, "the replica to be in sync")
+    sentinel = make_sentinel(relay, quorum=1)
+    # So that it demotes the old master soon, and not after 8 s.
+    sentinel.ask("DEBUG", "INFO-PERIOD", 200, "PUBLISH-PERIOD", 200)
+    wait_until(lambda: len(sentinel.ask("REPLICAS", NAME)) == 1, "the replica to be known")
+    daemon = make_daemon(
+        [{"id": NAME, "sentinel": {"master": NAME, "addresses": [sentinel.address]}}],
+        settings={"defaults": {"command-timeout": "20s"}},
+    )
+    both = {relay.address, replica.tcp_address}
+    wait_until(lambda: set(roles(daemon)) == both, "both nodes")
+    old = [make_clients(node, total=50) for node in (primary, replica)]
+
+    relay.hold(b"KILL", others_pass=True)
+    pending = daemon.begin_kill(NAME)
+    relay.wait_until_held()
+    wait_until(lambda: begins_fail_over(sentinel), "the Sentinel to find the replica good enough")
+    wait_until(lambda: is_demoted(primary), "the fail-over")
+    new = make_clients(primary, total=50)
+    relay.release()
+
+    report = pending.response().json
+    assert report["state"] == "done", report
+    assert_adds_up(report)
+    for crowd in old:
+        crowd.wait_for(closed_by_server=50)
+    assert new.status()["closed_by_server"] == 0
+    # Sentinel itself has cut the old master's sessions off, the daemon's among them.
+    assert any("opened again" in warning for warning in report["warnings"]), report["warnings"]
+    expected = {relay.address: "replica", replica.tcp_address: "master"}
+    wait_until(lambda: roles(daemon) == expected, "the new roles")
+
+
 def test_sentinels_that_are_down_in_turn(group, orders):
     _, _, sentinels = group
     for sentinel in sentinels[:2]:
@@ -112,35 +169,31 @@ def test_nobody_knows_the_master(make_server, make_sentinel, make_daemon):
     assert answer.status == 503 and "does not know the master" in answer.json["error"]
 
 
-def test_an_account_at_the_sentinels(make_server, make_sentinel, make_daemon, make_directory):
-    """With the permissions that are documented, and no more."""
-    sentinel = make_sentinel(
-        make_server(),
-        quorum=1,
-        lines=[
-            "user default off",
-            "user sesskill on >secret -@all +auth +hello +info +client|id +client|setname "
-            "+sentinel|masters +sentinel|replicas",
-        ],
-    )
-    path = f"{make_directory()}/password"
-    with open(path, "w", encoding="utf-8", opener=private) as file:
-        file.write("secret\n")
+@pytest.mark.parametrize("missing", ["sentinel|masters", "sentinel|replicas"])
+def test_a_missing_permission_is_named(make_server, make_sentinel, make_daemon, missing):
+    sentinel = make_sentinel(make_server(), quorum=1, has_least_user=True)
+    sentinel.run(f"ACL SETUSER {least_user.NAME} -{missing}")
+    group = {"master": NAME, "addresses": [sentinel.address]}
     daemon = make_daemon(
-        [
-            {
-                "id": NAME,
-                "sentinel": {
-                    "master": NAME,
-                    "addresses": [sentinel.address],
-                    "username": "sesskill",
-                    "password-file": path,
-                },
-            }
-        ]
+        [{"id": NAME, "sentinel": group}], wait="socket", has_least_user=True
     )
+    grant = f"ACL SETUSER {least_user.NAME} +{missing}"
+    wait_until(
+        lambda: (daemon.instance(NAME)["error"] or "").endswith(f"grant it with: {grant}"),
+        lambda: f"{grant!r}; there is {daemon.instance(NAME)}",
+    )
+    assert grant in daemon.cli("instances").stdout
+    sentinel.run(grant)
+    wait_until(lambda: daemon.instance(NAME)["error"] is None, "all to be known")
+
+
+def test_an_account_at_the_sentinels(make_server, make_sentinel, make_daemon, make_directory):
+    """With the permissions that are documented, and no more; nobody else gets in."""
+    users = [line.replace("ACL SETUSER", "user") for line in least_user.sentinel_commands()]
+    sentinel = make_sentinel(
+        make_server(), quorum=1, lines=["user default off", *users], has_least_user=False
+    )
+    account = least_user.keys(make_directory())
+    group = {"master": NAME, "addresses": [sentinel.address], **account}
+    daemon = make_daemon([{"id": NAME, "sentinel": group}])
     assert list(roles(daemon).values()) == ["master"]
-
-
-def private(path, flags):
-    return os.open(path, flags, 0o600)

@@ -1,6 +1,8 @@
 """It gets in, whatever state the server is in; and where it cannot, it says why and what to do."""
 
+import contextlib
 import os
+import socket
 import threading
 
 import pytest
@@ -52,7 +54,7 @@ class BusyScript:
 @pytest.fixture
 def impatient(make_server):
     """A server that takes a script for busy after 100 ms."""
-    return make_server(lines=["lua-time-limit 100"])
+    return make_server(lines=["lua-time-limit 100"], ends_scripts=True)
 
 
 @pytest.fixture
@@ -232,6 +234,82 @@ def test_stale_replica(make_server, make_daemon, make_clients):
     wait_until(lambda: not replica.is_in_sync(), "the replica to be stale")
     done(daemon)
     crowd.wait_for(closed_by_server=20)
+
+
+@pytest.fixture
+def loading(make_server):
+    """A replica that loads what its primary has sent for as long as the test wants."""
+    primary = make_server(lines=["rdbcompression no"])
+    with primary.redis().pipeline() as pipeline:
+        for i in range(1000):
+            pipeline.set(f"key{i}", "x" * 2000)
+        pipeline.execute()
+    # An event loop's turn after each key, and 20 s for all of them.
+    slow = ["repl-diskless-load disabled", "loading-process-events-interval-bytes 1024",
+            "key-load-delay 20000"]  # fmt: skip
+    replica = make_server(lines=slow)
+    replica.to_load = lambda: replica.redis().replicaof("127.0.0.1", primary.port)
+    yield replica
+    replica.kill()
+
+
+def is_loading(server):
+    """So that it refuses PING."""
+    try:
+        server.redis().ping()
+    except redis.exceptions.BusyLoadingError:
+        return True
+    return False
+
+
+def test_loading(loading, make_daemon, make_clients):
+    """PING is refused then; the link lives on, is opened anew, and the kill ends done."""
+    daemon = make_daemon([loading])
+    crowd = make_clients(loading, total=50)
+    own_id = daemon.node()["own_id"]
+    wait_until(lambda: daemon.node()["clients"] > 50, "the link to look")
+    loading.to_load()
+    wait_until(lambda: is_loading(loading), "the server to load")
+    done(daemon)
+    crowd.wait_for(closed_by_server=50)
+    # What the link asks now and then, to stay alive, is answered.
+    wait_until(lambda: daemon.node()["clients"] < 50, "the link to look again")
+    assert daemon.node()["own_id"] == own_id
+    loading.redis().client_kill_filter(_id=own_id)
+    wait_until(
+        lambda: daemon.node()["state"] == "ready" and daemon.node()["own_id"] != own_id,
+        lambda: f"a new link; the node is {daemon.node()}",
+    )
+    done(daemon)
+    assert is_loading(loading)
+
+
+def outer_address():
+    """One of this host's own that is not loopback, or None. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        with contextlib.suppress(OSError):
+            probe.connect(("192.0.2.1", 9))
+            return probe.getsockname()[0]
+    return None
+
+
+@pytest.mark.skipif(outer_address() is None, reason="this host has loopback addresses only")
+def test_protected_mode(make_server, make_daemon):
+    """Whoever comes from elsewhere is turned away, and the server's words say what to do."""
+    server = make_server(lines=["protected-mode yes", f"bind 127.0.0.1 {outer_address()}"])
+    address = f"{outer_address()}:{server.port}"
+    daemon = make_daemon([{"id": "r-test", "address": address}], wait="socket")
+
+    def is_denied(node):
+        error = node["last_error"] or ""
+        return error.startswith("DENIED Redis is running in") and node["state"] == "failed"
+
+    wait_until(lambda: is_denied(daemon.node()), lambda: f"the server's words; {daemon.node()}")
+    assert "DENIED" in daemon.cli("instances").stdout
+    answer = daemon.kill("r-test", timeout="300ms")
+    assert answer.status == 503 and "protected mode" in answer.json["nodes"][0]["error"]
+    server.redis().config_set("protected-mode", "no")
+    done(daemon)
 
 
 def test_disk_error(make_server, make_daemon):

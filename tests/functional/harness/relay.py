@@ -11,13 +11,16 @@ PIECE_BYTES = 65536
 
 
 class Relay:
-    """Passes bytes between callers of its own Unix socket and a server.
+    """Passes bytes between callers of its own socket and a server.
 
     The server sees an ordinary session of this process for each connection.
+
+    tcp  from TCP port to TCP port, to be announced as the server's own; else by Unix sockets
     """
 
-    def __init__(self, directory, server):
+    def __init__(self, directory, server, tcp=False):
         self.unix_path = os.path.join(directory, "relay")
+        self.port = 0
         self._server = server
         self._sockets = set()
         self._threads = []
@@ -26,24 +29,32 @@ class Relay:
         self._word = None
         self._n_to_pass = 0
         self._is_held = False
+        self._others_pass = False
         self._counts = {}
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(self.unix_path)
+        if tcp:
+            self._listener = socket.socket()
+            self._listener.bind(("127.0.0.1", 0))
+            self.port = self._listener.getsockname()[1]
+        else:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(self.unix_path)
         self._listener.listen()
         self._start_thread(self._accept)
 
     @property
     def address(self):
         """As the daemon's configuration wants it."""
-        return f"unix://{self.unix_path}"
+        return f"127.0.0.1:{self.port}" if self.port else f"unix://{self.unix_path}"
 
     # What the test does
 
-    def hold(self, word, after=0):
-        """The server gets nothing any more from the next `word` on, or `after` further ones."""
+    def hold(self, word, after=0, others_pass=False):
+        """The server gets nothing any more from the next `word` on, or `after` further ones;
+        or only nothing of the conversation that has it."""
         with self._changed:
             self._word = word
             self._n_to_pass = after
+            self._others_pass = others_pass
 
     def wait_until_held(self):
         wait_until(lambda: self._is_held, lambda: f"a request with {self._word!r}")
@@ -83,16 +94,19 @@ class Relay:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
 
+    def _server_place(self):
+        return ("127.0.0.1", self._server.port) if self.port else self._server.unix_path
+
     def _accept(self):
         while True:
             try:
                 caller, _ = self._listener.accept()
             except OSError:
                 return
-            server = socket.socket(socket.AF_UNIX)
+            server = socket.socket(socket.AF_INET if self.port else socket.AF_UNIX)
             self._sockets |= {caller, server}
             try:
-                server.connect(self._server.unix_path)
+                server.connect(self._server_place())
             except OSError:
                 self._shut(caller)
                 continue
@@ -112,7 +126,7 @@ class Relay:
             free, held = self._split(piece)
             self._count(free)
         sink.sendall(free)
-        if not held and not self._is_held:
+        if not held:
             return
         with self._changed:
             self._changed.wait_for(lambda: not self._is_held)
@@ -121,9 +135,9 @@ class Relay:
 
     def _split(self, piece):
         """What may go and what is held; another connection may have met the word before."""
-        if self._is_held:
+        if self._is_held and not self._others_pass:
             return b"", piece
-        if self._word is None:
+        if self._is_held or self._word is None:
             return piece, b""
         at = piece.find(self._word)
         while at >= 0 and self._n_to_pass > 0:

@@ -12,6 +12,12 @@
 
 #define ASK_PERIOD_MS 1000
 
+/*
+ * A Sentinel that does not answer within this time is given up, lest the others' word waits for it.
+ * Not so a node of a cluster: it may be busy, and its link is the one that kills.
+ */
+#define SENTINEL_TIMEOUT_MS 1000
+
 const char *topology_kind_name(enum topology_kind kind)
 {
 	switch (kind) {
@@ -244,9 +250,12 @@ void topology_set_refusal(struct topology *topology, const struct link *link,
 void question_ask(
 	struct question *question, const struct slice *argv, size_t argc, link_reply_fn reply_fn)
 {
+	bool is_sentinel = question->topology->opts->kind == TOPOLOGY_SENTINEL;
+	int64_t timeout_ms = link_options(question->link)->command_timeout_ms;
 	struct link_command command = {
 		.argv = argv,
 		.argc = argc,
+		.timeout_ms = is_sentinel ? MIN(timeout_ms, (int64_t)SENTINEL_TIMEOUT_MS) : 0,
 		.reply_fn = reply_fn,
 		.context = question,
 	};

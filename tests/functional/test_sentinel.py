@@ -158,6 +158,23 @@ def test_sentinels_that_are_down_in_turn(group, orders):
     assert len(roles(orders)) == 2
 
 
+def test_a_sentinel_that_stands_still(group, make_server, make_daemon):
+    """The others' word is not kept waiting, however long a command may take."""
+    primary, replica, sentinels = group
+    addresses = [sentinel.address for sentinel in sentinels]
+    daemon = make_daemon(
+        [{"id": NAME, "sentinel": {"master": NAME, "addresses": addresses}}],
+        settings={"defaults": {"command-timeout": "60s"}},
+    )
+    before = {primary.tcp_address, replica.tcp_address}
+    wait_until(lambda: roles(daemon).keys() == before, "both nodes")
+    sentinels[0].pause_process()
+    for sentinel in sentinels[1:]:
+        sentinel.ask("DEBUG", "INFO-PERIOD", 200)
+    joined = make_server(primary=primary)
+    wait_until(lambda: roles(daemon).keys() == before | {joined.tcp_address}, "the new replica")
+
+
 def test_nobody_knows_the_master(make_server, make_sentinel, make_daemon):
     sentinel = make_sentinel(make_server(), quorum=1)
     daemon = make_daemon(

@@ -159,6 +159,10 @@ class Sentinel:
         except redis.exceptions.ConnectionError:
             return False
 
+    def pause_process(self):
+        """It stands still from now on."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+
     def stop(self):
         if self._process.poll() is None:
             os.kill(self._process.pid, signal.SIGCONT)

@@ -138,17 +138,26 @@ def test_a_dead_node_is_no_secret(cluster, cart, make_clients):
         crowd.wait_for(closed_by_server=10)
 
 
-def test_nodes_that_do_not_know_their_address(make_server, make_daemon, make_clients):
-    cluster = Cluster(
-        make_server,
-        masters=2,
-        replicas=0,
-        lines=["cluster-preferred-endpoint-type unknown-endpoint"],
-    )
+@pytest.mark.parametrize(
+    "lines, host",
+    [
+        (["cluster-preferred-endpoint-type unknown-endpoint"], "127.0.0.1"),
+        (
+            ["cluster-preferred-endpoint-type hostname", "cluster-announce-hostname localhost"],
+            "localhost",
+        ),
+        (["cluster-preferred-endpoint-type hostname"], "127.0.0.1"),
+    ],
+    ids=["unknown", "by name", "by a name that is not set"],
+)
+def test_endpoints(make_server, make_daemon, make_clients, lines, host):
+    """How nodes want to be called, and those that do not know it."""
+    cluster = Cluster(make_server, masters=2, replicas=0, lines=lines)
     daemon = make_daemon(
         [{"id": "cart", "cluster": {"addresses": [cluster.masters[0].tcp_address]}}]
     )
-    wait_for_nodes(daemon, cluster.nodes)
+    expected = {f"{host}:{node.port}": "ready" for node in cluster.nodes}
+    wait_until(lambda: states(daemon) == expected, lambda: f"{expected}; {states(daemon)}")
     crowd = make_clients(cluster.masters[1], total=10)
     assert daemon.kill("cart").json["state"] == "done"
     crowd.wait_for(closed_by_server=10)

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from harness import wait_until
+from harness.groups import Sentinel
 from harness.manual import read_tables
 from harness.server import free_port
 
@@ -202,3 +203,28 @@ def test_tls_for_every_address(authority, make_tls_server, make_daemon):
     wait_until(lambda: "ca.pem" in (daemon.node()["last_error"] or ""), "the missing file")
     os.rename(f"{authority.ca}.away", authority.ca)
     wait_until(lambda: daemon.node()["state"] == "ready", "the link to be back")
+
+
+def test_tls_for_sentinels(authority, make_tls_server, make_daemon, make_directory, logs):
+    """With an authority of their own: the nodes do without."""
+    server = make_tls_server(*authority.issue("server", "IP:127.0.0.1"))
+    certificate, key = authority.issue("sentinel", "IP:127.0.0.1")
+    port = free_port()
+    lines = [f"tls-port {port}", f"tls-cert-file {certificate}", f"tls-key-file {key}",
+             f"tls-ca-cert-file {authority.ca}", "tls-auth-clients yes"]  # fmt: skip
+    sentinel = Sentinel(make_directory(), server, "orders", 1, lines)
+    logs.append(sentinel)
+    try:
+        group = {
+            "master": "orders",
+            "addresses": [f"127.0.0.1:{port}"],
+            "tls": {"ca-file": authority.ca, "cert-file": certificate, "key-file": key},
+        }
+        daemon = make_daemon([{"id": "r-test", "sentinel": group}])
+        assert daemon.node()["address"] == server.tcp_address
+        assert daemon.kill("r-test").json["state"] == "done"
+        del group["tls"]["cert-file"], group["tls"]["key-file"]
+        stranger = make_daemon([{"id": "r-test", "sentinel": group}], wait="socket")
+        wait_until(lambda: "certificate" in (stranger.instance("r-test")["error"] or ""), "the error")
+    finally:
+        sentinel.stop()

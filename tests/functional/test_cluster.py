@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from harness import assert_adds_up, least_user, wait_until
-from harness.groups import Cluster, raw
+from harness.groups import N_SLOTS, Cluster, raw
 
 
 @pytest.fixture
@@ -161,6 +161,21 @@ def test_endpoints(make_server, make_daemon, make_clients, lines, host):
     crowd = make_clients(cluster.masters[1], total=10)
     assert daemon.kill("cart").json["state"] == "done"
     crowd.wait_for(closed_by_server=10)
+
+
+def test_a_cluster_of_two(make_server, make_daemon, make_clients):
+    """By what all versions have: the old ones tell their nodes in another form."""
+    nodes = [make_server(lines=["cluster-enabled yes"]) for _ in range(2)]
+    nodes[0].redis().execute_command("CLUSTER", "ADDSLOTS", *range(N_SLOTS))
+    nodes[0].redis().execute_command("CLUSTER", "MEET", "127.0.0.1", nodes[1].port)
+    daemon = make_daemon(
+        [{"id": "cart", "cluster": {"addresses": [nodes[0].tcp_address]}}], wait="socket"
+    )
+    wait_for_nodes(daemon, nodes)
+    crowds = [make_clients(node, total=20) for node in nodes]
+    assert daemon.kill("cart").json["state"] == "done"
+    for crowd in crowds:
+        crowd.wait_for(closed_by_server=20)
 
 
 def test_a_missing_permission_is_named(make_server, make_daemon):

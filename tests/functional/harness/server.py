@@ -12,13 +12,21 @@ from harness.waiting import wait_until
 
 STOP_TIMEOUT_S = 10
 MAX_PORT_TRIES = 10
+MAX_PORT = 65535
+CLUSTER_BUS_OFFSET = 10000
 
 
 def free_port():
-    """A TCP port that nobody used a moment ago. Somebody may since: try again on a conflict."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A TCP port that nobody used a moment ago. Somebody may since: try again on a conflict.
+
+    A cluster's bus, 10000 above, has a number as well.
+    """
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port <= MAX_PORT - CLUSTER_BUS_OFFSET:
+            return port
 
 
 class Server:

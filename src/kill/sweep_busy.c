@@ -45,6 +45,17 @@ static bool is_told(struct sweep *sweep, const struct reply *reply, const char *
 	return reply_is_error(reply, "NOTBUSY"); /* it has ended by itself */
 }
 
+static void fail_to_end(struct sweep *sweep, const struct reply *reply, const char *permission)
+{
+	if (reply_is_error(reply, "NOPERM")) {
+		link_print_missing(
+			sweep->in.link, permission, sweep->refusal, sizeof(sweep->refusal));
+	} else {
+		refusal_print(reply, sweep->refusal, sizeof(sweep->refusal));
+	}
+	sweep_fail(sweep, sweep->refusal);
+}
+
 static void on_script_kill(void *context, const struct reply *reply, const char *lost)
 {
 	struct sweep *sweep = context;
@@ -56,8 +67,7 @@ static void on_script_kill(void *context, const struct reply *reply, const char 
 	} else if (is_told(sweep, reply, "script")) {
 		wait_a_moment(sweep);
 	} else if (reply_is_error(reply, "UNKILLABLE") || reply_is_error(reply, "NOPERM")) {
-		refusal_print(reply, sweep->refusal, sizeof(sweep->refusal));
-		sweep_fail(sweep, sweep->refusal);
+		fail_to_end(sweep, reply, "script|kill");
 	} else {
 		/* A function is not ended by SCRIPT KILL. */
 		send_words(sweep, "FUNCTION", on_function_kill);
@@ -75,8 +85,7 @@ static void on_function_kill(void *context, const struct reply *reply, const cha
 	} else if (is_told(sweep, reply, "function")) {
 		wait_a_moment(sweep);
 	} else {
-		refusal_print(reply, sweep->refusal, sizeof(sweep->refusal));
-		sweep_fail(sweep, sweep->refusal);
+		fail_to_end(sweep, reply, "function|kill");
 	}
 }
 

@@ -166,8 +166,6 @@ _Static_assert(ARRAY_SIZE(probes) <= LINK_MAX_STEPS, "a round fits");
 /* Words for what is missing, with the command that grants it. */
 static void refuse_missing(struct link *link)
 {
-	const char *user = link_user(link);
-
 	for (unsigned i = 0; i < LINK_N_PERMISSIONS; i++) {
 		char words[LINK_MAX_ERROR_BYTES];
 		const char *name = link_permission_name((enum link_permission)i);
@@ -176,9 +174,7 @@ static void refuse_missing(struct link *link)
 			!link_permission_is_needed((enum link_permission)i)) {
 			continue;
 		}
-		snprintf(words, sizeof(words),
-			"user \"%s\" may not run %s; grant it with: ACL SETUSER %s +%s", user, name,
-			user, name);
+		link_print_missing(link, name, words, sizeof(words));
 		refuse(link, slice_of(words));
 	}
 }

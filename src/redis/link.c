@@ -423,6 +423,15 @@ const char *link_user(const struct link *link)
 	return link->opts->username != NULL ? link->opts->username : "default";
 }
 
+void link_print_missing(
+	const struct link *link, const char *permission, char *buffer, size_t n_bytes)
+{
+	const char *user = link_user(link);
+
+	snprintf(buffer, n_bytes, "user \"%s\" may not run %s; grant it with: ACL SETUSER %s +%s",
+		user, permission, user, permission);
+}
+
 const char *link_address(const struct link *link)
 {
 	return link->address;

@@ -160,6 +160,10 @@ const struct link_server *link_server(const struct link *link);
 const struct endpoint *link_endpoint(const struct link *link);
 const char *link_address(const struct link *link); /* "host:port", "[v6]:port" or the path */
 const char *link_user(const struct link *link);    /* whose permissions it has on the server */
+/* Words for a permission that this user lacks, e.g. "client|kill", with the command that grants it.
+ */
+void link_print_missing(
+	const struct link *link, const char *permission, char *buffer, size_t n_bytes);
 /* The last connection was given up because the server did not answer a command in time. */
 bool link_is_unresponsive(const struct link *link);
 const char *link_error(const struct link *link);      /* why it is not ready; "" otherwise */

@@ -234,13 +234,10 @@ void topology_apply_members(struct topology *topology)
 void topology_set_refusal(struct topology *topology, const struct link *link,
 	const struct reply *reply, const char *permission)
 {
-	const char *user = link_user(link);
 	char words[512];
 
 	if (reply_is_error(reply, "NOPERM")) {
-		snprintf(words, sizeof(words),
-			"user \"%s\" may not run %s; grant it with: ACL SETUSER %s +%s", user,
-			permission, user, permission);
+		link_print_missing(link, permission, words, sizeof(words));
 	} else {
 		snprintf(words, sizeof(words), "%.*s", SLICE_ARG(reply->text));
 	}

@@ -206,7 +206,7 @@ def test_reset_while_it_watches(make_scene):
 
 @needs_faults
 def test_reset_while_a_script_is_ended(make_scene, make_server):
-    server = make_server(lines=["lua-time-limit 100"])
+    server = make_server(lines=["lua-time-limit 100"], ends_scripts=True)
     scene = make_scene("sweep.reset:BREAK_BUSY", server=server)
     script = BusyScript(server)
     scene.expect_done(break_busy="true")

@@ -83,6 +83,18 @@ def test_busy_script_that_may_be_ended(impatient, busy_daemon, make_clients):
     script.wait()
 
 
+def test_busy_script_without_the_permission(make_server, make_daemon):
+    server = make_server(lines=["lua-time-limit 100"], has_least_user=True)
+    daemon = make_daemon([server], has_least_user=True)
+    script = BusyScript(server)
+    answer = daemon.kill("r-test", break_busy=True)
+    assert answer.status == 500, answer.text
+    assert "grant it with: ACL SETUSER sesskill +script|kill" in answer.json["nodes"][0]["error"]
+    with server.redis(socket_timeout=5) as other:
+        other.script_kill()
+    script.wait()
+
+
 def test_busy_script_that_has_written(impatient, busy_daemon, make_clients):
     crowd = make_clients(impatient, total=20)
     BusyScript(impatient, STUBBORN_SCRIPT, "key")

@@ -91,8 +91,12 @@ class Scene:
         assert [r["event"] for r in records] == ["intent", "outcome"]
         assert records[1]["state"] == report["state"]
         assert self.bystanders.status()["closed_by_server"] == 0
-        ended = self.victims.status()["closed_by_server"]
-        assert report["killed"] + report["gone"] <= ended
+        n_ended = report["killed"] + report["gone"]
+        # They may hear of their end a little later than the daemon.
+        wait_until(
+            lambda: self.victims.status()["closed_by_server"] >= n_ended,
+            lambda: f"{n_ended} to be ended; there are {self.victims.status()}",
+        )
         return report
 
     def expect_done(self, **parameters):

@@ -1,28 +1,17 @@
 /*
  * sesskill kill: which sessions, is it really wanted, go.
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "base/mem.h"
 #include "base/parse.h"
 #include "cli/cli.h"
-#include "cli/field.h"
 #include "cli/form.h"
+#include "cli/kill_ask.h"
 #include "cli/kill_run.h"
-#include "cli/print.h"
 #include "cli/term.h"
-#include "cli/text.h"
 #include "control/names.h"
 
-/* What the daemon takes when it is not told. */
-#define KILL_DEFAULT_TIMEOUT_MS 30000
-/* Beyond what the daemon may take: it answers even after its own time-out. */
-#define KILL_GRACE_MS 10000
 /* Keeps sums of durations in range; the daemon allows less. */
 #define KILL_MAX_DURATION_MS INT64_C(86400000)
-
-#define KILL_MAX_ID_BYTES 512
 
 static const struct option_spec OPTIONS[] = {
 	{.name = "all", .parameter = "all", .help = "every session of the instance"},
@@ -106,75 +95,7 @@ static bool is_understood(const struct args *args, int64_t *ret_answer_ms)
 			"sure, or look first with --dry-run");
 		return false;
 	}
-	/* Twice: a kill of the same instance that runs already is waited for. */
-	*ret_answer_ms = 2 * timeout_ms + watch_ms + KILL_GRACE_MS;
-	return true;
-}
-
-/* Was the very id typed? Anything else is a no. */
-static bool is_confirmed(const char *instance)
-{
-	char line[KILL_MAX_ID_BYTES];
-	bool is_end = false;
-
-	term_drop_input();
-	fputs("Type the id of the instance to kill them: ", stderr);
-	fflush(stderr);
-	if (!term_read_line(line, sizeof(line), -1, &is_end)) {
-		is_end = true;
-	}
-	if (is_end) {
-		fputc('\n', stderr);
-	}
-	return !is_end && strcmp(line, instance) == 0;
-}
-
-/*
- * Shows a person what would be hit and asks. Goes on only after a yes; else *ret_status says how
- * the program ends.
- */
-static bool is_wanted(const struct cli *cli, const char *instance, const struct kill_order *order,
-	enum status *ret_status)
-{
-	CLEANUP(mem_free_p) char *form = mem_printf("%s&dry_run=true", order->form);
-	CLEANUP(api_answer_finish) struct api_answer answer = {0};
-	struct api_request request = {
-		.socket = cli->socket,
-		.method = "POST",
-		.path = order->path,
-		.form = form,
-		.timeout_ms = order->timeout_ms,
-	};
-	struct screen screen = term_screen(stderr);
-	struct slice state;
-	struct err err;
-
-	if (api_call(&request, &answer, &err) != API_OK) {
-		cli_error("%s. Nothing was killed", err.text);
-		*ret_status = STATUS_UNREACHABLE;
-		return false;
-	}
-	*ret_status = cli_status_of_answer(&answer);
-	state = field_text(answer.json, "state");
-	if (state.data == NULL) {
-		cli->writer->error(&answer);
-		return false;
-	}
-	if (!slice_is(state, "dry_run") && !slice_is(state, "partial")) {
-		cli->writer->outcome(&answer);
-		return false;
-	}
-	if (slice_is(state, "dry_run") && field_count(answer.json, "matched") == 0) {
-		cli->writer->outcome(&answer);
-		text_line(stderr, "No session is selected: there is nothing to kill.");
-		return false;
-	}
-	print_preview(answer.json, &screen);
-	if (!is_confirmed(instance)) {
-		text_line(stderr, "That is not the id: nothing was killed.");
-		*ret_status = STATUS_FAILED;
-		return false;
-	}
+	*ret_answer_ms = kill_answer_ms(timeout_ms, watch_ms);
 	return true;
 }
 
@@ -194,7 +115,7 @@ static enum status run(const struct cli *cli, const struct args *args)
 	form_add_options(&form, args);
 	order.form = form.text;
 	if (!args_has(args, "yes") && !args_has(args, "dry-run") &&
-		!is_wanted(cli, instance, &order, &status)) {
+		!kill_is_wanted(cli, instance, &order, &status)) {
 		return status;
 	}
 	return kill_run(cli, &order);

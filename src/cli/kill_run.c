@@ -22,6 +22,9 @@
 #include "cli/text.h"
 #include "control/names.h"
 
+/* Beyond what the daemon may take: it answers even after its own time-out. */
+#define KILL_GRACE_MS 10000
+
 enum run_state {
 	RUN_WATCHING,
 	RUN_ASKING,     /* Ctrl-C was pressed; ends with a line of input */
@@ -197,6 +200,12 @@ static enum status finish(struct run *run, enum api_result result, const struct 
 	}
 	tell_how_to_look(run);
 	return STATUS_FAILED;
+}
+
+int64_t kill_answer_ms(int64_t timeout_ms, int64_t watch_ms)
+{
+	/* Twice: a kill of the same instance that runs already is waited for. */
+	return 2 * timeout_ms + watch_ms + KILL_GRACE_MS;
 }
 
 enum status kill_run(const struct cli *cli, const struct kill_order *order)

@@ -10,11 +10,17 @@
 #include "base/macros.h"
 #include "cli/cli.h"
 
+/* What the daemon takes when it is not told. */
+#define KILL_DEFAULT_TIMEOUT_MS 30000
+
 struct kill_order {
 	const char *path;   /* of the instance's kill */
 	const char *form;   /* the parameters */
 	int64_t timeout_ms; /* for the whole answer */
 };
+
+/* How long to wait for the answer to a kill that has these times itself. */
+int64_t kill_answer_ms(int64_t timeout_ms, int64_t watch_ms);
 
 NODISCARD enum status kill_run(const struct cli *cli, const struct kill_order *order);
 

@@ -11,6 +11,9 @@
 #include "cli/listing.h"
 #include "cli/term.h"
 
+/* What is shown of sessions whose field is empty, or that have none. */
+#define PRINT_NO_VALUE "(none)"
+
 /* {"instances": [...]} or one instance, the latter with more about each node. */
 void print_instances(const json_t *answer, const struct screen *screen);
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/macros.h"
+
 const char *human_count(uint64_t value, char *buffer)
 {
 	char digits[HUMAN_BYTES];
@@ -20,6 +22,20 @@ const char *human_count(uint64_t value, char *buffer)
 		*end++ = digits[i];
 	}
 	*end = '\0';
+	return buffer;
+}
+
+const char *human_growth(double difference, char *buffer)
+{
+	const double largest = 1e15; /* beyond it is nonsense, and its conversion undefined */
+	char digits[HUMAN_BYTES];
+	uint64_t size = (uint64_t)(MIN(difference < 0 ? -difference : difference, largest) + 0.5);
+
+	snprintf(buffer, HUMAN_BYTES, "%s%s",
+		size == 0        ? ""
+		: difference < 0 ? "-"
+				 : "+",
+		human_count(size, digits));
 	return buffer;
 }
 

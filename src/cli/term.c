@@ -13,6 +13,7 @@
 
 /* Of a terminal that does not know its size. */
 #define TERM_DEFAULT_COLUMNS 80
+#define TERM_DEFAULT_LINES 24
 
 static bool is_set(const char *variable)
 {
@@ -28,14 +29,13 @@ static bool is_dumb(void)
 	return term == NULL || term[0] == '\0' || strcmp(term, "dumb") == 0;
 }
 
-static size_t columns_of(int fd)
+static void measure(int fd, struct screen *screen)
 {
 	struct winsize size;
+	bool is_known = ioctl(fd, TIOCGWINSZ, &size) == 0;
 
-	if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-		return size.ws_col;
-	}
-	return TERM_DEFAULT_COLUMNS;
+	screen->width = is_known && size.ws_col > 0 ? size.ws_col : TERM_DEFAULT_COLUMNS;
+	screen->height = is_known && size.ws_row > 0 ? size.ws_row : TERM_DEFAULT_LINES;
 }
 
 struct screen term_screen(FILE *file)
@@ -44,7 +44,7 @@ struct screen term_screen(FILE *file)
 	int fd = fileno(file);
 
 	if (fd >= 0 && isatty(fd)) {
-		screen.width = columns_of(fd);
+		measure(fd, &screen);
 		screen.has_cursor = !is_dumb();
 		screen.has_colour = screen.has_cursor && !is_set("NO_COLOR");
 	}
@@ -64,6 +64,8 @@ static const char *sequence_of(enum term_style style)
 		return "\033[33m";
 	case TERM_BAD:
 		return "\033[31m";
+	case TERM_MARKED:
+		return "\033[7m";
 	}
 	return "";
 }
@@ -80,6 +82,11 @@ void term_end(const struct screen *screen, enum term_style style)
 	if (screen->has_colour && style != TERM_PLAIN) {
 		fputs("\033[0m", screen->file);
 	}
+}
+
+bool term_can_live(void)
+{
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !is_dumb();
 }
 
 bool term_can_ask(void)

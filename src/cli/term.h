@@ -16,6 +16,7 @@
 struct screen {
 	FILE *file;
 	size_t width;    /* columns; 0: no limit, it is not a terminal */
+	size_t height;   /* lines; 0 as above */
 	bool has_colour; /* a terminal, and NO_COLOR is not set */
 	bool has_cursor; /* a line can be overwritten */
 };
@@ -26,6 +27,7 @@ enum term_style {
 	TERM_GOOD,
 	TERM_WARN,
 	TERM_BAD,
+	TERM_MARKED, /* in reverse */
 };
 
 /* The stream as it is now; asked again for each output, because windows change their size. */
@@ -34,6 +36,9 @@ struct screen term_screen(FILE *file);
 /* Nothing for TERM_PLAIN, or without colour. Every begin has its end. */
 void term_begin(const struct screen *screen, enum term_style style);
 void term_end(const struct screen *screen, enum term_style style);
+
+/* Can a whole screen be shown there, and keys be read as they are pressed? */
+bool term_can_live(void);
 
 /* Is there a person at both ends: questions go to stderr, answers come from stdin? */
 bool term_can_ask(void);

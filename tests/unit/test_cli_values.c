@@ -42,6 +42,27 @@ static void test_counts(void **state UNUSED)
 	}
 }
 
+static void test_growth(void **state UNUSED)
+{
+	static const struct {
+		double difference;
+		const char *expected;
+	} CASES[] = {
+		{0, "0"},
+		{0.4, "0"},
+		{-0.4, "0"},
+		{0.5, "+1"},
+		{-1234.4, "-1,234"},
+		{18000, "+18,000"},
+		{-INFINITY, "-1,000,000,000,000,000"},
+	};
+	char buffer[HUMAN_BYTES];
+
+	for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+		assert_string_equal(human_growth(CASES[i].difference, buffer), CASES[i].expected);
+	}
+}
+
 static void test_durations(void **state UNUSED)
 {
 	static const struct {
@@ -229,7 +250,11 @@ static char *show(struct progress *progress, size_t width, int64_t at_ms)
 {
 	char *text = NULL;
 	size_t n_bytes = 0;
-	struct screen screen = {open_memstream(&text, &n_bytes), width, false, width > 0};
+	struct screen screen = {
+		.file = open_memstream(&text, &n_bytes),
+		.width = width,
+		.has_cursor = width > 0,
+	};
 
 	assert_non_null(screen.file);
 	progress_show(progress, &screen, 1000 + at_ms);
@@ -318,6 +343,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_seconds),
 		cmocka_unit_test(test_sizes),

@@ -45,6 +45,7 @@ extern const struct command cmd_kill;
 extern const struct command cmd_kills;
 extern const struct command cmd_cancel;
 extern const struct command cmd_audit;
+extern const struct command cmd_top;
 
 /* "sesskill: MESSAGE" on stderr. */
 void cli_error(const char *format, ...) PRINTF_LIKE(1, 2);

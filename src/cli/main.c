@@ -32,6 +32,7 @@ static const struct command *const COMMANDS[] = {
 	&cmd_kills,
 	&cmd_cancel,
 	&cmd_audit,
+	&cmd_top,
 	NULL,
 };
 

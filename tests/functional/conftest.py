@@ -12,6 +12,7 @@ from harness.fake_daemon import FakeDaemon
 from harness.manual import read_tables
 from harness.programs import raise_descriptor_limit
 from harness.terminal import Terminal
+from harness.tmux import Tmux
 
 LOGS = pytest.StashKey()
 LOG_TAIL_LINES = 200
@@ -155,3 +156,16 @@ def make_terminal():
 def tables():
     """The tables of the sources, see tests/tools/tables.c."""
     return read_tables()
+
+
+@pytest.fixture
+def make_tmux(make_directory):
+    """make_tmux(env=, columns=, lines=): a shell in a tmux of its own, see harness.tmux.Tmux."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*, env=None, **options):
+            tmux = Tmux(make_directory(), env=env or environment(), **options)
+            stack.callback(tmux.stop)
+            return tmux
+
+        yield start

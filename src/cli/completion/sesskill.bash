@@ -71,7 +71,7 @@ _sesskill_ask() {
 # _sesskill_values OPTION: what its value may be.
 _sesskill_values() {
 	case $1 in
-	--group-by | --match | --except) _sesskill_fields ;;
+	--by | --group-by | --match | --except) _sesskill_fields ;;
 	--sort) _sesskill_fields | tr ' ' '\n' | sed 'p; s/^/-/' ;;
 	--pace) echo fast gentle ;;
 	--node) _sesskill_ask address instances "$instance" ;;

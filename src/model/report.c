@@ -89,6 +89,13 @@ static void finish_source(struct report_source *source)
 	free(source->lib);
 }
 
+static void finish_local_client(struct report_local_client *client)
+{
+	free(client->process);
+	free(client->unit);
+	free(client->user);
+}
+
 void report_free(struct report *report)
 {
 	if (report == NULL) {
@@ -100,12 +107,17 @@ void report_free(struct report *report)
 	for (size_t i = 0; i < report->n_sources; i++) {
 		finish_source(&report->sources[i]);
 	}
+	for (size_t i = 0; i < report->n_local_clients; i++) {
+		finish_local_client(&report->local_clients[i]);
+	}
 	for (size_t i = 0; i < report->n_warnings; i++) {
 		free(report->warnings[i]);
 	}
 	results_finish(&report->results);
 	free(report->nodes);
 	free(report->sources);
+	free(report->local_clients);
+	free(report->local.error);
 	free(report->warnings);
 	free(report->request_id);
 	free(report->instance);
@@ -179,6 +191,22 @@ struct report_source *report_add_source(struct report *report, const char *addre
 		.lib = copy(lib),
 	};
 	return source;
+}
+
+struct report_local_client *report_add_local_client(
+	struct report *report, const char *process, const char *unit, const char *user)
+{
+	struct report_local_client *client;
+
+	report->local_clients = mem_grow_array(report->local_clients, report->n_local_clients,
+		&report->local_clients_capacity, sizeof(struct report_local_client));
+	client = &report->local_clients[report->n_local_clients++];
+	*client = (struct report_local_client){
+		.process = copy(process),
+		.unit = copy(unit),
+		.user = copy(user),
+	};
+	return client;
 }
 
 void counts_add(struct counts *sum, const struct counts *part)
@@ -261,28 +289,48 @@ static enum report_state decide_state(const struct report *report, bool is_dry_r
 	return is_dry_run ? REPORT_DRY_RUN : REPORT_DONE;
 }
 
-static int compare_sources(const void *a, const void *b)
+/* The larger number first; equals by their texts, a pair each. */
+static int compare_rows(
+	uint64_t left, uint64_t right, const char *const (*texts)[2], size_t n_texts)
 {
-	const struct report_source *left = a;
-	const struct report_source *right = b;
-	const char *keys[][2] = {
-		{left->address, right->address},
-		{left->user, right->user},
-		{left->name, right->name},
-		{left->lib, right->lib},
-	};
-
-	if (left->found != right->found) {
-		return left->found > right->found ? -1 : 1;
+	if (left != right) {
+		return left > right ? -1 : 1;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		int order = strcmp(keys[i][0], keys[i][1]);
+	for (size_t i = 0; i < n_texts; i++) {
+		int order = strcmp(texts[i][0], texts[i][1]);
 
 		if (order != 0) {
 			return order;
 		}
 	}
 	return 0;
+}
+
+static int compare_sources(const void *a, const void *b)
+{
+	const struct report_source *left = a;
+	const struct report_source *right = b;
+	const char *const texts[][2] = {
+		{left->address, right->address},
+		{left->user, right->user},
+		{left->name, right->name},
+		{left->lib, right->lib},
+	};
+
+	return compare_rows(left->found, right->found, texts, ARRAY_SIZE(texts));
+}
+
+static int compare_local_clients(const void *a, const void *b)
+{
+	const struct report_local_client *left = a;
+	const struct report_local_client *right = b;
+	const char *const texts[][2] = {
+		{left->process, right->process},
+		{left->unit, right->unit},
+		{left->user, right->user},
+	};
+
+	return compare_rows(left->found, right->found, texts, ARRAY_SIZE(texts));
 }
 
 void report_sum(struct report *report)
@@ -309,6 +357,18 @@ static void keep_largest_sources(struct report *report)
 		mem_resize_array(report->sources, report->n_sources, sizeof(struct report_source));
 }
 
+static void keep_largest_local_clients(struct report *report)
+{
+	if (report->n_local_clients == 0) {
+		return;
+	}
+	qsort(report->local_clients, report->n_local_clients, sizeof(struct report_local_client),
+		compare_local_clients);
+	while (report->n_local_clients > REPORT_MAX_LOCAL_CLIENTS) {
+		finish_local_client(&report->local_clients[--report->n_local_clients]);
+	}
+}
+
 void report_close(struct report *report, bool is_dry_run, int64_t elapsed_ms)
 {
 	report->elapsed_ms = elapsed_ms;
@@ -317,6 +377,7 @@ void report_close(struct report *report, bool is_dry_run, int64_t elapsed_ms)
 	}
 	report_sum(report);
 	keep_largest_sources(report);
+	keep_largest_local_clients(report);
 	if (report->state != REPORT_CANCELLED) {
 		report->state = decide_state(report, is_dry_run);
 		explain(report);

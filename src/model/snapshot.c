@@ -32,6 +32,11 @@ void snapshot_finish(struct snapshot *snapshot)
 	memset(snapshot, 0, sizeof(*snapshot));
 }
 
+void snapshot_want_locals(struct snapshot *snapshot, struct locals *locals)
+{
+	snapshot->locals = locals;
+}
+
 /* ---- lines ---- */
 
 static void set_aside(struct snapshot *snapshot, struct slice line, const char *why)
@@ -131,6 +136,19 @@ static void add_unreadable(struct snapshot *snapshot, struct slice line, uint64_
 	snapshot_note_result(snapshot, NULL);
 }
 
+static void note_local(
+	struct snapshot *snapshot, const struct session *session, enum request_class class)
+{
+	if (snapshot->locals == NULL) {
+		return;
+	}
+	if (class == REQUEST_MATCHED) {
+		locals_add(snapshot->locals, session);
+	} else if (session->id == snapshot->link_id) {
+		locals_note_own(snapshot->locals, session);
+	}
+}
+
 void snapshot_add_line(struct snapshot *snapshot, struct slice line)
 {
 	struct session session;
@@ -157,6 +175,7 @@ void snapshot_add_line(struct snapshot *snapshot, struct slice line)
 	entry->type = (uint8_t)session.type;
 	snapshot_note_in_cell(snapshot, &session, class);
 	snapshot_note_result(snapshot, &session);
+	note_local(snapshot, &session, class);
 	if (class == REQUEST_MATCHED) {
 		entry->source = sources_number(snapshot->sources, &session);
 		if (session.type == SESSION_TYPE_PUBSUB) {

@@ -16,6 +16,7 @@
 
 #include "model/caps.h"
 #include "model/intern.h"
+#include "model/locals.h"
 #include "model/protection.h"
 #include "model/report.h"
 #include "model/request.h"
@@ -79,6 +80,7 @@ struct snapshot {
 	struct slice node;
 	struct sources *sources;
 	struct results *results; /* NULL: not wanted */
+	struct locals *locals;   /* NULL: likewise */
 	uint64_t link_id;        /* of the connection that lists and kills */
 
 	struct snapshot_entry *entries; /* by id, ascending, once sealed */
@@ -113,6 +115,9 @@ void snapshot_want_results(struct snapshot *snapshot, struct results *results);
  * is the fate of those that are still there.
  */
 void snapshot_settle_results(struct snapshot *snapshot, enum result_fate left);
+
+/* Before the first line: gather in `locals`, which is borrowed, the victims within the host. */
+void snapshot_want_locals(struct snapshot *snapshot, struct locals *locals);
 
 /*
  * Takes one line of the listing. A line that cannot be judged is set aside and counted: it is no

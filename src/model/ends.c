@@ -1,0 +1,69 @@
+/*
+ * The ends of a connection.
+ */
+#include "model/ends.h"
+
+#include <string.h>
+
+static struct ends_address address_of(const struct address *address)
+{
+	struct ends_address result = {
+		.port = address->port, .is_ipv6 = address->kind == ADDRESS_IPV6};
+
+	memcpy(result.bytes, address->bytes, result.is_ipv6 ? 16 : 4);
+	return result;
+}
+
+static bool is_ip(const struct address *address)
+{
+	return address->kind == ADDRESS_IPV4 || address->kind == ADDRESS_IPV6;
+}
+
+/* What is too large for a descriptor or an age is as good as not given. */
+static int32_t small_number(const struct session *session, enum session_field field, int32_t absent)
+{
+	int64_t number;
+
+	return session_number(session, field, &number) && number >= 0 && number <= INT32_MAX
+		       ? (int32_t)number
+		       : absent;
+}
+
+bool ends_of(const struct session *session, struct ends *ret_ends)
+{
+	struct ends ends = {
+		.fd = small_number(session, SESSION_FD, -1),
+		.age_s = small_number(session, SESSION_AGE, 0),
+	};
+
+	if (session->addr.kind == ADDRESS_UNIX) {
+		ends.is_unix = true;
+	} else if (is_ip(&session->addr) && is_ip(&session->laddr)) {
+		ends.client = address_of(&session->addr);
+		ends.server = address_of(&session->laddr);
+	} else {
+		return false;
+	}
+	*ret_ends = ends;
+	return true;
+}
+
+bool ends_address_is_equal(const struct ends_address *a, const struct ends_address *b)
+{
+	return a->port == b->port && a->is_ipv6 == b->is_ipv6 &&
+	       memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+static bool is_loopback(const struct ends_address *address)
+{
+	static const uint8_t loopback6[16] = {[15] = 1};
+
+	return address->is_ipv6 ? memcmp(address->bytes, loopback6, sizeof(loopback6)) == 0
+				: address->bytes[0] == 127;
+}
+
+bool ends_is_one_host(const struct ends *ends)
+{
+	return ends->is_unix || is_loopback(&ends->client) ||
+	       memcmp(ends->client.bytes, ends->server.bytes, sizeof(ends->client.bytes)) == 0;
+}

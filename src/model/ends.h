@@ -1,0 +1,41 @@
+/*
+ * The two ends of a session's connection as the server names them: what the kernel of the same host
+ * knows the connection by. A pure value without borrowed text, small enough to be kept for
+ * thousands of sessions.
+ */
+#ifndef MODEL_ENDS_H
+#define MODEL_ENDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "model/session.h"
+
+/* An address of TCP; IPv4 that is mapped into IPv6 is IPv4. */
+struct ends_address {
+	uint8_t bytes[16]; /* network order; IPv4 in the first four, the others are zero */
+	uint16_t port;
+	bool is_ipv6;
+};
+
+struct ends {
+	bool is_unix;               /* then there are no addresses */
+	struct ends_address client; /* `addr` of the session */
+	struct ends_address server; /* its `laddr` */
+	int32_t fd;                 /* the server's descriptor; -1: not given */
+	int32_t age_s;              /* at least this old when it was listed; 0: not given */
+};
+
+/* False where the server does not give what it takes. */
+NODISCARD bool ends_of(const struct session *session, struct ends *ret_ends);
+
+bool ends_address_is_equal(const struct ends_address *a, const struct ends_address *b);
+
+/*
+ * Do they look like two ends on one host: a Unix socket, loopback, or the same address on both
+ * sides? On which host is another question.
+ */
+bool ends_is_one_host(const struct ends *ends);
+
+#endif

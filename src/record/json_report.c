@@ -113,6 +113,34 @@ json_t *json_report_sources(const struct report *report)
 	return sources;
 }
 
+json_t *json_report_local_clients(const struct report *report)
+{
+	json_t *clients = json_array();
+
+	for (size_t i = 0; i < report->n_local_clients; i++) {
+		const struct report_local_client *client = &report->local_clients[i];
+		json_t *object = json_object();
+
+		json_set(object, "process", json_text_of(client->process));
+		json_set(object, "unit", json_text_of(client->unit));
+		json_set(object, "process_user", json_text_of(client->user));
+		set_number(object, "found", client->found);
+		set_number(object, "killed", client->killed);
+		json_add(clients, object);
+	}
+	return clients;
+}
+
+json_t *json_local(const struct report_local *local)
+{
+	json_t *object = json_object();
+
+	set_number(object, "sessions", local->n_sessions);
+	set_number(object, "named", local->n_named);
+	json_set(object, "error", text_or_null(local->error));
+	return object;
+}
+
 json_t *json_report_summary(const char *request_id, const struct report *report)
 {
 	json_t *object = json_object();
@@ -141,5 +169,7 @@ json_t *json_report(const char *request_id, const struct report *report)
 
 	json_set(object, "nodes", json_report_nodes(report, true));
 	json_set(object, "sources", json_report_sources(report));
+	json_set(object, "local", json_local(&report->local));
+	json_set(object, "local_clients", json_report_local_clients(report));
 	return object;
 }

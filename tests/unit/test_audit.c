@@ -76,6 +76,7 @@ static void test_outcome(void **state)
 	node->max_stall_us = 1500;
 	report_node_add_step(node, "CLIENT KILL TYPE normal SKIPME yes", 2);
 	report_add_source(report, "unix", "default", "", "")->found = 3;
+	report_add_local_client(report, "ruby", "job.service", "app")->killed = 2;
 	report_warn(report, "slow");
 	report_close(report, false, 12);
 	request_init(&request);
@@ -96,7 +97,8 @@ static void test_outcome(void **state)
 		"\"max_stall_ms\":1.5,\"phases_ms\":{\"list\":0.0,\"plan\":0.0,\"kill\":0.0,"
 		"\"verify\":0.0},\"error\":null}],\"sources\":[{\"address\":\"unix\","
 		"\"user\":\"default\",\"name\":\"\",\"lib\":\"\",\"found\":3,\"killed\":0,"
-		"\"reconnected\":0}]}");
+		"\"reconnected\":0}],\"local_clients\":[{\"process\":\"ruby\",\"unit\":"
+		"\"job.service\",\"process_user\":\"app\",\"found\":0,\"killed\":2}]}");
 	request_finish(&request);
 	report_free(report);
 	audit_free(audit);

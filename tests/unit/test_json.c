@@ -138,6 +138,10 @@ static struct report *make_report(void)
 	source->found = 10;
 	source->killed = 5;
 	source->reconnected = 4;
+	report_add_local_client(report, "ruby", "job.service", "app")->found = 3;
+	report->local.n_sessions = 5;
+	report->local.n_named = 3;
+	report->local.error = mem_printf("no right");
 	report->reconnected = 4;
 	report_warn(report, "no %s", "field");
 	report_close(report, false, 321);
@@ -177,9 +181,19 @@ static void test_report(void **state)
 		"[{\"address\":\"10.0.0.1\",\"user\":\"app\",\"name\":\"w\\ufffd\\n\",\"lib\":"
 		"\"jedis\",\"found\":10,\"killed\":5,\"reconnected\":4}]",
 		0, NULL);
+	json_auto_t *local =
+		json_loads("{\"sessions\":5,\"named\":3,\"error\":\"no right\"}", 0, NULL);
+	json_auto_t *clients = json_loads(
+		"[{\"process\":\"ruby\",\"unit\":\"job.service\",\"process_user\":\"app\","
+		"\"found\":3,\"killed\":0}]",
+		0, NULL);
 
 	(void)state;
 	json_object_update(expected, counts);
+	json_object_set(expected, "local", local);
+	json_object_set(expected, "local_clients", clients);
+	assert_non_null(local);
+	assert_non_null(clients);
 	json_object_set(expected, "nodes", nodes);
 	json_object_set(expected, "sources", sources);
 	assert_non_null(nodes);
@@ -204,6 +218,8 @@ static void test_report_without_trouble(void **state)
 	assert_true(json_is_array(json_object_get(value, "warnings")));
 	assert_true(json_is_array(json_object_get(value, "nodes")));
 	assert_true(json_is_array(json_object_get(value, "sources")));
+	assert_true(json_is_object(json_object_get(value, "local")));
+	assert_true(json_is_array(json_object_get(value, "local_clients")));
 	report_free(report);
 }
 

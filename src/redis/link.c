@@ -462,6 +462,11 @@ bool link_is_connected(const struct link *link)
 	return link->connection != NULL;
 }
 
+int link_descriptor(const struct link *link)
+{
+	return link->connection != NULL ? (int)bufferevent_getfd(link->connection) : -1;
+}
+
 const struct link_server *link_learned(const struct link *link)
 {
 	return &link->learned;

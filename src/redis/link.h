@@ -171,6 +171,8 @@ int64_t link_ready_since_ms(const struct link *link); /* monotonic; 0 when not r
 uint64_t link_n_reconnects(const struct link *link);  /* how often it came back after a loss */
 /* Is the connection open, whatever the handshake has come to? */
 bool link_is_connected(const struct link *link);
+/* The socket of the connection, to be looked at only; -1: there is none. */
+int link_descriptor(const struct link *link);
 /* What the handshake under way, or the last one, has learned so far. */
 const struct link_server *link_learned(const struct link *link);
 const struct link_opts *link_options(const struct link *link);

@@ -21,6 +21,10 @@
 /* Then whoever still waits for a server, or for a caller to take his answer, waits no longer. */
 #define STOP_LIMIT_S 12
 
+/* Events have the middle one unless said; the last is for what can wait until nothing else is due.
+ */
+#define N_PRIORITIES 3
+
 /* ---- signals ---- */
 
 static void on_all_answered(void *context)
@@ -190,7 +194,7 @@ int daemon_new(
 	daemon->config_path = config_path;
 	ignore_signals();
 	daemon->loop = event_base_new();
-	CHECK(daemon->loop != NULL);
+	CHECK(daemon->loop != NULL && event_base_priority_init(daemon->loop, N_PRIORITIES) == 0);
 	daemon->dns = make_dns(daemon->loop);
 	daemon->patience = evtimer_new(daemon->loop, on_patience, daemon);
 	CHECK(daemon->patience != NULL);

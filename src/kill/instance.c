@@ -24,6 +24,7 @@ struct instances {
 	struct event_base *loop;
 	struct evdns_base *dns;
 	struct metrics *metrics;
+	struct known *known;
 	struct entry **items; /* in force, in the order of the configuration */
 	size_t n;
 	struct entries all; /* those that are only held as well */
@@ -73,6 +74,7 @@ static struct entry *entry_new(
 	*opts = (struct instance_opts){0};
 	entry->instance.opts = &entry->opts;
 	entry->instance.metrics = metrics_instance(instances->metrics, entry->opts.id);
+	entry->instance.known = instances->known;
 	if (predecessor != NULL) {
 		share_topology(entry, predecessor);
 	} else {
@@ -122,6 +124,7 @@ struct instances *instances_new(
 	instances->loop = loop;
 	instances->dns = dns;
 	instances->metrics = metrics;
+	instances->known = known_new();
 	LIST_INIT(&instances->all);
 	return instances;
 }
@@ -141,6 +144,7 @@ void instances_free(struct instances *instances)
 	}
 	drop_items(instances->items, instances->n);
 	CHECK(LIST_EMPTY(&instances->all));
+	known_free(instances->known);
 	free(instances);
 }
 

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kill/known.h"
 #include "model/request.h"
 #include "model/selector.h"
 #include "record/metrics.h"
@@ -45,6 +46,7 @@ struct instance {
 	const struct instance_opts *opts;
 	struct topology *topology;
 	struct metrics_instance *metrics;
+	struct known *known; /* shared by all instances */
 };
 
 /* Keeps it and its links, until as many calls to release it; not from a callback of a link. */

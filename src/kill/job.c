@@ -24,6 +24,8 @@ struct job {
 
 	struct report *report;
 	struct sources sources;
+	struct census *census; /* of a dry run on this host; else NULL */
+	struct local_clients local_clients;
 	struct sweep **sweeps;
 	size_t n_sweeps;
 	size_t sweeps_capacity;
@@ -42,10 +44,28 @@ struct job {
 /* Nodes that turn up while a kill runs are swept too; a group that never settles is not chased. */
 #define MAX_WAVES 5
 
+static void report_locals(struct job *job)
+{
+	struct report_local *local = &job->report->local;
+	const char *words = job->census != NULL
+				    ? census_error(job->census)
+				    : "a kill takes no time to look at processes, and names those "
+				      "that a listing or a dry run met";
+
+	local_clients_report(&job->local_clients, job->report);
+	local_clients_finish(&job->local_clients);
+	if (local->n_named < local->n_sessions && words[0] != '\0') {
+		local->error = mem_printf("%s", words);
+	}
+	census_free(job->census);
+	job->census = NULL;
+}
+
 static void finish(struct job *job)
 {
 	sources_report(&job->sources, job->report);
 	sources_finish(&job->sources);
+	report_locals(job);
 	report_close(job->report, job->request.is_dry_run, clock_monotonic_ms() - job->started_ms);
 	job->is_done = true;
 	job->event_fn(job->context, JOB_DONE);
@@ -120,6 +140,26 @@ static void on_sweep_planned(void *context)
 	go_on(job);
 }
 
+static void on_census_done(void *context)
+{
+	struct job *job = context;
+
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		sweep_end_waiting(job->sweeps[i]);
+	}
+}
+
+/* Of a dry run, and only for a node that may be on this host. */
+static struct census *census_for_sweep(void *context)
+{
+	struct job *job = context;
+
+	if (job->census == NULL) {
+		job->census = census_new(job->loop, on_census_done, job);
+	}
+	return job->census;
+}
+
 static void on_sweep_watching(void *context)
 {
 	struct job *job = context;
@@ -157,12 +197,14 @@ static void add_sweep(struct job *job, struct link *link, struct report_node *no
 		.link = link,
 		.request = &job->request,
 		.sources = &job->sources,
+		.local_clients = &job->local_clients,
 		.report = job->report,
 		.node = node,
 		.deadline_ms = job->deadline_ms,
 		.planned_fn = on_sweep_planned,
 		.watching_fn = on_sweep_watching,
 		.respawn_fn = on_sweep_respawn,
+		.census_fn = census_for_sweep,
 		.done_fn = on_sweep_done,
 		.context = job,
 	};
@@ -318,6 +360,7 @@ struct job *job_new(struct event_base *loop, const struct instances *instances,
 	job->report->state = REPORT_WAITING;
 	evutil_secure_rng_get_bytes(&job->sources.keys.seed, sizeof(job->sources.keys.seed));
 	job->report->results.texts.seed = job->sources.keys.seed;
+	job->local_clients.keys.seed = job->sources.keys.seed;
 	job->watcher.changed_fn = on_nodes_changed;
 	job->patience = evtimer_new(loop, on_patience, job);
 	CHECK(job->patience != NULL);
@@ -354,6 +397,8 @@ void job_free(struct job *job)
 	let_go(job);
 	event_free(job->patience);
 	sources_finish(&job->sources);
+	local_clients_finish(&job->local_clients);
+	census_free(job->census);
 	report_free(job->report);
 	request_finish(&job->request);
 	free(job);

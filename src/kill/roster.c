@@ -1,7 +1,7 @@
 /*
  * Rosters.
  */
-#include "kill/roster.h"
+#include "kill/roster_internal.h"
 
 #include <event2/event.h>
 #include <event2/util.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "kill/refusal.h"
 #include "redis/reply.h"
@@ -31,6 +32,7 @@ void roster_free(struct roster *roster)
 		return;
 	}
 	CHECK(roster->n_running == 0);
+	roster_finish_locals(roster);
 	for (size_t i = 0; i < roster->n_rows; i++) {
 		free(roster->rows[i].line);
 	}
@@ -90,6 +92,13 @@ static int compare_rows(const void *a, const void *b, void *context)
 	return order != 0 ? order : (left->id > right->id) - (left->id < right->id);
 }
 
+/* Rows that are only kept to be counted by what is not known yet have nothing to do with the limit.
+ */
+static size_t max_rows(const struct roster *roster)
+{
+	return roster->opts.has_group ? ROSTER_MAX_LIMIT : roster->opts.limit;
+}
+
 /* Puts the rows in order and drops those beyond the limit. */
 static void prune(struct roster *roster)
 {
@@ -97,7 +106,7 @@ static void prune(struct roster *roster)
 		qsort_r(roster->rows, roster->n_rows, sizeof(struct roster_row), compare_rows,
 			roster);
 	}
-	while (roster->n_rows > roster->opts.limit) {
+	while (roster->n_rows > max_rows(roster)) {
 		free(roster->rows[--roster->n_rows].line);
 	}
 }
@@ -147,7 +156,12 @@ static void keep(
 	struct roster *roster, uint32_t node, struct slice line, const struct session *session)
 {
 	struct slice value = session->values[roster->opts.sort];
-	struct roster_row row = {.node = node, .id = session->id, .line = slice_copy(line)};
+	struct roster_row row = {
+		.node = node,
+		.id = session->id,
+		.line = slice_copy(line),
+		.local = {0, INTERN_NONE, INTERN_NONE, INTERN_NONE},
+	};
 
 	if (roster->opts.sort == SESSION_NODE) {
 		row.number = node;
@@ -158,10 +172,13 @@ static void keep(
 	} else {
 		row.text = roster->opts.sort == SESSION_TYPE ? value : (struct slice){NULL, 0};
 	}
+	if (roster->census != NULL) {
+		row.is_local = ends_of(session, &row.ends) && ends_is_one_host(&row.ends);
+	}
 	roster->rows = mem_grow_array(
 		roster->rows, roster->n_rows, &roster->rows_capacity, sizeof(struct roster_row));
 	roster->rows[roster->n_rows++] = row;
-	if (roster->n_rows >= 2 * roster->opts.limit + 1024) {
+	if (roster->n_rows >= 2 * max_rows(roster) + 1024) {
 		prune(roster);
 	}
 }
@@ -178,9 +195,8 @@ static struct slice group_value(const struct roster *roster, const struct sessio
 	return session->values[roster->opts.group];
 }
 
-static void count_in_group(struct roster *roster, const struct session *session)
+void roster_count(struct roster *roster, struct slice value, uint64_t n)
 {
-	struct slice value = group_value(roster, session);
 	uint32_t number;
 
 	if (roster->n_groups >= ROSTER_MAX_GROUPS &&
@@ -193,7 +209,7 @@ static void count_in_group(struct roster *roster, const struct session *session)
 			&roster->groups_capacity, sizeof(struct roster_group));
 		roster->groups[roster->n_groups++] = (struct roster_group){.n = 0};
 	}
-	roster->groups[number].n++;
+	roster->groups[number].n += n;
 }
 
 static void note_given_fields(struct roster *roster, const struct session *session)
@@ -219,13 +235,16 @@ static void on_line(void *context, struct slice line)
 		return;
 	}
 	note_given_fields(roster, &session);
+	if (session.id == link_server(node->link)->own_id) {
+		node->has_own = ends_of(&session, &node->own);
+	}
 	if (selectors_test_all(&roster->opts.match, &session) != SELECTOR_YES ||
 		selectors_test_any(&roster->opts.except, &session) != SELECTOR_NO) {
 		return;
 	}
 	node->n_selected++;
-	if (roster->opts.has_group) {
-		count_in_group(roster, &session);
+	if (roster->opts.has_group && roster->opts.local_group == ROSTER_LOCAL_NONE) {
+		roster_count(roster, group_value(roster, &session), 1);
 	} else {
 		keep(roster, errand->node, line, &session);
 	}
@@ -235,18 +254,27 @@ static void on_line(void *context, struct slice line)
 
 static void on_finished(evutil_socket_t fd, short what, void *context)
 {
+	static const struct timeval at_once = {0};
 	struct roster *roster = context;
 	const struct instance *instance = roster->instance;
 
 	(void)fd;
 	(void)what;
-	prune(roster);
+	if (!roster->is_sorted) {
+		prune(roster);
+		roster->is_sorted = true;
+	}
+	if (roster_name_locals(roster)) {
+		evtimer_add(roster->finished, &at_once);
+		return;
+	}
+	roster_count_locals(roster);
 	sort_groups(roster);
 	roster->done_fn(roster->context, roster);
 	instance_release(instance);
 }
 
-static void end_node(struct roster *roster)
+void roster_end_part(struct roster *roster)
 {
 	if (--roster->n_running == 0) {
 		event_active(roster->finished, 0, 0);
@@ -258,12 +286,13 @@ static void on_reply(void *context, const struct reply *reply, const char *lost)
 	struct errand *errand = context;
 	struct roster_node *node = &errand->roster->nodes[errand->node];
 
+	node->listed_ms = clock_monotonic_ms();
 	if (lost != NULL) {
 		snprintf(node->error, sizeof(node->error), "%s", lost);
 	} else if (reply->type != REPLY_LISTING) {
 		refusal_print(reply, node->error, sizeof(node->error));
 	}
-	end_node(errand->roster);
+	roster_end_part(errand->roster);
 	free(errand);
 }
 
@@ -283,11 +312,12 @@ static void ask_node(struct roster *roster, uint32_t index)
 
 	*errand = (struct errand){roster, index};
 	node->family = link_server(node->link)->caps.family;
+	memcpy(node->run_id, link_server(node->link)->run_id, sizeof(node->run_id));
 	if (link_send(node->link, &command) != 0) {
 		snprintf(node->error, sizeof(node->error), "%s",
 			link_error(node->link)[0] != '\0' ? link_error(node->link)
 							  : "not connected yet");
-		end_node(roster);
+		roster_end_part(roster);
 		free(errand);
 	}
 }
@@ -304,6 +334,7 @@ void roster_take(struct event_base *loop, const struct instance *instance, struc
 	roster->done_fn = done_fn;
 	roster->context = context;
 	evutil_secure_rng_get_bytes(&roster->group_texts.seed, sizeof(roster->group_texts.seed));
+	roster->local_texts.seed = roster->group_texts.seed;
 	roster->finished = event_new(loop, -1, 0, on_finished, roster);
 	CHECK(roster->finished != NULL);
 	roster->n_nodes = topology_n_nodes(instance->topology);
@@ -313,7 +344,10 @@ void roster_take(struct event_base *loop, const struct instance *instance, struc
 	for (uint32_t i = 0; i < roster->n_nodes; i++) {
 		roster->nodes[i].link = topology_node(instance->topology, i);
 		roster->nodes[i].address = mem_printf("%s", link_address(roster->nodes[i].link));
+	}
+	roster_begin_locals(roster);
+	for (uint32_t i = 0; i < roster->n_nodes; i++) {
 		ask_node(roster, i);
 	}
-	end_node(roster);
+	roster_end_part(roster);
 }

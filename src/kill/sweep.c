@@ -95,7 +95,14 @@ void sweep_finish(struct sweep *sweep)
 	link_unwant(sweep->in.link);
 	event_del(sweep->timer);
 	event_del(sweep->moment);
-	event_active(sweep->finished, 0, 0);
+	sweep_start_timer(sweep->finished, sweep_census_patience_ms(sweep));
+}
+
+void sweep_end_waiting(struct sweep *sweep)
+{
+	if (evtimer_pending(sweep->finished, NULL)) {
+		sweep_start_timer(sweep->finished, 0);
+	}
 }
 
 void sweep_fail(struct sweep *sweep, const char *words)
@@ -112,6 +119,10 @@ static void on_finished(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	if (sweep_settle_locals(sweep)) {
+		sweep_start_timer(sweep->finished, 0);
+		return;
+	}
 	sweep_forget_snapshot(sweep);
 	salvo_free(sweep->salvo);
 	sweep->salvo = NULL;
@@ -320,7 +331,7 @@ struct sweep *sweep_new(const struct sweep_inputs *inputs)
 	sweep->watcher.changed_fn = on_link_changed;
 	sweep->timer = evtimer_new(inputs->loop, on_deadline, sweep);
 	sweep->moment = evtimer_new(inputs->loop, on_moment, sweep);
-	sweep->finished = event_new(inputs->loop, -1, 0, on_finished, sweep);
+	sweep->finished = evtimer_new(inputs->loop, on_finished, sweep);
 	CHECK(sweep->timer != NULL && sweep->moment != NULL && sweep->finished != NULL);
 	sweep->salvo = salvo_new(inputs->link, sweep_on_salvo_done, sweep);
 	return sweep;

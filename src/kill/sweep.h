@@ -30,7 +30,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host/census.h"
 #include "kill/instance.h"
+#include "model/local_clients.h"
 #include "model/plan.h"
 #include "model/report.h"
 #include "model/request.h"
@@ -61,10 +63,11 @@ struct sweep_inputs {
 	const struct instance *instance;
 	struct link *link;
 	const struct request *request;
-	struct sources *sources;  /* shared by the sweeps of a job */
-	struct report *report;    /* for warnings */
-	struct report_node *node; /* kept up to date while it runs */
-	int64_t deadline_ms;      /* monotonic */
+	struct sources *sources;             /* shared by the sweeps of a job */
+	struct local_clients *local_clients; /* likewise */
+	struct report *report;               /* for warnings */
+	struct report_node *node;            /* kept up to date while it runs */
+	int64_t deadline_ms;                 /* monotonic */
 	/* The plan is made: go on with sweep_kill(). May come again when the link was lost since.
 	 */
 	void (*planned_fn)(void *context);
@@ -72,6 +75,12 @@ struct sweep_inputs {
 	void (*watching_fn)(void *context);
 	/* Somebody came back: the counts of the sources are up to date. */
 	void (*respawn_fn)(void *context);
+	/*
+	 * A dry run lists a node that may be on this host: the census of whom the victims belong
+	 * to, from now to the end; sweep_end_waiting() when it is done. NULL: nobody wants to know
+	 * whose victims are.
+	 */
+	struct census *(*census_fn)(void *context);
 	/* Once; the sweep may be freed after it has returned, not in it. */
 	void (*done_fn)(void *context);
 	void *context;
@@ -86,6 +95,9 @@ const struct link *sweep_link(const struct sweep *sweep);
 
 /* Brings the counts of the node up to date, as far as the server's answers tell. */
 void sweep_refresh(struct sweep *sweep);
+
+/* The census is done. */
+void sweep_end_waiting(struct sweep *sweep);
 
 /* In PLANNED: carry the plan out; a dry run ends here. */
 void sweep_kill(struct sweep *sweep);

@@ -29,6 +29,16 @@ struct sweep_ids {
 	size_t n;
 };
 
+/* Whose the victims within this host are. */
+struct sweep_locals {
+	struct census_witness witness; /* the link; zeroed: the server is on another host */
+	struct census *census;         /* the job's, of a dry run; NULL: none */
+	struct locals sessions;
+	int64_t listed_ms; /* when the listing had come, monotonic */
+	struct census_server server;
+	size_t n_settled; /* sessions that the census was asked for */
+};
+
 struct sweep {
 	struct sweep_inputs in;
 	enum sweep_state state;
@@ -46,6 +56,7 @@ struct sweep {
 	struct snapshot snapshot;
 	bool has_snapshot;  /* whole: after a loss the victims are known */
 	uint64_t n_allowed; /* victims that the request's limit was checked for */
+	struct sweep_locals locals;
 	struct plan plan;
 	struct salvo *salvo;
 
@@ -113,6 +124,17 @@ void sweep_ids_finish(struct sweep_ids *ids);
 /* CLIENT LIST with `ids` behind it, or all. The link is READY: it cannot refuse. */
 void sweep_send_list(struct sweep *sweep, const struct slice *ids, size_t n_ids,
 	listing_line_fn line_fn, link_reply_fn reply_fn);
+
+/* ---- sweep_locals.c ---- */
+
+/* Before the listing, with an empty snapshot; and when it is there. */
+void sweep_begin_locals(struct sweep *sweep);
+void sweep_note_listed(struct sweep *sweep);
+/* How long the end waits for the census, which may be done before. */
+int64_t sweep_census_patience_ms(const struct sweep *sweep);
+/* Before the snapshot goes: reports what is known of the next few victims; false: of all. */
+bool sweep_settle_locals(struct sweep *sweep);
+void sweep_forget_locals(struct sweep *sweep);
 
 /* ---- sweep_verify.c ---- */
 

@@ -22,6 +22,7 @@ void sweep_forget_snapshot(struct sweep *sweep)
 {
 	plan_finish(&sweep->plan);
 	snapshot_finish(&sweep->snapshot);
+	sweep_forget_locals(sweep);
 	free(sweep->own_ids);
 	free(sweep->maybe_own_ids);
 	sweep->own_ids = NULL;
@@ -135,6 +136,7 @@ static void on_list_reply(void *context, const struct reply *reply, const char *
 	sweep_clock_phase(sweep, &sweep->in.node->phase_us[REPORT_PHASE_PLAN]);
 	snapshot_seal(&sweep->snapshot);
 	sweep->has_snapshot = true;
+	sweep_note_listed(sweep);
 	warn_about_listing(sweep);
 	sweep_make_plan(sweep);
 	report_plan(sweep);
@@ -211,6 +213,7 @@ void sweep_begin_list(struct sweep *sweep)
 	if (sweep->in.request->wants_results) {
 		snapshot_want_results(&sweep->snapshot, &sweep->in.report->results);
 	}
+	sweep_begin_locals(sweep);
 	sweep_set_state(sweep, SWEEP_LIST);
 	sweep_send_list(sweep, NULL, 0, on_list_line, on_list_reply);
 }

@@ -38,9 +38,27 @@ static bool read_sort(struct slice value, struct roster_opts *opts, struct err *
 	return true;
 }
 
+static const char *const local_groups[] = {
+	[ROSTER_LOCAL_PROCESS] = "process",
+	[ROSTER_LOCAL_UNIT] = "unit",
+	[ROSTER_LOCAL_USER] = "process_user",
+};
+
+static bool find_local_group(struct slice value, enum roster_local_group *ret_group)
+{
+	for (unsigned i = ROSTER_LOCAL_PROCESS; i < ARRAY_SIZE(local_groups); i++) {
+		if (slice_is(value, local_groups[i])) {
+			*ret_group = (enum roster_local_group)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool read_group(struct slice value, struct roster_opts *opts, struct err *err)
 {
-	opts->has_group = session_field_find(value, &opts->group);
+	opts->has_group = session_field_find(value, &opts->group) ||
+			  find_local_group(value, &opts->local_group);
 	if (!opts->has_group) {
 		err_set(err, "unknown field \"%.*s\"", SLICE_ARG(value));
 	}
@@ -141,6 +159,26 @@ static json_t *field_value(struct slice key, struct slice value)
 	return !is_text && parse_i64(value, &number) ? json_integer(number) : json_text(value);
 }
 
+static json_t *local_text(const struct roster *roster, uint32_t number)
+{
+	struct slice text = roster_local_text(roster, number);
+
+	return text.len > 0 ? json_text(text) : json_null();
+}
+
+/* Whose a session of this host is. No server has fields of these names. */
+static void set_local(json_t *object, const struct roster *roster, const struct roster_row *row)
+{
+	const struct roster_local *local = &row->local;
+
+	if (row->is_local) {
+		json_set(object, "process", local_text(roster, local->process));
+		json_set(object, "pid", local->pid != 0 ? json_integer(local->pid) : json_null());
+		json_set(object, "unit", local_text(roster, local->unit));
+		json_set(object, "process_user", local_text(roster, local->user));
+	}
+}
+
 /* Every field that the server gave, known here or not. */
 static json_t *session_json(const struct roster *roster, const struct roster_row *row)
 {
@@ -158,6 +196,7 @@ static json_t *session_json(const struct roster *roster, const struct roster_row
 		    NULL) == 0) {
 		json_set(object, "type", json_text_of(session_type_name(session.type)));
 	}
+	set_local(object, roster, row);
 	return object;
 }
 
@@ -171,6 +210,12 @@ static json_t *node_json(const struct roster_node *node)
 	json_set(object, "unreadable", json_integer((json_int_t)node->n_unreadable));
 	json_set(object, "error", node->error[0] != '\0' ? json_text_of(node->error) : json_null());
 	return object;
+}
+
+static const char *group_name(const struct roster_opts *opts)
+{
+	return opts->local_group != ROSTER_LOCAL_NONE ? local_groups[opts->local_group]
+						      : session_field_key(opts->group);
 }
 
 static json_t *groups_json(const struct roster *roster)
@@ -207,7 +252,7 @@ static json_t *warnings_json(const struct roster *roster)
 			warn_missing(warnings, roster, selector_field(lists[i]->items[k]));
 		}
 	}
-	if (roster->opts.has_group) {
+	if (roster->opts.has_group && roster->opts.local_group == ROSTER_LOCAL_NONE) {
 		warn_missing(warnings, roster, roster->opts.group);
 	}
 	return warnings;
@@ -234,8 +279,9 @@ static json_t *head_json(const struct sessions *sessions)
 	json_set(head, "listed", json_integer((json_int_t)roster->n_rows));
 	json_set(head, "nodes", nodes);
 	json_set(head, "warnings", warnings_json(roster));
+	json_set(head, "local", json_local(&roster->local));
 	if (roster->opts.has_group) {
-		json_set(head, "group_by", json_text_of(session_field_key(roster->opts.group)));
+		json_set(head, "group_by", json_text_of(group_name(&roster->opts)));
 		json_set(head, "groups", groups_json(roster));
 	}
 	return head;
@@ -294,7 +340,8 @@ static void on_roster(void *context, struct roster *roster)
 
 void sessions_answer(struct exchange *exchange, const struct instance *instance)
 {
-	struct roster_opts opts = {.sort = SESSION_NODE, .limit = ROSTER_DEFAULT_LIMIT};
+	struct roster_opts opts = {
+		.sort = SESSION_NODE, .limit = ROSTER_DEFAULT_LIMIT, .wants_locals = true};
 	struct sessions *sessions;
 	struct err err;
 

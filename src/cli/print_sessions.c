@@ -22,6 +22,10 @@ static const struct table_column COLUMNS[] = {
 	{.title = "ADDRESS", .min_columns = 21}, /* an IPv4 address and its port */
 	{.title = "USER", .min_columns = 8},
 	{.title = "NAME", .min_columns = 10},
+	{.title = "PROCESS", .min_columns = 8, .is_optional = true},
+	{.title = "PID", .is_right = true, .is_optional = true},
+	{.title = "UNIT", .min_columns = 8, .is_optional = true},
+	{.title = "OS USER", .min_columns = 7, .is_optional = true},
 	{.title = "AGE", .is_right = true},
 	{.title = "IDLE", .is_right = true, .is_optional = true},
 	{.title = "STATE", .min_columns = 7, .is_optional = true},
@@ -134,6 +138,10 @@ static void add_session(struct listing *listing, const json_t *session)
 	add_address(table, session);
 	table_text(table, field_text(session, "user"));
 	table_text(table, field_text(session, "name"));
+	table_text(table, field_text(session, "process"));
+	add_number(table, session, "pid");
+	table_text(table, field_text(session, "unit"));
+	table_text(table, field_text(session, "process_user"));
 	add_figure(table, session, "age", human_seconds);
 	add_figure(table, session, "idle", human_seconds);
 	add_state(table, session);
@@ -248,5 +256,6 @@ void print_sessions_end(
 	}
 	fflush(screen->file); /* before what stands below it */
 	print_problems(listing->head, remarks);
+	print_unnamed(listing->head, remarks);
 	print_sums(listing, remarks);
 }

@@ -1,0 +1,78 @@
+/*
+ * Who of the server's own host had the sessions.
+ */
+#include "cli/field.h"
+#include "cli/human.h"
+#include "cli/print.h"
+#include "cli/table.h"
+#include "cli/text.h"
+
+static const struct table_column LOCAL_COLUMNS[] = {
+	{.title = "LOCAL PROCESS", .min_columns = 8},
+	{.title = "UNIT", .min_columns = 8, .is_optional = true},
+	{.title = "OS USER", .min_columns = 7, .is_optional = true},
+	{.title = "SESSIONS", .is_right = true},
+	{.title = "KILLED", .is_right = true},
+};
+
+/* Left empty where nobody was, and so not shown where that holds for all. */
+static void add_killed(struct table *table, const json_t *client)
+{
+	if (field_count(client, "killed") > 0) {
+		table_count(table, field_count(client, "killed"));
+	} else {
+		table_word(table, "");
+	}
+}
+
+void print_unnamed(const json_t *answer, const struct screen *screen)
+{
+	const json_t *local = json_object_get(answer, "local");
+	uint64_t n_sessions = field_count(local, "sessions");
+	uint64_t n_named = field_count(local, "named");
+	char unnamed[HUMAN_BYTES], all[HUMAN_BYTES];
+
+	if (!field_has(local, "error")) {
+		return;
+	}
+	term_begin(screen, TERM_WARN);
+	text_format(screen->file, "processes: ");
+	term_end(screen, TERM_WARN);
+	text_line(screen->file, "not known of %s of %s sessions from this host; %.*s",
+		human_count(n_sessions > n_named ? n_sessions - n_named : 0, unnamed),
+		human_count(n_sessions, all), SLICE_ARG(field_text(local, "error")));
+}
+
+void print_local_clients(const json_t *report, size_t most, const struct screen *screen)
+{
+	CLEANUP(table_free_p)
+	struct table *table = table_new(LOCAL_COLUMNS, ARRAY_SIZE(LOCAL_COLUMNS));
+	const json_t *clients = json_object_get(report, "local_clients");
+	const json_t *client;
+	size_t i;
+
+	json_array_foreach(clients, i, client)
+	{
+		struct slice process = field_text(client, "process");
+
+		if (i >= most) {
+			break;
+		}
+		table_text(table, process.len > 0 ? process : SLICE_LITERAL("?"));
+		table_text(table, field_text(client, "unit"));
+		table_text(table, field_text(client, "process_user"));
+		table_count(table, field_count(client, "found"));
+		add_killed(table, client);
+	}
+	if (json_array_size(clients) > 0) {
+		fputc('\n', screen->file);
+		table_print(table, screen, 2);
+	}
+	if (i < json_array_size(clients)) {
+		text_line(screen->file, "  and %zu more", json_array_size(clients) - i);
+	}
+	if (field_has(json_object_get(report, "local"), "error")) {
+		text_pad(screen->file, 2);
+		print_unnamed(report, screen);
+	}
+}

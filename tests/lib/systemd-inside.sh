@@ -67,6 +67,25 @@ wait $asking
 check "no request is lost in three restarts" test "$(grep -c '"Success":"true"' /tmp/answers)" = 40
 check "the socket is still there" test -S $socket
 
+# Clients of this host: a name takes rights that the daemon does not have by itself.
+systemd-run --quiet --unit=worker /opt/clients --unix /run/redis/s --auth hush --total 5 \
+	--hold-until-closed 5
+all_are_there() { test "$(sesskill list cache 2>/dev/null | grep -c ' unix ')" -ge 6; }
+wait_for all_are_there
+check "nobody is named without the right to look" says CAP_SYS_PTRACE "$(sesskill list cache 2>&1)"
+cp /usr/share/doc/sesskill/local-clients.conf /etc/systemd/system/sesskilld.service.d/
+systemctl daemon-reload
+systemctl restart sesskilld.service
+wait_for is_ready
+check "the unit of a local client is shown" says "clients .* worker.service" \
+	"$(sesskill list cache 2>/dev/null)"
+check "nothing is left unknown" test -z "$(sesskill list cache 2>&1 | grep processes:)"
+rm /etc/systemd/system/sesskilld.service.d/local-clients.conf
+systemctl daemon-reload
+systemctl restart sesskilld.service
+wait_for is_ready
+systemctl stop worker.service
+
 pid=$(main_pid)
 check "the watchdog is on" test "$(systemctl show -p WatchdogUSec --value sesskilld.service)" != 0
 kill -KILL "$pid"

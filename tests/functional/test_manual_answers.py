@@ -138,11 +138,14 @@ def test_reports(busy):
     reports = [
         answer(busy.kill("r-test", node=missing, timeout="1ms"), 503),
         answer(busy.kill("r-test", node=present, match="namespace = x", dry_run=True)),
+        # This one looks whose the sessions are, for the kill as well.
+        answer(busy.kill("r-test", node=present, dry_run=True)),
         answer(busy.kill("r-test", node=present)),
     ]
     hold_answers("The report", *reports)
     kills = answer(busy.http("GET", "/v1/kills"))
-    summary = {path for path in report_fields() if not path.startswith(("nodes[]", "sources[]"))}
+    parts = ("nodes[]", "sources[]", "local.", "local_clients[]")
+    summary = {path for path in report_fields() if not path.startswith(parts)}
     assert set(kinds_in(kills["kills"])) == summary
     hold_answers("GET /v1/kills", {**kills, "kills": [{}]})
     hold_answers("Errors", answer(busy.http("GET", "/v1/kills/none"), 404))

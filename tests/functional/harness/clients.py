@@ -47,6 +47,10 @@ class Clients:
         assert word == "ready"
         self.n_ready = int(number)
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def status(self):
         """Numbers as a dictionary: open, closed_by_server, ..., classes."""
         self._process.stdin.write(b"status\n")

@@ -20,6 +20,7 @@ class Daemon:
     settings   further top-level keys of the configuration, merged over the defaults here
     text       the whole configuration as text, instead of the two above
     faults     which fault points fail, see src/base/fault.h; in builds that have them
+    wrapper    a command that starts the program behind it
 
     Instances without an account get that of README.md where it is wanted (least_user.IS_WANTED).
     """
@@ -32,6 +33,7 @@ class Daemon:
         settings=None,
         text=None,
         faults=None,
+        wrapper=(),
         has_least_user=least_user.IS_WANTED,
     ):
         self.directory = directory
@@ -46,6 +48,7 @@ class Daemon:
         if faults is not None:
             self._environment["SESSKILL_FAULTS"] = faults
         self._account = least_user.keys(directory) if has_least_user else {}
+        self._wrapper = list(wrapper)
         self.write_config(text if text is not None else self._config(instances, settings or {}))
 
     def _config(self, instances, settings):
@@ -98,7 +101,10 @@ class Daemon:
         """
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen(
-                [str(programs.SESSKILLD), "-c", self.config_path, *self._options()],
+                [
+                    *self._wrapper, str(programs.SESSKILLD), "-c", self.config_path,
+                    *self._options(),
+                ],  # fmt: skip
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -59,11 +59,18 @@ static void test_without_word(void **state UNUSED)
 
 static void test_no_rules(void **state UNUSED)
 {
-	static const char *const rows[] = {"sweep", ",", "sweep.reset@0", "sweep.reset*0",
+	static const char too_many[] =
+		"dial.silent,dial.silent,dial.silent,dial.silent,dial.silent,dial.silent,"
+		"dial.silent,dial.silent,dial.silent";
+	static const char *const rows[] = {
+		"sweep",
+		",",
+		"sweep.reset@0",
+		"sweep.reset*0",
 		"sweep.reset@99999999999999999999",
 		"sweep.reset:a word that is longer than any there is",
-		"dial.silent,dial.silent,dial.silent,dial.silent,dial.silent,dial.silent,"
-		"dial.silent,dial.silent,dial.silent"};
+		too_many,
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct err err = {""};

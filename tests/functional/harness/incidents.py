@@ -1,0 +1,147 @@
+"""The incidents of the runbook: each sets a scene, says what to know, and types. See runbook.py."""
+
+from harness.waiting import wait_until
+
+IDLE_S = 1
+
+
+def roles(daemon):
+    nodes = daemon.instance("orders")["nodes"]
+    return {node["address"]: node["role"] for node in nodes if node["state"] == "ready"}
+
+
+def wait_for_news(daemon, instance, n_sessions):
+    """Until the daemon, which asks now and then, has heard of so many sessions altogether."""
+    wait_until(
+        lambda: sum(node["clients"] for node in daemon.instance(instance)["nodes"]) >= n_sessions,
+        lambda: f"{n_sessions} sessions; there are {daemon.instance(instance)}",
+    )
+
+
+def limit_reached(scene):
+    server = scene.server(lines=["maxclients 1000"])
+    daemon = scene.daemon({"id": "cache", "address": server.tcp_address})
+    scene.clients(server, 11, named={"web": 400})
+    scene.clients(server, 12, named={"report": 100})
+    scene.clients(server, 13, named={"report": 600})  # more than there is room for
+    wait_for_news(daemon, "cache", 1000)
+    scene.say("""
+Nobody can log in, `redis-cli` neither. The daemon is in already: ask it whose the sessions are, and end
+those that should not be there. Before it does, it shows them and wants the instance's name typed.
+""")
+    scene.type("redis-cli -p 6379 ping")
+    scene.type("sesskill instances")
+    scene.type("sesskill list cache --group-by name")
+    scene.type("sesskill kill cache --match 'name = report' --reason 'limit reached'", "cache")
+    scene.type("redis-cli -p 6379 ping")
+
+
+def leaked_pool(scene):
+    server = scene.server()
+    scene.daemon({"id": "cache", "address": server.tcp_address})
+    scene.clients(server, 11, named={"web": 40})
+    scene.clients(server, 12, named={"web": 40})
+    scene.clients(server, 13, named={"web": 900})
+    scene.say("""
+Every host has a pool by the same name, and one of them does not give its sessions back. By address it
+shows. The dry run says what would be hit and by which commands; `--max` holds the kill to that, should
+the host have opened many more by then.
+""")
+    scene.type("sesskill list cache --group-by addr --match 'name = web'")
+    scene.type("sesskill kill cache --match 'addr = 127.0.0.13' --dry-run")
+    scene.type("sesskill kill cache --match 'addr = 127.0.0.13' --max 1000 --yes --reason 'leaked pool'")
+
+
+def revoked_user(scene):
+    server = scene.server(users=["app on >secret ~* +@all"])
+    scene.daemon({"id": "cache", "address": server.tcp_address})
+    scene.clients(server, 11, named={"web": 40})
+    scene.clients(server, 12, users={"app:secret": 25}, reconnect=True)
+    scene.say("""
+A user that is switched off cannot log in any more, but its sessions live on. So switch it off first, then
+end them. `--watch` looks who gets in again: those would have a column of their own, CAME BACK. Here nobody
+does. Who tries is in the server's own log of refusals: the hosts that still have the old password.
+""")
+    scene.type("redis-cli -p 6379 ACL SETUSER app off")
+    scene.type("sesskill list cache --group-by user")
+    scene.type("sesskill kill cache --match 'user = app' --watch 2s --yes --reason 'revoked'")
+    scene.type("redis-cli -p 6379 ACL LOG 1 | grep -o ' addr=[^ ]*'")
+
+
+def failed_over(scene):
+    old = scene.server(6379)
+    new = scene.server(6380, primary=old)
+    sentinels = [scene.sentinel(old, "orders", 2) for _ in range(3)]
+    daemon = scene.daemon(
+        {
+            "id": "orders",
+            "sentinel": {
+                "master": "orders",
+                "addresses": [sentinel.address for sentinel in sentinels],
+            },
+        }
+    )
+    for sentinel in sentinels:
+        sentinel.ask("DEBUG", "INFO-PERIOD", "200", "PUBLISH-PERIOD", "200")
+        wait_until(
+            lambda s=sentinel: len(s.ask("REPLICAS", "orders")) == 1
+            and len(s.ask("SENTINELS", "orders")) == 2,
+            "the Sentinels to know each other and the replica",
+        )
+    sentinels[0].ask("FAILOVER", "orders")
+    wait_until(
+        lambda: roles(daemon) == {old.tcp_address: "replica", new.tcp_address: "master"},
+        lambda: f"the new roles; there are {daemon.instance('orders')}",
+    )
+    wait_until(old.is_in_sync, "the old master to follow the new one")
+    scene.clients(new, 11, named={"web": 40})
+    scene.clients(old, 12, named={"report": 60})
+    wait_for_news(daemon, "orders", 100)
+    scene.say("""
+The old master is a replica now, and a pool that knows its address instead of the Sentinels' is on it
+still: it cannot write there. See which node has which role and who is on the replica, and end those on
+that node alone. Replication goes on: the link of a replica is never touched.
+""")
+    scene.type("sesskill instances")
+    scene.type("sesskill list orders --group-by name --match 'node = 127.0.0.1:6379' --except 'name = sentinel-*'")
+    scene.type(
+        "sesskill kill orders --node 127.0.0.1:6379 --match 'name = report' --reason 'fail-over'", "orders"
+    )
+    scene.type("redis-cli -p 6379 ROLE")
+
+
+def idle_for_days(scene):
+    server = scene.server()
+    scene.daemon({"id": "cache", "address": server.tcp_address})
+    scene.clients(server, 12, named={"report": 300})
+    wait_until(
+        lambda: all(
+            int(session["idle"]) > IDLE_S
+            for session in server.sessions()
+            if session["name"] == "report"
+        ),
+        "the sessions to be idle",
+    )
+    work = scene.workers(server, 11, "web", 40)
+    scene.say("""
+Sessions that nobody uses. (In the run that wrote this they had been idle for seconds, hence `1s`: type
+`'idle > 1d'`.) There is no hurry: `--pace gentle` lets other clients have their turn in between. `--max`
+is for the selector that takes in more than you thought: then nobody is killed.
+""")
+    work()
+    scene.type("sesskill list cache --sort -idle --limit 3")
+    work()
+    scene.type("sesskill list cache --group-by name --match 'idle > 1s'")
+    work()
+    scene.type("sesskill kill cache --match 'idle > 1s' --pace gentle --max 100 --yes")
+    work()
+    scene.type("sesskill kill cache --match 'idle > 1s' --pace gentle --max 500 --yes")
+
+
+INCIDENTS = {
+    "The connection limit is reached": limit_reached,
+    "A host has leaked its pool": leaked_pool,
+    "A user is revoked": revoked_user,
+    "After a fail-over": failed_over,
+    "Idle for days": idle_for_days,
+}

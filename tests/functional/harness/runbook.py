@@ -1,0 +1,181 @@
+"""The README's runbook: incidents, provoked on real servers and dealt with at a terminal.
+
+What the reader gets to see is what was typed and what it printed. Only this is replaced:
+
+- The ports: 6379 and 6380 stand for those that the kernel handed out. A column keeps its width.
+- The daemon's socket is private, and named in the environment instead of with `-s`.
+- What a line on the terminal showed for a while and wiped again, as progress is, is left out.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import tempfile
+
+from harness import programs
+from harness.cli import environment
+from harness.clients import Clients
+from harness.daemon import Daemon
+from harness.groups import Sentinel
+from harness.incidents import INCIDENTS
+from harness.server import Server
+from harness.terminal import Terminal
+
+COLUMNS = 100
+QUESTION = "Type the id of the instance to kill them: "
+WIPED = re.compile(r"[^\n]*\r(?!\n)(?:\x1b\[K)?")
+
+
+class Scene:
+    """Servers, sessions and a daemon for one incident, and the terminal of who deals with it."""
+
+    def __init__(self, stack):
+        self._stack = stack
+        self._ports = {}
+        self._socket_path = None
+        self.text = ""
+
+    # What is there
+
+    def directory(self):
+        path = tempfile.mkdtemp(prefix="sesskill-")
+        self._stack.callback(shutil.rmtree, path)
+        return path
+
+    def server(self, port=6379, **options):
+        """`port` is the one that the reader sees."""
+        server = Server(self.directory(), **options)
+        self._stack.callback(server.stop)
+        server.start()
+        self._ports[str(port)] = str(server.port)
+        return server
+
+    def sentinel(self, *arguments, **options):
+        sentinel = Sentinel(self.directory(), *arguments, **options)
+        self._stack.callback(sentinel.stop)
+        return sentinel
+
+    def daemon(self, instance):
+        daemon = Daemon(self.directory(), [instance])
+        self._stack.callback(daemon.stop)
+        daemon.start()
+        self._socket_path = daemon.socket_path
+        return daemon
+
+    def clients(self, server, host, **options):
+        """Sessions by TCP from 127.0.0.`host`, a host of its own to the server."""
+        server.redis().connection_pool.disconnect()  # a session of ours would be listed with them
+        clients = Clients(server, tcp=True, source=f"127.0.0.{host}", **options)
+        self._stack.callback(clients.quit)
+        clients.start()
+        return clients
+
+    def workers(self, server, host, name, n):
+        """Sessions that work: they do so in each call of the function that this returns."""
+        server.redis().connection_pool.disconnect()
+        connections = []
+        for _ in range(n):
+            address = ("127.0.0.1", server.port)
+            connection = socket.create_connection(address, source_address=(f"127.0.0.{host}", 0))
+            self._stack.callback(connection.close)
+            connections.append(connection)
+
+        def work(command="PING"):
+            for connection in connections:
+                connection.sendall(f"{command}\r\n".encode())
+            for connection in connections:
+                assert connection.recv(100)
+
+        work(f"CLIENT SETNAME {name}")
+        return work
+
+    # What is said and typed
+
+    def say(self, text):
+        self.text += f"{text.strip()}\n\n"
+
+    def type(self, line, answer=None):
+        """Runs a shell's command line at a terminal; `answer` is for its question."""
+        argv = ["bash", "-c", self._private(line)]
+        terminal = Terminal(argv, env=self._environment(), columns=COLUMNS)
+        try:
+            if answer is not None:
+                terminal.expect(QUESTION)
+                terminal.type(answer + "\n")
+            terminal.finish()
+        finally:
+            terminal.close()
+        self._show(f"$ {line}\n{self._public(terminal.output)}")
+
+    def _private(self, line):
+        for public, private in self._ports.items():
+            line = re.sub(rf"\b{public}\b", private, line)
+        return line
+
+    def _environment(self):
+        return environment(
+            NO_COLOR="1",
+            SESSKILL_SOCKET=self._socket_path,
+            PATH=f"{programs.SESSKILL.parent}:{os.environ['PATH']}",
+        )
+
+    def _public(self, output):
+        output = WIPED.sub("", output)
+        for public, private in self._ports.items():
+            padding = " " * (len(private) - len(public))
+            output = re.sub(rf":{private}\b(?=  )", f":{public}{padding}", output)
+            output = re.sub(rf"\b{private}\b", public, output)
+        return output
+
+    def _show(self, text):
+        for line in text.rstrip().split("\n"):
+            self.text += f"    {line}".rstrip() + "\n"
+        self.text += "\n"
+
+
+def play(title):
+    """The section of an incident, as the README has it."""
+    with contextlib.ExitStack() as stack:
+        scene = Scene(stack)
+        INCIDENTS[title](scene)
+        return f"### {title}\n\n{scene.text}"
+
+
+# The README
+
+BEGIN = "<!-- runbook: written by tests/runbook.sh -->\n"
+END = "<!-- end of runbook -->\n"
+README = programs.ROOT / "README.md"
+
+# What differs from run to run, and what follows from it.
+VARYING = [
+    (re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}"), "ID"),
+    (re.compile(r"[\d.,]+ (us|ms|s|min|h)\b"), "TIME"),
+    (re.compile(r"\d[\d.,]*"), "N"),
+    (re.compile(r"[\u2588-\u258f]+"), ""),  # bars
+    (re.compile(r"  +"), "  "),
+    (re.compile(r"  $", re.MULTILINE), ""),
+]
+
+
+def split_readme():
+    """What is in front of the runbook, the runbook, and what is behind."""
+    head, begin, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    runbook, end, tail = rest.partition(END)
+    assert begin and end, f"README.md has no place for the runbook: {BEGIN}{END}"
+    return head + begin, runbook, end + tail
+
+
+def written(title):
+    """The section of the incident in the README; "" when there is none."""
+    _, runbook, _ = split_readme()
+    sections = re.split("^(?=### )", runbook, flags=re.MULTILINE)
+    return next((each for each in sections if each.startswith(f"### {title}\n")), "")
+
+
+def normalized(text):
+    for pattern, word in VARYING:
+        text = pattern.sub(word, text)
+    return text

@@ -179,3 +179,14 @@ def test_a_stock_sdk(port, clients, style):
     assert ask(port, INSTANCE, style) == (200, "200")
     clients.wait_for(closed_by_server=30)
     assert ask(port, "other", style) == (403, "NoPermission")
+
+
+# The files that it names
+
+
+def test_files_to_change():
+    """Where somebody who extends the program is sent to."""
+    _, section = README.read_text(encoding="utf-8").split("\n## Working on it\n")
+    names = re.findall(r"`([a-z]+/[\w./-]+)[ `]", section)
+    assert len(names) > 20
+    assert [name for name in names if not (README.parent / name).exists()] == []

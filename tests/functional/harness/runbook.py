@@ -46,19 +46,19 @@ class Scene:
 
     def server(self, port=6379, **options):
         """`port` is the one that the reader sees."""
-        server = Server(self.directory(), **options)
+        server = Server(self.directory(), has_least_user=False, **options)
         self._stack.callback(server.stop)
         server.start()
         self._ports[str(port)] = str(server.port)
         return server
 
     def sentinel(self, *arguments, **options):
-        sentinel = Sentinel(self.directory(), *arguments, **options)
+        sentinel = Sentinel(self.directory(), *arguments, has_least_user=False, **options)
         self._stack.callback(sentinel.stop)
         return sentinel
 
     def daemon(self, instance):
-        daemon = Daemon(self.directory(), [instance])
+        daemon = Daemon(self.directory(), [instance], has_least_user=False)
         self._stack.callback(daemon.stop)
         daemon.start()
         self._socket_path = daemon.socket_path

@@ -44,8 +44,8 @@ def leaked_pool(scene):
     scene.clients(server, 13, named={"web": 900})
     scene.say("""
 Every host has a pool by the same name, and one of them does not give its sessions back. By address it
-shows. The dry run says what would be hit and by which commands; `--max` holds the kill to that, should
-the host have opened many more by then.
+shows. The dry run says what would be hit and by which commands; with `--max` nobody is killed should it be
+many more by then.
 """)
     scene.type("sesskill list cache --group-by addr --match 'name = web'")
     scene.type("sesskill kill cache --match 'addr = 127.0.0.13' --dry-run")

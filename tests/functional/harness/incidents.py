@@ -82,7 +82,8 @@ def failed_over(scene):
         }
     )
     for sentinel in sentinels:
-        sentinel.ask("DEBUG", "INFO-PERIOD", "200", "PUBLISH-PERIOD", "200")
+        # Of the second they wait four before they demote the old master: that is no time to save.
+        sentinel.ask("DEBUG", "INFO-PERIOD", "200", "PUBLISH-PERIOD", "1000")
         wait_until(
             lambda s=sentinel: len(s.ask("REPLICAS", "orders")) == 1
             and len(s.ask("SENTINELS", "orders")) == 2,

@@ -161,16 +161,16 @@ def test_everybody_is_counted(server, daemon, make_clients):
 
 
 def test_the_kill_that_follows_a_look(server, daemon, make_clients):
-    clients = make_clients(server, total=200)
+    clients = make_clients(server, total=40)
     dry = daemon.kill("r-test", match="name = none-of-these", dry_run="true").json
     assert dry["local"]["sessions"] == 0 and dry["local_clients"] == []
     dry = daemon.kill("r-test", all="true", dry_run="true").json
     (row,) = [row for row in dry["local_clients"] if row["process"] == "clients"]
-    assert (row["process_user"], row["found"], row["killed"]) == (USER, 200, 0)
+    assert (row["process_user"], row["found"], row["killed"]) == (USER, 40, 0)
     report = daemon.kill("r-test", all="true").json
-    clients.wait_for(closed_by_server=200)
+    clients.wait_for(closed_by_server=40)
     (row,) = [row for row in report["local_clients"] if row["process"] == "clients"]
-    assert (row["process_user"], row["found"], row["killed"]) == (USER, 200, 200)
+    assert (row["process_user"], row["found"], row["killed"]) == (USER, 40, 40)
     (record,) = [r for r in daemon.audit("outcome") if not r["dry_run"]]
     assert row in record["local_clients"]
 

@@ -43,11 +43,25 @@ void print_unnamed(const json_t *answer, const struct screen *screen)
 		human_count(n_sessions, all), SLICE_ARG(field_text(local, "error")));
 }
 
-void print_local_clients(const json_t *report, size_t most, const struct screen *screen)
+static bool is_anybody_known(const json_t *clients)
+{
+	const json_t *client;
+	size_t i;
+
+	json_array_foreach(clients, i, client)
+	{
+		if (field_text(client, "process").len > 0 ||
+			field_text(client, "process_user").len > 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void print_table(const json_t *clients, size_t most, const struct screen *screen)
 {
 	CLEANUP(table_free_p)
 	struct table *table = table_new(LOCAL_COLUMNS, ARRAY_SIZE(LOCAL_COLUMNS));
-	const json_t *clients = json_object_get(report, "local_clients");
 	const json_t *client;
 	size_t i;
 
@@ -64,12 +78,19 @@ void print_local_clients(const json_t *report, size_t most, const struct screen 
 		table_count(table, field_count(client, "found"));
 		add_killed(table, client);
 	}
-	if (json_array_size(clients) > 0) {
-		fputc('\n', screen->file);
-		table_print(table, screen, 2);
-	}
+	fputc('\n', screen->file);
+	table_print(table, screen, 2);
 	if (i < json_array_size(clients)) {
 		text_line(screen->file, "  and %zu more", json_array_size(clients) - i);
+	}
+}
+
+void print_local_clients(const json_t *report, size_t most, const struct screen *screen)
+{
+	const json_t *clients = json_object_get(report, "local_clients");
+
+	if (is_anybody_known(clients)) {
+		print_table(clients, most, screen);
 	}
 	if (field_has(json_object_get(report, "local"), "error")) {
 		text_pad(screen->file, 2);

@@ -49,8 +49,8 @@ static void report_locals(struct job *job)
 	struct report_local *local = &job->report->local;
 	const char *words = job->census != NULL
 				    ? census_error(job->census)
-				    : "a kill takes no time to look at processes, and names those "
-				      "that a listing or a dry run met";
+				    : "a kill does not stop to look, it names those that a listing "
+				      "or a dry run met";
 
 	local_clients_report(&job->local_clients, job->report);
 	local_clients_finish(&job->local_clients);

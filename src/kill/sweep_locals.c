@@ -65,12 +65,14 @@ static bool find_client(
 static void settle(struct sweep *sweep, const struct locals_session *session)
 {
 	const struct snapshot_entry *entry = snapshot_find(&sweep->snapshot, session->id);
-	struct census_client client;
+	struct census_client client = {0};
 
 	/* One whose id stood twice is no victim after all. */
-	if (entry == NULL || entry->class != REQUEST_MATCHED ||
-		!find_client(sweep, session, &client)) {
+	if (entry == NULL || entry->class != REQUEST_MATCHED) {
 		return;
+	}
+	if (!find_client(sweep, session, &client)) {
+		client = (struct census_client){0};
 	}
 	sweep->in.report->local.n_named += client.pid != 0;
 	local_clients_count(sweep->in.local_clients, client.process, client.unit, client.user,

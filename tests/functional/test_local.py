@@ -184,7 +184,7 @@ def test_a_kill_without_a_look(server, daemon, make_clients):
     assert (row["found"], row["killed"]) == (20, 20)
     local = report["local"]
     assert (local["sessions"], local["named"]) == (report["matched"], report["matched"] - 30)
-    assert "a kill takes no time to look" in local["error"]
+    assert "a kill does not stop to look" in local["error"]
 
 
 def test_a_descriptor_that_is_used_again(server, daemon, connect, make_clients):

@@ -87,6 +87,29 @@ def test_server_restarted_during_a_kill(setting, make_clients, word):
         new.wait_for(closed_by_server=50)
 
 
+def test_server_restarted_before_ids_are_killed(setting, make_clients):
+    """The new process gives the same ids to sessions of the same name: they are not those."""
+    server, relay, daemon = setting
+    old = make_clients(server, total=50, named={"app": 50})
+    old_ids = server.session_ids()
+    relay.hold(b"KILL")
+    pending = daemon.begin_kill("r-test", **BY_ID)
+    relay.wait_until_held()
+    server.kill()
+    server.start()
+    new = make_clients(server, total=50, named={"app": 50})
+    assert len(server.session_ids() & old_ids) > 25
+    relay.release()
+    report = pending.response().json
+    assert report["state"] == "done", report
+    assert_adds_up(report)
+    assert (new.status()["open"], new.status()["closed_by_server"]) == (50, 0)
+    assert any("restarted" in warning for warning in report["warnings"])
+    # The commands in flight may have been carried out before: killed or gone, nobody can tell.
+    assert (report["matched"], report["survivors"]) == (50, 0)
+    old.wait_for(closed_by_server=50)
+
+
 def test_server_restarted_between_two_kills(server, daemon, make_clients):
     make_clients(server, total=5)
     assert daemon.das(ACTION, InstanceId="r-test").status == 200

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import socket
 import threading
 
@@ -12,6 +13,8 @@ from harness import wait_until
 
 BUSY_SCRIPT = "while true do end"
 STUBBORN_SCRIPT = "redis.call('set', KEYS[1], '1') while true do end"
+# An event loop's turn after each key of 2 kB, and 20 s for a thousand of them.
+LOADS_SLOWLY = ["loading-process-events-interval-bytes 1024", "key-load-delay 20000"]
 
 
 def done(daemon, **params):
@@ -248,18 +251,20 @@ def test_stale_replica(make_server, make_daemon, make_clients):
     crowd.wait_for(closed_by_server=20)
 
 
+def fill(server):
+    """With what LOADS_SLOWLY takes its time for."""
+    with server.redis().pipeline() as pipeline:
+        for i in range(1000):
+            pipeline.set(f"key{i}", "x" * 2000)
+        pipeline.execute()
+
+
 @pytest.fixture
 def loading(make_server):
     """A replica that loads what its primary has sent for as long as the test wants."""
     primary = make_server(lines=["rdbcompression no"])
-    with primary.redis().pipeline() as pipeline:
-        for i in range(1000):
-            pipeline.set(f"key{i}", "x" * 2000)
-        pipeline.execute()
-    # An event loop's turn after each key, and 20 s for all of them.
-    slow = ["repl-diskless-load disabled", "loading-process-events-interval-bytes 1024",
-            "key-load-delay 20000"]  # fmt: skip
-    replica = make_server(lines=slow)
+    fill(primary)
+    replica = make_server(lines=["repl-diskless-load disabled", *LOADS_SLOWLY])
     replica.to_load = lambda: replica.redis().replicaof("127.0.0.1", primary.port)
     yield replica
     replica.kill()
@@ -294,6 +299,29 @@ def test_loading(loading, make_daemon, make_clients):
     )
     done(daemon)
     assert is_loading(loading)
+
+
+def test_restart_with_much_to_load(make_server, make_daemon):
+    """The link comes up and kills while the server still reads its own file."""
+    server = make_server(lines=["rdbcompression no", *LOADS_SLOWLY])
+    fill(server)
+    server.redis().save()
+    daemon = make_daemon([server])
+    run_id = daemon.node()["run_id"]
+    server.kill()
+    server.start()
+    # The program of make_clients would take the server's refusals for errors.
+    others = [server.redis(single_connection_client=True) for _ in range(50)]
+    ids = {other.client_id() for other in others}
+    wait_until(
+        lambda: daemon.node()["state"] == "ready" and daemon.node()["run_id"] != run_id,
+        lambda: f"a link to the new process; the node is {daemon.node()}",
+    )
+    assert re.search(r"^r-test .* ready ", daemon.cli("instances").stdout, re.M)
+    done(daemon)
+    assert ids & server.session_ids() == set()
+    assert is_loading(server)
+    server.kill()
 
 
 def outer_address():

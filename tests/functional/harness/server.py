@@ -137,6 +137,8 @@ class Server:
     def _answers(self):
         try:
             return self.redis().ping()
+        except redis.exceptions.BusyLoadingError:
+            return True  # it loads, and serves who does not need data
         except redis.exceptions.ConnectionError:
             return False
 

@@ -248,6 +248,8 @@ static void resume(struct sweep *sweep)
 			"with it",
 			sweep->in.node->address);
 		snapshot_end_all(&sweep->snapshot, SNAPSHOT_ENDED);
+		/* Killed is whom the server said it killed; the others ended with it. */
+		sweep->n_presumed = 0;
 		sweep->is_in_doubt = false;
 		sweep_finish(sweep);
 	} else if (!is_process_known(sweep)) {

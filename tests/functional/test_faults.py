@@ -80,7 +80,8 @@ def test_server_restarted_during_a_kill(setting, make_clients, word):
     old.wait_for(closed_by_server=50)
     if word == b"KILL":
         assert any("restarted" in warning for warning in report["warnings"])
-        assert report["matched"] == 51  # with the control connection
+        # With the control connection. The server never got a command.
+        assert (report["matched"], report["killed"], report["gone"]) == (51, 0, 51)
         assert (new.status()["open"], new.status()["closed_by_server"]) == (50, 0)
     else:
         # Nothing was listed before: it is the new process that is asked about its sessions.
@@ -105,8 +106,8 @@ def test_server_restarted_before_ids_are_killed(setting, make_clients):
     assert_adds_up(report)
     assert (new.status()["open"], new.status()["closed_by_server"]) == (50, 0)
     assert any("restarted" in warning for warning in report["warnings"])
-    # The commands in flight may have been carried out before: killed or gone, nobody can tell.
-    assert (report["matched"], report["survivors"]) == (50, 0)
+    # Killed is whom the server said it killed: none.
+    assert (report["matched"], report["killed"], report["gone"]) == (50, 0, 50)
     old.wait_for(closed_by_server=50)
 
 

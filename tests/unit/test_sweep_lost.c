@@ -204,8 +204,7 @@ static void test_restart_in_kill(void **state)
 	restart_during_kill(fixture, "second");
 	peer_server_add(fixture->server, "app", 5);
 	wait_done(fixture);
-	assert_int_equal(fixture->node->counts.survivors, 0);
-	assert_int_equal(fixture->node->counts.killed + fixture->node->counts.gone, N_SESSIONS);
+	expect_counts(fixture, 0, N_SESSIONS, 0);
 	assert_false(fixture->node->is_failed);
 	assert_true(fixture_has_warning(
 		fixture->report, "node: the server was restarted during the kill"));

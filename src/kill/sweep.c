@@ -247,9 +247,10 @@ static void resume(struct sweep *sweep)
 			"%s: the server was restarted during the kill; its old sessions ended "
 			"with it",
 			sweep->in.node->address);
-		snapshot_end_all(&sweep->snapshot, SNAPSHOT_ENDED);
 		/* Killed is whom the server said it killed; the others ended with it. */
 		sweep->n_presumed = 0;
+		snapshot_end_all(
+			&sweep->snapshot, sweep->n_claimed > 0 ? SNAPSHOT_ENDED : SNAPSHOT_GONE);
 		sweep->is_in_doubt = false;
 		sweep_finish(sweep);
 	} else if (!is_process_known(sweep)) {

@@ -108,6 +108,7 @@ def test_server_restarted_before_ids_are_killed(setting, make_clients):
     assert any("restarted" in warning for warning in report["warnings"])
     # Killed is whom the server said it killed: none.
     assert (report["matched"], report["killed"], report["gone"]) == (50, 0, 50)
+    assert sum(source["killed"] for source in report["sources"]) == 0
     old.wait_for(closed_by_server=50)
 
 

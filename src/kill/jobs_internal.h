@@ -65,6 +65,10 @@ void jobs_restart_expiry(struct run *run);
 /* It is done, and its tickets wait for the answer. */
 bool run_is_due(const struct run *run);
 
+/* Callbacks of a run's job and timer; `context` is the run. */
+void jobs_on_job_event(void *context, enum job_event event);
+void jobs_on_expiry(int fd, short what, void *context);
+
 /* ---- jobs_record.c ---- */
 
 /* Of every run that is due, on the disk before the first answer goes out. */
@@ -73,9 +77,5 @@ void jobs_record_outcomes(struct jobs *jobs);
 void jobs_on_recording(int fd, short what, void *context);
 /* 0, or JOBS_E_AUDIT with words. */
 NODISCARD int jobs_record_intent(struct run *run, const struct ticket *ticket, struct err *err);
-
-/* Callbacks of a run's job and timer; `context` is the run. */
-void jobs_on_job_event(void *context, enum job_event event);
-void jobs_on_expiry(int fd, short what, void *context);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * Jobs.
+ * The life of a job, and what happens while its sweeps run. Which nodes are swept is the matter of
+ * job_nodes.c.
  */
-#include "kill/job.h"
+#include "kill/job_internal.h"
 
 #include <event2/event.h>
 #include <event2/util.h>
@@ -12,37 +13,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "kill/sweep.h"
-
-struct job {
-	struct event_base *loop;
-	const struct instances *instances;
-	const struct instance *instance;
-	struct request request;
-	job_event_fn event_fn;
-	void *context;
-
-	struct report *report;
-	struct sources sources;
-	struct census *census; /* of a dry run on this host; else NULL */
-	struct local_clients local_clients;
-	struct sweep **sweeps;
-	size_t n_sweeps;
-	size_t sweeps_capacity;
-	size_t n_running;
-	int64_t started_ms;
-	int64_t deadline_ms;
-	unsigned n_waves;
-	struct topology_watcher watcher; /* while it is not known which nodes there are */
-	struct event *patience;          /* ends that wait */
-	bool is_waiting_for_nodes;
-	bool is_started;
-	bool is_done;
-	bool is_decided; /* the victims are no more than `max`, or the kill is refused */
-};
-
-/* Nodes that turn up while a kill runs are swept too; a group that never settles is not chased. */
-#define MAX_WAVES 5
 
 static void report_locals(struct job *job)
 {
@@ -174,111 +144,7 @@ static void on_sweep_respawn(void *context)
 	job->event_fn(job->context, JOB_RESPAWN);
 }
 
-/* ---- nodes ---- */
-
-static void on_sweep_done(void *context);
-
-static bool is_swept(const struct job *job, const struct link *link)
-{
-	for (size_t i = 0; i < job->n_sweeps; i++) {
-		if (sweep_link(job->sweeps[i]) == link) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static void add_sweep(struct job *job, struct link *link, struct report_node *node)
-{
-	struct sweep_inputs inputs = {
-		.loop = job->loop,
-		.instances = job->instances,
-		.instance = job->instance,
-		.link = link,
-		.request = &job->request,
-		.sources = &job->sources,
-		.local_clients = &job->local_clients,
-		.report = job->report,
-		.node = node,
-		.deadline_ms = job->deadline_ms,
-		.planned_fn = on_sweep_planned,
-		.watching_fn = on_sweep_watching,
-		.respawn_fn = on_sweep_respawn,
-		.census_fn = census_for_sweep,
-		.done_fn = on_sweep_done,
-		.context = job,
-	};
-
-	job->sweeps = mem_grow_array(
-		job->sweeps, job->n_sweeps, &job->sweeps_capacity, sizeof(struct sweep *));
-	job->sweeps[job->n_sweeps++] = sweep_new(&inputs);
-}
-
-static bool is_reported(const struct job *job, const char *address)
-{
-	for (size_t i = 0; i < job->report->n_nodes; i++) {
-		if (strcmp(job->report->nodes[i].address, address) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* They were nodes when the request was accepted: to pass over them would look like success. */
-static void add_missing_nodes(struct job *job)
-{
-	for (size_t i = 0; i < job->request.n_nodes; i++) {
-		const char *address = job->request.nodes[i];
-
-		if (!is_reported(job, address)) {
-			report_node_fail(report_add_node(job->report, address),
-				"no node of this instance any more");
-		}
-	}
-}
-
-/*
- * A sweep for every node that had none yet; all at once. False: there is none. No sweep may be
- * running: the nodes of the report may move, and are put in place before the first one points
- * there.
- */
-static bool start_wave(struct job *job)
-{
-	const struct topology *topology = job->instance->topology;
-	size_t n_nodes = topology_n_nodes(topology);
-	CLEANUP(mem_free_p) struct link **links = mem_alloc_array(n_nodes, sizeof(struct link *));
-	size_t first = job->n_sweeps;
-	size_t n = 0;
-
-	CHECK(job->n_running == 0);
-	for (size_t i = 0; i < n_nodes; i++) {
-		struct link *link = topology_node(topology, i);
-
-		if (request_wants_node(&job->request, link_address(link)) && !is_swept(job, link)) {
-			links[n++] = link;
-			report_add_node(job->report, link_address(link));
-		}
-	}
-	add_missing_nodes(job);
-	for (size_t i = 0; i < n; i++) {
-		add_sweep(job, links[i], &job->report->nodes[first + i]);
-	}
-	job->n_waves++;
-	job->n_running = n;
-	job->is_decided = false;
-	for (size_t i = 0; i < n; i++) {
-		sweep_start(job->sweeps[first + i]);
-	}
-	return n > 0;
-}
-
-/* A node may have come since: after a fail-over, or when a cluster grows. */
-static bool is_wave_due(const struct job *job)
-{
-	return job->n_waves < MAX_WAVES && job->request.n_nodes == 0 && !job->request.is_dry_run &&
-	       !job->report->is_too_many && job->report->state != REPORT_CANCELLED &&
-	       clock_monotonic_ms() < job->deadline_ms;
-}
+/* ---- the end of a sweep ---- */
 
 static void on_sweep_done(void *context)
 {
@@ -289,7 +155,7 @@ static void on_sweep_done(void *context)
 	CHECK(job->n_running > 0);
 	/* Who is told that a node is done may start the next kill if it was the last: not before it
 	 * is known that no further node has turned up. */
-	is_last = --job->n_running == 0 && (!is_wave_due(job) || !start_wave(job));
+	is_last = --job->n_running == 0 && (!job_is_wave_due(job) || !job_start_wave(job));
 	job->event_fn(job->context, JOB_VERIFIED);
 	if (is_last) {
 		finish(job);
@@ -297,6 +163,16 @@ static void on_sweep_done(void *context)
 		/* The others may have waited for this node's plan. */
 		go_on(job);
 	}
+}
+
+void job_listen(struct job *job, struct sweep_inputs *inputs)
+{
+	inputs->planned_fn = on_sweep_planned;
+	inputs->watching_fn = on_sweep_watching;
+	inputs->respawn_fn = on_sweep_respawn;
+	inputs->census_fn = census_for_sweep;
+	inputs->done_fn = on_sweep_done;
+	inputs->context = job;
 }
 
 /* ---- waiting to learn which nodes there are ---- */
@@ -328,7 +204,7 @@ static void on_patience(evutil_socket_t fd, short what, void *context)
 	if (job->is_waiting_for_nodes) {
 		stop_waiting(job);
 	}
-	if (job->report->state == REPORT_CANCELLED || !start_wave(job)) {
+	if (job->report->state == REPORT_CANCELLED || !job_start_wave(job)) {
 		finish_without_nodes(job);
 	}
 }
@@ -433,7 +309,7 @@ void job_start(struct job *job, int64_t deadline_ms)
 		job->is_waiting_for_nodes = true;
 		topology_watch(job->instance->topology, &job->watcher);
 		evtimer_add(job->patience, &time);
-	} else if (!start_wave(job)) {
+	} else if (!job_start_wave(job)) {
 		event_active(job->patience, 0, 0);
 	}
 }

@@ -1,0 +1,54 @@
+/*
+ * What job.c, which has a job's life and what happens to it, and job_nodes.c share.
+ */
+#ifndef KILL_JOB_INTERNAL_H
+#define KILL_JOB_INTERNAL_H
+
+#include "kill/job.h"
+#include "kill/sweep.h"
+
+struct event;
+
+struct job {
+	struct event_base *loop;
+	const struct instances *instances;
+	const struct instance *instance;
+	struct request request;
+	job_event_fn event_fn;
+	void *context;
+
+	struct report *report;
+	struct sources sources;
+	struct census *census; /* of a dry run on this host; else NULL */
+	struct local_clients local_clients;
+	struct sweep **sweeps;
+	size_t n_sweeps;
+	size_t sweeps_capacity;
+	size_t n_running;
+	int64_t started_ms;
+	int64_t deadline_ms;
+	unsigned n_waves;
+	struct topology_watcher watcher; /* while it is not known which nodes there are */
+	struct event *patience;          /* ends that wait */
+	bool is_waiting_for_nodes;
+	bool is_started;
+	bool is_done;
+	bool is_decided; /* the victims are no more than `max`, or the kill is refused */
+};
+
+/* ---- job.c ---- */
+
+/* Who is told what becomes of a sweep. */
+void job_listen(struct job *job, struct sweep_inputs *inputs);
+
+/* ---- job_nodes.c ---- */
+
+/*
+ * A sweep for every node that had none yet; all at once. False: there is none. No sweep may be
+ * running: the nodes of the report may move.
+ */
+bool job_start_wave(struct job *job);
+/* A node may have come since: after a fail-over, or when a cluster grows. */
+bool job_is_wave_due(const struct job *job);
+
+#endif

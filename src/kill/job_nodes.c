@@ -1,0 +1,105 @@
+/*
+ * Which nodes a job sweeps: all that the request wants, and those that turn up while it runs.
+ */
+#include "kill/job_internal.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* Nodes that turn up while a kill runs are swept too; a group that never settles is not chased. */
+#define MAX_WAVES 5
+
+static bool is_swept(const struct job *job, const struct link *link)
+{
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		if (sweep_link(job->sweeps[i]) == link) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void add_sweep(struct job *job, struct link *link, struct report_node *node)
+{
+	struct sweep_inputs inputs = {
+		.loop = job->loop,
+		.instances = job->instances,
+		.instance = job->instance,
+		.link = link,
+		.request = &job->request,
+		.sources = &job->sources,
+		.local_clients = &job->local_clients,
+		.report = job->report,
+		.node = node,
+		.deadline_ms = job->deadline_ms,
+	};
+
+	job_listen(job, &inputs);
+	job->sweeps = mem_grow_array(
+		job->sweeps, job->n_sweeps, &job->sweeps_capacity, sizeof(struct sweep *));
+	job->sweeps[job->n_sweeps++] = sweep_new(&inputs);
+}
+
+static bool is_reported(const struct job *job, const char *address)
+{
+	for (size_t i = 0; i < job->report->n_nodes; i++) {
+		if (strcmp(job->report->nodes[i].address, address) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* They were nodes when the request was accepted: to pass over them would look like success. */
+static void add_missing_nodes(struct job *job)
+{
+	for (size_t i = 0; i < job->request.n_nodes; i++) {
+		const char *address = job->request.nodes[i];
+
+		if (!is_reported(job, address)) {
+			report_node_fail(report_add_node(job->report, address),
+				"no node of this instance any more");
+		}
+	}
+}
+
+/* The nodes of the report are put in place before the first sweep points there. */
+bool job_start_wave(struct job *job)
+{
+	const struct topology *topology = job->instance->topology;
+	size_t n_nodes = topology_n_nodes(topology);
+	CLEANUP(mem_free_p) struct link **links = mem_alloc_array(n_nodes, sizeof(struct link *));
+	size_t first = job->n_sweeps;
+	size_t n = 0;
+
+	CHECK(job->n_running == 0);
+	for (size_t i = 0; i < n_nodes; i++) {
+		struct link *link = topology_node(topology, i);
+
+		if (request_wants_node(&job->request, link_address(link)) && !is_swept(job, link)) {
+			links[n++] = link;
+			report_add_node(job->report, link_address(link));
+		}
+	}
+	add_missing_nodes(job);
+	for (size_t i = 0; i < n; i++) {
+		add_sweep(job, links[i], &job->report->nodes[first + i]);
+	}
+	job->n_waves++;
+	job->n_running = n;
+	job->is_decided = false;
+	for (size_t i = 0; i < n; i++) {
+		sweep_start(job->sweeps[first + i]);
+	}
+	return n > 0;
+}
+
+bool job_is_wave_due(const struct job *job)
+{
+	return job->n_waves < MAX_WAVES && job->request.n_nodes == 0 && !job->request.is_dry_run &&
+	       !job->report->is_too_many && job->report->state != REPORT_CANCELLED &&
+	       clock_monotonic_ms() < job->deadline_ms;
+}

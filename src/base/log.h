@@ -3,6 +3,11 @@
  * stderr is the journal and the level in words otherwise. Control characters are escaped, so that
  * text from a peer can neither break a line nor reach a terminal.
  *
+ * Logging never waits for who reads the log. A line that stderr does not take at once (a full pipe
+ * or socket, a stopped terminal, a full disk) is lost; the next one that gets through has a line
+ * before it, a warning, that says how many were. A line of which only a part went out counts as
+ * lost, and what follows begins on a line of its own.
+ *
  * base, model and redis do not log, debug excepted: whoever decides what happens next logs once.
  */
 #ifndef BASE_LOG_H

@@ -26,14 +26,15 @@ static void expect_actions(struct metrics *metrics)
 	}
 }
 
-int control_new(const struct control_inputs *inputs, struct control **ret_control, struct err *err)
+int control_new(const struct control_inputs *inputs, const struct control_opts *opts,
+	int inherited_fd, struct control **ret_control, struct err *err)
 {
 	struct control *control = mem_new(struct control);
 	int r;
 
 	control->in = *inputs;
-	r = http_server_new(inputs->loop, inputs->opts, inputs->inherited_fd, on_request, control,
-		&control->server, err);
+	r = http_server_new(
+		inputs->loop, opts, inherited_fd, on_request, control, &control->server, err);
 	if (r != 0) {
 		free(control);
 		return r;

@@ -19,8 +19,6 @@ struct event_base;
 /* All borrowed. */
 struct control_inputs {
 	struct event_base *loop;
-	const struct control_opts *opts;
-	int inherited_fd; /* from the service manager; -1 none */
 	const struct access_opts *access;
 	const struct instances *instances;
 	struct jobs *jobs;
@@ -33,9 +31,12 @@ struct control {
 	struct http_server *server;
 };
 
-/* Listens from now on. Negative errno with words on failure. */
-NODISCARD int control_new(
-	const struct control_inputs *inputs, struct control **ret_control, struct err *err);
+/*
+ * Listens from now on, where `opts` say or on `inherited_fd` (from the service manager; -1: none).
+ * `opts` is not used later: a reload frees them. Negative errno with words on failure.
+ */
+NODISCARD int control_new(const struct control_inputs *inputs, const struct control_opts *opts,
+	int inherited_fd, struct control **ret_control, struct err *err);
 /* From now on this policy (borrowed) holds. */
 void control_set_access(struct control *control, const struct access_opts *access);
 /* Takes no more requests; those under way can still be answered. */

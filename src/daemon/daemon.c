@@ -153,22 +153,22 @@ static int open_socket(struct daemon *daemon, struct err *err)
 	const struct config *config = daemon->config;
 	struct control_inputs inputs = {
 		.loop = daemon->loop,
-		.opts = &config->control,
 		.access = &config->access,
 		.instances = daemon->instances,
 		.jobs = daemon->jobs,
 		.audit = daemon->audit,
 		.metrics = daemon->metrics,
 	};
-	int r = manager_take_socket(&inputs.inherited_fd, err);
+	int inherited_fd;
+	int r = manager_take_socket(&inherited_fd, err);
 
 	if (r != 0) {
 		return r;
 	}
-	if (inputs.inherited_fd < 0) {
+	if (inherited_fd < 0) {
 		make_socket_directory(config->control.socket);
 	}
-	return control_new(&inputs, &daemon->control, err);
+	return control_new(&inputs, &config->control, inherited_fd, &daemon->control, err);
 }
 
 /* Only once the socket is held: another daemon's running kills are not ours to close. */

@@ -82,15 +82,13 @@ static int setup(void **state)
 	walk->jobs = jobs_new(walk->fixture->loop, walk->instances, walk->audit);
 	inputs = (struct control_inputs){
 		.loop = walk->fixture->loop,
-		.opts = &walk->fixture->opts,
-		.inherited_fd = -1,
 		.access = &walk->access,
 		.instances = walk->instances,
 		.jobs = walk->jobs,
 		.audit = walk->audit,
 		.metrics = walk->metrics,
 	};
-	assert_int_equal(control_new(&inputs, &walk->control, &err), 0);
+	assert_int_equal(control_new(&inputs, &walk->fixture->opts, -1, &walk->control, &err), 0);
 	*state = walk;
 	return 0;
 }

@@ -14,6 +14,7 @@ import pytest
 from harness import http, programs, wait_until
 
 NOBODY = 65534
+PIPE_BYTES = 65536
 
 
 def run_daemon(*arguments, **options):
@@ -245,6 +246,47 @@ def test_readiness_is_told(server, make_directory, spawn):
         process.terminate()
         assert manager.recv(4096) == b"STOPPING=1"
         assert process.wait(15) == 0
+
+
+# The log
+
+
+def test_a_log_that_nobody_reads(server, make_daemon, make_directory):
+    """It costs lines, and nothing else; whoever reads again learns how many."""
+    path = f"{make_directory()}/log"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    daemon = make_daemon(
+        [server],
+        settings={"access": [{"effect": "deny", "actions": ["*"]}]},
+        wrapper=["sh", "-c", 'exec "$@" 2>"$0"', path],
+    )
+
+    def log(n_requests):
+        for _ in range(n_requests):
+            assert daemon.http("GET", "/v1/instances").status == 403
+
+    def read():
+        return os.read(reader, 1 << 20).decode()
+
+    try:
+        n_requests = 2 * PIPE_BYTES // len("warning: denied: hdm:DescribeInstances for uid 0 (root)")
+        log(n_requests)
+        assert daemon.http("GET", "/healthz").status == 200
+        early = read()
+        assert early.endswith("\n") and len(early) > PIPE_BYTES // 2
+        log(1)
+        note, line = read().splitlines()
+        n_lost = n_requests - early.count("warning: denied: ")
+        assert note == f"warning: {n_lost} lines of the log were lost: nobody read them"
+        assert line.startswith("warning: denied: ")
+        # Now it is full again.
+        log(n_requests)
+        daemon.signal(signal.SIGTERM)
+        assert daemon.wait_for_end() == 0
+        assert "stopping" not in read()
+    finally:
+        os.close(reader)
 
 
 # Signals

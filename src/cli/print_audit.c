@@ -49,6 +49,11 @@ static void put_outcome(const json_t *record, FILE *out)
 	char killed[HUMAN_BYTES];
 	char survivors[HUMAN_BYTES];
 
+	if (slice_is(field_text(record, "event"), "late")) {
+		text_format(out, ": killed %s more, not verified",
+			human_count(field_count(record, "killed"), killed));
+		return;
+	}
 	if (!field_has(record, "state")) {
 		return;
 	}

@@ -353,6 +353,18 @@ static const struct key table[] = {
 	},
 	{
 		.section = KEYS_DEFAULTS,
+		.name = "links",
+		.type = &value_count,
+		.least = "1",
+		.most = "2",
+		.preset = "2",
+		.is_reloadable = true,
+		.offset = offsetof(struct instance_opts, link.n_links),
+		.help = "Connections to keep open to each node: with two, one that somebody ends "
+			"on a full server locks nobody out",
+	},
+	{
+		.section = KEYS_DEFAULTS,
 		.name = "connect-timeout",
 		.type = &value_duration,
 		.least = "10ms",
@@ -360,7 +372,7 @@ static const struct key table[] = {
 		.preset = "1s",
 		.is_reloadable = true,
 		.offset = offsetof(struct instance_opts, link.connect_timeout_ms),
-		.help = "Longest time for name look-up and connection together",
+		.help = "Longest time to open a connection, once the address is known",
 	},
 	{
 		.section = KEYS_DEFAULTS,

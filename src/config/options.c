@@ -17,6 +17,7 @@ void options_complete_questions(struct instance_opts *opts)
 		opts->questions.command_timeout_ms = opts->link.command_timeout_ms;
 		opts->questions.client_command = slice_copy(SLICE_LITERAL("CLIENT"));
 	}
+	opts->questions.n_links = 1;
 	opts->questions.is_for_questions = true;
 }
 

@@ -24,6 +24,7 @@ static const char *state_name(enum link_state state)
 	case LINK_CONNECTING:
 	case LINK_HANDSHAKE:
 		return "connecting";
+	case LINK_LATE:
 	case LINK_BACKOFF:
 		break;
 	}
@@ -59,6 +60,37 @@ static json_t *capabilities(const struct link_server *server)
 	return list;
 }
 
+static const char *connection_state(const struct link_connection *connection)
+{
+	if (connection->is_late) {
+		return "late";
+	}
+	return connection->is_proven ? "ready" : "connecting";
+}
+
+/* The daemon's own connections to the node, the one that is used first. */
+static json_t *links_json(const struct link *link)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < link_n_connections(link); i++) {
+		struct link_connection connection = link_connection(link, i);
+		json_t *object = json_object();
+
+		json_set(object, "state", json_text_of(connection_state(&connection)));
+		json_set(object, "own_id",
+			connection.server->own_id > 0
+				? json_integer((json_int_t)connection.server->own_id)
+				: json_null());
+		json_set(object, "age_ms",
+			connection.is_proven
+				? json_integer(clock_monotonic_ms() - connection.ready_since_ms)
+				: json_null());
+		json_add(list, object);
+	}
+	return list;
+}
+
 static json_t *node_json(const struct link *link)
 {
 	const struct link_server *server = link_server(link);
@@ -79,11 +111,13 @@ static json_t *node_json(const struct link *link)
 		server->own_id > 0 ? json_integer((json_int_t)server->own_id) : json_null());
 	json_set(node, "link_age_ms",
 		since_ms > 0 ? json_integer(clock_monotonic_ms() - since_ms) : json_null());
-	json_set(node, "user", json_text_of(link_user(link)));
+	json_set(node, "links", links_json(link));
+	json_set(node, "user", json_text_of(link_opts_user(link_options(link))));
 	json_set(node, "missing_permissions", missing_permissions(server));
 	json_set(node, "capabilities", capabilities(server));
 	json_set(node, "last_error",
-		link_error(link)[0] != '\0' ? json_text_of(link_error(link)) : json_null());
+		link_last_error(link)[0] != '\0' ? json_text_of(link_last_error(link))
+						 : json_null());
 	return node;
 }
 

@@ -2,7 +2,6 @@
  * Building up, signals, tearing down.
  */
 #include <errno.h>
-#include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/util.h>
 #include <signal.h>
@@ -15,11 +14,15 @@
 #include "base/mem.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/manager.h"
+#include "redis/resolver.h"
 
-/* Running kills have this long to finish after SIGTERM; TimeoutStopSec of the unit is longer. */
-#define STOP_GRACE_MS (10 * 1000)
-/* Then whoever still waits for a server, or for a caller to take his answer, waits no longer. */
-#define STOP_LIMIT_S 12
+/*
+ * The daemon ends within 10 s of SIGTERM, whatever state it is in: running kills have this long to
+ * finish,
+ */
+#define STOP_GRACE_MS (6 * 1000)
+/* then whoever still waits for a server, or for a caller to take his answer, waits no longer. */
+#define STOP_LIMIT_S 8
 
 /* Events have the middle one unless said; the last is for what can wait until nothing else is due.
  */
@@ -49,7 +52,7 @@ static void on_patience(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	control_cut(daemon->control);
-	instances_reset_links(daemon->instances, "the daemon is shutting down");
+	instances_retire_links(daemon->instances, "the daemon is shutting down");
 }
 
 /* SIGTERM and SIGINT: no new requests, a bounded time for what runs. A second one is ignored. */
@@ -119,20 +122,6 @@ static void ignore_signals(void)
 
 /* ---- building up ---- */
 
-static struct evdns_base *make_dns(struct event_base *loop)
-{
-	struct evdns_base *dns = evdns_base_new(
-		loop, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-
-	if (dns == NULL) {
-		/* No name server is configured: addresses and /etc/hosts still work. */
-		dns = evdns_base_new(loop, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-		CHECK(dns != NULL);
-		evdns_base_load_hosts(dns, "/etc/hosts");
-	}
-	return dns;
-}
-
 /* The last directory of the socket's path, which /run does not keep over a restart. */
 static void make_socket_directory(const char *socket)
 {
@@ -195,11 +184,11 @@ int daemon_new(
 	ignore_signals();
 	daemon->loop = event_base_new();
 	CHECK(daemon->loop != NULL && event_base_priority_init(daemon->loop, N_PRIORITIES) == 0);
-	daemon->dns = make_dns(daemon->loop);
+	daemon->resolver = resolver_new(daemon->loop);
 	daemon->patience = evtimer_new(daemon->loop, on_patience, daemon);
 	CHECK(daemon->patience != NULL);
 	daemon->metrics = metrics_new();
-	daemon->instances = instances_new(daemon->loop, daemon->dns, daemon->metrics);
+	daemon->instances = instances_new(daemon->loop, daemon->resolver, daemon->metrics);
 	daemon->audit = audit_new(&config->audit);
 	daemon->jobs = jobs_new(daemon->loop, daemon->instances, daemon->audit);
 	/* Before the socket is there: whoever sees it may rely on an orderly end. */
@@ -267,9 +256,7 @@ void daemon_free(struct daemon *daemon)
 	audit_free(daemon->audit);
 	instances_free(daemon->instances);
 	metrics_free(daemon->metrics);
-	/* Look-ups that were cancelled just now end in the next turn. */
-	event_base_loop(daemon->loop, EVLOOP_NONBLOCK);
-	evdns_base_free(daemon->dns, 0);
+	resolver_free(daemon->resolver);
 	event_base_free(daemon->loop);
 	config_free(daemon->config);
 	free(daemon);

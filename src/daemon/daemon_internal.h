@@ -20,7 +20,7 @@ struct daemon {
 	struct config *config; /* in force; what it has of instances has gone to `instances` */
 	const char *config_path;
 	struct event_base *loop;
-	struct evdns_base *dns;
+	struct resolver *resolver;
 	struct metrics *metrics;
 	struct instances *instances;
 	struct audit *audit;

@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 /* An instance and what others do not see of it. */
@@ -15,20 +16,52 @@ struct entry {
 	LIST_ENTRY(entry) link;
 	unsigned n_refs;
 	struct instance_opts opts;
-	struct topology_opts topology_opts;
-	struct entry *origin; /* whose topology it has, held; NULL: its own */
 };
 LIST_HEAD(entries, entry);
 
 struct instances {
 	struct event_base *loop;
-	struct evdns_base *dns;
+	struct resolver *resolver;
 	struct metrics *metrics;
 	struct known *known;
 	struct entry **items; /* in force, in the order of the configuration */
 	size_t n;
 	struct entries all; /* those that are only held as well */
 };
+
+/* ---- the journal ---- */
+
+/* One line each, so that the journal tells how the daemon stood with a server, and when. */
+static void on_news(void *context, const struct link *link, enum link_news news, const char *words)
+{
+	const char *id = context;
+	const char *address = link_address(link);
+	bool is_ready = link_state(link) == LINK_READY;
+
+	switch (news) {
+	case LINK_NEWS_READY:
+		log_info("%s %s: connected", id, address);
+		break;
+	case LINK_NEWS_BACK:
+		log_notice("%s %s: connected again%s%s", id, address, words[0] != '\0' ? ": " : "",
+			words);
+		break;
+	case LINK_NEWS_LOST:
+		log_warning("%s %s: lost a connection: %s%s", id, address, words,
+			is_ready ? "; another one is open" : "");
+		break;
+	case LINK_NEWS_LATE:
+		log_warning("%s %s: %s; the connection is kept%s", id, address, words,
+			is_ready ? ", another one answers" : "");
+		break;
+	case LINK_NEWS_REFUSED:
+		log_warning("%s %s: %s%s", id, address, words,
+			is_ready ? " (another connection is open)" : "");
+		break;
+	case LINK_N_NEWS:
+		break;
+	}
+}
 
 /* ---- one ---- */
 
@@ -38,34 +71,42 @@ static struct entry *entry_of(const struct instance *instance)
 	return (struct entry *)(void *)instance;
 }
 
-static void take_topology(struct instances *instances, struct entry *entry)
+static struct topology_opts topology_opts_of(const struct instance_opts *opts)
 {
-	const struct instance_opts *opts = &entry->opts;
-
-	entry->topology_opts = (struct topology_opts){
+	return (struct topology_opts){
 		.kind = opts->kind,
+		.name = opts->id,
 		.endpoints = opts->endpoints,
 		.n_endpoints = opts->n_endpoints,
 		.master = opts->master,
 		.node_opts = &opts->link,
 		.question_opts = &opts->questions,
 	};
-	entry->instance.topology =
-		topology_new(instances->loop, instances->dns, &entry->topology_opts);
-	topology_start(entry->instance.topology);
 }
 
-/* Always the first of a succession: nothing between them need be kept for the sake of links. */
-static void share_topology(struct entry *entry, struct entry *predecessor)
+/* With the links of its predecessor where these serve; NULL: none. */
+static void take_topology(
+	struct instances *instances, struct entry *entry, const struct entry *predecessor)
 {
-	entry->origin = predecessor->origin != NULL ? predecessor->origin : predecessor;
-	entry->origin->n_refs++;
-	entry->instance.topology = entry->origin->instance.topology;
+	struct topology_opts opts = topology_opts_of(&entry->opts);
+	struct link_world world = {
+		.loop = instances->loop,
+		.resolver = instances->resolver,
+		.news_fn = on_news,
+	};
+
+	if (predecessor != NULL) {
+		entry->instance.topology = topology_ref(predecessor->instance.topology);
+		topology_change(entry->instance.topology, &opts);
+		return;
+	}
+	entry->instance.topology = topology_new(&world, &opts);
+	topology_start(entry->instance.topology);
 }
 
 /* Takes the contents of `opts` over. `predecessor`: with links that serve; NULL: none. */
 static struct entry *entry_new(
-	struct instances *instances, struct instance_opts *opts, struct entry *predecessor)
+	struct instances *instances, struct instance_opts *opts, const struct entry *predecessor)
 {
 	struct entry *entry = mem_new(struct entry);
 
@@ -75,33 +116,21 @@ static struct entry *entry_new(
 	entry->instance.opts = &entry->opts;
 	entry->instance.metrics = metrics_instance(instances->metrics, entry->opts.id);
 	entry->instance.known = instances->known;
-	if (predecessor != NULL) {
-		share_topology(entry, predecessor);
-	} else {
-		take_topology(instances, entry);
-	}
+	take_topology(instances, entry, predecessor);
 	LIST_INSERT_HEAD(&instances->all, entry, link);
 	return entry;
 }
 
 static void entry_unref(struct entry *entry)
 {
-	struct entry *origin = entry->origin;
-
 	CHECK(entry->n_refs > 0);
 	if (--entry->n_refs > 0) {
 		return;
 	}
 	LIST_REMOVE(entry, link);
-	if (origin == NULL) {
-		topology_free(entry->instance.topology);
-	}
+	topology_unref(entry->instance.topology);
 	instance_opts_finish(&entry->opts);
 	free(entry);
-	if (origin != NULL) {
-		/* Once at most: an origin has none itself. */
-		entry_unref(origin);
-	}
 }
 
 void instance_hold(const struct instance *instance)
@@ -117,12 +146,12 @@ void instance_release(const struct instance *instance)
 /* ---- all ---- */
 
 struct instances *instances_new(
-	struct event_base *loop, struct evdns_base *dns, struct metrics *metrics)
+	struct event_base *loop, struct resolver *resolver, struct metrics *metrics)
 {
 	struct instances *instances = mem_new(struct instances);
 
 	instances->loop = loop;
-	instances->dns = dns;
+	instances->resolver = resolver;
 	instances->metrics = metrics;
 	instances->known = known_new();
 	LIST_INIT(&instances->all);
@@ -158,21 +187,34 @@ static struct entry *find(const struct instances *instances, struct slice id)
 	return NULL;
 }
 
+/* Do connections of the one serve the other as they are? */
+static bool is_same_way(const struct topology_opts *a, const struct topology_opts *b)
+{
+	return topology_opts_is_same_group(a, b) && topology_opts_has_same_endpoints(a, b) &&
+	       link_opts_is_same_login(a->node_opts, b->node_opts) &&
+	       link_opts_is_same_login(a->question_opts, b->question_opts);
+}
+
 /* The instance of these options, with the links of its predecessor if they serve. */
 static struct entry *succeed(
 	struct instances *instances, struct instance_opts *opts, struct instances_change *change)
 {
-	struct entry *predecessor = find(instances, slice_of(opts->id));
+	const struct entry *predecessor = find(instances, slice_of(opts->id));
+	struct topology_opts now = topology_opts_of(opts);
+	struct topology_opts before;
 
 	if (predecessor == NULL) {
 		change->n_added++;
-	} else if (instance_opts_is_same_way(&predecessor->opts, opts)) {
+		return entry_new(instances, opts, NULL);
+	}
+	before = topology_opts_of(&predecessor->opts);
+	if (is_same_way(&before, &now)) {
 		change->n_kept++;
-		return entry_new(instances, opts, predecessor);
 	} else {
 		change->n_replaced++;
 	}
-	return entry_new(instances, opts, NULL);
+	return entry_new(
+		instances, opts, topology_opts_is_same_group(&before, &now) ? predecessor : NULL);
 }
 
 struct instances_change instances_apply(
@@ -191,17 +233,13 @@ struct instances_change instances_apply(
 	return change;
 }
 
-void instances_reset_links(struct instances *instances, const char *words)
+void instances_retire_links(struct instances *instances, const char *words)
 {
 	const struct entry *entry;
 
 	LIST_FOREACH(entry, &instances->all, link)
 	{
-		const struct topology *topology = entry->instance.topology;
-
-		for (size_t i = 0; i < topology_n_nodes(topology); i++) {
-			link_reset(topology_node(topology, i), words);
-		}
+		topology_retire(entry->instance.topology, words);
 	}
 }
 
@@ -234,15 +272,7 @@ bool instance_has_node(const struct instance *instance, struct slice address)
 
 /* ---- this daemon's own sessions ---- */
 
-/* Two links lead to one server when the process behind them is the same. */
-static bool is_same_server(const struct link *a, const struct link *b)
-{
-	const char *run_id = link_server(a)->run_id;
-
-	return run_id[0] != '\0' && strcmp(run_id, link_server(b)->run_id) == 0;
-}
-
-/* A list of ids that grows. */
+/* A list of ids that grows; each but 0 stands in it once. */
 struct ids {
 	uint64_t *items;
 	size_t n;
@@ -251,34 +281,67 @@ struct ids {
 
 static void add_id(struct ids *ids, uint64_t id)
 {
+	for (size_t i = 0; i < ids->n; i++) {
+		if (ids->items[i] == id) {
+			return;
+		}
+	}
 	ids->items = mem_grow_array(ids->items, ids->n, &ids->capacity, sizeof(uint64_t));
 	ids->items[ids->n++] = id;
 }
 
-/* Adds the id of `other` if it leads to the same server as `link`. */
-static void add_own_id(const struct link *link, const struct link *other, struct ids *ids)
+typedef void add_id_fn(const struct link *link, const struct link *other,
+	const struct link_connection *connection, struct ids *ids);
+
+/* Two connections lead to one server when the process behind them is the same. */
+static bool is_same_server(const struct link *link, const struct link_connection *connection)
 {
-	if (is_same_server(link, other) && link_server(other)->own_id != 0) {
-		add_id(ids, link_server(other)->own_id);
+	const char *run_id = link_server(link)->run_id;
+
+	return run_id[0] != '\0' && strcmp(run_id, connection->server->run_id) == 0;
+}
+
+static void add_own_id(const struct link *link, const struct link *other,
+	const struct link_connection *connection, struct ids *ids)
+{
+	bool is_own = link == other ? connection->is_proven : is_same_server(link, connection);
+
+	if (is_own && connection->server->own_id != 0) {
+		add_id(ids, connection->server->own_id);
 	}
 }
 
-/* The process behind `other` is not known, or will be another one when it connects. */
-static void add_maybe_own_id(const struct link *link, const struct link *other, struct ids *ids)
+/* The process behind it is not known yet, or is this one, which add_own_id() did not see. */
+static void add_maybe_own_id(const struct link *link, const struct link *other,
+	const struct link_connection *connection, struct ids *ids)
 {
-	if (link_state(other) == LINK_READY) {
-		return;
+	if (connection->descriptor >= 0 && !connection->is_proven &&
+		(link == other || connection->server->run_id[0] == '\0' ||
+			is_same_server(link, connection))) {
+		add_id(ids, connection->server->own_id);
 	}
-	if (link_is_connected(other) &&
-		(link_learned(other)->run_id[0] == '\0' ||
-			strcmp(link_learned(other)->run_id, link_server(link)->run_id) == 0)) {
-		add_id(ids, link_learned(other)->own_id);
-	} else if (strcmp(link_address(link), link_address(other)) == 0) {
+}
+
+static void collect_of(
+	const struct link *link, const struct link *other, add_id_fn *add, struct ids *ids)
+{
+	for (size_t i = 0; i < link_n_connections(other); i++) {
+		struct link_connection connection = link_connection(other, i);
+
+		add(link, other, &connection, ids);
+	}
+}
+
+/* A link that has no connection yet may get one to this server at any moment. */
+static void collect_maybe(
+	const struct link *link, const struct link *other, add_id_fn *add, struct ids *ids)
+{
+	collect_of(link, other, add, ids);
+	if (add == add_maybe_own_id && link != other && link_state(other) != LINK_READY &&
+		strcmp(link_address(link), link_address(other)) == 0) {
 		add_id(ids, 0);
 	}
 }
-
-typedef void add_id_fn(const struct link *link, const struct link *other, struct ids *ids);
 
 /* Of all links of this daemon but `link`. */
 static void collect_ids(
@@ -290,28 +353,25 @@ static void collect_ids(
 	{
 		const struct topology *topology = entry->instance.topology;
 
-		if (entry->origin != NULL) {
-			continue; /* its links are those of the origin, which is here too */
-		}
 		for (size_t k = 0; k < topology_n_nodes(topology); k++) {
 			if (topology_node(topology, k) != link) {
-				add(link, topology_node(topology, k), ids);
+				collect_maybe(link, topology_node(topology, k), add, ids);
 			}
 		}
 		for (size_t k = 0; k < topology_n_askers(topology); k++) {
-			if (topology_asker(topology, k) != link) {
-				add(link, topology_asker(topology, k), ids);
-			}
+			collect_maybe(link, topology_asker(topology, k), add, ids);
 		}
 	}
 }
 
-uint64_t *instances_own_ids(
-	const struct instances *instances, const struct link *link, size_t *ret_n)
+uint64_t *instances_own_ids(const struct instances *instances, const struct link *link,
+	size_t *ret_n_of_link, size_t *ret_n)
 {
 	struct ids ids = {0};
 
 	add_id(&ids, link_server(link)->own_id);
+	collect_of(link, link, add_own_id, &ids);
+	*ret_n_of_link = ids.n;
 	collect_ids(instances, link, add_own_id, &ids);
 	*ret_n = ids.n;
 	return ids.items;
@@ -322,6 +382,7 @@ uint64_t *instances_maybe_own_ids(
 {
 	struct ids ids = {0};
 
+	collect_of(link, link, add_maybe_own_id, &ids);
 	collect_ids(instances, link, add_maybe_own_id, &ids);
 	*ret_n = ids.n;
 	return ids.items;

@@ -3,8 +3,9 @@
  * protected on them. Each owns its topology and links.
  *
  * A reload replaces instances by new ones and never changes one: whoever works with an instance
- * (a running kill, a listing) holds it, and sees the same options and the same links to the end.
- * A new instance that is reached the same way takes the warm links of its predecessor over.
+ * (a running kill, a listing) holds it, and sees the same options to the end. A new instance of the
+ * same id takes the warm links of its predecessor over, whatever has changed, as long as it means
+ * the same group of servers: what is open stays until what replaces it is proven.
  */
 #ifndef KILL_INSTANCE_H
 #define KILL_INSTANCE_H
@@ -39,8 +40,6 @@ struct instance_opts {
 };
 
 void instance_opts_finish(struct instance_opts *opts); /* zeroed is fine */
-/* Do they lead to the same nodes in the same way, so that links of the one serve the other? */
-bool instance_opts_is_same_way(const struct instance_opts *a, const struct instance_opts *b);
 
 struct instance {
 	const struct instance_opts *opts;
@@ -58,13 +57,13 @@ struct instances;
 
 /* None yet. All is borrowed. */
 struct instances *instances_new(
-	struct event_base *loop, struct evdns_base *dns, struct metrics *metrics);
+	struct event_base *loop, struct resolver *resolver, struct metrics *metrics);
 void instances_free(struct instances *instances); /* nobody may hold one any more */
 
 /* What instances_apply() did. */
 struct instances_change {
-	size_t n_kept; /* with their links */
-	size_t n_replaced;
+	size_t n_kept;     /* with their connections */
+	size_t n_replaced; /* theirs stay until the new ones are proven, if it is the same group */
 	size_t n_added;
 	size_t n_removed;
 };
@@ -76,8 +75,8 @@ struct instances_change {
 struct instances_change instances_apply(
 	struct instances *instances, struct instance_opts *opts, size_t n);
 
-/* Gives up all connections, with what is asked on them: unanswered commands get `words`. */
-void instances_reset_links(struct instances *instances, const char *words);
+/* Gives up all connections, with what is asked on them: calls get `words`. */
+void instances_retire_links(struct instances *instances, const char *words);
 
 size_t instances_n(const struct instances *instances);
 /* Borrowed until the event loop goes on; instance_hold() keeps it. */
@@ -89,11 +88,13 @@ const struct instance *instances_find(const struct instances *instances, struct 
 bool instance_has_node(const struct instance *instance, struct slice address);
 
 /*
- * The ids that this daemon's own connections have on the server behind `link`, that of `link`
- * first: the same server may stand in several instances. An array on the heap of *ret_n.
+ * The ids that this daemon's own connections have on the server behind `link`: that of the one
+ * that calls go over, then those of the others of `link`, *ret_n_of_link in all; then those of
+ * other links, since the same server may stand in several instances. An array on the heap of
+ * *ret_n.
  */
-uint64_t *instances_own_ids(
-	const struct instances *instances, const struct link *link, size_t *ret_n);
+uint64_t *instances_own_ids(const struct instances *instances, const struct link *link,
+	size_t *ret_n_of_link, size_t *ret_n);
 
 /*
  * The same for connections of which it is not known yet whether they lead to that server: their

@@ -165,8 +165,79 @@ static void on_sweep_done(void *context)
 	}
 }
 
+/* ---- what comes later ---- */
+
+static void on_late_answer(void *context, const struct salvo_result *result)
+{
+	struct late *late = context;
+	struct job *job = late->job;
+	struct report_node *node = &job->report->nodes[late->node];
+	uint64_t n = MIN(result->n_claimed, node->counts.survivors);
+
+	node->counts.killed += n;
+	node->counts.survivors -= n;
+	node->counts.extra += result->n_extra;
+	node->n_late += n;
+	node->n_in_flight = 0;
+	report_sum(job->report);
+	report_warn(job->report,
+		"%s: an answer that came late says that %llu more were killed%s%s; this was not "
+		"verified",
+		node->address, (unsigned long long)n, result->lost != NULL ? ", and no more: " : "",
+		result->lost != NULL ? result->lost : "");
+	job->late_news = (struct job_late){
+		.node = node->address,
+		.n_killed = n,
+		.lost = result->lost,
+	};
+	LIST_REMOVE(late, entry);
+	event_active(job->reaping, 0, 0);
+	LIST_INSERT_HEAD(&job->settled, late, entry);
+	job->event_fn(job->context, JOB_LATE);
+}
+
+static void drop_late(struct late *late)
+{
+	LIST_REMOVE(late, entry);
+	salvo_free(late->salvo);
+	free(late);
+}
+
+/* Not in a callback of their own. */
+static void on_reaping(evutil_socket_t fd, short what, void *context)
+{
+	struct job *job = context;
+
+	(void)fd;
+	(void)what;
+	while (!LIST_EMPTY(&job->settled)) {
+		drop_late(LIST_FIRST(&job->settled));
+	}
+}
+
+static void on_sweep_late(void *context, const struct sweep *sweep, struct salvo *salvo)
+{
+	struct job *job = context;
+	struct late *late = mem_new(struct late);
+
+	*late = (struct late){.job = job, .salvo = salvo, .node = sweep_node(sweep, job->report)};
+	(void)salvo_cut(salvo, on_late_answer, late);
+	LIST_INSERT_HEAD(&job->late, late, entry);
+}
+
+const struct job_late *job_late(const struct job *job)
+{
+	return &job->late_news;
+}
+
+bool job_is_late(const struct job *job)
+{
+	return !LIST_EMPTY(&job->late);
+}
+
 void job_listen(struct job *job, struct sweep_inputs *inputs)
 {
+	inputs->late_fn = on_sweep_late;
 	inputs->planned_fn = on_sweep_planned;
 	inputs->watching_fn = on_sweep_watching;
 	inputs->respawn_fn = on_sweep_respawn;
@@ -239,7 +310,8 @@ struct job *job_new(struct event_base *loop, const struct instances *instances,
 	job->local_clients.keys.seed = job->sources.keys.seed;
 	job->watcher.changed_fn = on_nodes_changed;
 	job->patience = evtimer_new(loop, on_patience, job);
-	CHECK(job->patience != NULL);
+	job->reaping = event_new(loop, -1, 0, on_reaping, job);
+	CHECK(job->patience != NULL && job->reaping != NULL);
 	return job;
 }
 
@@ -271,7 +343,14 @@ void job_free(struct job *job)
 		return;
 	}
 	let_go(job);
+	while (!LIST_EMPTY(&job->late)) {
+		drop_late(LIST_FIRST(&job->late));
+	}
+	while (!LIST_EMPTY(&job->settled)) {
+		drop_late(LIST_FIRST(&job->settled));
+	}
 	event_free(job->patience);
+	event_free(job->reaping);
 	sources_finish(&job->sources);
 	local_clients_finish(&job->local_clients);
 	census_free(job->census);
@@ -314,7 +393,7 @@ void job_start(struct job *job, int64_t deadline_ms)
 	}
 }
 
-void job_cancel(struct job *job)
+void job_cancel(struct job *job, bool is_at_once)
 {
 	if (!job->is_started || job->is_done) {
 		return;
@@ -325,7 +404,7 @@ void job_cancel(struct job *job)
 		event_active(job->patience, 0, 0);
 	}
 	for (size_t i = 0; i < job->n_sweeps; i++) {
-		sweep_cancel(job->sweeps[i]);
+		sweep_cancel(job->sweeps[i], is_at_once);
 	}
 }
 

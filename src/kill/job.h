@@ -20,7 +20,8 @@ enum job_event {
 	JOB_LISTED,   /* a node was listed and its plan is made */
 	JOB_VERIFIED, /* a node is done, as far as killing goes */
 	JOB_RESPAWN,  /* somebody came back to a node */
-	JOB_DONE,     /* all is known; once, the last one; the job may be freed in it */
+	JOB_DONE,     /* all is known; once; the job may be freed in it */
+	JOB_LATE,     /* an answer came later than that: see job_late() */
 };
 
 /* From the event loop; job_report() is up to date. */
@@ -41,7 +42,8 @@ void job_retire(struct job *job);
 
 /* Must be done by `deadline_ms` (monotonic). A reload meanwhile: on the instance as it is now. */
 void job_start(struct job *job, int64_t deadline_ms);
-void job_cancel(struct job *job);
+/* Kills in flight are waited for, unless it is to be at once. */
+void job_cancel(struct job *job, bool is_at_once);
 
 bool job_is_started(const struct job *job);
 bool job_is_done(const struct job *job);
@@ -53,6 +55,17 @@ struct metrics_instance *job_metrics(const struct job *job); /* before it retire
 const struct request *job_request(const struct job *job);
 /* Up to date; final once the job is done. Borrowed. */
 const struct report *job_report(struct job *job);
+/* What a late answer says, for JOB_LATE; borrowed. */
+struct job_late {
+	const char *node;    /* address */
+	uint64_t n_commands; /* answered, or lost for good */
+	uint64_t n_killed;   /* as the server says, which is not verified any more */
+	const char *lost;    /* why some will never be known; NULL: all are answered */
+};
+
+const struct job_late *job_late(const struct job *job);
+/* Are answers still to come? They come also when the job has retired. */
+bool job_is_late(const struct job *job);
 /* Adds a warning to the report of a job that is not done. */
 void job_warn(struct job *job, const char *format, ...) PRINTF_LIKE(2, 3);
 /* A waiting job that will not run: its report is then final. */

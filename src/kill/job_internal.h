@@ -4,10 +4,21 @@
 #ifndef KILL_JOB_INTERNAL_H
 #define KILL_JOB_INTERNAL_H
 
+#include <sys/queue.h>
+
 #include "kill/job.h"
+#include "kill/salvo.h"
 #include "kill/sweep.h"
 
 struct event;
+
+/* Kill commands of a sweep that has ended, whose answers may still come. */
+struct late {
+	LIST_ENTRY(late) entry;
+	struct job *job;
+	struct salvo *salvo;
+	size_t node; /* of the report */
+};
 
 struct job {
 	struct event_base *loop;
@@ -21,6 +32,7 @@ struct job {
 	struct sources sources;
 	struct census *census; /* of a dry run on this host; else NULL */
 	struct local_clients local_clients;
+	LIST_HEAD(, late) late;
 	struct sweep **sweeps;
 	size_t n_sweeps;
 	size_t sweeps_capacity;
@@ -29,11 +41,14 @@ struct job {
 	int64_t deadline_ms;
 	unsigned n_waves;
 	struct topology_watcher watcher; /* while it is not known which nodes there are */
+	LIST_HEAD(, late) settled;       /* their answers have come: to be freed */
+	struct event *reaping;           /* frees them, from the event loop */
 	struct event *patience;          /* ends that wait */
 	bool is_waiting_for_nodes;
 	bool is_started;
 	bool is_done;
-	bool is_decided; /* the victims are no more than `max`, or the kill is refused */
+	struct job_late late_news; /* for the time of JOB_LATE */
+	bool is_decided;           /* the victims are no more than `max`, or the kill is refused */
 };
 
 /* ---- job.c ---- */

@@ -42,7 +42,7 @@ static void forget_oldest(struct jobs *jobs)
 		size_t n_results = job_report(run->job)->results.n;
 
 		/* Of no use to forget one without results when those are too many. */
-		if (run->is_answered &&
+		if (run->is_answered && !job_is_late(run->job) &&
 			(jobs->n_remembered > JOBS_MAX_REMEMBERED || n_results > 0)) {
 			TAILQ_REMOVE(&jobs->runs, run, entry);
 			jobs_free_run(run);
@@ -231,6 +231,10 @@ void jobs_on_job_event(void *context, enum job_event event)
 		event_active(run->jobs->ending, 0, 0);
 		return;
 	}
+	if (event == JOB_LATE) {
+		jobs_record_late(run);
+		return;
+	}
 	TAILQ_FOREACH(ticket, &run->tickets, entry)
 	{
 		if (ticket->done_fn != NULL && ticket->event_fn != NULL) {
@@ -332,10 +336,10 @@ struct jobs_load jobs_load(const struct jobs *jobs, const struct instance *insta
 
 /* ---- ending early ---- */
 
-static void cancel(struct run *run, const char *words)
+static void cancel(struct run *run, bool is_at_once, const char *words)
 {
 	if (job_is_started(run->job)) {
-		job_cancel(run->job);
+		job_cancel(run->job, is_at_once);
 	} else {
 		job_abandon(run->job, REPORT_CANCELLED, words);
 		event_active(run->jobs->ending, 0, 0);
@@ -349,7 +353,7 @@ bool jobs_cancel(struct jobs *jobs, struct slice request_id)
 	if (find_ticket(jobs, request_id, &run) == NULL || job_is_done(run->job)) {
 		return false;
 	}
-	cancel(run, "cancelled before it started");
+	cancel(run, false, "cancelled before it started");
 	return true;
 }
 
@@ -360,7 +364,7 @@ static void cancel_all(struct jobs *jobs, bool waiting_only)
 	TAILQ_FOREACH(run, &jobs->runs, entry)
 	{
 		if (!job_is_done(run->job) && (!waiting_only || !job_is_started(run->job))) {
-			cancel(run, "the daemon is shutting down");
+			cancel(run, !waiting_only, "the daemon is shutting down");
 		}
 	}
 }

@@ -73,6 +73,8 @@ void jobs_on_expiry(int fd, short what, void *context);
 
 /* Of every run that is due, on the disk before the first answer goes out. */
 void jobs_record_outcomes(struct jobs *jobs);
+/* What a late answer to a run that is answered says, for each of its tickets. */
+void jobs_record_late(struct run *run);
 /* Callback of the event `recording`; `context` is the jobs. */
 void jobs_on_recording(int fd, short what, void *context);
 /* 0, or JOBS_E_AUDIT with words. */

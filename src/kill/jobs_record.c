@@ -99,6 +99,36 @@ void jobs_on_recording(evutil_socket_t fd, short what, void *context)
 	(void)!sync_record(context, &err); /* each run that it concerns has said so */
 }
 
+/* Before the outcome it is part of that; behind it, lines of their own tell it. */
+void jobs_record_late(struct run *run)
+{
+	const struct job_late *late = job_late(run->job);
+	struct ticket *ticket;
+	struct err err = {""};
+
+	log_notice("kill %s on %s: %s answered late: %llu more were killed%s%s",
+		job_report(run->job)->request_id, job_instance_id(run->job), late->node,
+		(unsigned long long)late->n_killed, late->lost != NULL ? "; " : "",
+		late->lost != NULL ? late->lost : "");
+	if (!run->has_outcome) {
+		return;
+	}
+	TAILQ_FOREACH(ticket, &run->tickets, entry)
+	{
+		struct request request;
+		struct audit_subject subject = subject_of(run, ticket, &request);
+		struct audit_late line = {late->node, late->n_killed, late->lost};
+
+		if (audit_late(run->jobs->audit, &subject, &line, &err) != 0) {
+			log_error("kill %s: a late answer is not recorded: %s", ticket->request_id,
+				err.text);
+		}
+	}
+	if (sync_record(run->jobs, &err) != 0) {
+		log_error("late answers may not outlive a crash: %s", err.text);
+	}
+}
+
 void jobs_record_outcomes(struct jobs *jobs)
 {
 	struct run *run;

@@ -12,13 +12,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kill/refusal.h"
-#include "redis/reply.h"
-
-/* A node's listing on its way. */
-struct errand {
-	struct roster *roster;
-	uint32_t node;
-};
 
 void roster_opts_finish(struct roster_opts *opts)
 {
@@ -37,6 +30,8 @@ void roster_free(struct roster *roster)
 		free(roster->rows[i].line);
 	}
 	for (size_t i = 0; i < roster->n_nodes; i++) {
+		client_list_leave(&roster->nodes[i].reader);
+		link_unref(roster->nodes[i].link);
 		free(roster->nodes[i].address);
 	}
 	free(roster->rows);
@@ -152,9 +147,10 @@ static bool is_numeric(enum session_field field)
 }
 
 /* Sorting needs the limit's worth of rows only: twice as many are kept before they are pruned. */
-static void keep(
-	struct roster *roster, uint32_t node, struct slice line, const struct session *session)
+static void keep(struct roster *roster, uint32_t node, const struct session_line *listed)
 {
+	const struct session *session = &listed->session;
+	struct slice line = listed->text;
 	struct slice value = session->values[roster->opts.sort];
 	struct roster_row row = {
 		.node = node,
@@ -221,32 +217,38 @@ static void note_given_fields(struct roster *roster, const struct session *sessi
 	}
 }
 
-static void on_line(void *context, struct slice line)
+static void on_started(void *context)
 {
-	const struct errand *errand = context;
-	struct roster *roster = errand->roster;
-	struct roster_node *node = &roster->nodes[errand->node];
-	struct session session;
-	struct err err;
+	struct roster_node *node = context;
+
+	node->family = link_server(node->link)->caps.family;
+	memcpy(node->run_id, link_server(node->link)->run_id, sizeof(node->run_id));
+}
+
+static void on_session(void *context, const struct session_line *line)
+{
+	struct roster_node *node = context;
+	struct roster *roster = node->roster;
+	const struct session *session = &line->session;
 
 	node->n_found++;
-	if (session_parse(line, node->family, slice_of(node->address), &session, &err) != 0) {
+	if (!line->is_readable) {
 		node->n_unreadable++;
 		return;
 	}
-	note_given_fields(roster, &session);
-	if (session.id == link_server(node->link)->own_id) {
-		node->has_own = ends_of(&session, &node->own);
+	note_given_fields(roster, session);
+	if (session->id == link_server(node->link)->own_id) {
+		node->has_own = ends_of(session, &node->own);
 	}
-	if (selectors_test_all(&roster->opts.match, &session) != SELECTOR_YES ||
-		selectors_test_any(&roster->opts.except, &session) != SELECTOR_NO) {
+	if (selectors_test_all(&roster->opts.match, session) != SELECTOR_YES ||
+		selectors_test_any(&roster->opts.except, session) != SELECTOR_NO) {
 		return;
 	}
 	node->n_selected++;
 	if (roster->opts.has_group && roster->opts.local_group == ROSTER_LOCAL_NONE) {
-		roster_count(roster, group_value(roster, &session), 1);
+		roster_count(roster, group_value(roster, session), 1);
 	} else {
-		keep(roster, errand->node, line, &session);
+		keep(roster, (uint32_t)(node - roster->nodes), line);
 	}
 }
 
@@ -281,44 +283,30 @@ void roster_end_part(struct roster *roster)
 	}
 }
 
-static void on_reply(void *context, const struct reply *reply, const char *lost)
+static void on_listed(void *context, const struct listing_result *result)
 {
-	struct errand *errand = context;
-	struct roster_node *node = &errand->roster->nodes[errand->node];
+	struct roster_node *node = context;
 
 	node->listed_ms = clock_monotonic_ms();
-	if (lost != NULL) {
-		snprintf(node->error, sizeof(node->error), "%s", lost);
-	} else if (reply->type != REPLY_LISTING) {
-		refusal_print(reply, node->error, sizeof(node->error));
+	if (result->end == LISTING_REFUSED) {
+		refusal_print(result->reply, node->error, sizeof(node->error));
+	} else if (result->end != LISTING_WHOLE) {
+		snprintf(node->error, sizeof(node->error), "%s", result->words);
 	}
-	roster_end_part(errand->roster);
-	free(errand);
+	roster_end_part(node->roster);
 }
 
-static void ask_node(struct roster *roster, uint32_t index)
+static void ask_node(struct roster_node *node)
 {
-	struct roster_node *node = &roster->nodes[index];
-	struct errand *errand = mem_new(struct errand);
-	struct slice argv[] = {
-		slice_of(link_options(node->link)->client_command), SLICE_LITERAL("LIST")};
-	struct link_command command = {
-		.argv = argv,
-		.argc = ARRAY_SIZE(argv),
-		.line_fn = on_line,
-		.reply_fn = on_reply,
-		.context = errand,
+	node->reader = (struct listing_reader){
+		.started_fn = on_started,
+		.session_fn = on_session,
+		.done_fn = on_listed,
+		.context = node,
 	};
-
-	*errand = (struct errand){roster, index};
-	node->family = link_server(node->link)->caps.family;
-	memcpy(node->run_id, link_server(node->link)->run_id, sizeof(node->run_id));
-	if (link_send(node->link, &command) != 0) {
-		snprintf(node->error, sizeof(node->error), "%s",
-			link_error(node->link)[0] != '\0' ? link_error(node->link)
-							  : "not connected yet");
-		roster_end_part(roster);
-		free(errand);
+	if (client_list_join(node->link, &node->reader) != 0) {
+		snprintf(node->error, sizeof(node->error), "%s", link_error(node->link));
+		roster_end_part(node->roster);
 	}
 }
 
@@ -342,12 +330,13 @@ void roster_take(struct event_base *loop, const struct instance *instance, struc
 	/* One more than nodes, so that it cannot be finished before all are asked. */
 	roster->n_running = roster->n_nodes + 1;
 	for (uint32_t i = 0; i < roster->n_nodes; i++) {
-		roster->nodes[i].link = topology_node(instance->topology, i);
+		roster->nodes[i].roster = roster;
+		roster->nodes[i].link = link_ref(topology_node(instance->topology, i));
 		roster->nodes[i].address = mem_printf("%s", link_address(roster->nodes[i].link));
 	}
 	roster_begin_locals(roster);
 	for (uint32_t i = 0; i < roster->n_nodes; i++) {
-		ask_node(roster, i);
+		ask_node(&roster->nodes[i]);
 	}
 	roster_end_part(roster);
 }

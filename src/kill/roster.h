@@ -18,6 +18,7 @@
 #include "model/report.h"
 #include "model/selector.h"
 #include "model/session.h"
+#include "redis/client_list.h"
 
 #define ROSTER_DEFAULT_LIMIT 10000
 #define ROSTER_MAX_LIMIT 200000
@@ -69,7 +70,9 @@ struct roster_row {
 };
 
 struct roster_node {
-	struct link *link;
+	struct roster *roster;
+	struct link *link; /* held */
+	struct listing_reader reader;
 	char *address;
 	enum server_family family;
 	char run_id[sizeof(((struct link_server *)NULL)->run_id)];

@@ -35,6 +35,7 @@ struct shot {
 
 struct salvo {
 	struct link *link;
+	struct calls calls;
 	salvo_done_fn done_fn;
 	void *context;
 
@@ -44,6 +45,9 @@ struct salvo {
 	size_t step;                 /* the next to send, and where in it */
 	size_t offset;
 	bool is_stopped;
+	uint64_t serial;    /* of the connection */
+	bool is_stepping;   /* the other connections of the link step aside, or come back */
+	bool are_all_aside; /* they have stepped aside */
 
 	struct shot shots[WINDOW_COMMANDS]; /* in flight: a ring, oldest first */
 	size_t first_shot;
@@ -58,11 +62,32 @@ struct salvo {
 	struct salvo_result result;
 };
 
+static void on_stepped(void *context, const char *failure);
+
+static void on_late(struct calls *calls, const char *words)
+{
+	struct salvo *salvo = (struct salvo *)((char *)calls - offsetof(struct salvo, calls));
+
+	if (salvo->snapshot == NULL) {
+		return; /* nobody waits any more, but for what comes late */
+	}
+	if (salvo->is_stepping && salvo->n_shots == 0) {
+		calls_drop(calls);
+		on_stepped(salvo, words);
+		return;
+	}
+	salvo->is_stopped = true;
+	salvo->result.outcome = SALVO_LATE;
+	salvo->result.lost = words;
+	salvo->done_fn(salvo->context, &salvo->result);
+}
+
 struct salvo *salvo_new(struct link *link, salvo_done_fn done_fn, void *context)
 {
 	struct salvo *salvo = mem_new(struct salvo);
 
-	salvo->link = link;
+	salvo->link = link_ref(link);
+	calls_init(&salvo->calls, on_late);
 	salvo->done_fn = done_fn;
 	salvo->context = context;
 	return salvo;
@@ -73,7 +98,9 @@ void salvo_free(struct salvo *salvo)
 	if (salvo == NULL) {
 		return;
 	}
+	calls_drop(&salvo->calls);
 	plan_command_finish(&salvo->command);
+	link_unref(salvo->link);
 	free(salvo);
 }
 
@@ -109,6 +136,7 @@ static size_t send_next(struct salvo *salvo, size_t most)
 		.timeout_ms = opts->command_timeout_ms + (int64_t)n * TIMEOUT_PER_VICTIM_MS,
 		.reply_fn = on_reply,
 		.context = salvo,
+		.owner = &salvo->calls,
 	};
 	int r = link_send(salvo->link, &command);
 
@@ -145,9 +173,72 @@ static void send_burst(struct salvo *salvo)
 	}
 }
 
+static void finish_if_idle(struct salvo *salvo);
+static void send_more(struct salvo *salvo);
+
+/* The rest goes by id, in the next round. */
+static void give_up_sets(struct salvo *salvo, const char *failure)
+{
+	snprintf(salvo->result.error, sizeof(salvo->result.error),
+		"the second connection cannot step aside: %s", failure);
+	salvo->is_stopped = true;
+}
+
+static void on_stepped(void *context, const char *failure)
+{
+	struct salvo *salvo = context;
+
+	salvo->is_stepping = false;
+	if (failure != NULL) {
+		give_up_sets(salvo, failure);
+	}
+	send_more(salvo);
+	finish_if_idle(salvo);
+}
+
+/*
+ * A command for a type hits all other connections of the link that are of that type: they are made
+ * to be of the other one first, while nothing is in flight. False: not yet, or they cannot.
+ */
+static bool is_way_clear(struct salvo *salvo, const struct plan_step *step)
+{
+	bool is_normal = plan_step_type(salvo->plan, step) == SESSION_TYPE_NORMAL;
+
+	if (step->kind == PLAN_STEP_IDS || salvo->snapshot->protection->n_aside == 0 ||
+		salvo->are_all_aside == is_normal) {
+		return true;
+	}
+	if (salvo->n_shots > 0 || salvo->is_stepping) {
+		return false;
+	}
+	if (!link_can_step_aside(salvo->link)) {
+		give_up_sets(salvo, "it does not answer");
+		return false;
+	}
+	salvo->are_all_aside = is_normal;
+	salvo->is_stepping =
+		link_step_aside(salvo->link, is_normal, &salvo->calls, on_stepped, salvo);
+	return !salvo->is_stepping;
+}
+
+/* What belongs together goes over one connection: its answers come in order. */
+static bool has_connection(struct salvo *salvo)
+{
+	if (link_main_serial(salvo->link) == salvo->serial) {
+		return true;
+	}
+	salvo->is_stopped = true;
+	salvo->result.outcome = SALVO_LOST;
+	salvo->result.lost = "the connection was changed during the kill";
+	return false;
+}
+
 static void send_more(struct salvo *salvo)
 {
-	while (!salvo->is_stopped && next_step(salvo) != NULL) {
+	while (!salvo->is_stopped && next_step(salvo) != NULL && has_connection(salvo)) {
+		if (!is_way_clear(salvo, next_step(salvo))) {
+			return;
+		}
 		if (next_step(salvo)->victims_per_burst > 0) {
 			/* Nothing else is in flight while a burst is. */
 			if (salvo->n_shots == 0) {
@@ -200,7 +291,8 @@ static void count_hits(struct salvo *salvo, const struct shot *shot, uint64_t n_
 	if (n_hits > shot->n) {
 		salvo->result.n_extra += n_hits - shot->n;
 	}
-	if (n_hits == 0 && shot->n == 1 && shot->step->kind == PLAN_STEP_IDS) {
+	if (salvo->snapshot != NULL && n_hits == 0 && shot->n == 1 &&
+		shot->step->kind == PLAN_STEP_IDS) {
 		salvo->snapshot->entries[salvo->plan->victims[shot->step->first + shot->offset]]
 			.fate = SNAPSHOT_GONE;
 	}
@@ -249,10 +341,27 @@ static void on_reply(void *context, const struct reply *reply, const char *lost)
 	if (salvo->n_shots == 0 && salvo->burst_victims > 0) {
 		adapt_burst(salvo, clock_monotonic_us());
 	}
-	send_more(salvo);
-	if (salvo->n_shots == 0) {
-		salvo->done_fn(salvo->context, &salvo->result);
+	if (salvo->snapshot != NULL) {
+		send_more(salvo);
 	}
+	finish_if_idle(salvo);
+}
+
+/* The others come back when all is done, whatever came of it. */
+static void finish_if_idle(struct salvo *salvo)
+{
+	struct salvo_result result = salvo->result;
+
+	if (salvo->n_shots > 0 || salvo->is_stepping) {
+		return;
+	}
+	if (salvo->are_all_aside) {
+		salvo->are_all_aside = false;
+		(void)!link_step_aside(salvo->link, false, NULL, NULL, NULL);
+	}
+	/* Told once: who cuts it now has nothing more to hear. */
+	memset(&salvo->result, 0, sizeof(salvo->result));
+	salvo->done_fn(salvo->context, &result);
 }
 
 void salvo_fire(struct salvo *salvo, const struct plan *plan, struct snapshot *snapshot)
@@ -265,17 +374,63 @@ void salvo_fire(struct salvo *salvo, const struct plan *plan, struct snapshot *s
 	salvo->burst = 0;
 	salvo->burst_victims = 0;
 	salvo->is_stopped = false;
+	salvo->serial = link_main_serial(salvo->link);
 	salvo->last_reply_us = 0;
 	memset(&salvo->result, 0, sizeof(salvo->result));
 	send_more(salvo);
+	finish_if_idle(salvo);
+}
+
+/* Those that wait for a place in the server's buffer are the newest ones. */
+static void take_unsent_back(struct salvo *salvo)
+{
+	size_t n = calls_drop_unsent(&salvo->calls);
+
+	CHECK(n <= salvo->n_shots);
+	for (; n > 0; n--) {
+		size_t place = (salvo->first_shot + --salvo->n_shots) % WINDOW_COMMANDS;
+
+		salvo->n_victims -= salvo->shots[place].n;
+		salvo->result.n_commands--;
+	}
 }
 
 void salvo_stop(struct salvo *salvo)
 {
 	salvo->is_stopped = true;
+	take_unsent_back(salvo);
+}
+
+struct salvo_result salvo_cut(struct salvo *salvo, salvo_done_fn late_fn, void *context)
+{
+	struct salvo_result result;
+
+	salvo_stop(salvo);
+	salvo->result.n_in_flight = salvo->n_victims;
+	result = salvo->result;
+	salvo->plan = NULL;
+	salvo->snapshot = NULL;
+	salvo->burst_victims = 0;
+	salvo->done_fn = late_fn;
+	salvo->context = context;
+	memset(&salvo->result, 0, sizeof(salvo->result));
+	if (salvo->is_stepping) {
+		calls_drop(&salvo->calls);
+		salvo->is_stepping = false;
+	}
+	if (salvo->n_shots == 0 && salvo->are_all_aside) {
+		salvo->are_all_aside = false;
+		(void)!link_step_aside(salvo->link, false, NULL, NULL, NULL);
+	}
+	return result;
 }
 
 uint64_t salvo_n_claimed(const struct salvo *salvo)
 {
 	return salvo->result.n_claimed;
+}
+
+size_t salvo_n_in_flight(const struct salvo *salvo)
+{
+	return salvo->n_shots;
 }

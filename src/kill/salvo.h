@@ -18,6 +18,7 @@ enum salvo_outcome {
 	SALVO_DONE,    /* all that was sent is answered */
 	SALVO_LOST,    /* the connection was lost; `lost` says why */
 	SALVO_REFUSED, /* the server refuses everything; `error` says why */
+	SALVO_LATE,    /* it does not answer in time; `lost` says so. See salvo_cut() */
 };
 
 struct salvo_result {
@@ -26,6 +27,7 @@ struct salvo_result {
 	uint64_t n_presumed; /* in flight when the connection was lost: it may have killed them */
 	uint64_t n_extra;    /* hits of set commands beyond the victims */
 	uint64_t n_commands;
+	uint64_t n_in_flight;      /* victims of commands that are not answered, and may be yet */
 	int64_t max_stall_us;      /* the longest wait for an answer while nothing else came in */
 	char error[ERR_MAX_BYTES]; /* the refusal, or else the first error reply; "" none */
 	const char *lost;
@@ -33,9 +35,10 @@ struct salvo_result {
 
 typedef void (*salvo_done_fn)(void *context, const struct salvo_result *result);
 
-/* `link` is borrowed. `done_fn` is called from the event loop, once for each salvo_fire(). */
+/* `done_fn` is called once for each salvo_fire(): from the event loop, unless nothing can be sent.
+ */
 struct salvo *salvo_new(struct link *link, salvo_done_fn done_fn, void *context);
-void salvo_free(struct salvo *salvo); /* nothing may be in flight */
+void salvo_free(struct salvo *salvo); /* what is in flight is not waited for */
 
 /*
  * Carries out `plan`, which has at least one step, on the READY link. Victims that the server no
@@ -44,7 +47,16 @@ void salvo_free(struct salvo *salvo); /* nothing may be in flight */
 void salvo_fire(struct salvo *salvo, const struct plan *plan, struct snapshot *snapshot);
 /* While it fires: victims that the server has said it killed so far. */
 uint64_t salvo_n_claimed(const struct salvo *salvo);
-/* Sends nothing more. */
+/* Commands that are not answered yet. */
+size_t salvo_n_in_flight(const struct salvo *salvo);
+/* Sends nothing more; done when what was sent is answered. */
 void salvo_stop(struct salvo *salvo);
+/*
+ * Sends nothing more and waits no longer: what has come so far, without a call of done_fn. What is
+ * then in flight may be carried out and answered all the same: `late_fn` is called when it is, or
+ * lost for good, with what came since. Plan and snapshot are not used any more. Nothing in flight:
+ * it is not called.
+ */
+struct salvo_result salvo_cut(struct salvo *salvo, salvo_done_fn late_fn, void *context);
 
 #endif

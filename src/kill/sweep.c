@@ -13,6 +13,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "kill/refusal.h"
 
 static void on_link_changed(struct link_watcher *watcher, enum link_state state);
 
@@ -87,8 +88,17 @@ void sweep_start_timer(struct event *timer, int64_t ms)
 
 /* ---- the end ---- */
 
+static void drop_calls(struct sweep *sweep)
+{
+	calls_drop(&sweep->calls);
+	client_list_leave(&sweep->reader);
+}
+
 void sweep_finish(struct sweep *sweep)
 {
+	drop_calls(sweep);
+	sweep_cut_kill(sweep);
+	sweep_release_link(sweep);
 	sweep_settle_counts(sweep);
 	sweep_set_state(sweep, SWEEP_DONE);
 	link_unwatch(sweep->in.link, &sweep->watcher);
@@ -129,15 +139,19 @@ static void on_finished(evutil_socket_t fd, short what, void *context)
 	sweep->in.done_fn(sweep->in.context);
 }
 
-static void fail_expired(struct sweep *sweep)
+static void fail_without_link(struct sweep *sweep, const char *what)
 {
 	char words[ERR_MAX_BYTES];
 
+	snprintf(words, sizeof(words), "%s: %s", what, link_error(sweep->in.link));
+	sweep_fail(sweep, words);
+}
+
+static void fail_expired(struct sweep *sweep)
+{
 	switch (sweep->state) {
 	case SWEEP_WAIT_LINK:
-		snprintf(words, sizeof(words), "no connection before the deadline: %s",
-			link_error(sweep->in.link));
-		sweep_fail(sweep, words);
+		fail_without_link(sweep, "no connection before the deadline");
 		return;
 	case SWEEP_WARM:
 	case SWEEP_LIST:
@@ -179,7 +193,10 @@ bool sweep_stop_if_doomed(struct sweep *sweep)
 	return sweep->state == SWEEP_DONE;
 }
 
-/* Commands in flight would go on killing after the answer: the connection goes with them. */
+/*
+ * What is asked is not waited for any more, and no kill is sent. Those in flight may still be
+ * carried out: the report says so, and the job hears of their answers.
+ */
 static void on_deadline(evutil_socket_t fd, short what, void *context)
 {
 	struct sweep *sweep = context;
@@ -187,13 +204,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	sweep->is_expired = true;
-	if (sweep->state == SWEEP_WARM || sweep->state == SWEEP_LIST ||
-		sweep->state == SWEEP_KILL || sweep->state == SWEEP_VERIFY ||
-		sweep->state == SWEEP_BREAK_BUSY) {
-		link_reset(sweep->in.link, "the deadline of a request passed");
-	} else {
-		fail_expired(sweep);
-	}
+	fail_expired(sweep);
 }
 
 /* A refusal may be a script that somebody is asked to end; everything else is the end. */
@@ -206,19 +217,84 @@ void sweep_on_refused(struct sweep *sweep, const char *words)
 
 /* ---- losing the link ---- */
 
+void sweep_hold_link(struct sweep *sweep)
+{
+	if (!sweep->is_holding) {
+		sweep->is_holding = true;
+		link_hold(sweep->in.link);
+	}
+}
+
+void sweep_release_link(struct sweep *sweep)
+{
+	if (sweep->is_holding) {
+		sweep->is_holding = false;
+		link_release(sweep->in.link);
+	}
+}
+
+static void on_link_ready(struct sweep *sweep);
+
+/* Until it is READY, which it may be: over another connection. */
+static void wait_for_link(struct sweep *sweep)
+{
+	drop_calls(sweep);
+	sweep_release_link(sweep);
+	sweep_set_state(sweep, SWEEP_WAIT_LINK);
+	if (link_state(sweep->in.link) == LINK_READY) {
+		on_link_ready(sweep);
+	} else if (link_trouble(sweep->in.link) == LINK_TROUBLE_FINAL) {
+		fail_without_link(sweep, "no connection");
+	}
+}
+
+bool sweep_has_link(struct sweep *sweep)
+{
+	if (link_state(sweep->in.link) != LINK_READY) {
+		wait_for_link(sweep);
+		return false;
+	}
+	return true;
+}
+
 /* The one place that a lost connection leads to, from whatever state. */
 void sweep_on_lost(struct sweep *sweep, const char *words)
 {
+	(void)words; /* the link says what has become of it */
 	if (sweep_stop_if_doomed(sweep)) {
 		return;
 	}
-	if (link_is_unresponsive(sweep->in.link)) {
-		/* A server that does not answer is not asked again: it may still carry out what it
-		 * was sent. */
+	sweep->was_lost = true;
+	wait_for_link(sweep);
+}
+
+/* A server that does not answer is not asked again: it may still carry out what it was sent. */
+void sweep_on_late(struct sweep *sweep, const char *words)
+{
+	if (sweep->state == SWEEP_WATCH) {
+		sweep_end_watch(sweep, words);
+	} else if (!sweep_stop_if_doomed(sweep)) {
 		sweep_fail(sweep, words);
-	} else {
-		sweep_set_state(sweep, SWEEP_WAIT_LINK);
 	}
+}
+
+void sweep_on_listing_failed(struct sweep *sweep, const struct listing_result *result)
+{
+	switch (result->end) {
+	case LISTING_LOST:
+		sweep_on_lost(sweep, result->words);
+		return;
+	case LISTING_LATE:
+		sweep_on_late(sweep, result->words);
+		return;
+	case LISTING_REFUSED:
+		refusal_print(result->reply, sweep->refusal, sizeof(sweep->refusal));
+		sweep_on_refused(sweep, sweep->refusal);
+		return;
+	case LISTING_WHOLE:
+		break;
+	}
+	CHECK(!"a whole listing is no failure");
 }
 
 /* Did the server tell which process it is, then and now? */
@@ -227,17 +303,25 @@ static bool is_process_known(const struct sweep *sweep)
 	return sweep->run_id[0] != '\0' && link_server(sweep->in.link)->run_id[0] != '\0';
 }
 
+bool sweep_is_same_process(const struct sweep *sweep)
+{
+	return link_main_serial(sweep->in.link) == sweep->serial ||
+	       (is_process_known(sweep) &&
+		       strcmp(sweep->run_id, link_server(sweep->in.link)->run_id) == 0);
+}
+
 /*
  * The process behind the link is another one: no session of the old one is left. Ids only grow
  * within a process, so that an id of ours below the watermark shows a restart even where there is
- * no run_id.
+ * no run_id, if the connection is newer than the listing.
  */
 static bool is_restarted(const struct sweep *sweep)
 {
 	const struct link_server *server = link_server(sweep->in.link);
 
 	return (is_process_known(sweep) && strcmp(sweep->run_id, server->run_id) != 0) ||
-	       server->own_id <= sweep->snapshot.watermark;
+	       (link_main_serial(sweep->in.link) > sweep->newest_serial &&
+		       server->own_id <= sweep->snapshot.watermark);
 }
 
 static void resume(struct sweep *sweep)
@@ -253,14 +337,20 @@ static void resume(struct sweep *sweep)
 			&sweep->snapshot, sweep->n_claimed > 0 ? SNAPSHOT_ENDED : SNAPSHOT_GONE);
 		sweep->is_in_doubt = false;
 		sweep_finish(sweep);
-	} else if (!is_process_known(sweep)) {
+	} else if (!sweep_is_same_process(sweep)) {
 		sweep_fail(sweep,
 			"the connection was lost, and the server does not tell whether it is "
 			"still the same process");
 	} else {
-		report_warn(sweep->in.report,
-			"%s: the connection was lost during the kill and opened again",
-			sweep->in.node->address);
+		if (sweep->was_lost) {
+			report_warn(sweep->in.report,
+				"%s: the connection was lost during the kill%s",
+				sweep->in.node->address,
+				link_main_serial(sweep->in.link) > sweep->newest_serial
+					? " and opened again"
+					: "; the second one took over");
+		}
+		sweep->was_lost = false;
 		sweep_begin_verify(sweep);
 	}
 }
@@ -297,13 +387,27 @@ static void on_link_changed(struct link_watcher *watcher, enum link_state state)
 	if (state == LINK_READY && sweep->state == SWEEP_WAIT_LINK) {
 		on_link_ready(sweep);
 	} else if (state == LINK_BACKOFF && sweep->state == SWEEP_WAIT_LINK) {
-		break_busy_handshake(sweep);
+		/* An attempt has failed just now. */
+		if (link_trouble(sweep->in.link) == LINK_TROUBLE_FINAL) {
+			fail_without_link(sweep, "no connection");
+		} else {
+			break_busy_handshake(sweep);
+		}
 	} else if (state != LINK_READY && is_idle(sweep)) {
 		event_del(sweep->moment);
-		sweep_on_lost(sweep, link_error(sweep->in.link));
-	} else if (state != LINK_READY && sweep->state == SWEEP_WATCH && !sweep->is_looking) {
+		sweep->was_lost |= state != LINK_LATE;
+		if (!sweep_stop_if_doomed(sweep)) {
+			wait_for_link(sweep);
+		}
+	} else if (state != LINK_READY && sweep->state == SWEEP_WATCH &&
+		   sweep->reader.link == NULL) {
 		sweep_end_watch(sweep, link_error(sweep->in.link));
 	}
+}
+
+static void on_late(struct calls *calls, const char *words)
+{
+	sweep_on_late((struct sweep *)((char *)calls - offsetof(struct sweep, calls)), words);
 }
 
 static void on_moment(evutil_socket_t fd, short what, void *context)
@@ -313,7 +417,11 @@ static void on_moment(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	if (sweep->state == SWEEP_WATCH) {
-		sweep_look_who_came(sweep);
+		if (link_state(sweep->in.link) == LINK_READY) {
+			sweep_look_who_came(sweep);
+		} else {
+			sweep_end_watch(sweep, link_error(sweep->in.link));
+		}
 	} else if (sweep->state == SWEEP_BREAK_BUSY) {
 		if (!sweep_stop_if_doomed(sweep)) {
 			sweep_go_on_after_busy(sweep);
@@ -331,6 +439,7 @@ struct sweep *sweep_new(const struct sweep_inputs *inputs)
 
 	sweep->in = *inputs;
 	link_ref(inputs->link);
+	calls_init(&sweep->calls, on_late);
 	sweep->watcher.changed_fn = on_link_changed;
 	sweep->timer = evtimer_new(inputs->loop, on_deadline, sweep);
 	sweep->moment = evtimer_new(inputs->loop, on_moment, sweep);
@@ -345,6 +454,7 @@ void sweep_free(struct sweep *sweep)
 	if (sweep == NULL) {
 		return;
 	}
+	drop_calls(sweep);
 	sweep_forget_snapshot(sweep);
 	salvo_free(sweep->salvo);
 	link_unref(sweep->in.link);
@@ -377,11 +487,19 @@ const struct link *sweep_link(const struct sweep *sweep)
 	return sweep->in.link;
 }
 
+size_t sweep_node(const struct sweep *sweep, const struct report *report)
+{
+	return (size_t)(sweep->in.node - report->nodes);
+}
+
 void sweep_kill(struct sweep *sweep)
 {
 	CHECK(sweep->state == SWEEP_PLANNED);
 	if (sweep->in.request->is_dry_run) {
 		sweep_finish(sweep);
+	} else if (!sweep_is_same_process(sweep)) {
+		/* It was restarted while others were waited for: the plan is void. */
+		sweep_begin_warm(sweep);
 	} else if (sweep->plan.n_steps > 0) {
 		sweep_begin_kill(sweep);
 	} else {
@@ -397,29 +515,16 @@ void sweep_refuse(struct sweep *sweep)
 	sweep_finish(sweep);
 }
 
-void sweep_cancel(struct sweep *sweep)
+void sweep_cancel(struct sweep *sweep, bool is_at_once)
 {
+	if (sweep->state == SWEEP_DONE) {
+		return;
+	}
 	sweep->is_cancelled = true;
-	switch (sweep->state) {
-	case SWEEP_WAIT_LINK:
-	case SWEEP_PLANNED:
-	case SWEEP_LOOK_AGAIN:
-		sweep_finish(sweep);
-		break;
-	case SWEEP_KILL:
+	if (sweep->state == SWEEP_KILL && !is_at_once) {
 		salvo_stop(sweep->salvo);
-		break;
-	case SWEEP_WATCH:
-		if (!sweep->is_looking) {
-			sweep_finish(sweep);
-		}
-		break;
-	case SWEEP_WARM:
-	case SWEEP_LIST:
-	case SWEEP_VERIFY:
-	case SWEEP_BREAK_BUSY:
-	case SWEEP_DONE:
-		break; /* when it is answered */
+	} else {
+		sweep_finish(sweep);
 	}
 }
 

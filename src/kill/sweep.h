@@ -19,6 +19,9 @@
  * A gentle kill of many sessions passes through WARM on its way to LIST: it looks them up in small
  * groups, so that the listing itself is short (sweep_warm.c).
  *
+ * A command that is not answered in time ends the sweep. The connection stays; what a kill has in
+ * flight then is left to the job, and told when it is known.
+ *
  * LIST, KILL and VERIFY may pass through BREAK_BUSY, where a script that keeps the server from
  * answering is ended, if the request wants that; it leads back to LIST (or WARM) or VERIFY.
  *
@@ -40,9 +43,11 @@
 
 struct event_base;
 struct link;
+struct salvo;
 
 enum sweep_state {
-	SWEEP_WAIT_LINK, /* for the link to be READY; ends at the deadline */
+	SWEEP_WAIT_LINK, /* for the link to be READY; ends at the deadline, or when that is in vain
+			  */
 	SWEEP_WARM,    /* for small look-ups; their time-outs, a share of the time, the deadline */
 	SWEEP_LIST,    /* for the listing; its command's time-out, the deadline */
 	SWEEP_PLANNED, /* for sweep_kill(); the deadline */
@@ -81,6 +86,11 @@ struct sweep_inputs {
 	 * whose victims are.
 	 */
 	struct census *(*census_fn)(void *context);
+	/*
+	 * Commands of the kill are in flight when the sweep ends: `salvo` is the callee's now, cut.
+	 * Their answers may come late.
+	 */
+	void (*late_fn)(void *context, const struct sweep *sweep, struct salvo *salvo);
 	/* Once; the sweep may be freed after it has returned, not in it. */
 	void (*done_fn)(void *context);
 	void *context;
@@ -92,6 +102,8 @@ void sweep_free(struct sweep *sweep); /* before it started, or when it is DONE; 
 void sweep_start(struct sweep *sweep);
 enum sweep_state sweep_state(const struct sweep *sweep);
 const struct link *sweep_link(const struct sweep *sweep);
+/* The index of its node in the report. */
+size_t sweep_node(const struct sweep *sweep, const struct report *report);
 
 /* Brings the counts of the node up to date, as far as the server's answers tell. */
 void sweep_refresh(struct sweep *sweep);
@@ -103,7 +115,7 @@ void sweep_end_waiting(struct sweep *sweep);
 void sweep_kill(struct sweep *sweep);
 /* In PLANNED: leave it undone, without an error of this node. */
 void sweep_refuse(struct sweep *sweep);
-/* No further command; ends when those in flight are answered. */
-void sweep_cancel(struct sweep *sweep);
+/* No further command; ends when kills in flight are answered, or at once. */
+void sweep_cancel(struct sweep *sweep, bool is_at_once);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "kill/salvo.h"
 #include "kill/sweep.h"
-#include "redis/listing.h"
+#include "redis/client_list.h"
 
 struct event;
 struct reply;
@@ -43,9 +43,11 @@ struct sweep {
 	struct sweep_inputs in;
 	enum sweep_state state;
 	struct link_watcher watcher;
-	struct event *timer;    /* the deadline */
-	struct event *moment;   /* ends LOOK_AGAIN */
-	struct event *finished; /* tells the job, from the event loop */
+	struct calls calls;           /* look-ups by id, questions */
+	struct listing_reader reader; /* of whole listings */
+	struct event *timer;          /* the deadline */
+	struct event *moment;         /* ends LOOK_AGAIN */
+	struct event *finished;       /* tells the job, from the event loop */
 
 	struct protection protection;
 	uint64_t *own_ids;
@@ -53,6 +55,10 @@ struct sweep {
 	struct caps caps;
 	struct sweep_warming warming;
 	char run_id[sizeof(((struct link_server *)NULL)->run_id)];
+	uint64_t serial;        /* of the connection that listed it */
+	uint64_t newest_serial; /* of all connections then */
+	bool is_holding;        /* the link opens no new connections */
+	bool was_lost;          /* the connection, since the last listing */
 	struct snapshot snapshot;
 	bool has_snapshot;  /* whole: after a loss the victims are known */
 	uint64_t n_allowed; /* victims that the request's limit was checked for */
@@ -75,7 +81,6 @@ struct sweep {
 	uint64_t watch_mark;     /* newcomers up to this id are counted */
 	uint64_t newest_id;      /* of all that were listed so far */
 	uint64_t n_returned;     /* in the listing that is being read */
-	bool is_looking;         /* that listing is on its way */
 	bool is_settled;         /* the counts are final */
 	unsigned n_busy_moments; /* that a busy script was waited for */
 	bool is_cancelled;
@@ -92,8 +97,19 @@ void sweep_finish(struct sweep *sweep);
 void sweep_fail(struct sweep *sweep, const char *words);
 /* Ends a sweep that was cancelled or has run out of time; false: it may go on. */
 bool sweep_stop_if_doomed(struct sweep *sweep);
+/* Before anything is asked. False: the link is not READY, and the sweep goes on when it is. */
+bool sweep_has_link(struct sweep *sweep);
 /* A command was lost with the connection. */
 void sweep_on_lost(struct sweep *sweep, const char *words);
+/* One is not answered in time: nothing more is asked. */
+void sweep_on_late(struct sweep *sweep, const char *words);
+/* A listing that was joined has ended without being whole. */
+void sweep_on_listing_failed(struct sweep *sweep, const struct listing_result *result);
+/* The link opens no new connections until the sets are killed, else they might be hit. */
+void sweep_hold_link(struct sweep *sweep);
+void sweep_release_link(struct sweep *sweep);
+/* Is the server behind the link still the process that was listed? */
+bool sweep_is_same_process(const struct sweep *sweep);
 /* A command was refused in a way that stands for all of them. */
 void sweep_on_refused(struct sweep *sweep, const char *words);
 
@@ -121,9 +137,13 @@ void sweep_make_plan(struct sweep *sweep);
 struct sweep_ids sweep_ids_new(size_t n_most);
 void sweep_ids_add(struct sweep_ids *ids, uint64_t id);
 void sweep_ids_finish(struct sweep_ids *ids);
-/* CLIENT LIST with `ids` behind it, or all. The link is READY: it cannot refuse. */
-void sweep_send_list(struct sweep *sweep, const struct slice *ids, size_t n_ids,
-	listing_line_fn line_fn, link_reply_fn reply_fn);
+/* CLIENT LIST ID with these behind it. The link is READY: it cannot refuse. */
+void sweep_send_list(struct sweep *sweep, const struct sweep_ids *ids, listing_line_fn line_fn,
+	link_reply_fn reply_fn);
+/* The whole listing, shared with whoever wants it now. Likewise. */
+void sweep_join_listing(struct sweep *sweep, void (*started_fn)(void *context),
+	void (*session_fn)(void *context, const struct session_line *line),
+	void (*done_fn)(void *context, const struct listing_result *result));
 
 /* ---- sweep_locals.c ---- */
 
@@ -139,6 +159,8 @@ void sweep_forget_locals(struct sweep *sweep);
 /* ---- sweep_verify.c ---- */
 
 void sweep_begin_kill(struct sweep *sweep);
+/* Sends no more kills, and leaves what is in flight to the job. */
+void sweep_cut_kill(struct sweep *sweep);
 void sweep_on_salvo_done(void *context, const struct salvo_result *result);
 void sweep_begin_verify(struct sweep *sweep);
 

@@ -9,8 +9,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "kill/refusal.h"
-#include "redis/reply.h"
 
 static void set_text(char **text, const char *value)
 {
@@ -44,11 +42,11 @@ static void describe_server(struct sweep *sweep)
 	sweep->caps = server->caps;
 }
 
-static void on_list_line(void *context, struct slice line)
+static void on_session(void *context, const struct session_line *line)
 {
 	struct sweep *sweep = context;
 
-	snapshot_add_line(&sweep->snapshot, line);
+	snapshot_add(&sweep->snapshot, line);
 }
 
 /* Fields that selectors ask for and this server gives for nobody. */
@@ -113,20 +111,12 @@ static void report_plan(struct sweep *sweep)
 	}
 }
 
-static void on_list_reply(void *context, const struct reply *reply, const char *lost)
+static void on_listed(void *context, const struct listing_result *result)
 {
 	struct sweep *sweep = context;
 
-	if (lost != NULL) {
-		sweep_on_lost(sweep, lost);
-		return;
-	}
-	if (sweep_stop_if_doomed(sweep)) {
-		return;
-	}
-	if (reply->type != REPLY_LISTING) {
-		refusal_print(reply, sweep->refusal, sizeof(sweep->refusal));
-		sweep_on_refused(sweep, sweep->refusal);
+	if (result->end != LISTING_WHOLE) {
+		sweep_on_listing_failed(sweep, result);
 		return;
 	}
 	if (sweep->snapshot.is_too_large) {
@@ -171,41 +161,81 @@ void sweep_ids_finish(struct sweep_ids *ids)
 	free(ids->bytes);
 }
 
-/* CLIENT LIST with `ids` behind it, or all. The link is READY: it cannot refuse. */
-void sweep_send_list(struct sweep *sweep, const struct slice *ids, size_t n_ids,
-	listing_line_fn line_fn, link_reply_fn reply_fn)
+void sweep_send_list(struct sweep *sweep, const struct sweep_ids *ids, listing_line_fn line_fn,
+	link_reply_fn reply_fn)
 {
-	CLEANUP(mem_free_p) struct slice *argv = mem_alloc_array(n_ids + 3, sizeof(struct slice));
+	CLEANUP(mem_free_p) struct slice *argv = mem_alloc_array(ids->n + 3, sizeof(struct slice));
 	struct link_command command = {
 		.argv = argv,
-		.argc = n_ids > 0 ? n_ids + 3 : 2,
+		.argc = ids->n + 3,
 		.line_fn = line_fn,
 		.reply_fn = reply_fn,
 		.context = sweep,
+		.owner = &sweep->calls,
 	};
 	int r;
 
 	argv[0] = slice_of(link_options(sweep->in.link)->client_command);
 	argv[1] = SLICE_LITERAL("LIST");
 	argv[2] = SLICE_LITERAL("ID");
-	if (n_ids > 0) {
-		memcpy(&argv[3], ids, n_ids * sizeof(struct slice));
-	}
+	memcpy(&argv[3], ids->texts, ids->n * sizeof(struct slice));
 	r = link_send(sweep->in.link, &command);
 	CHECK(r == 0);
 	sweep->in.node->n_commands++;
 }
 
-void sweep_begin_list(struct sweep *sweep)
+void sweep_join_listing(struct sweep *sweep, void (*started_fn)(void *context),
+	void (*session_fn)(void *context, const struct session_line *line),
+	void (*done_fn)(void *context, const struct listing_result *result))
 {
+	int r;
+
+	sweep->reader = (struct listing_reader){
+		.started_fn = started_fn,
+		.session_fn = session_fn,
+		.done_fn = done_fn,
+		.context = sweep,
+	};
+	sweep->in.node->n_commands++;
+	r = client_list_join(sweep->in.link, &sweep->reader);
+	CHECK(r == 0);
+}
+
+/*
+ * Whom a set command would hit besides those that it is meant for. The others of the link's own
+ * connections step aside, if they can; else sets are told apart by the user, if that is not ours.
+ */
+static void know_own(struct sweep *sweep)
+{
+	struct protection *protection = &sweep->protection;
+	size_t n_of_link;
+
+	free(sweep->own_ids);
+	free(sweep->maybe_own_ids);
+	sweep->own_ids = instances_own_ids(
+		sweep->in.instances, sweep->in.link, &n_of_link, &protection->n_own_ids);
+	protection->own_ids = sweep->own_ids;
+	sweep->maybe_own_ids = instances_maybe_own_ids(
+		sweep->in.instances, sweep->in.link, &protection->n_maybe_own_ids);
+	protection->maybe_own_ids = sweep->maybe_own_ids;
+	protection->n_aside = link_can_step_aside(sweep->in.link) ? n_of_link - 1 : 0;
+	protection->own_user = NULL;
+	if (protection->n_aside == 0 && n_of_link > 1 && protection->n_own_ids == n_of_link) {
+		protection->own_user = link_opts_user(link_options(sweep->in.link));
+	}
+}
+
+/* The command is about to go out: what is known now is what it is judged by. */
+static void on_started(void *context)
+{
+	struct sweep *sweep = context;
+
 	sweep_forget_snapshot(sweep);
 	describe_server(sweep);
-	sweep->own_ids = instances_own_ids(
-		sweep->in.instances, sweep->in.link, &sweep->protection.n_own_ids);
-	sweep->protection.own_ids = sweep->own_ids;
-	sweep->maybe_own_ids = instances_maybe_own_ids(
-		sweep->in.instances, sweep->in.link, &sweep->protection.n_maybe_own_ids);
-	sweep->protection.maybe_own_ids = sweep->maybe_own_ids;
+	know_own(sweep);
+	sweep->serial = link_main_serial(sweep->in.link);
+	sweep->newest_serial = link_newest_serial(sweep->in.link);
+	sweep->was_lost = false;
 	sweep->protection.family = sweep->caps.family;
 	sweep->protection.configured = &sweep->in.instance->opts->protect;
 	snapshot_init(&sweep->snapshot, sweep->in.request, &sweep->protection, &sweep->caps,
@@ -214,6 +244,20 @@ void sweep_begin_list(struct sweep *sweep)
 		snapshot_want_results(&sweep->snapshot, &sweep->in.report->results);
 	}
 	sweep_begin_locals(sweep);
+	if (link_is_at_former_address(sweep->in.link)) {
+		report_warn(sweep->in.report,
+			"%s: reached over a connection from before the address was changed: the "
+			"server says that it is full",
+			sweep->in.node->address);
+	}
+}
+
+void sweep_begin_list(struct sweep *sweep)
+{
+	if (!sweep_has_link(sweep)) {
+		return;
+	}
 	sweep_set_state(sweep, SWEEP_LIST);
-	sweep_send_list(sweep, NULL, 0, on_list_line, on_list_reply);
+	sweep_hold_link(sweep);
+	sweep_join_listing(sweep, on_started, on_session, on_listed);
 }

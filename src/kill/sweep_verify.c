@@ -18,24 +18,66 @@
 #define LOOK_AGAIN_FIRST_MS 2
 #define LOOK_AGAIN_LAST_MS 200
 
-/* Ids in one CLIENT LIST ID: 5,000 take a server less than a millisecond. */
-#define MAX_IDS_PER_LIST 5000
+/*
+ * Ids in one CLIENT LIST ID: they take a server less than a millisecond, and fit into what it may
+ * have unread (CONNECTION_MAX_UNREAD_BYTES) as long as they have no more than 15 digits.
+ */
+#define MAX_IDS_PER_LIST 1500
 
 /* ---- KILL ---- */
+
+static void take_result(struct sweep *sweep, const struct salvo_result *result)
+{
+	sweep->n_claimed += result->n_claimed;
+	sweep->n_presumed += result->n_presumed;
+	sweep->in.node->counts.extra += result->n_extra;
+	sweep->in.node->n_commands += result->n_commands;
+	sweep->in.node->n_in_flight = result->n_in_flight;
+	sweep->in.node->max_stall_us = MAX(sweep->in.node->max_stall_us, result->max_stall_us);
+	if (result->error[0] != '\0') {
+		report_warn(sweep->in.report, "%s: %s", sweep->in.node->address, result->error);
+	}
+}
+
+static void on_never(void *context, const struct salvo_result *result)
+{
+	(void)context;
+	(void)result;
+	CHECK(!"the job is told instead");
+}
+
+void sweep_cut_kill(struct sweep *sweep)
+{
+	struct salvo *salvo = sweep->salvo;
+	struct salvo_result result;
+
+	if (sweep->state != SWEEP_KILL) {
+		return;
+	}
+	result = salvo_cut(salvo, on_never, NULL);
+	take_result(sweep, &result);
+	if (result.n_in_flight > 0) {
+		report_warn(sweep->in.report,
+			"%s: %llu sessions are named by commands that the server has not answered; "
+			"what becomes of them is not known yet",
+			sweep->in.node->address, (unsigned long long)result.n_in_flight);
+		sweep->salvo = NULL;
+		sweep->in.late_fn(sweep->in.context, sweep, salvo);
+	}
+}
 
 void sweep_on_salvo_done(void *context, const struct salvo_result *result)
 {
 	struct sweep *sweep = context;
 
-	sweep->n_claimed += result->n_claimed;
-	sweep->n_presumed += result->n_presumed;
-	sweep->in.node->counts.extra += result->n_extra;
-	sweep->in.node->n_commands += result->n_commands;
-	sweep->in.node->max_stall_us = MAX(sweep->in.node->max_stall_us, result->max_stall_us);
-	if (result->error[0] != '\0') {
-		report_warn(sweep->in.report, "%s: %s", sweep->in.node->address, result->error);
+	sweep_release_link(sweep);
+	if (result->outcome == SALVO_LATE) {
+		sweep_on_late(sweep, result->lost);
+		return;
 	}
+	take_result(sweep, result);
 	switch (result->outcome) {
+	case SALVO_LATE:
 	case SALVO_LOST:
 		sweep_on_lost(sweep, result->lost);
 		return;
@@ -56,16 +98,28 @@ void sweep_begin_kill(struct sweep *sweep)
 	sweep->look_again_ms = LOOK_AGAIN_FIRST_MS;
 	sweep->is_in_doubt = true;
 	sweep_set_state(sweep, SWEEP_KILL);
+	if (!plan_has_sets(&sweep->plan)) {
+		sweep_release_link(sweep);
+	}
 	salvo_fire(sweep->salvo, &sweep->plan, &sweep->snapshot);
 }
 
 /* ---- VERIFY ---- */
 
-static void on_verify_line(void *context, struct slice line)
+static void on_verify_session(void *context, const struct session_line *line)
 {
 	struct sweep *sweep = context;
 
-	snapshot_verify_line(&sweep->snapshot, line);
+	snapshot_verify(&sweep->snapshot, line);
+}
+
+static void on_verify_line(void *context, struct slice text)
+{
+	struct sweep *sweep = context;
+	struct session_line line;
+
+	session_read_line(&line, text, sweep->caps.family, slice_of(sweep->in.node->address));
+	snapshot_verify(&sweep->snapshot, &line);
 }
 
 /*
@@ -141,10 +195,21 @@ static void on_verify_reply(void *context, const struct reply *reply, const char
 	end_verify_reply(sweep, lost);
 }
 
+static void on_verify_listed(void *context, const struct listing_result *result)
+{
+	struct sweep *sweep = context;
+
+	if (result->end == LISTING_WHOLE) {
+		end_verify_reply(sweep, NULL);
+	} else {
+		sweep_on_listing_failed(sweep, result);
+	}
+}
+
 static void send_verify_chunk(struct sweep *sweep, struct sweep_ids *ids)
 {
 	sweep->n_replies++;
-	sweep_send_list(sweep, ids->texts, ids->n, on_verify_line, on_verify_reply);
+	sweep_send_list(sweep, ids, on_verify_line, on_verify_reply);
 	ids->n = 0;
 }
 
@@ -206,6 +271,7 @@ static void ask_for_child(struct sweep *sweep)
 		.argc = ARRAY_SIZE(argv),
 		.reply_fn = on_info_reply,
 		.context = sweep,
+		.owner = &sweep->calls,
 	};
 	int r = link_send(sweep->in.link, &command);
 
@@ -220,6 +286,9 @@ static void ask_for_child(struct sweep *sweep)
  */
 void sweep_begin_verify(struct sweep *sweep)
 {
+	if (!sweep_has_link(sweep)) {
+		return;
+	}
 	sweep_set_state(sweep, SWEEP_VERIFY);
 	snapshot_verify_begin(&sweep->snapshot);
 	sweep->n_replies = 0;
@@ -232,7 +301,7 @@ void sweep_begin_verify(struct sweep *sweep)
 		}
 	} else if (sweep->in.request->is_all || !caps_has(&sweep->caps, CAP_LIST_ID)) {
 		sweep->n_replies++;
-		sweep_send_list(sweep, NULL, 0, on_verify_line, on_verify_reply);
+		sweep_join_listing(sweep, NULL, on_verify_session, on_verify_listed);
 	} else {
 		send_verify_by_ids(sweep);
 	}

@@ -24,7 +24,7 @@
 
 #define FIRST_GROUP 500
 #define SMALLEST_GROUP 50
-#define LARGEST_GROUP 5000
+#define LARGEST_GROUP 1500 /* see MAX_IDS_PER_LIST in sweep_verify.c */
 #define MAX_IDS 1000000
 
 /* Of the time that the sweep has, at most this part. */
@@ -116,7 +116,7 @@ static void send_group(struct sweep *sweep)
 		sweep_ids_add(&ids, warming->next_id++);
 	}
 	warming->sent_us = clock_monotonic_us();
-	sweep_send_list(sweep, ids.texts, ids.n, on_line, on_reply);
+	sweep_send_list(sweep, &ids, on_line, on_reply);
 }
 
 void sweep_begin_warm(struct sweep *sweep)

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kill/refusal.h"
-#include "redis/reply.h"
 
 /* Between two looks. */
 #define WATCH_PERIOD_MS 1000
@@ -24,34 +23,29 @@ void sweep_end_watch(struct sweep *sweep, const char *words)
 }
 
 /* Newer than all that were counted, and from where a victim came: somebody is back. */
-static void on_watch_line(void *context, struct slice line)
+static void on_watch_session(void *context, const struct session_line *line)
 {
 	struct sweep *sweep = context;
-	struct session session;
-	struct err err;
 
-	if (session_parse(line, sweep->caps.family, slice_of(sweep->in.node->address), &session,
-		    &err) != 0 ||
-		session.id <= sweep->watch_mark) {
+	if (!line->is_readable || line->session.id <= sweep->watch_mark) {
 		return;
 	}
-	sweep->newest_id = MAX(sweep->newest_id, session.id);
-	sweep->n_returned += sources_count_return(sweep->in.sources, &session);
+	sweep->newest_id = MAX(sweep->newest_id, line->session.id);
+	sweep->n_returned += sources_count_return(sweep->in.sources, &line->session);
 }
 
-static void on_watch_reply(void *context, const struct reply *reply, const char *lost)
+static void on_watch_listed(void *context, const struct listing_result *result)
 {
 	struct sweep *sweep = context;
 	int64_t left_ms = sweep->watch_until_ms - clock_monotonic_ms();
 
-	sweep->is_looking = false;
-	if (lost != NULL || sweep->is_cancelled) {
-		sweep_end_watch(sweep, lost);
+	if (result->end == LISTING_REFUSED) {
+		refusal_print(result->reply, sweep->refusal, sizeof(sweep->refusal));
+		sweep_end_watch(sweep, sweep->refusal);
 		return;
 	}
-	if (reply->type != REPLY_LISTING) {
-		refusal_print(reply, sweep->refusal, sizeof(sweep->refusal));
-		sweep_end_watch(sweep, sweep->refusal);
+	if (result->end != LISTING_WHOLE) {
+		sweep_end_watch(sweep, result->words);
 		return;
 	}
 	sweep->watch_mark = sweep->newest_id;
@@ -69,8 +63,7 @@ static void on_watch_reply(void *context, const struct reply *reply, const char 
 void sweep_look_who_came(struct sweep *sweep)
 {
 	sweep->n_returned = 0;
-	sweep->is_looking = true;
-	sweep_send_list(sweep, NULL, 0, on_watch_line, on_watch_reply);
+	sweep_join_listing(sweep, NULL, on_watch_session, on_watch_listed);
 }
 
 void sweep_begin_watch(struct sweep *sweep)

@@ -33,7 +33,8 @@ enum server_family {
 	CAP(KILL_LIB_VER, "kill-lib-ver", "CLIENT KILL LIB-VER")          \
 	CAP(KILL_DB, "kill-db", "CLIENT KILL DB")                         \
 	CAP(LIST_ID, "list-id", "CLIENT LIST ID")                         \
-	CAP(NO_EVICT, "no-evict", "CLIENT NO-EVICT")
+	CAP(NO_EVICT, "no-evict", "CLIENT NO-EVICT")                      \
+	CAP(SUBSCRIBE, "subscribe", "SUBSCRIBE and UNSUBSCRIBE, for a second connection")
 
 enum cap {
 #define CAP(suffix, name, meaning) CAP_##suffix,

@@ -284,3 +284,26 @@ const struct snapshot_entry *plan_step_victim(
 {
 	return &plan->snapshot->entries[plan->victims[step->first + offset]];
 }
+
+enum session_type plan_step_type(const struct plan *plan, const struct plan_step *step)
+{
+	switch (step->kind) {
+	case PLAN_STEP_TYPE:
+		return step->type;
+	case PLAN_STEP_CELL:
+		return plan->snapshot->cells[step->cell].type;
+	case PLAN_STEP_IDS:
+		break;
+	}
+	return SESSION_TYPE_NORMAL;
+}
+
+bool plan_has_sets(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		if (plan->steps[i].kind != PLAN_STEP_IDS) {
+			return true;
+		}
+	}
+	return false;
+}

@@ -81,6 +81,11 @@ size_t plan_step_command(const struct plan *plan, const struct plan_step *step, 
 	size_t most, struct slice client_command, struct plan_command *command);
 void plan_command_finish(struct plan_command *command);
 
+bool plan_has_sets(const struct plan *plan);
+
+/* Of all that a set command can hit; NORMAL for ids, which may be of any. */
+enum session_type plan_step_type(const struct plan *plan, const struct plan_step *step);
+
 /* The victim `offset` of a step. */
 const struct snapshot_entry *plan_step_victim(
 	const struct plan *plan, const struct plan_step *step, size_t offset);

@@ -13,6 +13,27 @@ bool protection_is_own(const struct protection *protection, uint64_t id)
 	return false;
 }
 
+bool protection_is_out_of_reach(const struct protection *protection, uint64_t id)
+{
+	for (size_t i = 0; i <= protection->n_aside && i < protection->n_own_ids; i++) {
+		if (protection->own_ids[i] == id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Could a connection of ours be among such sessions, besides those that no set command hits? */
+static bool may_hold_own(const struct protection *protection, const struct session *session)
+{
+	struct slice user = session->values[SESSION_USER];
+	bool is_of_another = protection->own_user != NULL && user.data != NULL &&
+			     !slice_is(user, protection->own_user);
+
+	return protection->n_maybe_own_ids > 0 ||
+	       (protection->n_own_ids > 1 + protection->n_aside && !is_of_another);
+}
+
 static bool is_maybe_own(const struct protection *protection, const struct session *session)
 {
 	for (size_t i = 0; i < protection->n_maybe_own_ids; i++) {
@@ -33,8 +54,7 @@ enum selector_verdict protection_test(
 		return SELECTOR_YES;
 	}
 	if (is_set) {
-		/* SKIPME leaves out the connection that sends the command, and no other of ours. */
-		if (protection->n_own_ids > 1 || protection->n_maybe_own_ids > 0) {
+		if (may_hold_own(protection, session)) {
 			return SELECTOR_OPEN;
 		}
 	} else if (protection_is_own(protection, session->id) ||

@@ -17,6 +17,12 @@ struct protection {
 	enum server_family family;
 	const uint64_t *own_ids; /* borrowed: ids of this daemon's connections to that server */
 	size_t n_own_ids;
+	/*
+	 * The first so many behind own_ids[0], which lists and kills, step aside from commands for
+	 * a whole type before these are sent: sets are planned as if they were not there.
+	 */
+	size_t n_aside;
+	const char *own_user; /* all of own_ids are of this user; NULL: it is not known */
 	const struct selectors *configured; /* borrowed; `protect` of the instance */
 	/*
 	 * Borrowed: ids of this daemon's connections to servers that are not known yet, 0 where the
@@ -30,6 +36,8 @@ struct protection {
 #define PROTECTION_OWN_NAME "sesskilld"
 
 bool protection_is_own(const struct protection *protection, uint64_t id);
+/* Does no set command hit it, though it is in the set? */
+bool protection_is_out_of_reach(const struct protection *protection, uint64_t id);
 
 /* NO, YES, or OPEN for a set of sessions of which some may be protected. */
 enum selector_verdict protection_test(

@@ -72,6 +72,8 @@ struct report_node {
 	char *run_id; /* "" unknown */
 	struct counts counts;
 	uint64_t n_commands;
+	uint64_t n_in_flight; /* of the survivors, those in commands that are not answered yet */
+	uint64_t n_late;      /* of the killed, those that a late answer has told of */
 	int64_t max_stall_us; /* the longest time between sending a command and its answer */
 	int64_t phase_us[REPORT_N_PHASES]; /* of all rounds; 0: it did not come to that */
 	struct report_step *plan;

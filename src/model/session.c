@@ -284,3 +284,11 @@ int session_parse(struct slice line, enum server_family family, struct slice nod
 	session->values[SESSION_NODE] = node;
 	return 0;
 }
+
+void session_read_line(struct session_line *ret_line, struct slice text, enum server_family family,
+	struct slice node)
+{
+	ret_line->text = text;
+	ret_line->is_readable =
+		session_parse(text, family, node, &ret_line->session, &ret_line->err) == 0;
+}

@@ -133,6 +133,18 @@ enum {
 NODISCARD int session_parse(struct slice line, enum server_family family, struct slice node,
 	struct session *ret_session, struct err *err);
 
+/* A line of a listing with what it says: read once, for everybody who looks at it. */
+struct session_line {
+	struct slice text;
+	struct session session;
+	bool is_readable;
+	struct err err; /* why it is not */
+};
+
+/* Everything is borrowed, as by session_parse(). */
+void session_read_line(struct session_line *ret_line, struct slice text, enum server_family family,
+	struct slice node);
+
 /*
  * Takes the next "key=value" off the front of `*rest`, which is a line to begin with. Text without
  * a key has an empty one. False at the end of the line.

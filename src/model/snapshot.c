@@ -149,37 +149,36 @@ static void note_local(
 	}
 }
 
-void snapshot_add_line(struct snapshot *snapshot, struct slice line)
+void snapshot_add(struct snapshot *snapshot, const struct session_line *line)
 {
-	struct session session;
+	const struct session *session = &line->session;
 	struct snapshot_entry *entry;
 	enum request_class class;
-	struct err err;
 
 	if (snapshot->n >= SNAPSHOT_MAX_SESSIONS) {
 		snapshot->is_too_large = true;
 		return;
 	}
-	if (session_parse(line, snapshot->caps->family, snapshot->node, &session, &err) != 0) {
-		set_aside(snapshot, line, err.text);
-		if (session.id != 0) {
-			add_unreadable(snapshot, line, session.id);
+	if (!line->is_readable) {
+		set_aside(snapshot, line->text, line->err.text);
+		if (session->id != 0) {
+			add_unreadable(snapshot, line->text, session->id);
 		}
 		return;
 	}
-	note_given_fields(snapshot, &session);
-	class = request_judge(snapshot->request, snapshot->protection, &session);
+	note_given_fields(snapshot, session);
+	class = request_judge(snapshot->request, snapshot->protection, session);
 	count_class(&snapshot->counts, class);
-	entry = append_entry(snapshot, session.id);
+	entry = append_entry(snapshot, session->id);
 	entry->class = (uint8_t) class;
-	entry->type = (uint8_t)session.type;
-	snapshot_note_in_cell(snapshot, &session, class);
-	snapshot_note_result(snapshot, &session);
-	note_local(snapshot, &session, class);
+	entry->type = (uint8_t)session->type;
+	snapshot_note_in_cell(snapshot, session, class);
+	snapshot_note_result(snapshot, session);
+	note_local(snapshot, session, class);
 	if (class == REQUEST_MATCHED) {
-		entry->source = sources_number(snapshot->sources, &session);
-		if (session.type == SESSION_TYPE_PUBSUB) {
-			note_subscriptions(snapshot, &session);
+		entry->source = sources_number(snapshot->sources, session);
+		if (session->type == SESSION_TYPE_PUBSUB) {
+			note_subscriptions(snapshot, session);
 		}
 	}
 }

@@ -120,10 +120,10 @@ void snapshot_settle_results(struct snapshot *snapshot, enum result_fate left);
 void snapshot_want_locals(struct snapshot *snapshot, struct locals *locals);
 
 /*
- * Takes one line of the listing. A line that cannot be judged is set aside and counted: it is no
- * victim unless everything is to be killed and its id is known.
+ * Takes one line of the listing, which is read already. A line that cannot be judged is set aside
+ * and counted: it is no victim unless everything is to be killed and its id is known.
  */
-void snapshot_add_line(struct snapshot *snapshot, struct slice line);
+void snapshot_add(struct snapshot *snapshot, const struct session_line *line);
 
 /* After the last line: sorts by id. Two sessions with one id are set aside, both. */
 void snapshot_seal(struct snapshot *snapshot);
@@ -134,7 +134,7 @@ void snapshot_seal(struct snapshot *snapshot);
  * newer than the watermark is taken up like the others.
  */
 void snapshot_verify_begin(struct snapshot *snapshot);
-void snapshot_verify_line(struct snapshot *snapshot, struct slice line);
+void snapshot_verify(struct snapshot *snapshot, const struct session_line *line);
 /* Victims that are no longer listed have ended. */
 struct snapshot_remains {
 	uint64_t alive; /* listed, as if nothing had happened */

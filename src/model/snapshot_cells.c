@@ -28,6 +28,10 @@ uint32_t snapshot_choose_keys(const struct snapshot *snapshot)
 			 selectors_fields(snapshot->protection->configured);
 	uint32_t mask = 0;
 
+	if (snapshot->protection->own_user != NULL) {
+		/* Sets that others of our connections are in are told apart by it. */
+		asked |= UINT64_C(1) << SESSION_USER;
+	}
 	for (unsigned key = 0; key < SNAPSHOT_N_KEYS; key++) {
 		if ((asked & (UINT64_C(1) << key_rows[key].field)) != 0 &&
 			caps_has(snapshot->caps, key_rows[key].cap)) {
@@ -133,8 +137,9 @@ void snapshot_note_in_cell(
 	cell = &snapshot->cells[number];
 	if (class == REQUEST_MATCHED) {
 		cell->n_victims++;
-	} else if (session->id == snapshot->link_id) {
-		return; /* SKIPME leaves it alone */
+	} else if (session->id == snapshot->link_id ||
+		   protection_is_out_of_reach(snapshot->protection, session->id)) {
+		return; /* SKIPME leaves it alone, or it steps aside */
 	} else if (class == REQUEST_PROTECTED ||
 		   protection_test(snapshot->protection, session) == SELECTOR_YES) {
 		cell->n_kept++;

@@ -22,32 +22,30 @@ void snapshot_verify_begin(struct snapshot *snapshot)
 }
 
 /* NULL when there is no room for it. */
-static struct snapshot_entry *take_up(struct snapshot *snapshot, struct slice line)
+static struct snapshot_entry *take_up(struct snapshot *snapshot, const struct session_line *line)
 {
 	size_t n_before = snapshot->n;
 
-	snapshot_add_line(snapshot, line);
+	snapshot_add(snapshot, line);
 	return snapshot->n > n_before ? &snapshot->entries[n_before] : NULL;
 }
 
-void snapshot_verify_line(struct snapshot *snapshot, struct slice line)
+void snapshot_verify(struct snapshot *snapshot, const struct session_line *line)
 {
-	struct session session;
+	const struct session *session = &line->session;
 	struct snapshot_entry *entry;
-	struct err err;
-	bool is_readable =
-		session_parse(line, snapshot->caps->family, snapshot->node, &session, &err) == 0;
 
-	if (session.id == 0) {
+	if (session->id == 0) {
 		return;
 	}
-	entry = snapshot_find(snapshot, session.id);
-	if (entry == NULL && session.id <= snapshot->watermark) {
+	entry = snapshot_find(snapshot, session->id);
+	if (entry == NULL && session->id <= snapshot->watermark) {
 		entry = take_up(snapshot, line);
 	}
 	if (entry != NULL) {
 		entry->is_listed = true;
-		entry->is_dying = is_readable && session_is_dying(&session, snapshot->caps->family);
+		entry->is_dying =
+			line->is_readable && session_is_dying(session, snapshot->caps->family);
 	}
 }
 

@@ -300,6 +300,22 @@ int audit_outcome(struct audit *audit, const struct audit_subject *subject,
 	return write_line(audit, line, err);
 }
 
+int audit_late(struct audit *audit, const struct audit_subject *subject,
+	const struct audit_late *late, struct err *err)
+{
+	json_auto_t *line = subject_line("late", subject);
+	json_t *nodes = json_array();
+	json_t *node = json_object();
+
+	json_set(node, "address", json_text_of(late->node));
+	json_set(node, "killed", json_integer((json_int_t)late->n_killed));
+	json_set(node, "lost", late->lost != NULL ? json_text_of(late->lost) : json_null());
+	json_add(nodes, node);
+	json_set(line, "killed", json_integer((json_int_t)late->n_killed));
+	json_set(line, "nodes", nodes);
+	return write_line(audit, line, err);
+}
+
 int audit_denied(struct audit *audit, const struct audit_subject *subject, struct err *err)
 {
 	json_auto_t *line = subject_line("denied", subject);

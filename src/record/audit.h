@@ -4,11 +4,12 @@
  * without an outcome is found when the log is opened and recorded as `interrupted`.
  *
  * Every line has `time` (UTC, RFC 3339) and `event`: intent, outcome, denied, interrupted, start,
- * stop, reload. Those about a request have `request_id`, `action`, `instance`, the caller (`uid`,
- * `gid`, `pid`, `user`, `exe`) and, once parsed, the parameters (`all`, `match`, `except`,
+ * stop, reload, late. Those about a request have `request_id`, `action`, `instance`, the caller
+ * (`uid`, `gid`, `pid`, `user`, `exe`) and, once parsed, the parameters (`all`, `match`, `except`,
  * `dry_run`, `timeout_ms`, `reason`; `node`, `max`, `pace`, `stall_budget_ms`, `break_busy`,
- * `watch_ms` where given). An outcome has the report without the plan. An `interrupted` line says
- * what its intent said, which is from `intent_time`.
+ * `watch_ms` where given). An outcome has the report without the plan. A `late` line has
+ * `killed`, more than the outcome says, and `nodes` with `address`, `killed` and `lost`. An
+ * `interrupted` line says what its intent said, which is from `intent_time`.
  *
  * Writing is synchronous: a kill that cannot be recorded must be known before it starts. A line
  * that could not be written does not remain in part; the next call opens the file again. That lines
@@ -70,6 +71,14 @@ NODISCARD int audit_intent(
 	struct audit *audit, const struct audit_subject *subject, struct err *err);
 NODISCARD int audit_outcome(struct audit *audit, const struct audit_subject *subject,
 	const struct report *report, struct err *err);
+/* What an answer says that came after the outcome. */
+struct audit_late {
+	const char *node;
+	uint64_t n_killed; /* more than the outcome has; not verified */
+	const char *lost;  /* why the rest will never be known; NULL: it is known */
+};
+NODISCARD int audit_late(struct audit *audit, const struct audit_subject *subject,
+	const struct audit_late *late, struct err *err);
 NODISCARD int audit_denied(
 	struct audit *audit, const struct audit_subject *subject, struct err *err);
 /* `event`: "start", "stop" or "reload". */

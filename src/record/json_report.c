@@ -74,6 +74,8 @@ static json_t *node_json(const struct report_node *node, bool with_plan)
 	json_set(object, "run_id", json_text_of(node->run_id));
 	set_counts(object, &node->counts);
 	set_number(object, "commands", node->n_commands);
+	set_number(object, "in_flight", node->n_in_flight);
+	set_number(object, "late", node->n_late);
 	json_set(object, "max_stall_ms", json_real((double)node->max_stall_us / 1000));
 	json_set(object, "phases_ms", phases_ms(node));
 	if (with_plan) {

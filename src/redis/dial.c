@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
-#include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/util.h>
 #include <netinet/in.h>
@@ -16,40 +15,61 @@
 #include <sys/un.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/mem.h"
-#include "redis/link.h"
+#include "redis/resolver.h"
 #include "redis/tls.h"
 
-/* The kernel notices a peer that vanished without a word after about 45 s. */
-#define KEEPALIVE_IDLE_S 15
-#define KEEPALIVE_INTERVAL_S 10
+/*
+ * The kernel notices a peer that vanished without a word: after 10 + 3 * 5 s when nothing is under
+ * way, and when what was sent is not acknowledged for as long. Both are under 30 s.
+ */
+#define KEEPALIVE_IDLE_S 10
+#define KEEPALIVE_INTERVAL_S 5
 #define KEEPALIVE_PROBES 3
+#define UNACKNOWLEDGED_MS (25 * 1000)
+
+/* A name has as many addresses as its name server likes; what is behind these is not tried. */
+#define MAX_ADDRESSES 32
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
 
 struct dial {
 	struct event_base *loop;
 	const struct endpoint *endpoint;
-	const struct link_tls_opts *tls; /* NULL: none */
-	SSL_CTX *tls_context;            /* with it */
+	struct tls_context *tls; /* NULL: none */
+	int64_t timeout_ms;
 	dial_done_fn done_fn;
 	void *context;
-	struct event *timer; /* the time for all of it */
+	int64_t deadline_ms; /* of all attempts together */
+	struct event *timer; /* the time of one */
 	struct event *soon;  /* goes on from the event loop: the next address, or the bad news */
-	struct evdns_getaddrinfo_request *lookup;
-	struct evutil_addrinfo *addresses; /* of a name */
-	struct evutil_addrinfo *next;      /* the one to try */
+	struct lookup *lookup;
+	union address *addresses; /* of a name */
+	size_t n_addresses;
+	size_t n_tried;
 	struct bufferevent *attempt;
-	bool is_exhausted; /* nothing is left to try; `err` says what the last one said */
-	bool is_freed;     /* but for the look-up, which is told so later */
-	struct err err;
+	struct err err;  /* what the last attempt said */
+	bool is_refused; /* and it was TLS that said so */
 };
 
 static void try_next(struct dial *dial);
 
 static void finish(struct dial *dial, struct bufferevent *connection, const char *words)
 {
-	dial->done_fn(dial->context, connection, words);
+	event_del(dial->timer);
+	event_del(dial->soon);
+	dial->done_fn(dial->context, connection,
+		connection != NULL ? LINK_TROUBLE_NONE
+		: dial->is_refused ? LINK_TROUBLE_FINAL
+				   : LINK_TROUBLE_PASSING,
+		words);
 }
 
 static void set_socket_options(struct bufferevent *connection, const struct endpoint *endpoint)
@@ -62,6 +82,7 @@ static void set_socket_options(struct bufferevent *connection, const struct endp
 		{IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
 		{IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S},
 		{IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES},
+		{IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS},
 	};
 
 	for (size_t i = 0; endpoint->path == NULL && i < ARRAY_SIZE(options); i++) {
@@ -76,14 +97,14 @@ static void on_attempt(struct bufferevent *connection, short what, void *context
 
 	if ((what & BEV_EVENT_CONNECTED) != 0) {
 		dial->attempt = NULL;
-		event_del(dial->timer);
 		bufferevent_setcb(connection, NULL, NULL, NULL, NULL);
 		bufferevent_disable(connection, EV_READ | EV_WRITE);
 		set_socket_options(connection, dial->endpoint);
 		finish(dial, connection, NULL);
 		return;
 	}
-	if (!tls_explain(connection, &dial->err)) {
+	dial->is_refused = tls_explain(connection, &dial->err);
+	if (!dial->is_refused) {
 		err_set(&dial->err, "cannot connect: %s",
 			(what & BEV_EVENT_EOF) != 0
 				? "the server closed the connection"
@@ -102,7 +123,7 @@ static struct bufferevent *new_attempt(struct dial *dial)
 		CHECK(attempt != NULL);
 		return attempt;
 	}
-	session = tls_session_new(dial->tls_context, dial->tls, dial->endpoint, &dial->err);
+	session = tls_session_new(dial->tls, dial->endpoint, &dial->err);
 	if (session == NULL) {
 		return NULL;
 	}
@@ -112,8 +133,17 @@ static struct bufferevent *new_attempt(struct dial *dial)
 	return attempt;
 }
 
+/* What is left of the time, in equal parts for what is left to try. */
+static void start_timer(struct dial *dial, size_t n_left)
+{
+	int64_t ms = MAX(dial->deadline_ms - clock_monotonic_ms(), 0) / (int64_t)n_left;
+	struct timeval time = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	evtimer_add(dial->timer, &time);
+}
+
 /* bufferevent_socket_connect() calls nobody back for what fails at once. */
-static void try_address(struct dial *dial, const struct sockaddr *address, int address_bytes)
+static void try_address(struct dial *dial, const struct sockaddr *address, size_t address_bytes)
 {
 	if (dial->attempt != NULL) {
 		bufferevent_free(dial->attempt);
@@ -127,7 +157,7 @@ static void try_address(struct dial *dial, const struct sockaddr *address, int a
 	if (FAULT(DIAL_SILENT, NULL)) {
 		return;
 	}
-	if (bufferevent_socket_connect(dial->attempt, address, address_bytes) != 0) {
+	if (bufferevent_socket_connect(dial->attempt, address, (int)address_bytes) != 0) {
 		err_set_errno(&dial->err, errno, "cannot connect");
 		event_active(dial->soon, 0, 0);
 	} else if (FAULT(DIAL_RESET, NULL)) {
@@ -142,75 +172,58 @@ static void try_path(struct dial *dial)
 
 	CHECK(len < sizeof(address.sun_path));
 	memcpy(address.sun_path, dial->endpoint->path, len + 1);
-	dial->is_exhausted = true;
+	dial->deadline_ms = clock_monotonic_ms() + dial->timeout_ms;
+	start_timer(dial, 1);
 	try_address(dial, (struct sockaddr *)&address, sizeof(address));
 }
 
-/* The next address of the name, or the bad news. */
+/* The next address of the name, or the bad news. From the event loop. */
 static void try_next(struct dial *dial)
 {
-	struct evutil_addrinfo *address = dial->next;
+	const union address *address;
 
-	if (address == NULL) {
-		dial->is_exhausted = true;
-		event_active(dial->soon, 0, 0);
+	if (dial->n_tried == dial->n_addresses) {
+		finish(dial, NULL, dial->err.text);
 		return;
 	}
-	dial->next = address->ai_next;
-	try_address(dial, address->ai_addr, (int)address->ai_addrlen);
+	event_del(dial->soon);
+	start_timer(dial, dial->n_addresses - dial->n_tried);
+	address = &dial->addresses[dial->n_tried++];
+	try_address(dial, &address->any,
+		address->any.sa_family == AF_INET ? sizeof(address->v4) : sizeof(address->v6));
 }
 
-static void on_lookup(int error, struct evutil_addrinfo *addresses, void *context)
+static void take_addresses(struct dial *dial, const struct addrinfo *list)
+{
+	dial->addresses = mem_alloc_array(MAX_ADDRESSES, sizeof(union address));
+	for (; list != NULL && dial->n_addresses < MAX_ADDRESSES; list = list->ai_next) {
+		if (list->ai_family == AF_INET || list->ai_family == AF_INET6) {
+			CHECK(list->ai_addrlen <= sizeof(union address));
+			memcpy(&dial->addresses[dial->n_addresses++], list->ai_addr,
+				list->ai_addrlen);
+		}
+	}
+}
+
+static void on_lookup(void *context, const struct addrinfo *addresses, const char *words)
 {
 	struct dial *dial = context;
 
-	if (dial->is_freed) {
-		if (addresses != NULL) {
-			evutil_freeaddrinfo(addresses);
-		}
-		free(dial);
+	dial->lookup = NULL;
+	if (addresses == NULL) {
+		finish(dial, NULL, words);
 		return;
 	}
-	dial->lookup = NULL;
-	if (error != 0) {
-		err_set(&dial->err, "cannot find \"%s\": %s", dial->endpoint->host,
-			evutil_gai_strerror(error));
-		dial->is_exhausted = true;
-	}
-	dial->addresses = addresses;
-	dial->next = addresses;
-	event_active(dial->soon, 0, 0);
-}
-
-static void look_up(struct dial *dial, struct evdns_base *dns)
-{
-	struct evutil_addrinfo hints = {
-		.ai_family = AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-		.ai_protocol = IPPROTO_TCP,
-	};
-	struct evdns_getaddrinfo_request *lookup;
-	char port[8];
-
-	snprintf(port, sizeof(port), "%u", dial->endpoint->port);
-	/* May call back before it returns, and returns NULL then. */
-	lookup = evdns_getaddrinfo(dns, dial->endpoint->host, port, &hints, on_lookup, dial);
-	if (lookup != NULL) {
-		dial->lookup = lookup;
-	}
+	take_addresses(dial, addresses);
+	dial->deadline_ms = clock_monotonic_ms() + dial->timeout_ms;
+	try_next(dial);
 }
 
 static void on_soon(evutil_socket_t fd, short what, void *context)
 {
-	struct dial *dial = context;
-
 	(void)fd;
 	(void)what;
-	if (dial->is_exhausted) {
-		finish(dial, NULL, dial->err.text);
-		return;
-	}
-	try_next(dial);
+	try_next(context);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -219,43 +232,34 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	if (dial->lookup != NULL) {
-		err_set(&dial->err, "cannot find \"%s\": no answer in time", dial->endpoint->host);
-	} else {
-		err_set(&dial->err, "cannot connect: no answer in time");
-	}
-	finish(dial, NULL, dial->err.text);
+	dial->is_refused = false;
+	err_set(&dial->err, "cannot connect: no answer in time");
+	try_next(dial);
 }
 
-struct dial *dial_new(struct event_base *loop, struct evdns_base *dns,
-	const struct endpoint *endpoint, const struct link_tls_opts *tls, int64_t timeout_ms,
+struct dial *dial_new(struct event_base *loop, struct resolver *resolver,
+	const struct endpoint *endpoint, struct tls_context *tls, int64_t timeout_ms,
 	dial_done_fn done_fn, void *context)
 {
 	struct dial *dial = mem_new(struct dial);
-	struct timeval time = {
-		.tv_sec = timeout_ms / 1000,
-		.tv_usec = timeout_ms % 1000 * 1000,
-	};
 
 	dial->loop = loop;
 	dial->endpoint = endpoint;
 	dial->tls = tls;
+	dial->timeout_ms = timeout_ms;
 	dial->done_fn = done_fn;
 	dial->context = context;
 	dial->timer = evtimer_new(loop, on_timer, dial);
 	dial->soon = event_new(loop, -1, 0, on_soon, dial);
 	CHECK(dial->timer != NULL && dial->soon != NULL);
-	evtimer_add(dial->timer, &time);
-	if (tls != NULL) {
-		dial->tls_context = tls_context_new(tls, &dial->err);
-	}
-	if (tls != NULL && dial->tls_context == NULL) {
-		dial->is_exhausted = true;
+	if (tls != NULL && tls_context_get(tls, &dial->err) == NULL) {
+		dial->is_refused = true;
 		event_active(dial->soon, 0, 0);
 	} else if (endpoint->path != NULL) {
 		try_path(dial);
 	} else {
-		look_up(dial, dns);
+		dial->lookup =
+			resolver_look_up(resolver, endpoint->host, endpoint->port, on_lookup, dial);
 	}
 	return dial;
 }
@@ -265,20 +269,12 @@ void dial_free(struct dial *dial)
 	if (dial == NULL) {
 		return;
 	}
-	if (dial->addresses != NULL) {
-		evutil_freeaddrinfo(dial->addresses);
-	}
+	lookup_cancel(dial->lookup);
 	if (dial->attempt != NULL) {
 		bufferevent_free(dial->attempt);
 	}
-	SSL_CTX_free(dial->tls_context);
 	event_free(dial->timer);
 	event_free(dial->soon);
-	if (dial->lookup != NULL) {
-		/* Cancelled or not, it calls back, and later: the shell waits for that. */
-		dial->is_freed = true;
-		evdns_getaddrinfo_cancel(dial->lookup);
-	} else {
-		free(dial);
-	}
+	free(dial->addresses);
+	free(dial);
 }

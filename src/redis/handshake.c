@@ -1,7 +1,8 @@
 /*
- * The handshake of a link: gets in, gives itself a name, learns what the server is and can do, and
- * what it is not allowed. Two rounds of pipelined commands; what each of them is for is a row of a
- * table. The second round are the probes, which depend on the family that the first one found.
+ * The handshake of a connection: gets in, gives itself a name, learns what the server is and can
+ * do, and proves that a kill would work. Rounds of pipelined commands; what each of them is for is
+ * a row of a table. The second round are the probes, which depend on the family that the first one
+ * found, the third what depends on the probes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,35 +14,35 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "model/protection.h"
-#include "redis/link_internal.h"
+#include "redis/connection.h"
 #include "redis/server_info.h"
 
 #define MAX_PASSWORD_BYTES 4096
 #define MAX_ARGS 8
 
-/* Ids that no session will ever have: what a probe kills is nobody. */
-#define NOBODY "9223372036854775807"
-#define NOBODY_ELSE "9223372036854775806"
+#define NOBODY CONNECTION_NOBODY
+#define NOBODY_ELSE CONNECTION_NOBODY_ELSE
 
 typedef void step_reply_fn(
-	struct link *link, const struct handshake_row *row, const struct reply *reply);
+	struct connection *connection, const struct handshake_row *row, const struct reply *reply);
 
 struct handshake_row {
 	const char *args[MAX_ARGS]; /* "CLIENT" stands for the server's name of it */
 	step_reply_fn *reply_fn;
 	int permission; /* enum link_permission that a NOPERM shows to be missing; -1 none */
 	int cap;        /* enum cap that an answer without error shows; -1 none */
+	bool is_listing;
 };
-
-static void start_probes(struct link *link);
 
 /* ---- replies ---- */
 
 /* The first refusal counts: the others follow from it. */
-static void refuse(struct link *link, struct slice words)
+static void refuse(struct connection *connection, enum link_trouble trouble, struct slice words)
 {
-	if (link->refusal[0] == '\0') {
-		snprintf(link->refusal, sizeof(link->refusal), "%.*s", SLICE_ARG(words));
+	if (connection->refusal[0] == '\0') {
+		snprintf(
+			connection->refusal, sizeof(connection->refusal), "%.*s", SLICE_ARG(words));
+		connection->refusal_trouble = trouble;
 	}
 }
 
@@ -49,17 +50,37 @@ static void refuse(struct link *link, struct slice words)
  * Errors that stand for the whole connection, whatever was asked: not authenticated, no place,
  * protected mode, a script that runs, a server that loads (Redis 5 refuses CLIENT then).
  */
-static bool is_refusal(const struct reply *reply)
-{
-	static const char *const codes[] = {"NOAUTH", "WRONGPASS", "DENIED", "BUSY", "LOADING",
-		"MASTERDOWN", "ERR max number of clients", "ERR invalid password"};
+static const struct {
+	const char *code;
+	enum link_trouble trouble;
+} refusals[] = {
+	{"NOAUTH", LINK_TROUBLE_FINAL},
+	{"WRONGPASS", LINK_TROUBLE_FINAL},
+	{"DENIED", LINK_TROUBLE_FINAL},
+	{"ERR invalid password", LINK_TROUBLE_FINAL},
+	{"BUSY", LINK_TROUBLE_PASSING},
+	{"LOADING", LINK_TROUBLE_PASSING},
+	{"MASTERDOWN", LINK_TROUBLE_PASSING},
+	{"ERR max number of clients", LINK_TROUBLE_FULL},
+};
 
-	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
-		if (reply_is_error(reply, codes[i])) {
-			return true;
+/* NONE: it is none of them. */
+static enum link_trouble trouble_of(const struct reply *reply)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		if (reply_is_error(reply, refusals[i].code)) {
+			return refusals[i].trouble;
 		}
 	}
-	return false;
+	return LINK_TROUBLE_NONE;
+}
+
+void handshake_take_last_words(struct connection *connection, const struct reply *reply)
+{
+	enum link_trouble trouble = trouble_of(reply);
+
+	connection_close(connection, trouble != LINK_TROUBLE_NONE ? trouble : LINK_TROUBLE_LOST,
+		reply->type == REPLY_ERROR ? reply->text.data : "an unasked reply");
 }
 
 /* Servers repeat the arguments of a command that they do not know: here a password. */
@@ -71,27 +92,29 @@ static struct slice without_arguments(struct slice words)
 	return at != NULL ? slice_range(words.data, at) : words;
 }
 
-static void on_auth(struct link *link, const struct handshake_row *row, const struct reply *reply)
+static void on_auth(
+	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
 {
 	(void)row;
 	/* A password for a server that has none opens the door all the same. */
 	if (reply->type == REPLY_ERROR && !slice_has_prefix(reply->text, "ERR AUTH") &&
 		!slice_has_prefix(reply->text, "ERR Client sent AUTH, but no password is set")) {
-		refuse(link, without_arguments(reply->text));
+		refuse(connection, LINK_TROUBLE_FINAL, without_arguments(reply->text));
 	}
 }
 
 static void on_client_id(
-	struct link *link, const struct handshake_row *row, const struct reply *reply)
+	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
 {
 	(void)row;
 	if (reply->type == REPLY_INTEGER && reply->integer > 0) {
-		link->learned.own_id = (uint64_t)reply->integer;
+		connection->server.own_id = (uint64_t)reply->integer;
 	}
 }
 
 /* HELLO without a version changes nothing, needs no permission, and tells server and own id. */
-static void on_hello(struct link *link, const struct handshake_row *row, const struct reply *reply)
+static void on_hello(
+	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
 {
 	(void)row;
 	for (size_t i = 0; i + 1 < reply->n_elements; i += 2) {
@@ -100,165 +123,141 @@ static void on_hello(struct link *link, const struct handshake_row *row, const s
 
 		if (slice_is(key->text, "id") && value->type == REPLY_INTEGER &&
 			value->integer > 0) {
-			link->learned.own_id = (uint64_t)value->integer;
+			connection->server.own_id = (uint64_t)value->integer;
 		} else if (slice_is(key->text, "server") && value->type == REPLY_TEXT) {
-			link->has_family = server_info_set_family(&link->learned, value->text);
+			connection->has_family =
+				server_info_set_family(&connection->server, value->text);
 		} else if (slice_is(key->text, "version") && value->type == REPLY_TEXT) {
-			snprintf(link->learned.version, sizeof(link->learned.version), "%.*s",
-				SLICE_ARG(value->text));
+			snprintf(connection->server.version, sizeof(connection->server.version),
+				"%.*s", SLICE_ARG(value->text));
 		}
 	}
 }
 
-static void on_info(struct link *link, const struct handshake_row *row, const struct reply *reply)
+static void on_info(
+	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
 {
 	(void)row;
 	if (reply->type == REPLY_TEXT) {
-		server_info_read(reply->text, &link->learned);
-		link->has_family = link->learned.name[0] != '\0';
+		server_info_read(reply->text, &connection->server);
+		connection->has_family = connection->server.name[0] != '\0';
 	}
 }
 
-static void on_other(struct link *link, const struct handshake_row *row, const struct reply *reply)
+static void on_unsubscribe(
+	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
+{
+	(void)row;
+	connection->may_unsubscribe = reply->type == REPLY_ARRAY;
+}
+
+static void on_listing(
+	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
+{
+	(void)connection;
+	(void)row;
+	(void)reply; /* what it says has been looked at */
+}
+
+static void on_other(
+	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
 {
 	if (row->cap >= 0 && reply->type != REPLY_ERROR) {
-		caps_set(&link->learned.caps, (enum cap)row->cap);
+		caps_set(&connection->server.caps, (enum cap)row->cap);
 	}
 }
 
-/* ---- the two rounds ---- */
+/* ---- the rounds ---- */
 
 #define NONE (-1)
 
-static const struct handshake_row greeting[] = {
-	{{"CLIENT", "ID"}, on_client_id, LINK_PERMISSION_CLIENT_ID, NONE},
-	{{"CLIENT", "SETNAME", PROTECTION_OWN_NAME}, on_other, LINK_PERMISSION_CLIENT_SETNAME,
-		NONE},
-	{{"CLIENT", "NO-EVICT", "on"}, on_other, LINK_PERMISSION_CLIENT_NO_EVICT, CAP_NO_EVICT},
-	{{"HELLO"}, on_hello, NONE, NONE},
-	{{"INFO"}, on_info, LINK_PERMISSION_INFO, NONE},
-};
+static const struct handshake_row auth_row = {{"AUTH"}, on_auth, NONE, NONE, false};
 
-static const struct handshake_row auth_row = {{"AUTH"}, on_auth, NONE, NONE};
+static const struct handshake_row greeting[] = {
+	{{"CLIENT", "ID"}, on_client_id, LINK_PERMISSION_CLIENT_ID, NONE, false},
+	{{"CLIENT", "SETNAME", PROTECTION_OWN_NAME}, on_other, LINK_PERMISSION_CLIENT_SETNAME, NONE,
+		false},
+	{{"CLIENT", "NO-EVICT", "on"}, on_other, LINK_PERMISSION_CLIENT_NO_EVICT, CAP_NO_EVICT,
+		false},
+	{{"HELLO"}, on_hello, NONE, NONE, false},
+	{{"INFO"}, on_info, LINK_PERMISSION_INFO, NONE, false},
+};
 
 /*
  * Probes: kills that can hit nobody, because they name an id that is never given out. Only for
  * servers that AND their filters; Kvrocks ORs them and reads beyond its arguments.
  */
 static const struct handshake_row probes[] = {
-	{{"CLIENT", "LIST", "ID", NOBODY}, on_other, LINK_PERMISSION_CLIENT_LIST, CAP_LIST_ID},
+	{{"CLIENT", "LIST", "ID", NOBODY}, on_other, LINK_PERMISSION_CLIENT_LIST, CAP_LIST_ID,
+		false},
 	{{"CLIENT", "KILL", "ID", NOBODY, NOBODY_ELSE}, on_other, LINK_PERMISSION_CLIENT_KILL,
-		CAP_MULTI_ID},
-	{{"CLIENT", "KILL", "TYPE", "normal", "ID", NOBODY}, on_other, NONE, CAP_KILL_TYPE},
-	{{"CLIENT", "KILL", "USER", "default", "ID", NOBODY}, on_other, NONE, CAP_KILL_USER},
-	{{"CLIENT", "KILL", "LADDR", "0.0.0.0:0", "ID", NOBODY}, on_other, NONE, CAP_KILL_LADDR},
-	{{"CLIENT", "KILL", "MAXAGE", "1000000000", "ID", NOBODY}, on_other, NONE, CAP_KILL_MAXAGE},
-	{{"CLIENT", "KILL", "NAME", "x", "ID", NOBODY}, on_other, NONE, CAP_KILL_NAME},
-	{{"CLIENT", "KILL", "IDLE", "1000000000", "ID", NOBODY}, on_other, NONE, CAP_KILL_IDLE},
-	{{"CLIENT", "KILL", "LIB-NAME", "x", "ID", NOBODY}, on_other, NONE, CAP_KILL_LIB_NAME},
-	{{"CLIENT", "KILL", "LIB-VER", "x", "ID", NOBODY}, on_other, NONE, CAP_KILL_LIB_VER},
-	{{"CLIENT", "KILL", "DB", "0", "ID", NOBODY}, on_other, NONE, CAP_KILL_DB},
+		CAP_MULTI_ID, false},
+	{{"CLIENT", "KILL", "TYPE", "normal", "ID", NOBODY}, on_other, NONE, CAP_KILL_TYPE, false},
+	{{"CLIENT", "KILL", "USER", "default", "ID", NOBODY}, on_other, NONE, CAP_KILL_USER, false},
+	{{"CLIENT", "KILL", "LADDR", "0.0.0.0:0", "ID", NOBODY}, on_other, NONE, CAP_KILL_LADDR,
+		false},
+	{{"CLIENT", "KILL", "MAXAGE", "1000000000", "ID", NOBODY}, on_other, NONE, CAP_KILL_MAXAGE,
+		false},
+	{{"CLIENT", "KILL", "NAME", "x", "ID", NOBODY}, on_other, NONE, CAP_KILL_NAME, false},
+	{{"CLIENT", "KILL", "IDLE", "1000000000", "ID", NOBODY}, on_other, NONE, CAP_KILL_IDLE,
+		false},
+	{{"CLIENT", "KILL", "LIB-NAME", "x", "ID", NOBODY}, on_other, NONE, CAP_KILL_LIB_NAME,
+		false},
+	{{"CLIENT", "KILL", "LIB-VER", "x", "ID", NOBODY}, on_other, NONE, CAP_KILL_LIB_VER, false},
+	{{"CLIENT", "KILL", "DB", "0", "ID", NOBODY}, on_other, NONE, CAP_KILL_DB, false},
 };
 
-_Static_assert(ARRAY_SIZE(greeting) + 1 <= LINK_MAX_STEPS, "a round fits");
-_Static_assert(ARRAY_SIZE(probes) <= LINK_MAX_STEPS, "a round fits");
+/* In place of the probes, of all others: single filters mean the same everywhere. */
+static const struct handshake_row proofs[] = {
+	{{"CLIENT", "LIST", "ID", NOBODY}, on_other, LINK_PERMISSION_CLIENT_LIST, NONE, false},
+	{{"CLIENT", "KILL", "ID", NOBODY}, on_other, LINK_PERMISSION_CLIENT_KILL, NONE, false},
+};
 
-/* Words for what is missing, with the command that grants it. */
-static void refuse_missing(struct link *link)
+/* May it come back once it has stepped aside? To be known before it does. */
+static const struct handshake_row unsubscribe_row = {
+	{"UNSUBSCRIBE", CONNECTION_CHANNEL}, on_unsubscribe, NONE, NONE, false};
+
+static const struct handshake_row aside[] = {
+	{{"SUBSCRIBE", CONNECTION_CHANNEL}, on_other, NONE, CAP_SUBSCRIBE, false},
+	{{"UNSUBSCRIBE", CONNECTION_CHANNEL}, on_other, NONE, NONE, false},
+};
+
+static const struct handshake_row listing_row = {
+	{"CLIENT", "LIST"}, on_listing, LINK_PERMISSION_CLIENT_LIST, NONE, true};
+
+_Static_assert(ARRAY_SIZE(greeting) + 1 <= CONNECTION_MAX_STEPS, "a round fits");
+_Static_assert(ARRAY_SIZE(probes) + 1 <= CONNECTION_MAX_STEPS, "a round fits");
+_Static_assert(ARRAY_SIZE(aside) + 1 <= CONNECTION_MAX_STEPS, "a round fits");
+
+static void on_reply(void *context, const struct reply *reply, const char *lost);
+
+static void ignore_line(void *context, struct slice line)
 {
-	for (unsigned i = 0; i < LINK_N_PERMISSIONS; i++) {
-		char words[LINK_MAX_ERROR_BYTES];
-		const char *name = link_permission_name((enum link_permission)i);
-
-		if ((link->learned.missing & (UINT32_C(1) << i)) == 0 ||
-			!link_permission_is_needed((enum link_permission)i)) {
-			continue;
-		}
-		link_print_missing(link, name, words, sizeof(words));
-		refuse(link, slice_of(words));
-	}
+	(void)context;
+	(void)line;
 }
 
-static void finish(struct link *link)
+static void send_step(struct connection *connection, const struct handshake_row *row,
+	const struct slice *argv, size_t argc, bool is_secret)
 {
-	link->server = link->learned;
-	link_handshake_done(link);
-}
-
-static void end_round(struct link *link)
-{
-	bool is_greeting = !link->is_probing;
-
-	if (link->refusal[0] == '\0' && is_greeting && link->learned.own_id == 0 &&
-		!link->opts->is_for_questions) {
-		refuse(link, slice_of("the server does not tell this connection's id; sesskilld "
-				      "would not know itself"));
-	}
-	refuse_missing(link);
-	if (link->refusal[0] != '\0') {
-		char words[LINK_MAX_ERROR_BYTES];
-
-		link->server = link->learned;
-		memcpy(words, link->refusal, sizeof(words));
-		link->refusal[0] = '\0';
-		link_handshake_refused(link, words);
-	} else if (is_greeting) {
-		start_probes(link);
-	} else {
-		finish(link);
-	}
-}
-
-/*
- * Servers before 7.0 refuse a subcommand that they do not have in the same words as one that is not
- * allowed, and name the command only. What they do not have is not missed.
- */
-static bool is_missing(const struct reply *reply, enum link_permission permission)
-{
-	static const char newest[] = "|no-evict";
-
-	return reply_is_error(reply, "NOPERM") &&
-	       (permission != LINK_PERMISSION_CLIENT_NO_EVICT ||
-		       memmem(reply->text.data, reply->text.len, newest, strlen(newest)) != NULL);
-}
-
-static void on_reply(void *context, const struct reply *reply, const char *lost)
-{
-	const struct handshake_step *step = context;
-	struct link *link = step->link;
-	const struct handshake_row *row = step->row;
-
-	if (lost != NULL) {
-		return; /* the link has ended the handshake itself */
-	}
-	if (is_refusal(reply)) {
-		refuse(link, reply->text);
-	}
-	if (row->permission >= 0 && is_missing(reply, (enum link_permission)row->permission)) {
-		link->learned.missing |= UINT32_C(1) << row->permission;
-	}
-	row->reply_fn(link, row, reply);
-	if (--link->n_unanswered == 0) {
-		end_round(link);
-	}
-}
-
-static void send_step(struct link *link, const struct handshake_row *row, const struct slice *argv,
-	size_t argc, bool is_secret)
-{
-	struct handshake_step *step = &link->steps[link->n_unanswered++];
+	struct connection_step *step = &connection->steps[connection->n_unanswered++];
 	struct link_command command = {
 		.argv = argv,
 		.argc = argc,
+		.line_fn = row->is_listing ? ignore_line : NULL,
 		.reply_fn = on_reply,
 		.context = step,
 	};
 
-	*step = (struct handshake_step){link, row};
-	link_enqueue(link, &command, is_secret);
+	*step = (struct connection_step){connection, row};
+	if (is_secret) {
+		connection_call_secret(connection, &command);
+	} else {
+		connection_call(connection, &command);
+	}
 }
 
-static void send_row(struct link *link, const struct handshake_row *row)
+static void send_row(struct connection *connection, const struct handshake_row *row)
 {
 	struct slice argv[MAX_ARGS];
 	size_t argc = 0;
@@ -268,9 +267,16 @@ static void send_row(struct link *link, const struct handshake_row *row)
 	}
 	CHECK(argc > 0);
 	if (slice_is(argv[0], "CLIENT")) {
-		argv[0] = slice_of(link->opts->client_command);
+		argv[0] = slice_of(connection->in.opts->client_command);
 	}
-	send_step(link, row, argv, argc, false);
+	send_step(connection, row, argv, argc, false);
+}
+
+static void send_rows(struct connection *connection, const struct handshake_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		send_row(connection, &rows[i]);
+	}
 }
 
 static bool is_probed(enum server_family family)
@@ -289,16 +295,159 @@ static bool is_probed(enum server_family family)
 	return false;
 }
 
-static void start_probes(struct link *link)
+static void send_probes(struct connection *connection)
 {
-	link->is_probing = true;
-	if (link->opts->is_for_questions || !link->has_family ||
-		!is_probed(link->learned.caps.family)) {
-		finish(link);
+	if (connection->in.opts->is_for_questions) {
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(probes); i++) {
-		send_row(link, &probes[i]);
+	if (connection->has_family && is_probed(connection->server.caps.family)) {
+		send_rows(connection, probes, ARRAY_SIZE(probes));
+	} else {
+		send_rows(connection, proofs, ARRAY_SIZE(proofs));
+	}
+	if (connection->in.opts->n_links > 1) {
+		send_row(connection, &unsubscribe_row);
+	}
+}
+
+static void send_last(struct connection *connection)
+{
+	if (connection->may_unsubscribe && caps_has(&connection->server.caps, CAP_KILL_TYPE)) {
+		send_rows(connection, aside, ARRAY_SIZE(aside));
+	}
+	if (connection->in.proves_listing) {
+		send_row(connection, &listing_row);
+	}
+}
+
+/* Rounds without a command are passed over. */
+static void send_next_round(struct connection *connection)
+{
+	static void (*const rounds[])(struct connection * connection) = {send_probes, send_last};
+
+	while (connection->n_unanswered == 0 && connection->round < ARRAY_SIZE(rounds)) {
+		rounds[connection->round++](connection);
+	}
+	if (connection->n_unanswered == 0) {
+		connection_proven(connection);
+	}
+}
+
+/* ---- what is missing ---- */
+
+/* Words for what is missing, with the command that grants it. */
+static void refuse_missing(struct connection *connection)
+{
+	for (unsigned i = 0; i < LINK_N_PERMISSIONS; i++) {
+		char words[CONNECTION_MAX_WORDS];
+		const char *name = link_permission_name((enum link_permission)i);
+
+		if ((connection->server.missing & (UINT32_C(1) << i)) == 0 ||
+			!link_permission_is_needed((enum link_permission)i)) {
+			continue;
+		}
+		link_opts_print_missing(connection->in.opts, name, words, sizeof(words));
+		refuse(connection, LINK_TROUBLE_FINAL, slice_of(words));
+	}
+}
+
+static void end_round(struct connection *connection)
+{
+	if (connection->refusal[0] == '\0' && connection->server.own_id == 0 &&
+		!connection->in.opts->is_for_questions) {
+		refuse(connection, LINK_TROUBLE_FINAL,
+			slice_of("the server does not tell this connection's id; sesskilld would "
+				 "not know itself"));
+	}
+	refuse_missing(connection);
+	if (connection->refusal[0] != '\0') {
+		char words[CONNECTION_MAX_WORDS];
+
+		memcpy(words, connection->refusal, sizeof(words));
+		connection_refused(connection, connection->refusal_trouble, words);
+	} else {
+		send_next_round(connection);
+	}
+}
+
+/*
+ * Servers before 7.0 refuse a subcommand that they do not have in the same words as one that is not
+ * allowed, and name the command only. What they do not have is not missed.
+ */
+static bool is_missing(const struct reply *reply, enum link_permission permission)
+{
+	static const char newest[] = "|no-evict";
+
+	return reply_is_error(reply, "NOPERM") &&
+	       (permission != LINK_PERMISSION_CLIENT_NO_EVICT ||
+		       memmem(reply->text.data, reply->text.len, newest, strlen(newest)) != NULL);
+}
+
+/* CLIENT was renamed or taken away: Redis says "unknown command", since 7.0 in lower case. */
+static bool is_unknown(const struct reply *reply)
+{
+	static const char *const words[] = {
+		"ERR unknown command", "ERR Unknown command", "ERR unknown subcommand"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (reply_is_error(reply, words[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool handshake_is_denial(const struct connection *connection, enum link_permission permission,
+	const struct reply *reply, char *words, size_t n_bytes)
+{
+	if (is_missing(reply, permission)) {
+		link_opts_print_missing(
+			connection->in.opts, link_permission_name(permission), words, n_bytes);
+		return true;
+	}
+	if (link_permission_is_needed(permission) && is_unknown(reply)) {
+		snprintf(words, n_bytes,
+			"%.*s; where a server has another name for CLIENT (rename-command), set "
+			"client-command to it",
+			SLICE_ARG(without_arguments(reply->text)));
+		return true;
+	}
+	return false;
+}
+
+static void check_permission(
+	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
+{
+	enum link_permission permission = (enum link_permission)row->permission;
+	char words[CONNECTION_MAX_WORDS];
+
+	if (row->permission < 0) {
+		return;
+	}
+	if (is_missing(reply, permission)) {
+		connection->server.missing |= UINT32_C(1) << permission;
+	} else if (!connection->in.opts->is_for_questions &&
+		   handshake_is_denial(connection, permission, reply, words, sizeof(words))) {
+		refuse(connection, LINK_TROUBLE_FINAL, slice_of(words));
+	}
+}
+
+static void on_reply(void *context, const struct reply *reply, const char *lost)
+{
+	const struct connection_step *step = context;
+	struct connection *connection = step->connection;
+	const struct handshake_row *row = step->row;
+
+	if (lost != NULL) {
+		return; /* the connection is closed, which says it all */
+	}
+	if (trouble_of(reply) != LINK_TROUBLE_NONE) {
+		refuse(connection, trouble_of(reply), reply->text);
+	}
+	check_permission(connection, row, reply);
+	row->reply_fn(connection, row, reply);
+	if (--connection->n_unanswered == 0) {
+		end_round(connection);
 	}
 }
 
@@ -326,39 +475,41 @@ static ssize_t read_password(const char *path, char *buffer, struct err *err)
 	return n;
 }
 
-static void send_auth(struct link *link)
+static void send_auth(struct connection *connection)
 {
+	const struct link_opts *opts = connection->in.opts;
 	char password[MAX_PASSWORD_BYTES];
 	struct slice argv[3] = {SLICE_LITERAL("AUTH")};
 	size_t argc = 1;
 	struct err err;
 	ssize_t len;
 
-	if (link->opts->password_file == NULL) {
+	if (opts->password_file == NULL) {
 		return;
 	}
-	len = read_password(link->opts->password_file, password, &err);
+	len = read_password(opts->password_file, password, &err);
 	if (len < 0) {
-		refuse(link, slice_of(err.text));
+		refuse(connection, LINK_TROUBLE_FINAL, slice_of(err.text));
 		return;
 	}
-	if (link->opts->username != NULL) {
-		argv[argc++] = slice_of(link->opts->username);
+	if (opts->username != NULL) {
+		argv[argc++] = slice_of(opts->username);
 	}
 	argv[argc++] = (struct slice){password, (size_t)len};
-	send_step(link, &auth_row, argv, argc, true);
+	send_step(connection, &auth_row, argv, argc, true);
 	mem_wipe(password, sizeof(password));
 }
 
-void handshake_start(struct link *link)
+void handshake_start(struct connection *connection)
 {
-	link->learned =
-		(struct link_server){.n_clients = -1, .max_clients = -1, .n_connections = -1};
-	link->n_unanswered = 0;
-	link->is_probing = false;
-	link->has_family = false;
-	send_auth(link);
-	for (size_t i = 0; i < ARRAY_SIZE(greeting); i++) {
-		send_row(link, &greeting[i]);
-	}
+	struct link_server *server = &connection->server;
+
+	server->missing = 0;
+	server->caps = (struct caps){0};
+	connection->n_unanswered = 0;
+	connection->round = 0;
+	connection->has_family = false;
+	connection->may_unsubscribe = false;
+	send_auth(connection);
+	send_rows(connection, greeting, ARRAY_SIZE(greeting));
 }

@@ -1,20 +1,22 @@
 /*
- * One connection to one server, kept warm: opened at start, authenticated, named, asked what it
- * is and can do, kept alive by a periodic command, reopened when it is lost. Pipelines commands;
- * each has a deadline, and the first one missed resets the connection.
+ * The way to one server: one or two warm connections, opened at start, logged in, proven, kept
+ * alive, and given up only for others that are as good. Sends calls over one of them.
  *
  * Owner: the topology of an instance. Knows nothing of kills. Runs on the event loop; no call
- * blocks, no callback fires before the call that asked for it returned.
+ * blocks, no callback fires before the function that asked for it returned.
  *
- *      link_start
- *          |          socket        replies            all steps
- *          v          is open       arrive             answered
- *     CONNECTING -------------> HANDSHAKE ----------------------> READY
- *          ^   ^                    |  |                           |
- *          |   |  refused, lost,    |  | a step is refused (WRONGPASS, LOADING, NOPERM):
- *          |   |  deadline missed   |  | the connection is kept, the steps are tried again
- *          |   +---- BACKOFF <------+--+---------------------------+
- *          +------------+                      lost, or a deadline missed
+ * A connection (connection.h) is closed when it is proven broken: end of stream, reset, no RESP.
+ * One that does not answer in time is *late*: it stays open, and is good again with the late
+ * answer; meanwhile another one is tried, and only when that one is proven does the late one go.
+ * The same holds for those that a reload has made old.
+ *
+ * What the link is follows from its connections:
+ *
+ *      READY       one is proven and not late: link_send() takes calls
+ *      LATE        those that there are do not answer
+ *      HANDSHAKE   a new one is being logged in and proven
+ *      CONNECTING  a new one is being opened
+ *      BACKOFF     waits to try again; link_error() says why
  */
 #ifndef REDIS_LINK_H
 #define REDIS_LINK_H
@@ -22,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/err.h"
 #include "base/macros.h"
@@ -30,8 +33,8 @@
 #include "redis/listing.h"
 
 struct event_base;
-struct evdns_base;
 struct reply;
+struct resolver;
 
 #define LINK_MAX_HOST_BYTES 256
 
@@ -51,13 +54,11 @@ struct link_tls_opts {
 	char *server_name; /* NULL: the endpoint's host */
 };
 
-/*
- * How to get in. Borrowed by the link for its whole life. A new field belongs into all of
- * link_opts.c.
- */
+/* How to get in. A new field belongs into all of link_opts.c. */
 struct link_opts {
-	int64_t connect_timeout_ms; /* over name, connect and TLS together */
+	int64_t connect_timeout_ms; /* over connect and TLS together */
 	int64_t command_timeout_ms; /* of each command, those of the handshake too */
+	unsigned n_links;           /* connections to keep; 0: one */
 	char *username;             /* NULL: the default user */
 	char *password_file;        /* NULL: none. Read at every handshake, wiped after it */
 	char *client_command;       /* the server's name for CLIENT */
@@ -71,17 +72,36 @@ struct link_opts {
 
 void link_opts_copy(struct link_opts *ret_copy, const struct link_opts *opts);
 void link_opts_finish(struct link_opts *opts); /* zeroed is fine */
-/* Does it make no difference to a link which of them it has? Files count by their names. */
-bool link_opts_is_equal(const struct link_opts *a, const struct link_opts *b);
+/* Do they log in in the same way, so that a connection of the one is as good for the other? Files
+ * count by their names. */
+bool link_opts_is_same_login(const struct link_opts *a, const struct link_opts *b);
+const char *link_opts_user(
+	const struct link_opts *opts); /* whose permissions it has on the server */
+/* Words for a permission that this user lacks, e.g. "client|kill", with the command that grants it.
+ */
+void link_opts_print_missing(
+	const struct link_opts *opts, const char *permission, char *buffer, size_t n_bytes);
 
+/* The order is that of what is best for a kill. */
 enum link_state {
-	LINK_CONNECTING, /* name look-up, connect, TLS; ends within connect_timeout */
-	LINK_HANDSHAKE,  /* its commands are answered; each has command_timeout */
 	LINK_READY,
-	LINK_BACKOFF, /* waits for its timer; link_error() says why */
+	LINK_LATE,       /* ends with the late answer, or with a new connection */
+	LINK_HANDSHAKE,  /* its commands are answered; each has command_timeout */
+	LINK_CONNECTING, /* connect, TLS; ends within connect_timeout, a name look-up within its own
+			  */
+	LINK_BACKOFF,    /* waits for its timer; link_error() says why */
 };
 
-/* What the handshake learned. Valid while READY, and kept until the next handshake. */
+/* Why a link is not READY: what may be hoped for. */
+enum link_trouble {
+	LINK_TROUBLE_NONE,
+	LINK_TROUBLE_LOST,    /* it was open a moment ago */
+	LINK_TROUBLE_FULL,    /* the server says that it has no room */
+	LINK_TROUBLE_PASSING, /* not there, does not answer, loads, runs a script */
+	LINK_TROUBLE_FINAL,   /* only somebody's hand can mend it: login, permission, certificate */
+};
+
+/* What the handshake of a connection learned, and its keep-alives since. */
 struct link_server {
 	char name[24];    /* "redis", "valkey", ... */
 	char version[32]; /* "7.0.15" */
@@ -94,6 +114,8 @@ struct link_server {
 	int64_t n_connections; /* ever accepted, at that time; -1 unknown */
 	bool has_child;        /* a child that saves or rewrites the data set, at that time */
 	uint32_t missing;      /* permissions: bits 1 << enum link_permission */
+	char listeners[512];   /* where it says that it listens: ports and paths, each with a blank
+				  before and behind it; "" unknown */
 };
 
 /* What the least user must be allowed; found missing when the link comes up. */
@@ -116,11 +138,37 @@ const char *link_permission_name(enum link_permission permission);
 bool link_permission_is_needed(enum link_permission permission); /* for a kill */
 
 /*
- * A reply, or the reason why there will be none (`reply` NULL, words in `lost`: link lost, or a
- * deadline missed). The reply is borrowed and dies when the callback returns. Exactly one call for
- * every command that link_send() accepted.
+ * A reply, or the reason why there will be none (`reply` NULL, words in `lost`: the connection is
+ * lost, the link retired, or, for calls without an owner who knows better, the time is up). The
+ * reply is borrowed and dies when the callback returns.
  */
 typedef void (*link_reply_fn)(void *context, const struct reply *reply, const char *lost);
+
+struct call;
+TAILQ_HEAD(call_list, call);
+
+/*
+ * The calls of one owner that are not completed yet: commands that a link has accepted. Embedded;
+ * calls_init() first. Each completes exactly once, by its reply_fn, or is dropped: then its reply
+ * is read and thrown away, and the connection stays.
+ */
+struct calls {
+	struct call_list list; /* oldest first */
+	/*
+	 * The oldest one on its connection is not answered in time. They remain, and their answers
+	 * may come all the same: the owner drops them, or does not. NULL: each is dropped, and its
+	 * reply_fn told that there was no answer.
+	 */
+	void (*late_fn)(struct calls *calls, const char *words);
+	bool is_told; /* the link's */
+};
+
+void calls_init(struct calls *calls, void (*late_fn)(struct calls *calls, const char *words));
+bool calls_is_empty(const struct calls *calls);
+/* All. Those that wait in the daemon are not sent any more. */
+void calls_drop(struct calls *calls);
+/* Only those that were not sent, which are the newest; returns how many. */
+size_t calls_drop_unsent(struct calls *calls);
 
 struct link_command {
 	const struct slice *argv; /* copied */
@@ -134,64 +182,126 @@ struct link_command {
 	listing_line_fn line_fn;
 	link_reply_fn reply_fn;
 	void *context;
+	struct calls *owner; /* NULL: it cannot be dropped */
 };
 
-/* Told of every change of state, from the event loop. */
+/* Told of every change of state, and of each attempt that failed, from the event loop. */
 struct link_watcher {
 	void (*changed_fn)(struct link_watcher *watcher, enum link_state state);
 	struct link_watcher *next; /* the link's */
 };
 
+/* What may be of interest to people; the same words again are told once a minute at most. */
+enum link_news {
+	LINK_NEWS_READY, /* for the first time */
+	LINK_NEWS_BACK,  /* READY again; `words` say for how long it was not */
+	LINK_NEWS_LOST, /* a proven connection is lost; whether the link still is READY see there */
+	LINK_NEWS_LATE, /* a proven connection does not answer in time */
+	LINK_NEWS_REFUSED, /* an attempt to open one failed, or it may not do what it must */
+	LINK_N_NEWS
+};
+
 struct link;
 
-/* `endpoint` is copied, `opts` is borrowed. Does nothing until link_start(). */
-struct link *link_new(struct event_base *loop, struct evdns_base *dns,
-	const struct endpoint *endpoint, const struct link_opts *opts);
-/*
- * Made with one reference. The last one to go closes the connection; callbacks of unanswered
- * commands do not fire then. Not to be called from a callback of this link.
- */
+typedef void (*link_news_fn)(
+	void *context, const struct link *link, enum link_news news, const char *words);
+
+/* What links need of the world around them; borrowed for their life. */
+struct link_world {
+	struct event_base *loop;
+	struct resolver *resolver;
+	link_news_fn news_fn; /* NULL: nobody wants to know */
+	void *news_context;
+	int64_t keepalive_ms; /* at first; 0: two seconds */
+};
+
+/* `endpoint` and `opts` are copied. Does nothing until link_start(). */
+struct link *link_new(const struct link_world *world, const struct endpoint *endpoint,
+	const struct link_opts *opts);
+/* Made with one reference. The last one to go retires it. */
 struct link *link_ref(struct link *link);
 void link_unref(struct link *link); /* NULL is fine */
 void link_start(struct link *link);
+/*
+ * Nobody wants a connection to that server any more: calls are completed with `words`, connections
+ * closed and not opened again. Waits for those who want the link (link_want()) to be through.
+ */
+void link_retire(struct link *link, const char *words);
+/* Other options, or another address, from now on. What is open stays until the new is proven. */
+void link_change(struct link *link, const struct endpoint *endpoint, const struct link_opts *opts);
 
 enum link_state link_state(const struct link *link);
+enum link_trouble link_trouble(const struct link *link); /* NONE when READY */
+/* Of the connection that calls go over now, or went over last. */
 const struct link_server *link_server(const struct link *link);
 const struct endpoint *link_endpoint(const struct link *link);
 const char *link_address(const struct link *link); /* "host:port", "[v6]:port" or the path */
-const char *link_user(const struct link *link);    /* whose permissions it has on the server */
-/* Words for a permission that this user lacks, e.g. "client|kill", with the command that grants it.
- */
-void link_print_missing(
-	const struct link *link, const char *permission, char *buffer, size_t n_bytes);
-/* The last connection was given up because the server did not answer a command in time. */
-bool link_is_unresponsive(const struct link *link);
-const char *link_error(const struct link *link);      /* why it is not ready; "" otherwise */
+const char *link_error(const struct link *link);   /* why it is not ready; "" otherwise */
+/* Why it is not as it should be, ready or not: a connection is missing, or is from before a reload.
+ * "" otherwise. */
+const char *link_last_error(const struct link *link);
 int64_t link_ready_since_ms(const struct link *link); /* monotonic; 0 when not ready */
-uint64_t link_n_reconnects(const struct link *link);  /* how often it came back after a loss */
-/* Is the connection open, whatever the handshake has come to? */
-bool link_is_connected(const struct link *link);
-/* The socket of the connection, to be looked at only; -1: there is none. */
-int link_descriptor(const struct link *link);
-/* What the handshake under way, or the last one, has learned so far. */
-const struct link_server *link_learned(const struct link *link);
+uint64_t link_n_reconnects(const struct link *link);  /* how often it was READY again, anew */
 const struct link_opts *link_options(const struct link *link);
+/* Do calls go to the address from before a reload, because the present one is not reached yet? */
+bool link_is_at_former_address(const struct link *link);
+
+/* A connection of a link as others may see it. */
+struct link_connection {
+	const struct link_server *server; /* what is known of it so far */
+	bool is_proven;
+	bool is_late;
+	bool is_main; /* calls go over it */
+	int64_t ready_since_ms;
+	int descriptor; /* to be looked at only; -1: there is none */
+};
+
+/* Those that are open, proven or not; the main one first. */
+size_t link_n_connections(const struct link *link);
+struct link_connection link_connection(const struct link *link, size_t index);
+/* The number of the main one, counted up since the start; 0: there is none. A greater one is newer.
+ */
+uint64_t link_main_serial(const struct link *link);
+/* The highest number so far: one that is opened from now on has a greater one. */
+uint64_t link_newest_serial(const struct link *link);
+/* The socket of the main one, to be looked at only; -1: there is none. */
+int link_descriptor(const struct link *link);
 
 /* A READY link only, else -ENOTCONN. 0: accepted. */
 NODISCARD int link_send(struct link *link, const struct link_command *command);
 
 /*
- * Somebody waits for it, or no longer does: while anybody waits, a link in BACKOFF tries again at
- * the shortest interval. Calls come in pairs.
+ * Somebody waits for it, or no longer does: while anybody waits, a full server is asked for a place
+ * at the shortest interval. Calls come in pairs.
  */
 void link_want(struct link *link);
 void link_unwant(struct link *link);
+/*
+ * No new connection is opened between these two, and one that is not proven yet is given up: who
+ * makes a plan knows all connections of the link until it is carried out. Calls come in pairs.
+ */
+void link_hold(struct link *link);
+void link_release(struct link *link);
+/*
+ * CLIENT KILL TYPE normal would hit all other connections of the link as well. One that may
+ * SUBSCRIBE can step aside: it then is of type pubsub. Can all others do so, or are there none?
+ */
+bool link_can_step_aside(const struct link *link);
+/*
+ * All others step aside, or return to type normal. `done_fn` is called when they have; `failure`
+ * NULL, or why they could not; it may be NULL. False: nothing is to be done, it is not called.
+ */
+NODISCARD bool link_step_aside(struct link *link, bool is_aside, struct calls *owner,
+	void (*done_fn)(void *context, const char *failure), void *context);
 /*
  * A script keeps the server from answering the handshake: asks the server to end it. Only in
  * BACKOFF for that reason; else nothing happens.
  */
 void link_break_busy(struct link *link);
-/* Gives up the connection: unanswered commands get `words`, and it is opened anew. */
+/* What another module keeps with a link, freed with it by `free_fn`. One at most. */
+void link_attach(struct link *link, void *object, void (*free_fn)(void *object));
+void *link_attachment(const struct link *link); /* NULL: nothing */
+/* For tests and fault points: the main connection is lost with these words, soon. */
 void link_reset(struct link *link, const char *words);
 
 void link_watch(struct link *link, struct link_watcher *watcher);

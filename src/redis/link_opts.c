@@ -1,6 +1,7 @@
 /*
  * Options of links: copies, comparisons.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ void link_opts_copy(struct link_opts *ret_copy, const struct link_opts *opts)
 	*ret_copy = (struct link_opts){
 		.connect_timeout_ms = opts->connect_timeout_ms,
 		.command_timeout_ms = opts->command_timeout_ms,
+		.n_links = opts->n_links,
 		.username = copy_text(opts->username),
 		.password_file = copy_text(opts->password_file),
 		.client_command = copy_text(opts->client_command),
@@ -56,14 +58,26 @@ static bool is_equal_tls(const struct link_tls_opts *a, const struct link_tls_op
 	       is_equal_text(a->server_name, b->server_name);
 }
 
-bool link_opts_is_equal(const struct link_opts *a, const struct link_opts *b)
+bool link_opts_is_same_login(const struct link_opts *a, const struct link_opts *b)
 {
-	return a->connect_timeout_ms == b->connect_timeout_ms &&
-	       a->command_timeout_ms == b->command_timeout_ms &&
-	       is_equal_text(a->username, b->username) &&
+	return is_equal_text(a->username, b->username) &&
 	       is_equal_text(a->password_file, b->password_file) &&
 	       is_equal_text(a->client_command, b->client_command) &&
 	       is_equal_tls(&a->tls, &b->tls) && a->is_for_questions == b->is_for_questions;
+}
+
+const char *link_opts_user(const struct link_opts *opts)
+{
+	return opts->username != NULL ? opts->username : "default";
+}
+
+void link_opts_print_missing(
+	const struct link_opts *opts, const char *permission, char *buffer, size_t n_bytes)
+{
+	const char *user = link_opts_user(opts);
+
+	snprintf(buffer, n_bytes, "user \"%s\" may not run %s; grant it with: ACL SETUSER %s +%s",
+		user, permission, user, permission);
 }
 
 bool endpoint_is_equal(const struct endpoint *a, const struct endpoint *b)

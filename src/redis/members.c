@@ -14,29 +14,33 @@ void members_finish(struct members *members)
 		endpoint_finish(&members->endpoints[i]);
 	}
 	free(members->endpoints);
+	intern_finish(&members->addresses);
 	*members = (struct members){0};
+}
+
+bool members_has(const struct members *members, const char *address)
+{
+	return intern_find(&members->addresses, slice_of(address)) != INTERN_NONE;
 }
 
 void members_add(struct members *members, struct slice host, uint64_t port)
 {
-	struct endpoint *endpoint;
+	struct endpoint endpoint;
+	CLEANUP(mem_free_p) char *address = NULL;
 
 	if (host.len == 0 || host.len >= LINK_MAX_HOST_BYTES || port == 0 || port > UINT16_MAX ||
 		slice_has_char(host, '\0') || members->n == MEMBERS_MAX) {
 		return;
 	}
-	for (size_t i = 0; i < members->n; i++) {
-		endpoint = &members->endpoints[i];
-		if (slice_is(host, endpoint->host) && endpoint->port == port) {
-			return;
-		}
+	endpoint = (struct endpoint){.host = slice_copy(host), .port = (uint16_t)port};
+	address = endpoint_print(&endpoint);
+	if (intern_add(&members->addresses, slice_of(address)) < members->n) {
+		endpoint_finish(&endpoint);
+		return;
 	}
 	members->endpoints = mem_grow_array(
 		members->endpoints, members->n, &members->capacity, sizeof(struct endpoint));
-	members->endpoints[members->n++] = (struct endpoint){
-		.host = slice_copy(host),
-		.port = (uint16_t)port,
-	};
+	members->endpoints[members->n++] = endpoint;
 }
 
 /* ---- maps, which RESP2 has as flat arrays ---- */

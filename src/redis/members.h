@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/slice.h"
+#include "model/intern.h"
 #include "redis/link.h"
 #include "redis/reply.h"
 
@@ -23,9 +24,13 @@ struct members {
 	struct endpoint *endpoints;
 	size_t n;
 	size_t capacity;
+	struct intern addresses; /* as endpoint_print() writes them, each with the number of its
+				    endpoint */
 };
 
 void members_finish(struct members *members);
+/* Is there one of that address, as link_address() has it? */
+bool members_has(const struct members *members, const char *address);
 /* Adds a host (a name or an address) and port, unless it is there already or there are too many. */
 void members_add(struct members *members, struct slice host, uint64_t port);
 

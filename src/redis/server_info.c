@@ -4,8 +4,10 @@
 #include "redis/server_info.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/macros.h"
+#include "base/mem.h"
 #include "base/parse.h"
 
 /* Copies as much as fits; never out of bounds, always terminated. */
@@ -26,6 +28,39 @@ bool server_info_set_family(struct link_server *server, struct slice name)
 		}
 	}
 	return false;
+}
+
+/* " 6379 /run/redis.sock ": of "tcp_port:6379" and, since 7.0, of each
+ * "listener0:name=unix,bind=..." */
+static void add_listener(struct link_server *server, struct slice place)
+{
+	size_t used = strlen(server->listeners);
+
+	if (used + place.len + 3 < sizeof(server->listeners)) {
+		snprintf(server->listeners + used, sizeof(server->listeners) - used, "%s%.*s ",
+			used == 0 ? " " : "", SLICE_ARG(place));
+	}
+}
+
+static void read_listener(struct link_server *server, struct slice value)
+{
+	struct slice part, key;
+
+	while (slice_next(&value, ',', &part)) {
+		if (slice_next(&part, '=', &key) && part.data != NULL &&
+			(slice_is(key, "port") || slice_has_prefix(part, "/"))) {
+			add_listener(server, part);
+		}
+	}
+}
+
+bool server_info_listens_at(const struct link_server *server, const struct endpoint *endpoint)
+{
+	CLEANUP(mem_free_p)
+	char *place = endpoint->path != NULL ? mem_printf(" %s ", endpoint->path)
+					     : mem_printf(" %u ", (unsigned)endpoint->port);
+
+	return strstr(server->listeners, place) != NULL;
 }
 
 static void read_number(struct slice value, int64_t *ret_number)
@@ -82,6 +117,10 @@ static void read_line(
 		info->has_child |= slice_is(value, "1");
 	} else if (slice_is(key, "maxclients")) {
 		read_number(value, &server->max_clients);
+	} else if (slice_is(key, "tcp_port")) {
+		add_listener(server, value);
+	} else if (slice_has_prefix(key, "listener")) {
+		read_listener(server, value);
 	}
 }
 
@@ -111,7 +150,11 @@ void server_info_read(struct slice text, struct link_server *server)
 	struct info info = {0};
 	struct slice rest = text;
 	struct slice line, key;
+	char listeners[sizeof(server->listeners)];
 
+	/* INFO of one section says nothing of it. */
+	memcpy(listeners, server->listeners, sizeof(listeners));
+	server->listeners[0] = '\0';
 	while (slice_next(&rest, '\n', &line)) {
 		if (line.len > 0 && line.data[line.len - 1] == '\r') {
 			line.len--;
@@ -119,6 +162,9 @@ void server_info_read(struct slice text, struct link_server *server)
 		if (slice_next(&line, ':', &key) && line.data != NULL) {
 			read_line(&info, key, line, server);
 		}
+	}
+	if (server->listeners[0] == '\0') {
+		memcpy(server->listeners, listeners, sizeof(listeners));
 	}
 	apply(&info, server);
 }

@@ -11,9 +11,6 @@
 
 #include "redis/link.h"
 
-struct event_base;
-struct evdns_base;
-
 enum topology_kind {
 	TOPOLOGY_STANDALONE, /* the servers that the configuration lists */
 	TOPOLOGY_SENTINEL,   /* a master and its replicas; the configuration lists Sentinels */
@@ -22,15 +19,22 @@ enum topology_kind {
 
 const char *topology_kind_name(enum topology_kind kind);
 
-/* Borrowed for the topology's life. */
+/* Copied by the topology. */
 struct topology_opts {
 	enum topology_kind kind;
+	const char *name; /* the instance: context of the links' news */
 	const struct endpoint *endpoints;
 	size_t n_endpoints;
 	const char *master;                    /* SENTINEL: what they call it */
 	const struct link_opts *node_opts;     /* how to get into the nodes */
 	const struct link_opts *question_opts; /* into Sentinels, or the configured cluster nodes */
 };
+
+/* Do they mean the same group of servers, as far as can be told, so that its links may stay? */
+bool topology_opts_is_same_group(const struct topology_opts *a, const struct topology_opts *b);
+
+/* In whatever order. */
+bool topology_opts_has_same_endpoints(const struct topology_opts *a, const struct topology_opts *b);
 
 struct topology;
 
@@ -40,12 +44,19 @@ struct topology_watcher {
 	struct topology_watcher *next; /* the topology's */
 };
 
-/* Does nothing until topology_start(). */
-struct topology *topology_new(
-	struct event_base *loop, struct evdns_base *dns, const struct topology_opts *opts);
-/* Links that somebody else refers to live on. */
-void topology_free(struct topology *topology);
+/*
+ * Does nothing until topology_start(). `world` is copied; the context of its news is the topology's
+ * name. Made with one reference.
+ */
+struct topology *topology_new(const struct link_world *world, const struct topology_opts *opts);
+struct topology *topology_ref(struct topology *topology);
+/* The last one retires the links: those that somebody wants live on until he is through. */
+void topology_unref(struct topology *topology);
 void topology_start(struct topology *topology);
+/* Options of the same group from now on: links are kept until what replaces them is proven. */
+void topology_change(struct topology *topology, const struct topology_opts *opts);
+/* Gives up all connections, with what is asked on them: calls get `words`. */
+void topology_retire(struct topology *topology, const char *words);
 
 enum topology_kind topology_kind(const struct topology *topology);
 /* Is it known which nodes there are? Always for STANDALONE. */

@@ -9,7 +9,7 @@
 static void hear_cluster(struct topology *topology, struct link *link, const struct reply *reply)
 {
 	const char *host = link_endpoint(link)->host;
-	bool has_tls = topology->opts->node_opts->tls.is_on;
+	bool has_tls = topology->opts.node_opts->tls.is_on;
 	struct err err;
 	bool is_read;
 

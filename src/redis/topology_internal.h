@@ -30,9 +30,11 @@ struct asker {
 };
 
 struct topology {
-	struct event_base *loop;
-	struct evdns_base *dns;
-	const struct topology_opts *opts;
+	unsigned n_refs;
+	struct link_world world;
+	struct topology_opts opts; /* owned */
+	struct calls calls;        /* questions */
+	bool is_started;
 	struct links nodes;
 	struct asker *askers;     /* one for each configured endpoint; none for STANDALONE */
 	struct question question; /* to a node, or the second one to a Sentinel */

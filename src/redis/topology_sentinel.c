@@ -23,7 +23,7 @@ static void on_replicas(void *context, const struct reply *reply, const char *lo
 static void ask_for_replicas(struct topology *topology)
 {
 	struct slice argv[] = {SLICE_LITERAL("SENTINEL"), SLICE_LITERAL("REPLICAS"),
-		slice_of(topology->opts->master)};
+		slice_of(topology->opts.master)};
 
 	topology->question = (struct question){topology, topology->best};
 	question_ask(&topology->question, argv, ARRAY_SIZE(argv), on_replicas);
@@ -35,7 +35,7 @@ static void hear_master(struct topology *topology, struct link *link, const stru
 	struct members members = {0};
 	uint64_t epoch;
 
-	if (!members_read_sentinel_master(masters, topology->opts->master, &members, &epoch)) {
+	if (!members_read_sentinel_master(masters, topology->opts.master, &members, &epoch)) {
 		topology_set_error(
 			topology, link_address(link), "this Sentinel does not know the master");
 	} else if (topology->best == NULL || epoch > topology->best_epoch) {

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "model/plan.h"
 #include "model/snapshot.h"
+#include "../unit/snapshot_lines.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 

@@ -17,7 +17,7 @@
 
 #include "base/clock.h"
 #include "peer_script.h"
-#include "redis/link_internal.h"
+#include "redis/link.h"
 #include "redis/reply.h"
 #include "scratch.h"
 
@@ -31,8 +31,12 @@ struct fixture {
 	struct endpoint endpoint;
 	struct link_opts opts;
 	struct link *link;
+	int64_t keepalive_ms; /* 0: as usual */
 	struct link_watcher watcher;
-	char states[256]; /* a letter for each state that was told: C H R B */
+	struct calls calls;
+	int n_late;
+	int n_stepped;
+	char states[256]; /* a letter for each state that was told: C H R B, L for LATE */
 	char client_command[16];
 };
 
@@ -73,7 +77,33 @@ static void fixture_on_changed(struct link_watcher *watcher, enum link_state sta
 
 	assert_int_equal(link_state(fixture->link), state);
 	assert_true(n + 1 < sizeof(fixture->states));
-	fixture->states[n] = "CHRB"[state];
+	fixture->states[n] = "RLHCB"[state];
+}
+
+static void fixture_make_link(struct fixture *fixture)
+{
+	struct link_world world = {
+		.loop = fixture->loop,
+		.keepalive_ms = fixture->keepalive_ms,
+	};
+
+	fixture->link = link_new(&world, &fixture->endpoint, &fixture->opts);
+}
+
+/* Not started yet: the link anew. */
+static UNUSED void fixture_make_again(struct fixture *fixture)
+{
+	link_unwatch(fixture->link, &fixture->watcher);
+	link_unref(fixture->link);
+	fixture_make_link(fixture);
+	link_watch(fixture->link, &fixture->watcher);
+}
+
+/* With the options as they are now. */
+static UNUSED void fixture_go(struct fixture *fixture)
+{
+	link_change(fixture->link, &fixture->endpoint, &fixture->opts);
+	link_start(fixture->link);
 }
 
 static int fixture_setup(void **state)
@@ -98,7 +128,8 @@ static int fixture_setup(void **state)
 		.command_timeout_ms = FIXTURE_COMMAND_TIMEOUT_MS,
 		.client_command = fixture->client_command,
 	};
-	fixture->link = link_new(fixture->loop, NULL, &fixture->endpoint, &fixture->opts);
+	calls_init(&fixture->calls, NULL);
+	fixture_make_link(fixture);
 	fixture->watcher.changed_fn = fixture_on_changed;
 	link_watch(fixture->link, &fixture->watcher);
 	*state = fixture;
@@ -110,6 +141,7 @@ static int fixture_teardown(void **state)
 	struct fixture *fixture = *state;
 	void *scratch = fixture->scratch;
 
+	calls_drop(&fixture->calls);
 	if (fixture->link != NULL) {
 		link_unwatch(fixture->link, &fixture->watcher);
 		link_unref(fixture->link);
@@ -136,7 +168,7 @@ static UNUSED void fixture_wait_refused(struct fixture *fixture)
 static UNUSED void fixture_start(struct fixture *fixture)
 {
 	peer_listen(fixture->peer);
-	link_start(fixture->link);
+	fixture_go(fixture);
 	/* Nothing happens before the call returned. */
 	assert_string_equal(fixture->states, "");
 	fixture_wait(fixture, fixture_is(fixture, LINK_READY));
@@ -174,6 +206,7 @@ static int fixture_send(struct outcome *outcome, const char *word, const char *o
 		.argc = other_word != NULL ? 2 : 1,
 		.reply_fn = fixture_on_reply,
 		.context = outcome,
+		.owner = &outcome->fixture->calls,
 	};
 
 	return link_send(outcome->fixture->link, &command);

@@ -9,6 +9,7 @@
 
 #include "base/macros.h"
 #include "model/snapshot.h"
+#include "snapshot_lines.h"
 
 #define LISTED_NODE "10.0.0.9:6379"
 #define LISTED_MAX_TEXTS 4

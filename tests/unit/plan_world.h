@@ -11,6 +11,7 @@
 #define NODE "10.0.0.1:6379"
 #define MAX_LISTED 24
 #define MAX_OWN 2
+#define OWN_USER "sesskill"
 
 struct world {
 	uint64_t random;
@@ -235,10 +236,43 @@ static void make_own(struct world *world)
 	world->own_ids[world->protection.n_own_ids++] = own->id;
 }
 
+static struct fake_session *find_session(struct world *world, uint64_t id)
+{
+	for (size_t i = 0; i < world->server.n; i++) {
+		if (world->server.sessions[i].id == id) {
+			return &world->server.sessions[i];
+		}
+	}
+	fail_msg("no session %llu", (unsigned long long)id);
+	return NULL;
+}
+
+/*
+ * A second connection of ours may be another instance's; or of the same link: then it steps aside
+ * where it may, and else all that is known of it is that it is of the same user.
+ */
+static void make_others(struct world *world)
+{
+	struct protection *protection = &world->protection;
+	size_t what = roll(world, 3);
+
+	if (protection->n_own_ids < 2 || what == 0) {
+		return;
+	}
+	if (what == 1) {
+		protection->n_aside = protection->n_own_ids - 1;
+		return;
+	}
+	protection->own_user = OWN_USER;
+	for (size_t i = 0; i < protection->n_own_ids; i++) {
+		find_session(world, world->own_ids[i])->user = OWN_USER;
+	}
+}
+
 static void make_server(struct world *world)
 {
 	size_t n_listed = roll(world, MAX_LISTED + 1);
-	size_t where_own = happens(world, 15) ? roll(world, MAX_LISTED) : MAX_LISTED;
+	size_t where_own = happens(world, 40) ? roll(world, MAX_LISTED) : MAX_LISTED;
 
 	make_caps(world);
 	world->server.is_slow = happens(world, 10);
@@ -255,6 +289,7 @@ static void make_server(struct world *world)
 	world->protection.family = world->server.caps.family;
 	world->protection.own_ids = world->own_ids;
 	world->protection.configured = &world->protect;
+	make_others(world);
 }
 
 static bool is_own(const struct world *world, const struct fake_session *session)

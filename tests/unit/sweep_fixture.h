@@ -5,6 +5,7 @@
 #ifndef TESTS_UNIT_SWEEP_FIXTURE_H
 #define TESTS_UNIT_SWEEP_FIXTURE_H
 
+#include "kill/salvo.h"
 #include "kill/sweep.h"
 #include "kill_fixture.h"
 
@@ -24,6 +25,9 @@ struct sweep_fixture {
 	int n_watching;
 	int n_respawns;
 	int n_done;
+	struct salvo *late; /* whose answers may come late */
+	int n_late;
+	uint64_t n_late_claimed;
 	uint64_t first_id; /* of N_SESSIONS named "app" */
 };
 
@@ -55,6 +59,23 @@ static void on_watching(void *context)
 static void on_respawn(void *context)
 {
 	((struct sweep_fixture *)context)->n_respawns++;
+}
+
+static void on_late_answer(void *context, const struct salvo_result *result)
+{
+	struct sweep_fixture *fixture = context;
+
+	fixture->n_late++;
+	fixture->n_late_claimed += result->n_claimed;
+}
+
+static void on_late(void *context, const struct sweep *sweep UNUSED, struct salvo *salvo)
+{
+	struct sweep_fixture *fixture = context;
+
+	assert_null(fixture->late);
+	fixture->late = salvo;
+	(void)salvo_cut(salvo, on_late_answer, fixture);
 }
 
 static void on_done(void *context)
@@ -89,6 +110,7 @@ static int sweep_teardown(void **state)
 	peer_turn(fixture->base.loop);
 	assert_int_equal(fixture->n_done, fixture->sweep != NULL);
 	sweep_free(fixture->sweep);
+	salvo_free(fixture->late);
 	peer_turn(fixture->base.loop);
 	assert_int_equal(fixture->server->n_own_ends, 0);
 	fixture_finish(&fixture->base);
@@ -115,6 +137,7 @@ static UNUSED void sweep_begin(struct sweep_fixture *fixture, int64_t time_ms)
 		.planned_fn = on_planned,
 		.watching_fn = on_watching,
 		.respawn_fn = on_respawn,
+		.late_fn = on_late,
 		.done_fn = on_done,
 		.context = fixture,
 	};

@@ -26,6 +26,7 @@ static void on_event(void *context, enum job_event event)
 		fixture->n_verified++;
 		break;
 	case JOB_RESPAWN:
+	case JOB_LATE:
 		break;
 	case JOB_DONE:
 		fixture->n_done++;
@@ -331,8 +332,8 @@ static void test_cancel_at_the_barrier(void **state)
 	peer_stop(fixture->base.servers[2].peer);
 	start_with_max(fixture, 60, 5000);
 	fixture_wait(&fixture->base, fixture->n_listed == 2);
-	job_cancel(fixture->job);
-	job_cancel(fixture->job);
+	job_cancel(fixture->job, false);
+	job_cancel(fixture->job, false);
 	peer_go_on(fixture->base.servers[2].peer);
 	report = wait_done(fixture);
 	assert_int_equal(report->state, REPORT_CANCELLED);
@@ -348,12 +349,12 @@ static void test_cancel_at_once(void **state)
 
 	fixture_start(&fixture->base);
 	start(fixture, &request, 5000);
-	job_cancel(fixture->job);
+	job_cancel(fixture->job, false);
 	report = wait_done(fixture);
 	assert_int_equal(report->state, REPORT_CANCELLED);
 	assert_int_equal(n_left(fixture), 60);
 	/* Too late. */
-	job_cancel(fixture->job);
+	job_cancel(fixture->job, false);
 }
 
 static void test_abandoned(void **state)
@@ -367,7 +368,7 @@ static void test_abandoned(void **state)
 	job_abandon(fixture->job, REPORT_CANCELLED, "words");
 	assert_true(job_is_done(fixture->job));
 	assert_string_equal(job_report(fixture->job)->error, "words");
-	job_cancel(fixture->job);
+	job_cancel(fixture->job, false);
 	fixture->n_done = 1; /* nobody is told: the caller knows */
 }
 

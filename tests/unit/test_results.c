@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "model/plan.h"
 #include "model/snapshot.h"
+#include "snapshot_lines.h"
 
 #define NODE "10.0.0.1:6379"
 #define OWN_ID 100

@@ -34,50 +34,75 @@ static struct config *load(const struct scratch *scratch, const char *text)
 #define STANDALONE "instances: [{id: a, address: 'h:1'"
 #define SENTINEL "instances: [{id: a, sentinel: {master: m, addresses: ['h:1']"
 
-static void test_same_way(void **state)
+static struct topology_opts topology_opts_of(const struct instance_opts *opts)
+{
+	return (struct topology_opts){
+		.kind = opts->kind,
+		.endpoints = opts->endpoints,
+		.n_endpoints = opts->n_endpoints,
+		.master = opts->master,
+		.node_opts = &opts->link,
+		.question_opts = &opts->questions,
+	};
+}
+
+/* Whose links stay, and whose connections are as good as before. */
+static void test_same_group(void **state)
 {
 	static const struct {
 		const char *name;
 		const char *current;
 		const char *next;
-		bool is_same;
+		bool is_same_group;
+		bool is_same_login;
 	} rows[] = {
-		{"nothing", STANDALONE "}]", STANDALONE "}]", true},
-		{"protect", STANDALONE "}]", STANDALONE ", protect: ['user = x']}]", true},
-		{"pace", STANDALONE "}]", STANDALONE ", pace: gentle}]", true},
-		{"stall budget", STANDALONE "}]", STANDALONE ", stall-budget: 1ms}]", true},
-		{"a default in words", STANDALONE "}]", STANDALONE ", connect-timeout: 1s}]", true},
+		{"nothing", STANDALONE "}]", STANDALONE "}]", true, true},
+		{"protect", STANDALONE "}]", STANDALONE ", protect: ['user = x']}]", true, true},
+		{"pace", STANDALONE "}]", STANDALONE ", pace: gentle}]", true, true},
 		{"another spelling", STANDALONE "}]", "instances: [{id: a, address: ['h:1']}]",
+			true, true},
+		{"address", STANDALONE "}]", "instances: [{id: a, address: 'h:2'}]", true, true},
+		{"one more", STANDALONE "}]", "instances: [{id: a, address: ['h:1', 'h:2']}]", true,
 			true},
-		{"address", STANDALONE "}]", "instances: [{id: a, address: 'h:2'}]", false},
-		{"one more", STANDALONE "}]", "instances: [{id: a, address: ['h:1', 'h:2']}]",
-			false},
-		{"host", STANDALONE "}]", "instances: [{id: a, address: 'i:1'}]", false},
-		{"a path", STANDALONE "}]", "instances: [{id: a, address: 'unix:///s'}]", false},
-		{"rediss", STANDALONE "}]", "instances: [{id: a, address: 'rediss://h:1'}]", false},
-		{"tls", STANDALONE "}]", STANDALONE ", tls: {}}]", false},
+		{"connect time-out", STANDALONE "}]", STANDALONE ", connect-timeout: 2s}]", true,
+			true},
+		{"command time-out", STANDALONE "}]", STANDALONE ", command-timeout: 2s}]", true,
+			true},
+		{"links", STANDALONE "}]", STANDALONE ", links: 1}]", true, true},
+		{"tls", STANDALONE "}]", STANDALONE ", tls: {}}]", true, false},
 		{"name in the certificate", STANDALONE ", tls: {}}]",
-			STANDALONE ", tls: {server-name: x}}]", false},
-		{"user", STANDALONE "}]", STANDALONE ", username: u}]", false},
-		{"client command", STANDALONE "}]", STANDALONE ", client-command: C}]", false},
-		{"connect time-out", STANDALONE "}]", STANDALONE ", connect-timeout: 2s}]", false},
-		{"command time-out", STANDALONE "}]", STANDALONE ", command-timeout: 2s}]", false},
-		{"kind", STANDALONE "}]", "instances: [{id: a, cluster: {addresses: ['h:1']}}]",
+			STANDALONE ", tls: {server-name: x}}]", true, false},
+		{"user", STANDALONE "}]", STANDALONE ", username: u}]", true, false},
+		{"client command", STANDALONE "}]", STANDALONE ", client-command: C}]", true,
 			false},
-		{"the same group", SENTINEL "}}]", SENTINEL "}}]", true},
+		{"kind", STANDALONE "}]", "instances: [{id: a, cluster: {addresses: ['h:1']}}]",
+			false, true},
+		{"the same group", SENTINEL "}}]", SENTINEL "}}]", true, true},
+		{"one more Sentinel", SENTINEL "}}]",
+			"instances: [{id: a, sentinel: {master: m, addresses: ['i:1', 'h:1']}}]",
+			true, true},
+		{"other Sentinels", SENTINEL "}}]",
+			"instances: [{id: a, sentinel: {master: m, addresses: ['i:1']}}]", false,
+			true},
 		{"master", SENTINEL "}}]",
-			"instances: [{id: a, sentinel: {master: n, addresses: ['h:1']}}]", false},
-		{"user of Sentinels", SENTINEL "}}]", SENTINEL ", username: u}}]", false},
+			"instances: [{id: a, sentinel: {master: n, addresses: ['h:1']}}]", false,
+			true},
+		{"user of Sentinels", SENTINEL "}}]", SENTINEL ", username: u}}]", true, true},
 	};
 	const struct scratch *scratch = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct config *current = load(scratch, rows[i].current);
 		struct config *next = load(scratch, rows[i].next);
+		struct topology_opts before = topology_opts_of(&current->instances[0]);
+		struct topology_opts after = topology_opts_of(&next->instances[0]);
 
-		if (instance_opts_is_same_way(&current->instances[0], &next->instances[0]) !=
-			rows[i].is_same) {
-			fail_msg("%s: %s", rows[i].name, rows[i].is_same ? "differs" : "is same");
+		if (topology_opts_is_same_group(&before, &after) != rows[i].is_same_group) {
+			fail_msg("%s: group", rows[i].name);
+		}
+		if (link_opts_is_same_login(before.node_opts, after.node_opts) !=
+			rows[i].is_same_login) {
+			fail_msg("%s: login", rows[i].name);
 		}
 		config_free(current);
 		config_free(next);
@@ -170,7 +195,7 @@ static void test_the_group_goes_with_the_socket(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_same_way, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_same_group, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_fixed_keys, scratch_setup, scratch_teardown),
 		cmocka_unit_test(test_all_fixed_keys),
 		cmocka_unit_test_setup_teardown(

@@ -52,8 +52,8 @@ static void test_many_selected(void **state)
 	wait_done(fixture);
 	expect_counts(fixture, 6000, 0, 0);
 	assert_int_equal(peer_server_count(fixture->server, NULL), N_SESSIONS);
-	/* List, 6 kills, and 2 lists by ids. */
-	assert_int_equal(fixture->node->n_commands, 9);
+	/* List, 6 kills, and 4 lists by ids. */
+	assert_int_equal(fixture->node->n_commands, 11);
 }
 
 static void test_nobody_selected(void **state)
@@ -305,7 +305,7 @@ static void test_watch_cancelled(void **state)
 	fixture->request.watch_ms = 60 * 1000;
 	sweep_go(fixture);
 	wait_state(fixture, SWEEP_WATCH);
-	sweep_cancel(fixture->sweep);
+	sweep_cancel(fixture->sweep, false);
 	wait_done(fixture);
 	expect_counts(fixture, N_SESSIONS, 0, 0);
 }

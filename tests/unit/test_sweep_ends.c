@@ -59,7 +59,48 @@ static void test_deadline_in_kill(void **state)
 	hang_at(fixture, "CLIENT KILL");
 	expect_failure(fixture, "the deadline passed during the kill");
 	expect_counts(fixture, 0, 0, N_SESSIONS);
-	/* What was in flight does not go on. */
+	/* What is in flight is not known; the connection stays, and the answer comes late. */
+	assert_int_equal(fixture->node->n_in_flight, N_SESSIONS);
+	assert_true(fixture_has_warning(fixture->report,
+		"node: 20 sessions are named by commands that the server has not answered"));
+	assert_int_equal(fixture->n_late, 0);
+	peer_go_on(fixture->peer);
+	sweep_wait(fixture, fixture->n_late == 1);
+	assert_int_equal(fixture->n_late_claimed, N_SESSIONS);
+	assert_int_equal(peer_n_accepted(fixture->peer), 1);
+}
+
+/* Only what was sent can be carried out: the rest waits in the daemon and never is. */
+static void test_deadline_in_a_kill_by_ids(void **state)
+{
+	struct sweep_fixture *fixture = *state;
+	const struct counts *counts = &fixture->node->counts;
+
+	peer_server_add(fixture->server, "app", 1000);
+	request_finish(&fixture->request);
+	fixture->request = fixture_request("app");
+	hang_at(fixture, "CLIENT KILL");
+	expect_failure(fixture, "the deadline passed during the kill");
+	assert_int_equal(counts->matched, 1000 + N_SESSIONS);
+	assert_int_equal(counts->survivors, 1000 + N_SESSIONS);
+	assert_in_range(fixture->node->n_in_flight, 300, 700);
+	peer_go_on(fixture->peer);
+	sweep_wait(fixture, fixture->n_late == 1);
+	assert_int_equal(fixture->n_late_claimed, fixture->node->n_in_flight);
+	assert_int_equal(peer_server_count(fixture->server, NULL),
+		1000 + N_SESSIONS - fixture->node->n_in_flight);
+}
+
+/* What is in flight is lost with the connection: it never will be known. */
+static void test_lost_after_the_deadline(void **state)
+{
+	struct sweep_fixture *fixture = *state;
+
+	hang_at(fixture, "CLIENT KILL");
+	wait_done(fixture);
+	peer_hang_up(fixture->peer);
+	sweep_wait(fixture, fixture->n_late == 1);
+	assert_int_equal(fixture->n_late_claimed, 0);
 	peer_go_on(fixture->peer);
 }
 
@@ -96,7 +137,7 @@ static void test_cancel_without_a_link(void **state)
 
 	fixture_connect(&fixture->base, 0);
 	sweep_begin(fixture, 0);
-	sweep_cancel(fixture->sweep);
+	sweep_cancel(fixture->sweep, false);
 	assert_int_equal(fixture->n_done, 0);
 	wait_done(fixture);
 	assert_false(fixture->node->is_failed);
@@ -107,7 +148,7 @@ static void test_cancel_in_list(void **state)
 	struct sweep_fixture *fixture = *state;
 
 	sweep_go(fixture);
-	sweep_cancel(fixture->sweep);
+	sweep_cancel(fixture->sweep, false);
 	wait_done(fixture);
 	assert_int_equal(fixture->n_planned, 0);
 	assert_int_equal(peer_server_count(fixture->server, NULL), N_SESSIONS);
@@ -120,7 +161,7 @@ static void test_cancel_in_planned(void **state)
 	fixture->is_manual = true;
 	sweep_go(fixture);
 	wait_state(fixture, SWEEP_PLANNED);
-	sweep_cancel(fixture->sweep);
+	sweep_cancel(fixture->sweep, false);
 	wait_done(fixture);
 	expect_counts(fixture, 0, 0, N_SESSIONS);
 }
@@ -137,8 +178,8 @@ static void test_cancel_in_kill(void **state)
 	peer_stop_at(fixture->peer, "CLIENT KILL");
 	sweep_begin(fixture, 0);
 	sweep_wait(fixture, peer_is_stopped(fixture->peer));
-	sweep_cancel(fixture->sweep);
-	sweep_cancel(fixture->sweep);
+	sweep_cancel(fixture->sweep, false);
+	sweep_cancel(fixture->sweep, false);
 	peer_go_on(fixture->peer);
 	wait_done(fixture);
 	assert_false(fixture->node->is_failed);
@@ -156,7 +197,7 @@ static void test_cancel_in_verify(void **state)
 	wait_state(fixture, SWEEP_PLANNED);
 	sweep_kill(fixture->sweep);
 	wait_state(fixture, SWEEP_VERIFY);
-	sweep_cancel(fixture->sweep);
+	sweep_cancel(fixture->sweep, false);
 	wait_done(fixture);
 	expect_counts(fixture, N_SESSIONS, 0, 0);
 }
@@ -168,8 +209,8 @@ static void test_cancel_in_look_again(void **state)
 	peer_server_find(fixture->server, fixture->first_id)->n_looks = 1000000;
 	sweep_go(fixture);
 	wait_state(fixture, SWEEP_LOOK_AGAIN);
-	sweep_cancel(fixture->sweep);
-	sweep_cancel(fixture->sweep);
+	sweep_cancel(fixture->sweep, false);
+	sweep_cancel(fixture->sweep, false);
 	wait_done(fixture);
 	expect_counts(fixture, N_SESSIONS - 1, 0, 1);
 }
@@ -183,7 +224,7 @@ static void test_cancel_and_loss(void **state)
 	peer_stop_at(fixture->peer, "CLIENT KILL");
 	sweep_begin(fixture, 0);
 	sweep_wait(fixture, peer_is_stopped(fixture->peer));
-	sweep_cancel(fixture->sweep);
+	sweep_cancel(fixture->sweep, false);
 	peer_hang_up(fixture->peer);
 	wait_done(fixture);
 	assert_false(fixture->node->is_failed);
@@ -371,7 +412,7 @@ static void test_cancel_in_break_busy(void **state)
 
 	begin_busy(fixture, "+OK\r\n");
 	wait_state(fixture, SWEEP_BREAK_BUSY);
-	sweep_cancel(fixture->sweep);
+	sweep_cancel(fixture->sweep, false);
 	wait_done(fixture);
 	assert_false(fixture->node->is_failed);
 	assert_int_equal(peer_server_count(fixture->server, NULL), N_SESSIONS);
@@ -384,6 +425,8 @@ int main(void)
 		SWEEP_ROW(test_deadline_in_list),
 		SWEEP_ROW(test_deadline_in_planned),
 		SWEEP_ROW(test_deadline_in_kill),
+		SWEEP_ROW(test_deadline_in_a_kill_by_ids),
+		SWEEP_ROW(test_lost_after_the_deadline),
 		SWEEP_ROW(test_deadline_in_verify),
 		SWEEP_ROW(test_deadline_in_look_again),
 		SWEEP_ROW(test_cancel_without_a_link),

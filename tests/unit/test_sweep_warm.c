@@ -154,7 +154,7 @@ static void test_cancelled(void **state)
 
 	start_many(fixture);
 	begin_gently(fixture);
-	sweep_cancel(fixture->sweep);
+	sweep_cancel(fixture->sweep, false);
 	wait_done(fixture);
 	assert_int_equal(n_listings(fixture), 0);
 	assert_int_equal(peer_server_count(fixture->server, NULL), N_SESSIONS + MANY);

@@ -1,0 +1,323 @@
+/*
+ * The states of one connection: getting it, keeping it, losing it. What goes over it is in
+ * pipeline.c.
+ */
+#include "redis/connection.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/util.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "redis/server_info.h"
+#include "redis/timer.h"
+#include "redis/tls.h"
+
+/* See shorten_keepalive(). */
+#define KEEPALIVE_LEAST_MS 250
+
+/* Every so many keep-alives it is proven again that a kill would work. */
+#define KEEPALIVES_PER_PROOF 5
+
+static const char *state_name(enum connection_state state)
+{
+	switch (state) {
+	case CONNECTION_DIALING:
+		return "CONNECTING";
+	case CONNECTION_HANDSHAKE:
+		return "HANDSHAKE";
+	case CONNECTION_REFUSED:
+		return "REFUSED";
+	case CONNECTION_READY:
+		return "READY";
+	case CONNECTION_CLOSED:
+		return "CLOSED";
+	}
+	return "";
+}
+
+static bool has_tls(const struct connection *connection)
+{
+	return connection->endpoint.has_tls || connection->in.opts->tls.is_on;
+}
+
+static void set_words(struct connection *connection, enum link_trouble trouble, const char *words)
+{
+	snprintf(connection->words, sizeof(connection->words), "%s", words);
+	connection->trouble = trouble;
+}
+
+/* The only place that changes the state. */
+static void set_state(struct connection *connection, enum connection_state state)
+{
+	log_debug("connection %llu: %s -> %s %s", (unsigned long long)connection->serial,
+		state_name(connection->state), state_name(state), connection->words);
+	connection->state = state;
+	if (state != CONNECTION_READY) {
+		event_del(connection->keepalive);
+	}
+	connection->in.changed_fn(connection, connection->in.context);
+	if (connection->state == state && connection->socket != NULL &&
+		FAULT(LINK_RESET, state_name(state))) {
+		connection_close(
+			connection, LINK_TROUBLE_LOST, "connection lost: a fault of a test");
+	}
+}
+
+/* ---- losing it ---- */
+
+static void drop_socket(struct connection *connection)
+{
+	dial_free(connection->dial);
+	connection->dial = NULL;
+	if (connection->socket != NULL) {
+		bufferevent_free(connection->socket);
+		connection->socket = NULL;
+	}
+	event_del(connection->deadline);
+}
+
+void connection_close(struct connection *connection, enum link_trouble trouble, const char *words)
+{
+	char copy[CONNECTION_MAX_WORDS];
+
+	if (connection->state == CONNECTION_CLOSED) {
+		return;
+	}
+	/* The server's own words during the handshake say more than "connection closed". */
+	if (connection->refusal[0] != '\0') {
+		trouble = connection->refusal_trouble;
+		words = connection->refusal;
+	}
+	snprintf(copy, sizeof(copy), "%s", words);
+	connection->refusal[0] = '\0';
+	set_words(connection, trouble, copy);
+	drop_socket(connection);
+	connection->is_late = false;
+	connection->was_listing = pipeline_is_listing(connection);
+	set_state(connection, CONNECTION_CLOSED);
+	pipeline_lose(connection, copy);
+}
+
+/*
+ * A server with a short `timeout` closes connections that are idle for that long. Whoever was cut
+ * off in silence comes back with a shorter period.
+ */
+static void shorten_keepalive(struct connection *connection)
+{
+	int64_t idle_ms = clock_monotonic_ms() - connection->last_reply_ms;
+
+	if (connection->state == CONNECTION_READY && TAILQ_EMPTY(&connection->calls) &&
+		idle_ms < connection->in.keepalive_ms) {
+		connection->in.keepalive_ms = MAX(idle_ms / 2, (int64_t)KEEPALIVE_LEAST_MS);
+	}
+}
+
+static void lose(struct connection *connection, short what, int error)
+{
+	char words[CONNECTION_MAX_WORDS];
+	struct err err;
+
+	shorten_keepalive(connection);
+	if ((what & BEV_EVENT_EOF) != 0) {
+		connection_close(connection, LINK_TROUBLE_LOST, "the server closed the connection");
+	} else if (has_tls(connection) && tls_explain(connection->socket, &err)) {
+		/* In TLS 1.3 a refused certificate is told only after the handshake. */
+		connection_close(connection,
+			connection->was_proven ? LINK_TROUBLE_LOST : LINK_TROUBLE_FINAL, err.text);
+	} else {
+		snprintf(words, sizeof(words), "connection lost: %s",
+			evutil_socket_error_to_string(error));
+		connection_close(connection, LINK_TROUBLE_LOST, words);
+	}
+}
+
+static void on_socket_event(struct bufferevent *socket, short what, void *context)
+{
+	struct connection *connection = context;
+	struct guard *guard = connection->in.guard;
+	int error = EVUTIL_SOCKET_ERROR();
+
+	guard_enter(guard);
+	pipeline_drain(connection);
+	if (connection->socket == socket) {
+		lose(connection, what, error);
+	}
+	guard_leave(guard);
+}
+
+/* ---- getting it ---- */
+
+static void on_dialed(
+	void *context, struct bufferevent *socket, enum link_trouble trouble, const char *words)
+{
+	struct connection *connection = context;
+	struct guard *guard = connection->in.guard;
+
+	guard_enter(guard);
+	if (socket == NULL) {
+		connection_close(connection, trouble, words);
+		guard_leave(guard);
+		return;
+	}
+	dial_free(connection->dial);
+	connection->dial = NULL;
+	connection->socket = socket;
+	connection->resp = resp_new();
+	connection->last_reply_ms = clock_monotonic_ms();
+	bufferevent_setcb(socket, pipeline_on_readable, NULL, on_socket_event, connection);
+	bufferevent_enable(socket, FAULT(LINK_SILENT, NULL) ? EV_WRITE : EV_READ | EV_WRITE);
+	if (FAULT(LINK_TRICKLE, NULL)) {
+		bufferevent_set_max_single_read(socket, 1);
+		bufferevent_set_max_single_write(socket, 1);
+	}
+	connection_log_in(connection);
+	guard_leave(guard);
+}
+
+void connection_log_in(struct connection *connection)
+{
+	CHECK(connection->socket != NULL);
+	connection->refusal[0] = '\0';
+	set_state(connection, CONNECTION_HANDSHAKE);
+	if (connection->state == CONNECTION_HANDSHAKE) {
+		handshake_start(connection);
+	}
+}
+
+void connection_proven(struct connection *connection)
+{
+	set_words(connection, LINK_TROUBLE_NONE, "");
+	connection->was_proven = true;
+	connection->ready_since_ms = clock_monotonic_ms();
+	timer_start(connection->keepalive, connection->in.keepalive_ms);
+	set_state(connection, CONNECTION_READY);
+}
+
+void connection_refused(struct connection *connection, enum link_trouble trouble, const char *words)
+{
+	connection->refusal[0] = '\0';
+	set_words(connection, trouble, words);
+	set_state(connection, CONNECTION_REFUSED);
+}
+
+void connection_unprove(struct connection *connection, const char *words)
+{
+	CHECK(connection->state == CONNECTION_READY);
+	set_words(connection, LINK_TROUBLE_FINAL, words);
+	set_state(connection, CONNECTION_REFUSED);
+}
+
+/* ---- keeping it ---- */
+
+static void on_keepalive_reply(void *context, const struct reply *reply, const char *lost)
+{
+	struct connection *connection = context;
+
+	(void)lost;
+	if (reply != NULL && reply->type == REPLY_TEXT) {
+		server_info_read(reply->text, &connection->server);
+	}
+}
+
+static void ignore_reply(void *context, const struct reply *reply, const char *lost)
+{
+	(void)context;
+	(void)reply;
+	(void)lost;
+}
+
+void connection_probe(struct connection *connection)
+{
+	static const struct slice argv[] = {{"INFO", 4}};
+	struct link_command command = {
+		.argv = argv,
+		.argc = ARRAY_SIZE(argv),
+		.reply_fn = on_keepalive_reply,
+		.context = connection,
+	};
+
+	connection_call(connection, &command);
+}
+
+/* In forms that can list and kill nobody. What comes of it is seen like with any other call. */
+static void prove_again(struct connection *connection)
+{
+	struct slice client = slice_of(connection->in.opts->client_command);
+	struct slice list[] = {client, SLICE_LITERAL("LIST"), SLICE_LITERAL("ID"),
+		SLICE_LITERAL(CONNECTION_NOBODY)};
+	struct slice kill[] = {client, SLICE_LITERAL("KILL"), SLICE_LITERAL("ID"),
+		SLICE_LITERAL(CONNECTION_NOBODY)};
+	struct link_command command = {
+		.argv = list,
+		.argc = ARRAY_SIZE(list),
+		.reply_fn = ignore_reply,
+	};
+
+	if (connection->in.opts->is_for_questions) {
+		return;
+	}
+	connection_call(connection, &command);
+	command.argv = kill;
+	connection_call(connection, &command);
+}
+
+/*
+ * INFO is answered in every state of a server but a busy script (PING is refused while loading, by
+ * stale replicas and after disk errors), and any answer shows that the connection lives. One that
+ * is aside, or has calls in flight, needs none.
+ */
+static void on_keepalive(evutil_socket_t fd, short what, void *context)
+{
+	struct connection *connection = context;
+	struct guard *guard = connection->in.guard;
+
+	(void)fd;
+	(void)what;
+	guard_enter(guard);
+	timer_start(connection->keepalive, connection->in.keepalive_ms);
+	if (TAILQ_EMPTY(&connection->calls) && !connection->is_aside) {
+		connection_probe(connection);
+		if (++connection->n_keepalives % KEEPALIVES_PER_PROOF == 0) {
+			prove_again(connection);
+		}
+	}
+	guard_leave(guard);
+}
+
+/* ---- life ---- */
+
+struct connection *connection_new(const struct connection_inputs *inputs)
+{
+	struct connection *connection = mem_new(struct connection);
+
+	connection->in = *inputs;
+	endpoint_copy(&connection->endpoint, inputs->endpoint);
+	TAILQ_INIT(&connection->calls);
+	connection->server =
+		(struct link_server){.n_clients = -1, .max_clients = -1, .n_connections = -1};
+	connection->started_ms = clock_monotonic_ms();
+	connection->deadline = evtimer_new(inputs->loop, pipeline_on_deadline, connection);
+	connection->keepalive = evtimer_new(inputs->loop, on_keepalive, connection);
+	CHECK(connection->deadline != NULL && connection->keepalive != NULL);
+	connection->dial = dial_new(inputs->loop, inputs->resolver, &connection->endpoint,
+		inputs->tls, inputs->opts->connect_timeout_ms, on_dialed, connection);
+	return connection;
+}
+
+void connection_free(struct connection *connection)
+{
+	CHECK(connection->state == CONNECTION_CLOSED && TAILQ_EMPTY(&connection->calls));
+	resp_free(connection->resp);
+	event_free(connection->deadline);
+	event_free(connection->keepalive);
+	endpoint_finish(&connection->endpoint);
+	free(connection);
+}

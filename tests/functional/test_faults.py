@@ -18,7 +18,8 @@ def setting(server, make_relay, make_daemon):
     """A server, a relay before it, a daemon that knows only the relay."""
     relay = make_relay(server)
     daemon = make_daemon(
-        [{"id": "r-test", "address": relay.address}],
+        # One connection: what becomes of two is the matter of test_stays_in.py.
+        [{"id": "r-test", "address": relay.address, "links": 1}],
         settings={"defaults": {"command-timeout": "500ms"}},
     )
     return server, relay, daemon

@@ -158,7 +158,7 @@ def free_places(other):
 def test_own_link_killed_in_a_storm(make_server, make_daemon, make_clients):
     """Somebody else's kill hits the link as well: it wins a place back against 200 rivals."""
     server = make_server(lines=["maxclients 60"])
-    daemon = make_daemon([server])
+    daemon = make_daemon([{"id": "r-test", "address": server.address, "links": 1}])
     other = server.redis(socket_timeout=5)
     other.client_setname("other")
     make_clients(server, total=200, reconnect=True)
@@ -192,7 +192,8 @@ def test_password_changed_under_it(make_server, make_daemon, make_directory):
     control.config_set("requirepass", "new")
     # The link is in already, and stays.
     done(daemon, match="name = nobody")
-    control.client_kill_filter(_id=daemon.node()["own_id"])
+    for own_id in daemon.own_ids():
+        control.client_kill_filter(_id=own_id)
     wait_until(lambda: "WRONGPASS" in (daemon.node()["last_error"] or ""), "to be refused")
     answer = daemon.kill("r-test", timeout="300ms")
     assert answer.status == 503 and "WRONGPASS" in answer.json["error"]

@@ -122,6 +122,25 @@ static void ignore_signals(void)
 
 /* ---- building up ---- */
 
+/* Left alone, libevent writes to stderr itself: in its own form, and waiting for who reads it. */
+static void on_libevent_log(int severity, const char *words)
+{
+	switch (severity) {
+	case EVENT_LOG_ERR:
+		log_error("%s", words);
+		break;
+	case EVENT_LOG_WARN:
+		log_warning("%s", words);
+		break;
+	case EVENT_LOG_MSG:
+		log_notice("%s", words);
+		break;
+	default:
+		log_debug("%s", words);
+		break;
+	}
+}
+
 /* The last directory of the socket's path, which /run does not keep over a restart. */
 static void make_socket_directory(const char *socket)
 {
@@ -182,6 +201,7 @@ int daemon_new(
 	daemon->config = config;
 	daemon->config_path = config_path;
 	ignore_signals();
+	event_set_log_callback(on_libevent_log);
 	daemon->loop = event_base_new();
 	CHECK(daemon->loop != NULL && event_base_priority_init(daemon->loop, N_PRIORITIES) == 0);
 	daemon->resolver = resolver_new(daemon->loop);

@@ -124,6 +124,9 @@ void sweep_begin_warm(struct sweep *sweep)
 	int64_t now_ms = clock_monotonic_ms();
 	uint64_t last_id = (uint64_t)MAX(link_server(sweep->in.link)->n_connections, INT64_C(0));
 
+	if (!sweep_has_link(sweep)) {
+		return;
+	}
 	if (!is_worth_it(sweep)) {
 		sweep_begin_list(sweep);
 		return;

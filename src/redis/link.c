@@ -33,7 +33,7 @@
 /* For a second connection, while the first one is good: once it is clear that others were faster.
  */
 #define BACKOFF_FULL_SPARE_MS 100
-#define EAGER_AFTER_LOSS_MS 1000
+#define EAGER_MS 1000
 
 /* An attempt whose handshake is not answered waits in the server's queue: longer than this it has
  * more likely been forgotten on the way. */
@@ -85,7 +85,7 @@ struct link {
 	enum link_trouble attempt_trouble; /* of the last attempt, which may be beside a good one */
 	struct link_watcher *watchers;
 	int64_t ready_since_ms;
-	int64_t lost_ms;   /* monotonic: a proven connection, the last time */
+	int64_t freed_ms;  /* monotonic: when a place became free on the server; 0: long ago */
 	int64_t failed_ms; /* likewise, an attempt */
 	uint64_t n_proven;
 	uint64_t n_times_ready;
@@ -380,15 +380,18 @@ static bool is_held(const struct link *link)
 	return link->n_holding > 0 && link->main != NULL;
 }
 
+/* A place of ours, or those of others, became free a moment ago. */
+static bool is_eager(const struct link *link)
+{
+	return link->freed_ms > 0 && clock_monotonic_ms() - link->freed_ms < EAGER_MS;
+}
+
 static int64_t full_ms(const struct link *link)
 {
-	bool is_eager =
-		link->n_wanting > 0 || clock_monotonic_ms() - link->lost_ms < EAGER_AFTER_LOSS_MS;
-
-	if (link->main != NULL && !is_eager) {
-		return BACKOFF_FULL_SPARE_MS;
+	if (is_eager(link) || (link->main == NULL && link->n_wanting > 0)) {
+		return BACKOFF_FULL_WANTED_MS;
 	}
-	return is_eager ? BACKOFF_FULL_WANTED_MS : BACKOFF_FULL_MS;
+	return link->main == NULL ? BACKOFF_FULL_MS : BACKOFF_FULL_SPARE_MS;
 }
 
 static int64_t retry_ms(const struct link *link)
@@ -468,7 +471,7 @@ static void note_proven(struct link *link, struct connection *connection)
 		return;
 	}
 	link->n_failures = 0;
-	link->lost_ms = 0;
+	link->freed_ms = 0;
 	link->n_proven++;
 	set_trouble(link, LINK_TROUBLE_NONE, "");
 	event_del(link->retry);
@@ -524,7 +527,7 @@ static void note_closed(struct link *link, struct connection *connection)
 	}
 	/* It had a place a moment ago. */
 	link->n_failures = 0;
-	link->lost_ms = clock_monotonic_ms();
+	link->freed_ms = clock_monotonic_ms();
 	event_del(link->retry);
 	set_trouble(link, connection->trouble, connection->words);
 	tell_news(link, LINK_NEWS_LOST, connection->words);
@@ -792,6 +795,7 @@ void link_unref(struct link *link)
 		}
 		return;
 	}
+	CHECK(link->n_wanting == 0);
 	guard_enter(&link->guard);
 	link_retire(link, "nobody needs the connection any more");
 	link->n_refs--;
@@ -898,6 +902,8 @@ void link_release(struct link *link)
 {
 	CHECK(link->n_holding > 0);
 	link->n_holding--;
+	/* Whoever held it has most likely made room. */
+	link->freed_ms = clock_monotonic_ms();
 	guard_enter(&link->guard);
 	balance(link);
 	guard_leave(&link->guard);

@@ -1,6 +1,7 @@
 """The soak: see soak.sh. Random, but by a seed that it prints and takes from SESSKILL_SOAK_SEED."""
 
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -21,7 +22,8 @@ from harness.programs import raise_descriptor_limit  # noqa: E402
 
 MINUTES = float(os.environ.get("SESSKILL_SOAK_MINUTES", "10"))
 SEED = int(os.environ.get("SESSKILL_SOAK_SEED", random.randrange(1 << 32)))
-INSTANCES = ("one", "two", "orders", "cart")
+INSTANCES = ("one", "two", "orders", "cart", "full")
+PLACES = 60
 GRACE_S = 60
 
 
@@ -33,6 +35,10 @@ class Soak:
         self.crowds = []
         self.one = self.make_server()
         self.two = self.make_server()
+        # Never restarted: who is in must stay in, whatever else happens to it.
+        self.full = self.make_server(lines=[f"maxclients {PLACES}"], has_least_user=False)
+        self.keeper = self.full.redis(socket_timeout=10)
+        self.keeper.client_setname("keeper")
         self.primary = self.make_server()
         self.replica = self.make_server(primary=self.primary)
         self.cluster = Cluster(self.make_server, masters=2, replicas=1)
@@ -50,6 +56,7 @@ class Soak:
                     },
                 },
                 {"id": "cart", "cluster": {"addresses": [self.cluster.masters[0].tcp_address]}},
+                self.full_keys(),
             ],
             settings={"defaults": {"command-timeout": "1s"}},
         )
@@ -60,6 +67,18 @@ class Soak:
         directory = tempfile.mkdtemp(prefix="sesskill-soak-")
         self.stack.callback(shutil.rmtree, directory, ignore_errors=True)
         return directory
+
+    def full_keys(self, **keys):
+        return {
+            "id": "full", "address": self.full.address, "protect": ["name = keeper"], **keys,
+        }  # fmt: skip
+
+    def storm(self):
+        """Before the doors of the full server, from now to the end."""
+        self.daemon.own_ids("full")
+        clients = Clients(self.full, total=200, reconnect=True)
+        clients.start()
+        self.stack.callback(self.end_crowd, clients)
 
     def make_server(self, **options):
         server = Server(self.directory(), **options)
@@ -75,6 +94,10 @@ class Soak:
     @property
     def servers(self):
         return [self.one, self.two, self.primary, self.replica, *self.cluster.nodes]
+
+    @property
+    def standing(self):
+        return [*self.servers, self.full]
 
     # What may happen
 
@@ -112,8 +135,12 @@ class Soak:
             parameters["dry_run"] = True
         if self.random.random() < 0.1:
             parameters["watch"] = "1s"
-        answer = self.daemon.kill(self.random.choice(INSTANCES), **parameters)
+        instance = self.random.choice(INSTANCES)
+        answer = self.daemon.kill(instance, **parameters)
         assert answer.status in (200, 429, 500, 503), answer.text
+        if instance == "full":
+            self.counts["kills on the full server"] += 1
+            self.counts["locked out"] += "max number of clients" in answer.text
         if "nodes" in answer.json and "dry_run" not in parameters:
             assert_adds_up(answer.json)
             self.counts[f"kills: {answer.json['state']}"] += 1
@@ -126,7 +153,21 @@ class Soak:
         for target in ("/v1/instances", "/v1/kills", "/metrics", "/v1/instances/one/sessions"):
             assert self.daemon.http("GET", target).status in (200, 503)
 
+    def be_impatient(self):
+        for _ in range(5):
+            self.daemon.kill("full", timeout="1ms", dry_run=True)
+            self.daemon.kill("full", timeout="1ms", match="name = nobody")
+
     def reload(self):
+        """With another key of the full server, that should cost it nothing."""
+        keys = self.random.choice(
+            ({}, {"command-timeout": "700ms"}, {"connect-timeout": "2s"}, {"pace": "gentle"},
+             {"stall-budget": "5ms"}, {"address": [self.full.address]})
+        )  # fmt: skip
+        with open(self.daemon.config_path, encoding="utf-8") as file:
+            config = json.load(file)
+        config["instances"][-1] = self.daemon.instance_keys(self.full_keys(**keys))
+        self.daemon.write_config(json.dumps(config))
         self.daemon.signal(signal.SIGHUP)
         self.counts["reloads"] += 1
 
@@ -137,7 +178,7 @@ class Soak:
         self.counts["restarts"] += 1
 
     def stand_still(self):
-        server = self.random.choice(self.servers)
+        server = self.random.choice(self.standing)
         server.pause_process()
         threading.Timer(self.random.uniform(0.05, 2), server.resume_process).start()
         self.counts["servers that stood still"] += 1
@@ -153,10 +194,20 @@ class Soak:
             self.one.redis(socket_timeout=2).client_kill_filter(_id=nodes[0]["own_id"] or 1 << 60)
             self.counts["own links shot"] += 1
 
+    def shoot_one_of_two(self):
+        """Where nobody gets in any more, while the other one is there."""
+        (node,) = self.daemon.instance("full")["nodes"]
+        ids = [link["own_id"] for link in node["links"] if link["state"] == "ready"]
+        if len(ids) == 2:
+            with contextlib.suppress(redis.exceptions.RedisError):
+                self.keeper.client_kill_filter(_id=self.random.choice(ids))
+                self.counts["own links shot on the full server"] += 1
+
     def run(self):
         actions = [self.crowd] * 6 + [self.kill] * 12 + [self.hang_up, self.look, self.look]
         actions += [self.reload, self.restart, self.stand_still, self.fail_over]
-        actions += [self.shoot_the_link]
+        actions += [self.shoot_the_link, self.shoot_one_of_two, self.be_impatient]
+        self.storm()
         end = time.monotonic() + MINUTES * 60
         while time.monotonic() < end:
             self.random.choice(actions)()
@@ -179,6 +230,7 @@ class Soak:
             "all kills to end",
             GRACE_S,
         )
+        assert self.counts["locked out"] == 0, self.counts["locked out"]
         wait_until(
             lambda: self.daemon.http("GET", "/healthz").status == 200,
             lambda: f"all nodes to be ready: {self.daemon.http('GET', '/healthz').text}",
@@ -189,7 +241,7 @@ class Soak:
         for instance in INSTANCES:
             report = self.daemon.kill(instance).json
             assert report["state"] == "done", report
-        return "no session too much"
+        return f"no session too much; locked out: {self.counts['locked out']}"
 
     def check_descriptors(self, before):
         wait_until(lambda: self.descriptors() <= before, "descriptors to be closed", GRACE_S)

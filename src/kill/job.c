@@ -172,19 +172,9 @@ static void on_late_answer(void *context, const struct salvo_result *result)
 	struct late *late = context;
 	struct job *job = late->job;
 	struct report_node *node = &job->report->nodes[late->node];
-	uint64_t n = MIN(result->n_claimed, node->counts.survivors);
+	uint64_t n = report_add_late(
+		job->report, node, result->n_claimed, result->n_extra, result->lost);
 
-	node->counts.killed += n;
-	node->counts.survivors -= n;
-	node->counts.extra += result->n_extra;
-	node->n_late += n;
-	node->n_in_flight = 0;
-	report_sum(job->report);
-	report_warn(job->report,
-		"%s: an answer that came late says that %llu more were killed%s%s; this was not "
-		"verified",
-		node->address, (unsigned long long)n, result->lost != NULL ? ", and no more: " : "",
-		result->lost != NULL ? result->lost : "");
 	job->late_news = (struct job_late){
 		.node = node->address,
 		.n_killed = n,

@@ -57,10 +57,7 @@ void sweep_cut_kill(struct sweep *sweep)
 	result = salvo_cut(salvo, on_never, NULL);
 	take_result(sweep, &result);
 	if (result.n_in_flight > 0) {
-		report_warn(sweep->in.report,
-			"%s: %llu sessions are named by commands that the server has not answered; "
-			"what becomes of them is not known yet",
-			sweep->in.node->address, (unsigned long long)result.n_in_flight);
+		report_warn_in_flight(sweep->in.report, sweep->in.node);
 		sweep->salvo = NULL;
 		sweep->in.late_fn(sweep->in.context, sweep, salvo);
 	}

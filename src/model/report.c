@@ -146,6 +146,36 @@ void report_warn(struct report *report, const char *format, ...)
 	report->warnings[report->n_warnings++] = copy(text);
 }
 
+static void print_in_flight(const struct report_node *node, char *text, size_t n_bytes)
+{
+	snprintf(text, n_bytes,
+		"%s: %llu sessions are named by commands that the server has not answered; what "
+		"becomes of them is not known yet",
+		node->address, (unsigned long long)node->n_in_flight);
+}
+
+void report_warn_in_flight(struct report *report, const struct report_node *node)
+{
+	char text[512];
+
+	print_in_flight(node, text, sizeof(text));
+	report_warn(report, "%s", text);
+}
+
+/* It is not true any more. */
+static void take_warning_back(struct report *report, const char *text)
+{
+	for (size_t i = 0; i < report->n_warnings; i++) {
+		if (strcmp(report->warnings[i], text) == 0) {
+			free(report->warnings[i]);
+			report->n_warnings--;
+			memmove(&report->warnings[i], &report->warnings[i + 1],
+				(report->n_warnings - i) * sizeof(char *));
+			return;
+		}
+	}
+}
+
 struct report_node *report_add_node(struct report *report, const char *address)
 {
 	struct report_node *node;
@@ -270,6 +300,33 @@ static void explain(struct report *report)
 			(unsigned long long)report->counts.survivors,
 			(unsigned long long)first->counts.survivors, first->address);
 	}
+}
+
+uint64_t report_add_late(struct report *report, struct report_node *node, uint64_t n_killed,
+	uint64_t n_extra, const char *lost)
+{
+	uint64_t n = MIN(n_killed, node->counts.survivors);
+	char text[512];
+
+	print_in_flight(node, text, sizeof(text));
+	take_warning_back(report, text);
+	node->counts.killed += n;
+	node->counts.survivors -= n;
+	node->counts.extra += n_extra;
+	node->n_late += n;
+	node->n_in_flight = 0;
+	report_sum(report);
+	if (report->error != NULL && !report->is_too_many) {
+		free(report->error);
+		report->error = NULL;
+		explain(report);
+	}
+	report_warn(report,
+		"%s: an answer that came late says that %llu more were killed%s%s; that was not "
+		"verified",
+		node->address, (unsigned long long)n,
+		lost != NULL ? ", and the rest will not be known: " : "", lost != NULL ? lost : "");
+	return n;
 }
 
 static enum report_state decide_state(const struct report *report, bool is_dry_run)

@@ -164,6 +164,16 @@ void report_sum(struct report *report);
  */
 void report_close(struct report *report, bool is_dry_run, int64_t elapsed_ms);
 
+/* The node has ended with commands in flight: n_in_flight says for how many victims. */
+void report_warn_in_flight(struct report *report, const struct report_node *node);
+/*
+ * A report that is closed: an answer says now that `n_killed` more were killed, or that it will
+ * never be known (`lost`, NULL: it is known). Sums and words follow, the state does not: nothing of
+ * it was verified. Returns how many counts it has changed. The sources stay as they are.
+ */
+uint64_t report_add_late(struct report *report, struct report_node *node, uint64_t n_killed,
+	uint64_t n_extra, const char *lost);
+
 bool report_was_any_node_reached(const struct report *report);
 
 void counts_add(struct counts *sum, const struct counts *part);

@@ -140,7 +140,8 @@ def _kill_crowd(n, query):
     with contextlib.ExitStack() as stack:
         path = stack.enter_context(directory())
         crowd = stack.enter_context(running(Crowd(path, n)))
-        instance = {"id": "bench", "address": crowd.address}
+        # It takes one connection at a time.
+        instance = {"id": "bench", "address": crowd.address, "links": 1}
         daemon = stack.enter_context(running(Daemon(path, [instance])))
         target = f"/v1/instances/bench/kill?{query}&timeout=120s"
         ((status, seconds, report),) = ask(daemon, target)

@@ -285,8 +285,9 @@ def test_what_became_of_each(make_server, make_daemon, make_clients):
     by_user = {}
     for session in server.sessions():
         by_user.setdefault(session["user"], []).append(int(session["id"]))
-    own = daemon.node()["own_id"]
-    asked = [by_user[user][i] for user in ("app", "batch", "ops") for i in (0, 1)] + [own, 999999]
+    own = daemon.own_ids()
+    asked = [by_user[user][i] for user in ("app", "batch", "ops") for i in (0, 1)]
+    asked += [*own, 999999]
     data = finished(
         daemon, create(daemon, SessionIds=ids_param(asked), IgnoredUsers='["batch", "nobody"]')
     )
@@ -295,12 +296,12 @@ def test_what_became_of_each(make_server, make_daemon, make_clients):
         **dict.fromkeys(by_user["app"][:2], "SESSION_KILLED"),
         **dict.fromkeys(by_user["batch"][:2], "SESSION_IGNORED_USER"),
         **dict.fromkeys(by_user["ops"][:2], "SESSION_NO_PERMISSION"),
-        own: "SESSION_INTERNAL_USER_OR_COMMAND",
+        **dict.fromkeys(own, "SESSION_INTERNAL_USER_OR_COMMAND"),
         999999: "SESSION_EXPIRED",
     }
     assert data["Sessions"] == sorted(asked)
     counts = [data[name] for name in ("KillSuccessCount", "KillFailCount")]
-    assert counts + [data["IgnoredUserSessionCount"]] == [2, 3, 3]
+    assert counts + [data["IgnoredUserSessionCount"]] == [2, 3, 4]
     assert clients.wait_for(closed_by_server=2)["open"] == 28
     gone = next(row for row in data["Result"] if row["Id"] == 999999)
     assert (gone["User"], gone["Host"], gone["Command"], gone["Active"]) == ("", "", "", False)
@@ -327,9 +328,9 @@ def test_kill_all(make_server, make_daemon, make_clients):
     data = finished(daemon, task_id)
     assert clients.wait_for(closed_by_server=40)["classes"]["user:app"]["open"] == 10
     assert (data["TaskState"], set(data["Sessions"])) == ("SUCCESS", sessions)
-    # The others and the control connection; the users and the daemon's own.
+    # The others and the control connection; the users and the daemon's own two.
     assert (data["KillSuccessCount"], data["KillFailCount"]) == (41, 0)
-    assert data["IgnoredUserSessionCount"] == 11
+    assert data["IgnoredUserSessionCount"] == 12
     assert sorted(set(reasons(data).values())) == [
         "SESSION_IGNORED_USER",
         "SESSION_INTERNAL_USER_OR_COMMAND",
@@ -411,6 +412,7 @@ def test_a_task_does_not_share_a_run_with_a_plain_kill(server, make_relay, make_
 
 
 def test_a_cancelled_task(server, make_relay, make_daemon, make_clients):
+    """It is only listing: nobody waits for the server's answer."""
     relay = make_relay(server)
     daemon = make_daemon([{"id": "r-test", "address": relay.address}])
     clients = make_clients(server, total=5)
@@ -418,9 +420,9 @@ def test_a_cancelled_task(server, make_relay, make_daemon, make_clients):
     task_id = create(daemon, KillAllSessions=True)
     relay.wait_until_held()
     assert daemon.http("DELETE", f"/v1/kills/{task_id}").status == 200
-    assert task(daemon, task_id)["TaskState"] == "RUNNING"
+    assert task(daemon, task_id)["TaskState"] == "FAILURE"
     relay.release()
-    assert finished(daemon, task_id)["TaskState"] == "FAILURE"
+    assert daemon.kill("r-test", match="name = nobody").json["state"] == "done"
     assert clients.status()["closed_by_server"] == 0
 
 

@@ -17,7 +17,7 @@ SUCCESS = {"Code": "200", "Message": "Successful", "Data": "None", "Success": "t
 
 
 def assert_only_the_daemon_is_left(server, daemon):
-    assert server.session_ids() == {daemon.node()["own_id"]}
+    assert server.session_ids() == daemon.own_ids()
 
 
 @pytest.mark.parametrize("tcp", [False, True], ids=["unix", "tcp"])
@@ -25,7 +25,7 @@ def test_many_mixed_sessions(server, make_clients, make_daemon, tcp):
     address = server.tcp_address if tcp else server.address
     daemon = make_daemon([{"id": "r-test", "address": address}])
     clients = make_clients(server, tcp=tcp, total=MANY, **MIXED)
-    own_id = daemon.node()["own_id"]
+    own_ids = daemon.own_ids()
     answer = daemon.das("KillInstanceAllSession", InstanceId="r-test")
     assert answer.status == 200, answer.text
     assert {**answer.json, "RequestId": ""} == {**SUCCESS, "RequestId": ""}
@@ -33,14 +33,14 @@ def test_many_mixed_sessions(server, make_clients, make_daemon, tcp):
     assert_only_the_daemon_is_left(server, daemon)
     status = clients.wait_for(closed_by_server=MANY)
     assert (status["open"], status["errors"]) == (0, 0)
-    assert daemon.node()["own_id"] == own_id
+    assert daemon.own_ids() == own_ids
 
     report = daemon.http("GET", f"/v1/kills/{answer.json['RequestId']}").json
     assert_adds_up(report)
     assert report["state"] == "done"
-    # All of them, and the control connection of the test.
+    # All of them, and the control connection of the test; the daemon's own two are kept.
     names = ("matched", "killed", "gone", "survivors", "unmatched", "protected", "extra")
-    assert counts_of(report, *names) == dict(zip(names, (MANY + 1, MANY + 1, 0, 0, 0, 1, 0)))
+    assert counts_of(report, *names) == dict(zip(names, (MANY + 1, MANY + 1, 0, 0, 0, 2, 0)))
     assert sum(source["killed"] for source in report["sources"]) == report["killed"]
 
 
@@ -73,18 +73,19 @@ def test_each_kill_ends_those_of_its_time(server, make_clients, daemon):
 def test_one_server_in_two_instances(server, make_clients, make_daemon):
     addresses = {"first": server.address, "second": server.tcp_address}
     daemon = make_daemon([{"id": name, "address": at} for name, at in addresses.items()])
-    own_ids = {daemon.node(name)["own_id"] for name in addresses}
-    assert len(own_ids) == 2
+    own_ids = {name: daemon.own_ids(name) for name in addresses}
+    all_ids = own_ids["first"] | own_ids["second"]
+    assert len(all_ids) == 4
     for name in addresses:
         clients = make_clients(server, total=300, subscribed=30)
         report = daemon.kill(name).json
         assert report["state"] == "done"
         assert_adds_up(report)
-        # Its own two connections are what it kept.
-        assert report["protected"] == 2
+        # Its own connections, two of each instance, are what it kept.
+        assert report["protected"] == 4
         clients.wait_for(closed_by_server=300)
-        assert {daemon.node(name)["own_id"] for name in addresses} == own_ids
-        assert server.session_ids() == own_ids
+        assert {name: daemon.own_ids(name) for name in addresses} == own_ids
+        assert server.session_ids() == all_ids
 
 
 def test_own_connection_that_is_still_shaking_hands(server, make_relay, make_clients, make_daemon):
@@ -96,32 +97,32 @@ def test_own_connection_that_is_still_shaking_hands(server, make_relay, make_cli
         wait="socket",
     )
     relay.wait_until_held()
-    wait_until(lambda: daemon.node("first")["state"] == "ready", "the first to be ready")
-    named = [s["id"] for s in server.redis().client_list() if s["name"] == "sesskilld"]
-    assert len(named) == 2
+    first = daemon.own_ids("first")
+    named = {int(s["id"]) for s in server.redis().client_list() if s["name"] == "sesskilld"}
+    assert first < named and len(named) == 3
     clients = make_clients(server, total=100)
     report = daemon.kill("first").json
-    assert report["state"] == "done" and report["protected"] == 2, report
+    assert report["state"] == "done" and report["protected"] == 3, report
     clients.wait_for(closed_by_server=100)
     relay.release()
-    wait_until(lambda: daemon.node("second")["state"] == "ready", "the second to be ready")
-    assert str(daemon.node("second")["own_id"]) in named
+    assert named - first < daemon.own_ids("second")
+    assert daemon.own_ids("first") == first
 
 
 def test_a_full_server(make_server, make_clients, make_daemon):
     """Nobody can log in any more, and whoever is closed comes back at once."""
     server = make_server(lines=["maxclients 100"])
     daemon = make_daemon([server])
-    own_id = daemon.node()["own_id"]
-    # One place is the daemon's, one the control connection's.
-    clients = make_clients(server, total=98, reconnect=True)
+    own_ids = daemon.own_ids()
+    # Two places are the daemon's, one the control connection's.
+    clients = make_clients(server, total=97, reconnect=True)
     with pytest.raises(redis.exceptions.ConnectionError):
         server.redis(client_name="too-late").ping()
     for _ in range(3):
         answer = daemon.das("KillInstanceAllSession", InstanceId="r-test")
         assert answer.status == 200, answer.text
-    wait_until(lambda: clients.status()["reconnects"] >= 98, "everybody to come back")
-    assert daemon.node()["own_id"] == own_id
+    wait_until(lambda: clients.status()["reconnects"] >= 97, "everybody to come back")
+    assert daemon.own_ids() == own_ids
 
 
 def test_while_the_server_sleeps(make_server, make_clients, make_daemon):

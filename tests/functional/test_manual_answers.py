@@ -211,8 +211,23 @@ def test_metrics(busy):
         assert documented[name].facts == facts(name), f"man/{API}, METRICS, {name}"
 
 
+@pytest.fixture
+def late_lines(make_server, make_relay, make_clients, make_daemon):
+    """The record of a kill whose only command is answered after the outcome."""
+    server = make_server()
+    relay = make_relay(server)
+    daemon = make_daemon([{"id": "r-late", "address": relay.address}])
+    make_clients(server, total=5, named={"app": 5})
+    relay.hold(b"KILL")
+    report = answer(daemon.kill("r-late", match="name = app", timeout="200ms"), 500)
+    assert report["nodes"][0]["in_flight"] == 5
+    relay.release()
+    wait_until(lambda: daemon.audit("late"), lambda: f"the late answer; {daemon.explain()}")
+    return daemon.audit()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-def test_record(busy):
+def test_record(busy, late_lines):
     """All kinds of lines, and all that may stand in them."""
     present, missing = nodes_of(busy)
     os.chmod(busy.directory, 0o755)
@@ -237,7 +252,7 @@ def test_record(busy):
     documented = {}
     for title in page.titles_in("THE RECORD"):
         documented |= page.part("THE RECORD", title).named("Va")
-    lines = busy.audit()
+    lines = busy.audit() + late_lines
     assert {line["event"] for line in lines} == set(documented["event"].words_in_text())
     outcomes = kinds_in(line for line in lines if line["event"] == "outcome")
     plan = {path for path in report_fields() if path.startswith("nodes[].plan")}

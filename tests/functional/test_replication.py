@@ -62,7 +62,7 @@ def test_the_link_is_untouched(pair, pair_daemon, make_clients, victim):
     assert replica.is_in_sync()
     assert_replicates(primary, replica)
     report = pair_daemon.http("GET", f"/v1/kills/{answer.json['RequestId']}").json
-    assert report["protected"] == 2  # the replication link and the daemon's own
+    assert report["protected"] == 3  # the replication link and the daemon's own two
     assert report["nodes"][0]["role"] == ("master" if victim == "primary" else "replica")
 
 

@@ -112,7 +112,7 @@ def test_a_dry_run_waits_for_nobody(server, make_server, make_relay, make_daemon
         ]
     )
     clients = make_clients(other, total=5)
-    relay.hold(b"TYPE")
+    relay.hold(b"KILL")
     pending = daemon.begin_kill("r-test")
     relay.wait_until_held()
     dry_run = daemon.begin_kill("r-test", dry_run=True)

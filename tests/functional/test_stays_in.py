@@ -7,11 +7,14 @@ SESSKILL_TRIALS and SESSKILL_STALL_S make it longer, see tests/stays-in.sh.
 import json
 import os
 import signal
+import statistics
+import threading
 import time
 
 import pytest
 
 from harness import wait_until
+from test_tls import authority, make_tls_server  # noqa: F401 fixtures
 
 TRIALS = int(os.environ.get("SESSKILL_TRIALS", "2"))
 STALL_S = float(os.environ.get("SESSKILL_STALL_S", "0.8"))
@@ -230,3 +233,77 @@ def test_one_of_the_two_is_killed(make_storm):
         wait_until(lambda v=victim: v not in storm.own_ids(), "it to be lost")
         storm.kill()
         wait_until(lambda: len(storm.own_ids()) == 2 or not storm.kill(), "both of them", 60)
+
+
+@pytest.mark.skipif("SESSKILL_TRIALS" not in os.environ, reason="its rate is reported, not promised")
+def test_both_are_killed(make_storm, capsys):
+    """As a Sentinel does it when it makes a server a replica."""
+    storm = make_storm(protect=["name = other"])
+    n_back = 0
+    for _ in range(TRIALS):
+        before = storm.own_ids()
+        storm.other.client_kill_filter(_type="normal", skipme=True)
+        wait_until(lambda b=before: not b & storm.own_ids(), "both to be lost")
+        try:
+            wait_until(lambda: storm.daemon.node()["state"] == "ready", "one of them", 2)
+            n_back += 1
+        except AssertionError:
+            # A place for it, so that there is a next time.
+            storm.crowd.quit()
+            ready_again(storm)
+            storm.crowd.start()
+        wait_until(lambda: len(storm.own_ids()) == 2 or not storm.kill(), "both of them", 60)
+    with capsys.disabled():
+        print(f"\nboth connections killed at once: back within 2 s in {n_back} of {TRIALS}")
+
+
+def median_listing_s(daemon, n=60):
+    took = []
+    for _ in range(n):
+        begin = time.monotonic()
+        assert daemon.http("GET", "/v1/instances/near/sessions?limit=1").status == 200
+        took.append(time.monotonic() - begin)
+    return statistics.median(took)
+
+
+@pytest.mark.skipif("SESSKILL_TRIALS" not in os.environ, reason="a ratio, which is reported")
+def test_listings_beside_a_server_whose_tls_fails(
+    authority, make_tls_server, make_server, make_daemon, make_clients, capsys
+):
+    """And beside one with a wrong password, while kills wait for both."""
+    near = make_server()
+    make_clients(near, total=2000)
+    far = make_tls_server(*authority.issue("server", "DNS:elsewhere"))
+    locked = make_server(password="x")
+    daemon = make_daemon(
+        [
+            {"id": "near", "address": near.address},
+            {"id": "far", "address": f"rediss://127.0.0.1:{far.tls_port}"},
+            {"id": "locked", "address": locked.address},
+        ],
+        wait="socket",
+    )
+    daemon.own_ids("near")
+    quiet = median_listing_s(daemon)
+    n_before = int(locked.redis().info("stats")["total_connections_received"])
+    begin = time.monotonic()
+    stop = threading.Event()
+
+    def kill_for_ever(instance):
+        while not stop.is_set():
+            daemon.kill(instance, timeout="5s")
+
+    threads = [threading.Thread(target=kill_for_ever, args=(i,)) for i in ("far", "locked")]
+    for thread in threads:
+        thread.start()
+    beside = median_listing_s(daemon)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    n = int(locked.redis().info("stats")["total_connections_received"]) - n_before
+    with capsys.disabled():
+        print(
+            f"\nlisting 2,000 sessions: {quiet * 1000:.1f} ms; beside TLS and a login that fail, with "
+            f"kills that wait for them: {beside * 1000:.1f} ms, ratio {beside / quiet:.2f}; "
+            f"{n} new connections in {time.monotonic() - begin:.1f} s to who refuses the login"
+        )

@@ -10,6 +10,7 @@ from harness.waiting import wait_until
 
 STOP_TIMEOUT_S = 15
 CLI_TIMEOUT_S = 60
+DEFAULT_N_LINKS = 2
 ACCOUNT_KEYS = {"username", "password-file", "credential"}
 
 
@@ -97,7 +98,8 @@ class Daemon:
     def start(self, wait="ready"):
         """Also after stop() and kill_process().
 
-        wait  "ready": until every node is; "socket": until it answers; None: not at all
+        wait  "ready": until every node is, by all its connections; "socket": until it answers;
+              None: not at all
         """
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen(
@@ -120,7 +122,30 @@ class Daemon:
         except (FileNotFoundError, ConnectionError, PermissionError):
             # The socket file appears without permissions, and gets them last.
             return False
-        return wait == "socket" or status == 200
+        return wait == "socket" or (status == 200 and self._has_all_links())
+
+    def _has_all_links(self):
+        """Not asked where `access` may deny it, which would be in the record."""
+        if "access" in self._config_in_file():
+            return True
+        instances = self.http("GET", "/v1/instances").json["instances"]
+        return all(
+            self._is_linked(each["id"], node) for each in instances for node in each["nodes"]
+        )
+
+    def _is_linked(self, instance, node):
+        states = [link["state"] for link in node["links"]]
+        return states == ["ready"] * self._n_links(instance)
+
+    def _n_links(self, instance):
+        """To each of its nodes."""
+        config = self._config_in_file()
+        keys = next(keys for keys in config["instances"] if keys["id"] == instance)
+        return keys.get("links", config.get("defaults", {}).get("links", DEFAULT_N_LINKS))
+
+    def _config_in_file(self):
+        with open(self.config_path, encoding="utf-8") as file:
+            return json.load(file)
 
     def is_running(self):
         return self._process is not None and self._process.poll() is None
@@ -213,6 +238,16 @@ class Daemon:
         """Its one node."""
         (node,) = self.instance(instance)["nodes"]
         return node
+
+    def own_ids(self, instance="r-test"):
+        """The daemon's own sessions on that node, once all of them are ready."""
+
+        def linked():
+            node = self.node(instance)
+            return self._is_linked(instance, node) and node
+
+        node = wait_until(linked, lambda: f"all connections; there are {self.node(instance)}")
+        return {link["own_id"] for link in node["links"]}
 
     def kills(self):
         return self.http("GET", "/v1/kills").json["kills"]

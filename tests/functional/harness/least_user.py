@@ -16,6 +16,7 @@ PASSWORD = "least"
 _TITLES = {
     "Redis 6.0, 6.2": "old",
     "Redis 7.0 and later": "new",
+    "worth having": "aside",
     "for --break-busy as well": "scripts",
     "on the nodes of a cluster as well": "cluster",
     "on Sentinels since 6.2": "sentinel",

@@ -88,7 +88,7 @@ void sweep_start_timer(struct event *timer, int64_t ms)
 
 /* ---- the end ---- */
 
-static void drop_calls(struct sweep *sweep)
+void sweep_drop_calls(struct sweep *sweep)
 {
 	calls_drop(&sweep->calls);
 	client_list_leave(&sweep->reader);
@@ -96,7 +96,7 @@ static void drop_calls(struct sweep *sweep)
 
 void sweep_finish(struct sweep *sweep)
 {
-	drop_calls(sweep);
+	sweep_drop_calls(sweep);
 	sweep_cut_kill(sweep);
 	sweep_release_link(sweep);
 	sweep_settle_counts(sweep);
@@ -139,19 +139,11 @@ static void on_finished(evutil_socket_t fd, short what, void *context)
 	sweep->in.done_fn(sweep->in.context);
 }
 
-static void fail_without_link(struct sweep *sweep, const char *what)
-{
-	char words[ERR_MAX_BYTES];
-
-	snprintf(words, sizeof(words), "%s: %s", what, link_error(sweep->in.link));
-	sweep_fail(sweep, words);
-}
-
 static void fail_expired(struct sweep *sweep)
 {
 	switch (sweep->state) {
 	case SWEEP_WAIT_LINK:
-		fail_without_link(sweep, "no connection before the deadline");
+		sweep_fail_without_link(sweep, "no connection before the deadline");
 		return;
 	case SWEEP_WARM:
 	case SWEEP_LIST:
@@ -215,156 +207,6 @@ void sweep_on_refused(struct sweep *sweep, const char *words)
 	}
 }
 
-/* ---- losing the link ---- */
-
-void sweep_hold_link(struct sweep *sweep)
-{
-	if (!sweep->is_holding) {
-		sweep->is_holding = true;
-		link_hold(sweep->in.link);
-	}
-}
-
-void sweep_release_link(struct sweep *sweep)
-{
-	if (sweep->is_holding) {
-		sweep->is_holding = false;
-		link_release(sweep->in.link);
-	}
-}
-
-static void on_link_ready(struct sweep *sweep);
-
-/* Until it is READY, which it may be: over another connection. */
-static void wait_for_link(struct sweep *sweep)
-{
-	drop_calls(sweep);
-	sweep_release_link(sweep);
-	sweep_set_state(sweep, SWEEP_WAIT_LINK);
-	if (link_state(sweep->in.link) == LINK_READY) {
-		on_link_ready(sweep);
-	} else if (link_trouble(sweep->in.link) == LINK_TROUBLE_FINAL) {
-		fail_without_link(sweep, "no connection");
-	}
-}
-
-bool sweep_has_link(struct sweep *sweep)
-{
-	if (link_state(sweep->in.link) != LINK_READY) {
-		wait_for_link(sweep);
-		return false;
-	}
-	return true;
-}
-
-/* The one place that a lost connection leads to, from whatever state. */
-void sweep_on_lost(struct sweep *sweep, const char *words)
-{
-	(void)words; /* the link says what has become of it */
-	if (sweep_stop_if_doomed(sweep)) {
-		return;
-	}
-	sweep->was_lost = true;
-	wait_for_link(sweep);
-}
-
-/* A server that does not answer is not asked again: it may still carry out what it was sent. */
-void sweep_on_late(struct sweep *sweep, const char *words)
-{
-	if (sweep->state == SWEEP_WATCH) {
-		sweep_end_watch(sweep, words);
-	} else if (!sweep_stop_if_doomed(sweep)) {
-		sweep_fail(sweep, words);
-	}
-}
-
-void sweep_on_listing_failed(struct sweep *sweep, const struct listing_result *result)
-{
-	switch (result->end) {
-	case LISTING_LOST:
-		sweep_on_lost(sweep, result->words);
-		return;
-	case LISTING_LATE:
-		sweep_on_late(sweep, result->words);
-		return;
-	case LISTING_REFUSED:
-		refusal_print(result->reply, sweep->refusal, sizeof(sweep->refusal));
-		sweep_on_refused(sweep, sweep->refusal);
-		return;
-	case LISTING_WHOLE:
-		break;
-	}
-	CHECK(!"a whole listing is no failure");
-}
-
-/* Did the server tell which process it is, then and now? */
-static bool is_process_known(const struct sweep *sweep)
-{
-	return sweep->run_id[0] != '\0' && link_server(sweep->in.link)->run_id[0] != '\0';
-}
-
-bool sweep_is_same_process(const struct sweep *sweep)
-{
-	return link_main_serial(sweep->in.link) == sweep->serial ||
-	       (is_process_known(sweep) &&
-		       strcmp(sweep->run_id, link_server(sweep->in.link)->run_id) == 0);
-}
-
-/*
- * The process behind the link is another one: no session of the old one is left. Ids only grow
- * within a process, so that an id of ours below the watermark shows a restart even where there is
- * no run_id, if the connection is newer than the listing.
- */
-static bool is_restarted(const struct sweep *sweep)
-{
-	const struct link_server *server = link_server(sweep->in.link);
-
-	return (is_process_known(sweep) && strcmp(sweep->run_id, server->run_id) != 0) ||
-	       (link_main_serial(sweep->in.link) > sweep->newest_serial &&
-		       server->own_id <= sweep->snapshot.watermark);
-}
-
-static void resume(struct sweep *sweep)
-{
-	if (is_restarted(sweep)) {
-		report_warn(sweep->in.report,
-			"%s: the server was restarted during the kill; its old sessions ended "
-			"with it",
-			sweep->in.node->address);
-		/* Killed is whom the server said it killed; the others ended with it. */
-		sweep->n_presumed = 0;
-		snapshot_end_all(
-			&sweep->snapshot, sweep->n_claimed > 0 ? SNAPSHOT_ENDED : SNAPSHOT_GONE);
-		sweep->is_in_doubt = false;
-		sweep_finish(sweep);
-	} else if (!sweep_is_same_process(sweep)) {
-		sweep_fail(sweep,
-			"the connection was lost, and the server does not tell whether it is "
-			"still the same process");
-	} else {
-		if (sweep->was_lost) {
-			report_warn(sweep->in.report,
-				"%s: the connection was lost during the kill%s",
-				sweep->in.node->address,
-				link_main_serial(sweep->in.link) > sweep->newest_serial
-					? " and opened again"
-					: "; the second one took over");
-		}
-		sweep->was_lost = false;
-		sweep_begin_verify(sweep);
-	}
-}
-
-static void on_link_ready(struct sweep *sweep)
-{
-	sweep->in.node->was_reached = true;
-	if (sweep->has_snapshot && sweep->n_rounds > 0) {
-		resume(sweep);
-	} else {
-		sweep_begin_warm(sweep);
-	}
-}
-
 /* The script was there before the link was. */
 static void break_busy_handshake(struct sweep *sweep)
 {
@@ -385,11 +227,11 @@ static void on_link_changed(struct link_watcher *watcher, enum link_state state)
 	struct sweep *sweep = (struct sweep *)((char *)watcher - offsetof(struct sweep, watcher));
 
 	if (state == LINK_READY && sweep->state == SWEEP_WAIT_LINK) {
-		on_link_ready(sweep);
+		sweep_on_link_ready(sweep);
 	} else if (state == LINK_BACKOFF && sweep->state == SWEEP_WAIT_LINK) {
 		/* An attempt has failed just now. */
 		if (link_trouble(sweep->in.link) == LINK_TROUBLE_FINAL) {
-			fail_without_link(sweep, "no connection");
+			sweep_fail_without_link(sweep, "no connection");
 		} else {
 			break_busy_handshake(sweep);
 		}
@@ -397,7 +239,7 @@ static void on_link_changed(struct link_watcher *watcher, enum link_state state)
 		event_del(sweep->moment);
 		sweep->was_lost |= state != LINK_LATE;
 		if (!sweep_stop_if_doomed(sweep)) {
-			wait_for_link(sweep);
+			sweep_wait_for_link(sweep);
 		}
 	} else if (state != LINK_READY && sweep->state == SWEEP_WATCH &&
 		   sweep->reader.link == NULL) {
@@ -454,7 +296,7 @@ void sweep_free(struct sweep *sweep)
 	if (sweep == NULL) {
 		return;
 	}
-	drop_calls(sweep);
+	sweep_drop_calls(sweep);
 	sweep_forget_snapshot(sweep);
 	salvo_free(sweep->salvo);
 	link_unref(sweep->in.link);
@@ -471,7 +313,7 @@ void sweep_start(struct sweep *sweep)
 	link_watch(sweep->in.link, &sweep->watcher);
 	link_want(sweep->in.link);
 	if (link_state(sweep->in.link) == LINK_READY) {
-		on_link_ready(sweep);
+		sweep_on_link_ready(sweep);
 	} else {
 		break_busy_handshake(sweep);
 	}

@@ -92,11 +92,24 @@ struct sweep {
 /* The only place that changes the state. */
 void sweep_set_state(struct sweep *sweep, enum sweep_state state);
 void sweep_start_timer(struct event *timer, int64_t ms);
+/* What is asked and not answered is not waited for. */
+void sweep_drop_calls(struct sweep *sweep);
 /* Nothing is left to do: the job is told from the event loop. */
 void sweep_finish(struct sweep *sweep);
 void sweep_fail(struct sweep *sweep, const char *words);
 /* Ends a sweep that was cancelled or has run out of time; false: it may go on. */
 bool sweep_stop_if_doomed(struct sweep *sweep);
+/* A command was refused in a way that stands for all of them. */
+void sweep_on_refused(struct sweep *sweep, const char *words);
+
+/* ---- sweep_link.c ---- */
+
+/* Until it is READY, which it may be: over another connection. */
+void sweep_wait_for_link(struct sweep *sweep);
+/* It is: begins, or goes on where it was. */
+void sweep_on_link_ready(struct sweep *sweep);
+/* `what`, and why the link is not READY. */
+void sweep_fail_without_link(struct sweep *sweep, const char *what);
 /* Before anything is asked. False: the link is not READY, and the sweep goes on when it is. */
 bool sweep_has_link(struct sweep *sweep);
 /* A command was lost with the connection. */
@@ -110,8 +123,6 @@ void sweep_hold_link(struct sweep *sweep);
 void sweep_release_link(struct sweep *sweep);
 /* Is the server behind the link still the process that was listed? */
 bool sweep_is_same_process(const struct sweep *sweep);
-/* A command was refused in a way that stands for all of them. */
-void sweep_on_refused(struct sweep *sweep, const char *words);
 
 /* ---- sweep_counts.c ---- */
 

@@ -227,13 +227,6 @@ static void on_keepalive_reply(void *context, const struct reply *reply, const c
 	}
 }
 
-static void ignore_reply(void *context, const struct reply *reply, const char *lost)
-{
-	(void)context;
-	(void)reply;
-	(void)lost;
-}
-
 void connection_probe(struct connection *connection)
 {
 	static const struct slice argv[] = {{"INFO", 4}};
@@ -258,7 +251,6 @@ static void prove_again(struct connection *connection)
 	struct link_command command = {
 		.argv = list,
 		.argc = ARRAY_SIZE(list),
-		.reply_fn = ignore_reply,
 	};
 
 	if (connection->in.opts->is_for_questions) {

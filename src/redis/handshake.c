@@ -4,20 +4,16 @@
  * a row of a table. The second round are the probes, which depend on the family that the first one
  * found, the third what depends on the probes.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "model/protection.h"
 #include "redis/connection.h"
+#include "redis/password.h"
 #include "redis/server_info.h"
 
-#define MAX_PASSWORD_BYTES 4096
 #define MAX_ARGS 8
 
 #define NOBODY CONNECTION_NOBODY
@@ -451,34 +447,10 @@ static void on_reply(void *context, const struct reply *reply, const char *lost)
 	}
 }
 
-/* ---- the password ---- */
-
-/* Reads the file without its last line feed. -1 with words when that cannot be done. */
-static ssize_t read_password(const char *path, char *buffer, struct err *err)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0) {
-		err_set_errno(err, errno, "cannot read the password file %s", path);
-		return -1;
-	}
-	n = read(fd, buffer, MAX_PASSWORD_BYTES);
-	close(fd);
-	if (n < 0) {
-		err_set_errno(err, errno, "cannot read the password file %s", path);
-		return -1;
-	}
-	while (n > 0 && (buffer[n - 1] == '\n' || buffer[n - 1] == '\r')) {
-		n--;
-	}
-	return n;
-}
-
 static void send_auth(struct connection *connection)
 {
 	const struct link_opts *opts = connection->in.opts;
-	char password[MAX_PASSWORD_BYTES];
+	char password[PASSWORD_MAX_BYTES];
 	struct slice argv[3] = {SLICE_LITERAL("AUTH")};
 	size_t argc = 1;
 	struct err err;
@@ -487,7 +459,7 @@ static void send_auth(struct connection *connection)
 	if (opts->password_file == NULL) {
 		return;
 	}
-	len = read_password(opts->password_file, password, &err);
+	len = password_read(opts->password_file, password, &err);
 	if (len < 0) {
 		refuse(connection, LINK_TROUBLE_FINAL, slice_of(err.text));
 		return;

@@ -180,7 +180,7 @@ struct link_command {
 	 * `reply_fn` then gets a reply of type REPLY_LISTING.
 	 */
 	listing_line_fn line_fn;
-	link_reply_fn reply_fn;
+	link_reply_fn reply_fn; /* NULL: nobody wants to know */
 	void *context;
 	struct calls *owner; /* NULL: it cannot be dropped */
 };

@@ -217,13 +217,6 @@ static struct call *enqueue(
 	return call;
 }
 
-static void ignore_reply(void *context, const struct reply *reply, const char *lost)
-{
-	(void)context;
-	(void)reply;
-	(void)lost;
-}
-
 /* What is sent behind it finds an ordinary connection: the server takes one after the other. */
 void connection_come_back(struct connection *connection)
 {
@@ -232,7 +225,6 @@ void connection_come_back(struct connection *connection)
 	struct link_command command = {
 		.argv = argv,
 		.argc = ARRAY_SIZE(argv),
-		.reply_fn = ignore_reply,
 	};
 
 	connection->is_aside = false;

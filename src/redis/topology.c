@@ -38,7 +38,7 @@ void topology_set_error(struct topology *topology, const char *address, const ch
 
 /* ---- links ---- */
 
-static void add_link(struct links *links, struct link *link)
+void topology_add_link(struct links *links, struct link *link)
 {
 	links->items =
 		mem_grow_array(links->items, links->n, &links->capacity, sizeof(struct link *));
@@ -71,9 +71,9 @@ bool topology_is_any_ready(const struct links *links)
 }
 
 /* What waits for an answer of it hears that it is no node any more, once nobody kills there. */
-static void retire(struct topology *topology, struct link *link)
+void topology_drop_link(struct topology *topology, struct link *link)
 {
-	add_link(&topology->retired, link);
+	topology_add_link(&topology->retired, link);
 	event_active(topology->letting_go, 0, 0);
 }
 
@@ -113,7 +113,7 @@ bool topology_has_askers(const struct topology *topology)
 	return topology_n_configured(topology) > 0 && topology->askers[0].link != NULL;
 }
 
-static void open_asker(struct topology *topology, struct asker *asker, struct link *link)
+void topology_open_asker(struct topology *topology, struct asker *asker, struct link *link)
 {
 	asker->link = link;
 	asker->question = (struct question){topology, link};
@@ -129,7 +129,7 @@ void topology_open_askers(struct topology *topology)
 		struct link *link =
 			link_new(&topology->world, &opts->endpoints[i], opts->question_opts);
 
-		open_asker(topology, &topology->askers[i], link);
+		topology_open_asker(topology, &topology->askers[i], link);
 		link_start(link);
 	}
 }
@@ -142,14 +142,14 @@ void topology_close_askers(struct topology *topology)
 		struct asker *asker = &topology->askers[i];
 
 		link_unwatch(asker->link, &asker->watcher);
-		retire(topology, asker->link);
+		topology_drop_link(topology, asker->link);
 		asker->link = NULL;
 	}
 }
 
 /* ---- the set of nodes ---- */
 
-static void tell_watchers(struct topology *topology)
+void topology_tell_watchers(struct topology *topology)
 {
 	struct topology_watcher *next;
 
@@ -171,18 +171,18 @@ static bool drop_former_nodes(struct topology *topology)
 		if (members_has(&topology->members, link_address(link))) {
 			topology->nodes.items[n_kept++] = link;
 		} else {
-			retire(topology, link);
+			topology_drop_link(topology, link);
 		}
 	}
 	topology->nodes.n = n_kept;
 	return n_kept < n_before;
 }
 
-static void open_node(struct topology *topology, const struct endpoint *endpoint)
+void topology_open_node(struct topology *topology, const struct endpoint *endpoint)
 {
 	struct link *link = link_new(&topology->world, endpoint, topology->opts.node_opts);
 
-	add_link(&topology->nodes, link);
+	topology_add_link(&topology->nodes, link);
 	if (topology->is_started) {
 		link_start(link);
 	}
@@ -200,7 +200,7 @@ static bool open_new_nodes(struct topology *topology)
 		struct slice address = intern_get(&topology->members.addresses, i);
 
 		if (intern_find(&known, address) == INTERN_NONE) {
-			open_node(topology, &topology->members.endpoints[i]);
+			topology_open_node(topology, &topology->members.endpoints[i]);
 		}
 	}
 	intern_finish(&known);
@@ -216,7 +216,7 @@ void topology_apply_members(struct topology *topology)
 	topology->is_known = true;
 	topology->error[0] = '\0';
 	if (is_changed) {
-		tell_watchers(topology);
+		topology_tell_watchers(topology);
 	}
 }
 
@@ -272,193 +272,6 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	}
 }
 
-/* ---- options ---- */
-
-static void opts_copy(struct topology_opts *to, const struct topology_opts *from)
-{
-	struct endpoint *endpoints = mem_alloc_array(from->n_endpoints, sizeof(struct endpoint));
-	struct link_opts *node_opts = mem_new(struct link_opts);
-	struct link_opts *question_opts = mem_new(struct link_opts);
-
-	for (size_t i = 0; i < from->n_endpoints; i++) {
-		endpoint_copy(&endpoints[i], &from->endpoints[i]);
-	}
-	link_opts_copy(node_opts, from->node_opts);
-	link_opts_copy(question_opts, from->question_opts);
-	*to = (struct topology_opts){
-		.kind = from->kind,
-		.name = from->name != NULL ? slice_copy(slice_of(from->name)) : NULL,
-		.endpoints = endpoints,
-		.n_endpoints = from->n_endpoints,
-		.master = from->master != NULL ? slice_copy(slice_of(from->master)) : NULL,
-		.node_opts = node_opts,
-		.question_opts = question_opts,
-	};
-}
-
-static void opts_finish(struct topology_opts *opts)
-{
-	struct endpoint *endpoints = (struct endpoint *)opts->endpoints;
-
-	for (size_t i = 0; i < opts->n_endpoints; i++) {
-		endpoint_finish(&endpoints[i]);
-	}
-	free(endpoints);
-	link_opts_finish((struct link_opts *)opts->node_opts);
-	link_opts_finish((struct link_opts *)opts->question_opts);
-	free((void *)opts->node_opts);
-	free((void *)opts->question_opts);
-	free((char *)opts->name);
-	free((char *)opts->master);
-}
-
-static bool has_endpoint(const struct topology_opts *opts, const struct endpoint *endpoint)
-{
-	for (size_t i = 0; i < opts->n_endpoints; i++) {
-		if (endpoint_is_equal(&opts->endpoints[i], endpoint)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-bool topology_opts_has_same_endpoints(const struct topology_opts *a, const struct topology_opts *b)
-{
-	for (size_t i = 0; i < a->n_endpoints; i++) {
-		if (!has_endpoint(b, &a->endpoints[i])) {
-			return false;
-		}
-	}
-	return a->n_endpoints == b->n_endpoints;
-}
-
-bool topology_opts_is_same_group(const struct topology_opts *a, const struct topology_opts *b)
-{
-	if (a->kind != b->kind) {
-		return false;
-	}
-	if (a->kind == TOPOLOGY_SENTINEL && strcmp(a->master, b->master) != 0) {
-		return false;
-	}
-	/* Who is asked says who the nodes are: with nobody in common it is another group. */
-	for (size_t i = 0; a->kind != TOPOLOGY_STANDALONE && i < a->n_endpoints; i++) {
-		if (has_endpoint(b, &a->endpoints[i])) {
-			return true;
-		}
-	}
-	return a->kind == TOPOLOGY_STANDALONE;
-}
-
-/* ---- other options ---- */
-
-/* The first link of these that leads there, or leads nowhere that is wanted; taken out. */
-static struct link *take_link(struct links *links, const struct topology_opts *opts,
-	const struct endpoint *endpoint, bool is_any)
-{
-	for (size_t i = 0; i < links->n; i++) {
-		struct link *link = links->items[i];
-
-		if (link != NULL && (is_any ? !has_endpoint(opts, link_endpoint(link))
-					    : endpoint_is_equal(link_endpoint(link), endpoint))) {
-			links->items[i] = NULL;
-			return link;
-		}
-	}
-	return NULL;
-}
-
-static void retire_rest(struct topology *topology, struct links *links)
-{
-	for (size_t i = 0; i < links->n; i++) {
-		if (links->items[i] != NULL) {
-			retire(topology, links->items[i]);
-		}
-	}
-	free(links->items);
-}
-
-/* Each address keeps its link; a new one takes over that of one that went, connections and all. */
-static void change_configured_nodes(struct topology *topology)
-{
-	const struct topology_opts *opts = &topology->opts;
-	struct links before = topology->nodes;
-
-	topology->nodes = (struct links){0};
-	for (size_t i = 0; i < opts->n_endpoints; i++) {
-		const struct endpoint *endpoint = &opts->endpoints[i];
-		struct link *link = take_link(&before, opts, endpoint, false);
-
-		if (link == NULL) {
-			link = take_link(&before, opts, endpoint, true);
-		}
-		if (link == NULL) {
-			open_node(topology, endpoint);
-			continue;
-		}
-		link_change(link, endpoint, opts->node_opts);
-		add_link(&topology->nodes, link);
-	}
-	retire_rest(topology, &before);
-}
-
-static void change_known_nodes(struct topology *topology)
-{
-	for (size_t i = 0; i < topology->nodes.n; i++) {
-		link_change(topology->nodes.items[i], link_endpoint(topology->nodes.items[i]),
-			topology->opts.node_opts);
-	}
-}
-
-/* Who is asked already is asked on, over the same link. */
-static void change_askers(struct topology *topology, size_t n_before)
-{
-	const struct topology_opts *opts = &topology->opts;
-	struct asker *before = topology->askers;
-	bool had_askers = n_before > 0 && before[0].link != NULL;
-	struct links links = {0};
-
-	for (size_t i = 0; had_askers && i < n_before; i++) {
-		link_unwatch(before[i].link, &before[i].watcher);
-		add_link(&links, before[i].link);
-	}
-	topology->askers = mem_alloc_array(opts->n_endpoints, sizeof(struct asker));
-	for (size_t i = 0; had_askers && i < opts->n_endpoints; i++) {
-		struct link *link = take_link(&links, opts, &opts->endpoints[i], false);
-
-		if (link != NULL) {
-			link_change(link, &opts->endpoints[i], opts->question_opts);
-		} else {
-			link = link_new(&topology->world, &opts->endpoints[i], opts->question_opts);
-			link_start(link);
-		}
-		open_asker(topology, &topology->askers[i], link);
-	}
-	retire_rest(topology, &links);
-	free(before);
-}
-
-void topology_change(struct topology *topology, const struct topology_opts *opts)
-{
-	struct topology_opts former = topology->opts;
-
-	CHECK(topology_opts_is_same_group(&former, opts));
-	/* Whom they were asked of may go. */
-	calls_drop(&topology->calls);
-	topology->n_unanswered = 0;
-	opts_copy(&topology->opts, opts);
-	free((char *)topology->opts.name);
-	topology->opts.name = former.name; /* links have it */
-	former.name = NULL;
-	if (opts->kind == TOPOLOGY_STANDALONE) {
-		change_configured_nodes(topology);
-		tell_watchers(topology);
-	} else {
-		change_known_nodes(topology);
-		change_askers(topology, former.n_endpoints);
-	}
-	opts_finish(&former);
-}
-
 /* ---- life ---- */
 
 struct topology *topology_new(const struct link_world *world, const struct topology_opts *opts)
@@ -467,7 +280,7 @@ struct topology *topology_new(const struct link_world *world, const struct topol
 
 	topology->n_refs = 1;
 	topology->world = *world;
-	opts_copy(&topology->opts, opts);
+	topology_opts_copy(&topology->opts, opts);
 	topology->world.news_context = (void *)topology->opts.name;
 	calls_init(&topology->calls, NULL);
 	topology->timer = event_new(world->loop, -1, EV_PERSIST, on_timer, topology);
@@ -475,7 +288,7 @@ struct topology *topology_new(const struct link_world *world, const struct topol
 	CHECK(topology->timer != NULL && topology->letting_go != NULL);
 	if (opts->kind == TOPOLOGY_STANDALONE) {
 		for (size_t i = 0; i < opts->n_endpoints; i++) {
-			open_node(topology, &opts->endpoints[i]);
+			topology_open_node(topology, &opts->endpoints[i]);
 		}
 		topology->is_known = true;
 	} else {
@@ -500,7 +313,7 @@ void topology_unref(struct topology *topology)
 	calls_drop(&topology->calls);
 	topology_close_askers(topology);
 	for (size_t i = 0; i < topology->nodes.n; i++) {
-		retire(topology, topology->nodes.items[i]);
+		topology_drop_link(topology, topology->nodes.items[i]);
 	}
 	free(topology->nodes.items);
 	finish_links(&topology->retired);
@@ -508,7 +321,7 @@ void topology_unref(struct topology *topology)
 	members_finish(&topology->members);
 	event_free(topology->timer);
 	event_free(topology->letting_go);
-	opts_finish(&topology->opts);
+	topology_opts_finish(&topology->opts);
 	free(topology);
 }
 

@@ -66,6 +66,20 @@ void question_ask(
 /* The members are the nodes from now on; links to those that stay are kept warm. */
 void topology_apply_members(struct topology *topology);
 
+/* ---- topology_opts.c ---- */
+
+void topology_opts_copy(struct topology_opts *to, const struct topology_opts *from);
+void topology_opts_finish(struct topology_opts *opts);
+
+/* ---- topology.c ---- */
+
+void topology_add_link(struct links *links, struct link *link);
+/* What waits for an answer of it hears that it is no node any more, once nobody kills there. */
+void topology_drop_link(struct topology *topology, struct link *link);
+void topology_open_node(struct topology *topology, const struct endpoint *endpoint);
+void topology_open_asker(struct topology *topology, struct asker *asker, struct link *link);
+void topology_tell_watchers(struct topology *topology);
+
 /* Askers that the configuration names, whether their links are open or not. */
 size_t topology_n_configured(const struct topology *topology);
 bool topology_has_askers(const struct topology *topology); /* are they open? */

@@ -1,0 +1,280 @@
+/*
+ * What happens to the connections of a link, and what it makes of that.
+ */
+#include <event2/event.h>
+#include <event2/util.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "redis/link_internal.h"
+#include "redis/tls.h"
+
+/* Connections lost in a row while they waited for a listing: more than chance, or somebody's kill.
+ */
+#define CUT_LISTINGS 2
+
+/* One that is late says more than what becomes of the attempts beside it. */
+static bool has_late(const struct link *link)
+{
+	const struct connection *connection;
+
+	TAILQ_FOREACH(connection, &link->open, entry)
+	{
+		if (connection->was_proven && connection->is_late) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- what happens to connections ---- */
+
+/*
+ * Both are open, and it is not the same process behind them: it was restarted, and the end of the
+ * old connection is still on its way; or the address leads to different servers by turns.
+ */
+static bool is_of_another_server(const struct link *link, const struct connection *connection)
+{
+	const struct connection *main = link->main;
+
+	return main != NULL && main != connection && link_is_current(main) &&
+	       main->server.run_id[0] != '\0' && connection->server.run_id[0] != '\0' &&
+	       strcmp(main->server.run_id, connection->server.run_id) != 0;
+}
+
+static void note_proven(struct link *link, struct connection *connection)
+{
+	if (is_of_another_server(link, connection)) {
+		connection->was_proven = false;
+		connection_close(connection, LINK_TROUBLE_PASSING,
+			"another server answers at this address than on the other connection: it "
+			"was restarted, or the address leads to several servers by turns");
+		return;
+	}
+	link->n_failures = 0;
+	link->freed_ms = 0;
+	link->n_proven++;
+	link_set_trouble(link, LINK_TROUBLE_NONE, "");
+	event_del(link->retry);
+	link_tell_news(
+		link, link->n_proven <= link_n_wanted(link) ? LINK_NEWS_READY : LINK_NEWS_BACK, "");
+}
+
+static void note_failed(struct link *link, const struct connection *connection)
+{
+	link->n_failures++;
+	link->failed_ms = clock_monotonic_ms();
+	link->attempt_trouble = connection->trouble;
+	event_del(link->retry);
+	/* That a server which does not answer is full as well is only what follows from it. */
+	if (!has_late(link) || connection->trouble != LINK_TROUBLE_FULL) {
+		link_set_trouble(link, connection->trouble, connection->words);
+	}
+	link_tell_news(link, LINK_NEWS_REFUSED, connection->words);
+}
+
+static const char cut_words[] =
+	"the server closes the connection when it is asked for CLIENT LIST: the listing is larger "
+	"than its client-output-buffer-limit allows a normal client; raise it with: CONFIG SET "
+	"client-output-buffer-limit \"normal 0 0 0\"";
+
+static void note_listings(struct link *link, struct connection *connection)
+{
+	if (connection->has_listed) {
+		link->n_cut_listings = 0;
+		connection->has_listed = false;
+	}
+	if (connection->was_listing && ++link->n_cut_listings > CUT_LISTINGS) {
+		snprintf(connection->words, sizeof(connection->words), "%s", cut_words);
+		connection->trouble = LINK_TROUBLE_FINAL;
+	}
+}
+
+static void note_closed(struct link *link, struct connection *connection)
+{
+	link->keepalive_ms = MIN(link->keepalive_ms, connection->in.keepalive_ms);
+	if (link->main == connection) {
+		link->last = connection->server;
+		link->main = NULL;
+	}
+	TAILQ_REMOVE(&link->open, connection, entry);
+	TAILQ_INSERT_TAIL(&link->dead, connection, entry);
+	if (connection->is_given_up) {
+		return;
+	}
+	note_listings(link, connection);
+	if (!connection->was_proven) {
+		note_failed(link, connection);
+		return;
+	}
+	/* It had a place a moment ago. */
+	link->n_failures = 0;
+	link->freed_ms = clock_monotonic_ms();
+	event_del(link->retry);
+	link_set_trouble(link, connection->trouble, connection->words);
+	link_tell_news(link, LINK_NEWS_LOST, connection->words);
+}
+
+/* What one may not do, the others of the same account may not either. */
+static void note_denied(struct link *link, const struct connection *denied)
+{
+	struct connection *connection;
+
+	link_set_trouble(link, LINK_TROUBLE_FINAL, denied->words);
+	link->n_failures = 1;
+	link_tell_news(link, LINK_NEWS_REFUSED, denied->words);
+	link->is_balancing = true;
+	TAILQ_FOREACH(connection, &link->open, entry)
+	{
+		if (connection->state == CONNECTION_READY && !connection->is_late) {
+			connection->known_state = CONNECTION_REFUSED;
+			connection->server.missing = denied->server.missing;
+			connection_unprove(connection, denied->words);
+		}
+	}
+	link->is_balancing = false;
+}
+
+/* Who has heard nothing since the late one was asked may be late as well: a word is enough. */
+static void suspect_others(struct link *link, const struct connection *late)
+{
+	struct connection *connection;
+
+	TAILQ_FOREACH(connection, &link->open, entry)
+	{
+		if (connection != late && link_is_good(connection) &&
+			connection->last_reply_ms <= late->late_since_ms) {
+			connection->is_suspect = true;
+			connection_probe(connection);
+		}
+	}
+}
+
+static void note_late(struct link *link, const struct connection *connection)
+{
+	if (connection->was_proven) {
+		suspect_others(link, connection);
+		link_set_trouble(link, connection->trouble, connection->words);
+		link_tell_news(link, LINK_NEWS_LATE, connection->words);
+	} else {
+		note_failed(link, connection);
+	}
+}
+
+static void note(struct link *link, struct connection *connection)
+{
+	enum connection_state before = connection->known_state;
+	bool was_late = connection->was_known_late;
+
+	connection->known_state = connection->state;
+	connection->was_known_late = connection->is_late;
+	if (connection->state == before) {
+		if (connection->is_late && !was_late) {
+			note_late(link, connection);
+		} else if (was_late && !connection->is_late &&
+			   connection->state == CONNECTION_READY) {
+			link_set_trouble(link, LINK_TROUBLE_NONE, "");
+			link_tell_news(link, LINK_NEWS_BACK, "the late answer has come");
+		}
+		return;
+	}
+	switch (connection->state) {
+	case CONNECTION_READY:
+		note_proven(link, connection);
+		break;
+	case CONNECTION_REFUSED:
+		if (before == CONNECTION_READY) {
+			note_denied(link, connection);
+		} else {
+			note_failed(link, connection);
+		}
+		break;
+	case CONNECTION_CLOSED:
+		note_closed(link, connection);
+		break;
+	case CONNECTION_DIALING:
+	case CONNECTION_HANDSHAKE:
+		break;
+	}
+}
+
+static void on_changed(struct connection *connection, void *context)
+{
+	struct link *link = context;
+	bool is_failure;
+
+	if (connection->has_listed) {
+		note_listings(link, connection);
+	}
+	note(link, connection);
+	is_failure = !connection->is_given_up && (connection->state == CONNECTION_REFUSED ||
+							 connection->state == CONNECTION_CLOSED);
+	link_balance(link);
+	if (!link->is_balancing) {
+		link_update_state(link, is_failure && link->main == NULL);
+	}
+}
+
+/* ---- attempts ---- */
+
+static bool has_tls(const struct link *link)
+{
+	return link->endpoint.has_tls || link->opts.tls.is_on;
+}
+
+static void open_another(struct link *link)
+{
+	struct connection_inputs inputs = {
+		.loop = link->world.loop,
+		.resolver = link->world.resolver,
+		.endpoint = &link->endpoint,
+		.opts = &link->opts,
+		.guard = &link->guard,
+		.keepalive_ms = link->keepalive_ms,
+		.proves_listing = link->n_cut_listings >= CUT_LISTINGS,
+		.changed_fn = on_changed,
+		.context = link,
+	};
+	struct connection *connection;
+
+	if (has_tls(link) && link->tls == NULL) {
+		link->tls = tls_context_new(&link->opts.tls);
+	}
+	inputs.tls = has_tls(link) ? link->tls : NULL;
+	connection = connection_new(&inputs);
+	connection->serial = ++link->n_connections;
+	TAILQ_INSERT_TAIL(&link->open, connection, entry);
+}
+
+void link_on_retry(evutil_socket_t fd, short what, void *context)
+{
+	struct link *link = context;
+	struct connection *connection;
+	struct connection *next;
+	bool is_tried = false;
+
+	(void)fd;
+	(void)what;
+	guard_enter(&link->guard);
+	for (connection = TAILQ_FIRST(&link->open); connection != NULL; connection = next) {
+		next = TAILQ_NEXT(connection, entry);
+		if (connection->state == CONNECTION_REFUSED) {
+			is_tried = true;
+			connection_log_in(connection);
+		} else if (link_is_attempt(connection) &&
+			   clock_monotonic_ms() - connection->started_ms >=
+				   LINK_ATTEMPT_MAX_MS / 2) {
+			link_give_up(connection, "it was not answered");
+		} else {
+			is_tried |= link_is_attempt(connection);
+		}
+	}
+	if (!is_tried && !link_is_complete(link)) {
+		open_another(link);
+	}
+	link_balance(link);
+	link_update_state(link, false);
+	guard_leave(&link->guard);
+}

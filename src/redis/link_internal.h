@@ -1,0 +1,107 @@
+/*
+ * What the files of a link share. link.c has its life and its calls, link_events.c what happens to
+ * its connections, link_choice.c which of them there are to be, link_state.c what follows from
+ * them; link_aside.c and link_view.c only look on or act on top.
+ */
+#ifndef REDIS_LINK_INTERNAL_H
+#define REDIS_LINK_INTERNAL_H
+
+#include "redis/connection.h"
+#include "redis/link.h"
+
+struct event;
+
+/* An attempt whose handshake is not answered waits in the server's queue: longer than this it has
+ * more likely been forgotten on the way. */
+#define LINK_ATTEMPT_MAX_MS 30000
+
+TAILQ_HEAD(connections, connection);
+
+/* What was told last of a kind of news. */
+struct told {
+	int64_t ms; /* monotonic; 0: never */
+	uint64_t hash;
+};
+
+struct step_aside {
+	void (*done_fn)(void *context, const char *failure);
+	void *context;
+	size_t n_unanswered;
+	char failure[CONNECTION_MAX_WORDS];
+};
+
+struct link {
+	unsigned n_refs;
+	struct link_world world;
+	struct guard guard;
+	struct endpoint endpoint;
+	struct link_opts opts;
+	char *address;
+	struct tls_context *tls; /* NULL: none is needed so far */
+
+	struct connections open; /* those that are not CLOSED, oldest first */
+	struct connections dead; /* freed when the guard is idle */
+	struct connection *main; /* NULL: not READY */
+	struct link_server last; /* of the main one before */
+	uint64_t n_connections;  /* ever */
+	int64_t keepalive_ms;
+	unsigned n_cut_listings; /* in a row */
+
+	enum link_state state;
+	enum link_trouble trouble;
+	char error[CONNECTION_MAX_WORDS];
+	enum link_trouble attempt_trouble; /* of the last attempt, which may be beside a good one */
+	struct link_watcher *watchers;
+	int64_t ready_since_ms;
+	int64_t freed_ms;  /* monotonic: when a place became free on the server; 0: long ago */
+	int64_t failed_ms; /* likewise, an attempt */
+	uint64_t n_proven;
+	uint64_t n_times_ready;
+	uint64_t ready_serial; /* of the main one when it became READY the last time */
+	unsigned n_failures;   /* attempts in vain, in a row */
+	struct event *retry;
+	struct event *resetting;
+	char reset_words[CONNECTION_MAX_WORDS];
+	unsigned n_wanting;
+	unsigned n_holding;
+	bool is_started;
+	bool is_retired;
+	bool is_retiring; /* as soon as nobody wants it any more */
+	char retire_words[128];
+	bool is_balancing;
+	struct told told[LINK_N_NEWS];
+	struct step_aside aside;
+	void *attachment;
+	void (*free_attachment_fn)(void *object);
+};
+
+/* ---- link_state.c ---- */
+
+enum link_state link_state_of(const struct link *link);
+/* Tells the watchers of a change; `is_told_anyway`: of a failure that changes nothing. */
+void link_update_state(struct link *link, bool is_told_anyway);
+void link_set_trouble(struct link *link, enum link_trouble trouble, const char *words);
+void link_tell_news(struct link *link, enum link_news news, const char *words);
+
+/* ---- link_choice.c ---- */
+
+size_t link_n_wanted(const struct link *link);
+/* As many as are wanted are proven, not late, and made by the options in force. */
+bool link_is_complete(const struct link *link);
+bool link_is_good(const struct connection *connection);    /* proven, and not late */
+bool link_is_current(const struct connection *connection); /* made by the options in force */
+bool link_is_attempt(const struct connection *connection); /* not proven yet, or not any more */
+/* Closes one that is not wanted any more: no event of the link. */
+void link_give_up(struct connection *connection, const char *words);
+void link_close_attempts(struct link *link);
+/* The one place that follows from every change of a connection: which one calls go over, which are
+ * too many, when the next attempt is due. */
+void link_balance(struct link *link);
+void link_schedule(struct link *link);
+
+/* ---- link_events.c ---- */
+
+/* Callback of the timer of attempts; `context` is the link. */
+void link_on_retry(int fd, short what, void *context);
+
+#endif

@@ -1,0 +1,177 @@
+/*
+ * What others may know of a link, and be told.
+ */
+#include <event2/bufferevent.h>
+
+#include "base/check.h"
+#include "redis/link_internal.h"
+
+const char *link_permission_name(enum link_permission permission)
+{
+	static const char *const names[] = {
+#define PERMISSION(suffix, name, is_needed) (name),
+		LINK_PERMISSIONS(PERMISSION)
+#undef PERMISSION
+	};
+
+	return names[permission];
+}
+
+bool link_permission_is_needed(enum link_permission permission)
+{
+	static const bool needed[] = {
+#define PERMISSION(suffix, name, is_needed) (is_needed),
+		LINK_PERMISSIONS(PERMISSION)
+#undef PERMISSION
+	};
+
+	return needed[permission];
+}
+
+enum link_state link_state(const struct link *link)
+{
+	return link_state_of(link);
+}
+
+enum link_trouble link_trouble(const struct link *link)
+{
+	return link->main != NULL ? LINK_TROUBLE_NONE : link->trouble;
+}
+
+/* Of one that cannot be used: what its handshake has found missing is worth knowing. */
+const struct link_server *link_server(const struct link *link)
+{
+	const struct connection *connection = TAILQ_FIRST(&link->open);
+
+	if (link->main != NULL) {
+		return &link->main->server;
+	}
+	return connection != NULL && connection->state == CONNECTION_REFUSED ? &connection->server
+									     : &link->last;
+}
+
+const struct endpoint *link_endpoint(const struct link *link)
+{
+	return &link->endpoint;
+}
+
+const char *link_address(const struct link *link)
+{
+	return link->address;
+}
+
+const char *link_error(const struct link *link)
+{
+	return link->main != NULL ? "" : link->error;
+}
+
+const char *link_last_error(const struct link *link)
+{
+	return link_is_complete(link) ? "" : link->error;
+}
+
+int64_t link_ready_since_ms(const struct link *link)
+{
+	return link->main != NULL ? link->main->ready_since_ms : 0;
+}
+
+uint64_t link_n_reconnects(const struct link *link)
+{
+	return link->n_times_ready > 0 ? link->n_times_ready - 1 : 0;
+}
+
+const struct link_opts *link_options(const struct link *link)
+{
+	return &link->opts;
+}
+
+bool link_is_at_former_address(const struct link *link)
+{
+	return link->main != NULL && link->main->is_old_address;
+}
+
+size_t link_n_connections(const struct link *link)
+{
+	const struct connection *connection;
+	size_t n = 0;
+
+	TAILQ_FOREACH(connection, &link->open, entry)
+	{
+		n++;
+	}
+	return n;
+}
+
+static struct link_connection view(const struct link *link, const struct connection *connection)
+{
+	return (struct link_connection){
+		.server = &connection->server,
+		.is_proven = connection->state == CONNECTION_READY,
+		.is_late = connection->is_late,
+		.is_main = connection == link->main,
+		.ready_since_ms = connection->ready_since_ms,
+		.descriptor = connection->socket != NULL
+				      ? (int)bufferevent_getfd(connection->socket)
+				      : -1,
+	};
+}
+
+struct link_connection link_connection(const struct link *link, size_t index)
+{
+	const struct connection *connection;
+
+	if (link->main != NULL && index-- == 0) {
+		return view(link, link->main);
+	}
+	TAILQ_FOREACH(connection, &link->open, entry)
+	{
+		if (connection != link->main && index-- == 0) {
+			return view(link, connection);
+		}
+	}
+	CHECK(!"an index beyond the connections");
+	return (struct link_connection){0};
+}
+
+uint64_t link_main_serial(const struct link *link)
+{
+	return link->main != NULL ? link->main->serial : 0;
+}
+
+uint64_t link_newest_serial(const struct link *link)
+{
+	return link->n_connections;
+}
+
+int link_descriptor(const struct link *link)
+{
+	return link->main != NULL ? view(link, link->main).descriptor : -1;
+}
+
+void link_attach(struct link *link, void *object, void (*free_fn)(void *object))
+{
+	CHECK(link->attachment == NULL);
+	link->attachment = object;
+	link->free_attachment_fn = free_fn;
+}
+
+void *link_attachment(const struct link *link)
+{
+	return link->attachment;
+}
+
+void link_watch(struct link *link, struct link_watcher *watcher)
+{
+	watcher->next = link->watchers;
+	link->watchers = watcher;
+}
+
+void link_unwatch(struct link *link, struct link_watcher *watcher)
+{
+	for (struct link_watcher **at = &link->watchers; *at != NULL; at = &(*at)->next) {
+		if (*at == watcher) {
+			*at = watcher->next;
+			return;
+		}
+	}
+}

@@ -153,7 +153,7 @@ void connection_refused(
 
 void pipeline_on_readable(struct bufferevent *socket, void *context);
 void pipeline_on_deadline(int fd, short what, void *context);
-/* Is a whole listing the oldest call? */
+/* Is a whole listing on its way? The answers before it go down with it. */
 bool pipeline_is_listing(const struct connection *connection);
 /* Every call that is left gets `words`. */
 void pipeline_lose(struct connection *connection, const char *words);

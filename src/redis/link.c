@@ -169,7 +169,7 @@ void link_change(struct link *link, const struct endpoint *endpoint, const struc
 
 	guard_enter(&link->guard);
 	if (is_other_login || is_other_address) {
-		link_close_attempts(link);
+		link_close_attempts(link, false);
 		link->n_failures = 0;
 		link->attempt_trouble = LINK_TROUBLE_NONE;
 		event_del(link->retry);

@@ -177,14 +177,14 @@ static void close_surplus(struct link *link)
 	}
 }
 
-void link_close_attempts(struct link *link)
+void link_close_attempts(struct link *link, bool is_all)
 {
 	struct connection *connection;
 	struct connection *next;
 
 	for (connection = TAILQ_FIRST(&link->open); connection != NULL; connection = next) {
 		next = TAILQ_NEXT(connection, entry);
-		if (link_is_attempt(connection)) {
+		if (link_is_attempt(connection) && (is_all || !connection->was_proven)) {
 			link_give_up(connection, "it is not needed any more");
 		}
 	}
@@ -260,8 +260,10 @@ void link_balance(struct link *link)
 	link->is_balancing = true;
 	update_main(link);
 	close_surplus(link);
-	if (link_is_complete(link) || is_held(link)) {
-		link_close_attempts(link);
+	if (link_is_complete(link)) {
+		link_close_attempts(link, true);
+	} else if (is_held(link)) {
+		link_close_attempts(link, false);
 	}
 	link->is_balancing = false;
 	link_schedule(link);

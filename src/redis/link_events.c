@@ -124,7 +124,6 @@ static void note_denied(struct link *link, const struct connection *denied)
 
 	link_set_trouble(link, LINK_TROUBLE_FINAL, denied->words);
 	link->n_failures = 1;
-	link_tell_news(link, LINK_NEWS_REFUSED, denied->words);
 	link->is_balancing = true;
 	TAILQ_FOREACH(connection, &link->open, entry)
 	{
@@ -135,6 +134,8 @@ static void note_denied(struct link *link, const struct connection *denied)
 		}
 	}
 	link->is_balancing = false;
+	link_balance(link);
+	link_tell_news(link, LINK_NEWS_REFUSED, denied->words);
 }
 
 /* Who has heard nothing since the late one was asked may be late as well: a word is enough. */
@@ -262,6 +263,7 @@ void link_on_retry(evutil_socket_t fd, short what, void *context)
 		next = TAILQ_NEXT(connection, entry);
 		if (connection->state == CONNECTION_REFUSED) {
 			is_tried = true;
+			connection->is_old_login = false;
 			connection_log_in(connection);
 		} else if (link_is_attempt(connection) &&
 			   clock_monotonic_ms() - connection->started_ms >=

@@ -93,7 +93,8 @@ bool link_is_current(const struct connection *connection); /* made by the option
 bool link_is_attempt(const struct connection *connection); /* not proven yet, or not any more */
 /* Closes one that is not wanted any more: no event of the link. */
 void link_give_up(struct connection *connection, const char *words);
-void link_close_attempts(struct link *link);
+/* Those that were never proven; or `is_all`, those too that may not do any more what they must. */
+void link_close_attempts(struct link *link, bool is_all);
 /* The one place that follows from every change of a connection: which one calls go over, which are
  * too many, when the next attempt is due. */
 void link_balance(struct link *link);

@@ -474,9 +474,15 @@ void pipeline_on_deadline(evutil_socket_t fd, short what, void *context)
 
 bool pipeline_is_listing(const struct connection *connection)
 {
-	const struct call *oldest = TAILQ_FIRST(&connection->calls);
+	const struct call *call;
 
-	return oldest != NULL && oldest->is_sent && oldest->is_whole_listing;
+	TAILQ_FOREACH(call, &connection->calls, entry)
+	{
+		if (call->is_sent && call->is_whole_listing) {
+			return true;
+		}
+	}
+	return false;
 }
 
 bool connection_is_busy(const struct connection *connection)

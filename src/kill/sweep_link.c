@@ -61,6 +61,8 @@ void sweep_on_lost(struct sweep *sweep, const char *words)
 		return;
 	}
 	sweep->was_lost = true;
+	/* Whatever was asked to end a script may not have been heard. */
+	sweep->n_busy_moments = 0;
 	sweep_wait_for_link(sweep);
 }
 

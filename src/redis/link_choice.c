@@ -231,23 +231,25 @@ static int64_t retry_ms(const struct link *link)
 	return MIN(ms, (int64_t)BACKOFF_LAST_MS);
 }
 
-/* One attempt at a time; what was refused on an open connection is tried again on it. */
+/*
+ * One attempt at a time; beside one that is not answered another one. What was refused on an open
+ * connection is tried again on it.
+ */
 void link_schedule(struct link *link)
 {
 	const struct connection *connection;
-	bool has_attempt = false;
-	bool has_refused = false;
+	bool is_under_way = false;
 
 	TAILQ_FOREACH(connection, &link->open, entry)
 	{
-		has_attempt |= link_is_attempt(connection);
-		has_refused |= connection->state == CONNECTION_REFUSED;
+		is_under_way |= link_is_attempt(connection) && !connection->is_late &&
+				connection->state != CONNECTION_REFUSED;
 	}
 	if (!link->is_started || link_is_complete(link) || is_held(link)) {
 		event_del(link->retry);
 	} else if (!evtimer_pending(link->retry, NULL)) {
-		timer_start(link->retry,
-			has_attempt && !has_refused ? LINK_ATTEMPT_MAX_MS : jitter(retry_ms(link)));
+		timer_start(
+			link->retry, is_under_way ? LINK_ATTEMPT_MAX_MS : jitter(retry_ms(link)));
 	}
 }
 

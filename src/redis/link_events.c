@@ -249,31 +249,54 @@ static void open_another(struct link *link)
 	TAILQ_INSERT_TAIL(&link->open, connection, entry);
 }
 
-void link_on_retry(evutil_socket_t fd, short what, void *context)
+/* Those that are not answered wait in the server's queue; two are enough. */
+static void give_up_oldest_late(struct link *link)
 {
-	struct link *link = context;
+	struct connection *connection;
+	struct connection *oldest = NULL;
+	size_t n = 0;
+
+	TAILQ_FOREACH(connection, &link->open, entry)
+	{
+		if (link_is_attempt(connection) && connection->is_late) {
+			oldest = oldest == NULL ? connection : oldest;
+			n++;
+		}
+	}
+	if (n > 1) {
+		link_give_up(oldest, "it was not answered");
+	}
+}
+
+/* Is an attempt under way? Those that were refused are tried again. */
+static bool try_again(struct link *link)
+{
 	struct connection *connection;
 	struct connection *next;
 	bool is_tried = false;
 
-	(void)fd;
-	(void)what;
-	guard_enter(&link->guard);
 	for (connection = TAILQ_FIRST(&link->open); connection != NULL; connection = next) {
 		next = TAILQ_NEXT(connection, entry);
 		if (connection->state == CONNECTION_REFUSED) {
 			is_tried = true;
 			connection->is_old_login = false;
 			connection_log_in(connection);
-		} else if (link_is_attempt(connection) &&
-			   clock_monotonic_ms() - connection->started_ms >=
-				   LINK_ATTEMPT_MAX_MS / 2) {
-			link_give_up(connection, "it was not answered");
-		} else {
-			is_tried |= link_is_attempt(connection);
+		} else if (link_is_attempt(connection) && !connection->is_late) {
+			is_tried = true;
 		}
 	}
-	if (!is_tried && !link_is_complete(link)) {
+	return is_tried;
+}
+
+void link_on_retry(evutil_socket_t fd, short what, void *context)
+{
+	struct link *link = context;
+
+	(void)fd;
+	(void)what;
+	guard_enter(&link->guard);
+	if (!try_again(link) && !link_is_complete(link)) {
+		give_up_oldest_late(link);
 		open_another(link);
 	}
 	link_balance(link);

@@ -11,8 +11,7 @@
 
 struct event;
 
-/* An attempt whose handshake is not answered waits in the server's queue: longer than this it has
- * more likely been forgotten on the way. */
+/* Longer than any attempt is under way before it ends, or is late: only in case. */
 #define LINK_ATTEMPT_MAX_MS 30000
 
 TAILQ_HEAD(connections, connection);

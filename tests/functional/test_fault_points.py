@@ -202,7 +202,7 @@ def test_reset_before_a_gentle_listing(make_scene, make_clients):
 @needs_faults
 def test_reset_while_it_watches(make_scene):
     """All is killed and verified: what is lost is the watching."""
-    scene = make_scene("sweep.reset:WATCH")
+    scene = make_scene("sweep.reset:WATCH", defaults={**IMPATIENT["defaults"], "links": 1})
     report = scene.expect_done(watch="2s")
     assert any("connection lost" in warning for warning in report["warnings"])
     scene.expect_health()

@@ -169,7 +169,7 @@ static void test_report(void **state)
 	json_auto_t *nodes = json_loads(
 		"[{\"address\":\"127.0.0.1:6379\",\"role\":\"\",\"server\":\"\",\"run_id\":"
 		"\"\"," COUNTS ",\"commands\":2,\"in_flight\":0,\"late\":0,\"max_stall_ms\":25.613,"
-			       "\"phases_ms\":{\"list\":1.25,\"plan\":0.0,"
+		"\"phases_ms\":{\"list\":1.25,\"plan\":0.0,"
 		"\"kill\":0.0,\"verify\":0.007},\"plan\":[{\"command\":\"CLIENT KILL TYPE "
 		"normal SKIPME yes\",\"expect\":7}],\"error\":null},"
 		"{\"address\":\"10.0.0.9:6379\",\"role\":\"\",\"server\":\"\",\"run_id\":"

@@ -36,6 +36,7 @@ struct shot {
 struct salvo {
 	struct link *link;
 	struct calls calls;
+	bool (*may_send_set_fn)(void *context);
 	salvo_done_fn done_fn;
 	void *context;
 
@@ -45,9 +46,10 @@ struct salvo {
 	size_t step;                 /* the next to send, and where in it */
 	size_t offset;
 	bool is_stopped;
-	uint64_t serial;    /* of the connection */
-	bool is_stepping;   /* the other connections of the link step aside, or come back */
-	bool are_all_aside; /* they have stepped aside */
+	uint64_t serial;  /* of the connection */
+	bool is_stepping; /* the other connections of the link step aside, or come back */
+	bool keeps_aside; /* they are to stay aside */
+	struct link_way way;
 
 	struct shot shots[WINDOW_COMMANDS]; /* in flight: a ring, oldest first */
 	size_t first_shot;
@@ -63,6 +65,16 @@ struct salvo {
 };
 
 static void on_stepped(void *context, const char *failure);
+
+static void keep_aside(struct salvo *salvo, bool keeps_aside)
+{
+	if (keeps_aside && !salvo->keeps_aside) {
+		link_keep_aside(salvo->link);
+	} else if (!keeps_aside && salvo->keeps_aside) {
+		link_end_aside(salvo->link);
+	}
+	salvo->keeps_aside = keeps_aside;
+}
 
 static void on_late(struct calls *calls, const char *words)
 {
@@ -82,12 +94,15 @@ static void on_late(struct calls *calls, const char *words)
 	salvo->done_fn(salvo->context, &salvo->result);
 }
 
-struct salvo *salvo_new(struct link *link, salvo_done_fn done_fn, void *context)
+struct salvo *salvo_new(struct link *link, bool (*may_send_set_fn)(void *context),
+	salvo_done_fn done_fn, void *context)
 {
 	struct salvo *salvo = mem_new(struct salvo);
 
 	salvo->link = link_ref(link);
 	calls_init(&salvo->calls, on_late);
+	salvo->way = (struct link_way){.done_fn = on_stepped, .context = salvo};
+	salvo->may_send_set_fn = may_send_set_fn;
 	salvo->done_fn = done_fn;
 	salvo->context = context;
 	return salvo;
@@ -99,6 +114,7 @@ void salvo_free(struct salvo *salvo)
 		return;
 	}
 	calls_drop(&salvo->calls);
+	keep_aside(salvo, false);
 	plan_command_finish(&salvo->command);
 	link_unref(salvo->link);
 	free(salvo);
@@ -134,6 +150,7 @@ static size_t send_next(struct salvo *salvo, size_t most)
 		.argv = salvo->command.argv,
 		.argc = salvo->command.argc,
 		.timeout_ms = opts->command_timeout_ms + (int64_t)n * TIMEOUT_PER_VICTIM_MS,
+		.is_set = step->kind != PLAN_STEP_IDS,
 		.reply_fn = on_reply,
 		.context = salvo,
 		.owner = &salvo->calls,
@@ -177,10 +194,10 @@ static void finish_if_idle(struct salvo *salvo);
 static void send_more(struct salvo *salvo);
 
 /* The rest goes by id, in the next round. */
-static void give_up_sets(struct salvo *salvo, const char *failure)
+static void give_up_sets(struct salvo *salvo, const char *why)
 {
-	snprintf(salvo->result.error, sizeof(salvo->result.error),
-		"the second connection cannot step aside: %s", failure);
+	snprintf(salvo->result.error, sizeof(salvo->result.error), "the rest is killed by id: %s",
+		why);
 	salvo->is_stopped = true;
 }
 
@@ -190,7 +207,10 @@ static void on_stepped(void *context, const char *failure)
 
 	salvo->is_stepping = false;
 	if (failure != NULL) {
-		give_up_sets(salvo, failure);
+		char why[sizeof(salvo->way.failure) + 64];
+
+		snprintf(why, sizeof(why), "the second connection cannot step aside: %s", failure);
+		give_up_sets(salvo, why);
 	}
 	send_more(salvo);
 	finish_if_idle(salvo);
@@ -202,29 +222,40 @@ static void on_stepped(void *context, const char *failure)
  */
 static bool is_way_clear(struct salvo *salvo, const struct plan_step *step)
 {
-	bool is_normal = plan_step_type(salvo->plan, step) == SESSION_TYPE_NORMAL;
+	bool is_normal;
 
-	if (step->kind == PLAN_STEP_IDS || salvo->snapshot->protection->n_aside == 0 ||
-		salvo->are_all_aside == is_normal) {
+	if (step->kind == PLAN_STEP_IDS) {
+		return true;
+	}
+	if (!salvo->may_send_set_fn(salvo->context)) {
+		give_up_sets(salvo, "another connection of sesskilld to this server came up");
+		return false;
+	}
+	if (salvo->snapshot->protection->n_aside == 0) {
+		return true;
+	}
+	is_normal = plan_step_type(salvo->plan, step) == SESSION_TYPE_NORMAL;
+	if (salvo->keeps_aside == is_normal && link_is_way_clear(salvo->link, is_normal)) {
 		return true;
 	}
 	if (salvo->n_shots > 0 || salvo->is_stepping) {
 		return false;
 	}
-	if (!link_can_step_aside(salvo->link)) {
-		give_up_sets(salvo, "it does not answer");
-		return false;
+	keep_aside(salvo, is_normal);
+	if (link_is_way_clear(salvo->link, is_normal)) {
+		return true;
 	}
-	salvo->are_all_aside = is_normal;
-	salvo->is_stepping =
-		link_step_aside(salvo->link, is_normal, &salvo->calls, on_stepped, salvo);
-	return !salvo->is_stepping;
+	salvo->is_stepping = link_clear_way(salvo->link, is_normal, &salvo->calls, &salvo->way);
+	if (!salvo->is_stepping) {
+		give_up_sets(salvo, "the second connection cannot step aside now");
+	}
+	return false;
 }
 
 /* What belongs together goes over one connection: its answers come in order. */
 static bool has_connection(struct salvo *salvo)
 {
-	if (link_main_serial(salvo->link) == salvo->serial) {
+	if (salvo->serial != 0 && link_main_serial(salvo->link) == salvo->serial) {
 		return true;
 	}
 	salvo->is_stopped = true;
@@ -355,10 +386,7 @@ static void finish_if_idle(struct salvo *salvo)
 	if (salvo->n_shots > 0 || salvo->is_stepping) {
 		return;
 	}
-	if (salvo->are_all_aside) {
-		salvo->are_all_aside = false;
-		(void)!link_step_aside(salvo->link, false, NULL, NULL, NULL);
-	}
+	keep_aside(salvo, false);
 	/* Told once: who cuts it now has nothing more to hear. */
 	memset(&salvo->result, 0, sizeof(salvo->result));
 	salvo->done_fn(salvo->context, &result);
@@ -418,10 +446,7 @@ struct salvo_result salvo_cut(struct salvo *salvo, salvo_done_fn late_fn, void *
 		calls_drop(&salvo->calls);
 		salvo->is_stepping = false;
 	}
-	if (salvo->n_shots == 0 && salvo->are_all_aside) {
-		salvo->are_all_aside = false;
-		(void)!link_step_aside(salvo->link, false, NULL, NULL, NULL);
-	}
+	keep_aside(salvo, false);
 	return result;
 }
 

@@ -35,9 +35,12 @@ struct salvo_result {
 
 typedef void (*salvo_done_fn)(void *context, const struct salvo_result *result);
 
-/* `done_fn` is called once for each salvo_fire(): from the event loop, unless nothing can be sent.
+/*
+ * `done_fn` is called once for each salvo_fire(): from the event loop, unless nothing can be sent.
+ * `may_send_set_fn` is asked before each set command: is what the plan was made by still so?
  */
-struct salvo *salvo_new(struct link *link, salvo_done_fn done_fn, void *context);
+struct salvo *salvo_new(struct link *link, bool (*may_send_set_fn)(void *context),
+	salvo_done_fn done_fn, void *context);
 void salvo_free(struct salvo *salvo); /* what is in flight is not waited for */
 
 /*

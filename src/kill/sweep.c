@@ -287,7 +287,7 @@ struct sweep *sweep_new(const struct sweep_inputs *inputs)
 	sweep->moment = evtimer_new(inputs->loop, on_moment, sweep);
 	sweep->finished = evtimer_new(inputs->loop, on_finished, sweep);
 	CHECK(sweep->timer != NULL && sweep->moment != NULL && sweep->finished != NULL);
-	sweep->salvo = salvo_new(inputs->link, sweep_on_salvo_done, sweep);
+	sweep->salvo = salvo_new(inputs->link, sweep_may_send_set, sweep_on_salvo_done, sweep);
 	return sweep;
 }
 

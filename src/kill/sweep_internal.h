@@ -58,6 +58,8 @@ struct sweep {
 	uint64_t serial;        /* of the connection that listed it */
 	uint64_t newest_serial; /* of all connections then */
 	bool is_holding;        /* the link opens no new connections */
+	unsigned n_surprises;   /* listed again: own connections were not what they had been */
+	bool is_by_id_only;     /* they never were */
 	bool was_lost;          /* the connection, since the last listing */
 	struct snapshot snapshot;
 	bool has_snapshot;  /* whole: after a loss the victims are known */
@@ -172,6 +174,8 @@ void sweep_forget_locals(struct sweep *sweep);
 void sweep_begin_kill(struct sweep *sweep);
 /* Sends no more kills, and leaves what is in flight to the job. */
 void sweep_cut_kill(struct sweep *sweep);
+/* Before a set command: is every connection of the daemon as it was when the plan was made? */
+bool sweep_may_send_set(void *context);
 void sweep_on_salvo_done(void *context, const struct salvo_result *result);
 void sweep_begin_verify(struct sweep *sweep);
 

@@ -85,7 +85,7 @@ struct plan_opts sweep_plan_opts(const struct sweep *sweep)
 		.pace = request->pace != PACE_INSTANCE ? request->pace : instance->pace,
 		.stall_budget_ms = request->stall_budget_ms > 0 ? request->stall_budget_ms
 								: instance->stall_budget_ms,
-		.by_id_only = sweep->n_rounds > 0,
+		.by_id_only = sweep->n_rounds > 0 || sweep->is_by_id_only,
 	};
 }
 

@@ -89,8 +89,60 @@ void sweep_on_salvo_done(void *context, const struct salvo_result *result)
 	}
 }
 
+static bool has_id(const uint64_t *ids, size_t n, uint64_t id)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (ids[i] == id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool sweep_may_send_set(void *context)
+{
+	struct sweep *sweep = context;
+	const struct protection *protection = &sweep->protection;
+	size_t n_of_link;
+	size_t n_own;
+	size_t n_maybe;
+	CLEANUP(mem_free_p)
+	uint64_t *own_ids =
+		instances_own_ids(sweep->in.instances, sweep->in.link, &n_of_link, &n_own);
+	CLEANUP(mem_free_p)
+	uint64_t *maybe_own_ids =
+		instances_maybe_own_ids(sweep->in.instances, sweep->in.link, &n_maybe);
+
+	if (own_ids[0] != protection->own_ids[0] || n_maybe > protection->n_maybe_own_ids) {
+		return false;
+	}
+	for (size_t i = 0; i < n_own; i++) {
+		if (!has_id(protection->own_ids, protection->n_own_ids, own_ids[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * Sets are right only for the connections that they were planned for. Whom the daemon has connected
+ * since is listed first; and if there is always somebody, all goes by id.
+ */
+static bool is_surprised(struct sweep *sweep)
+{
+	if (!plan_has_sets(&sweep->plan) || sweep_may_send_set(sweep)) {
+		return false;
+	}
+	sweep->is_by_id_only = sweep->n_surprises++ > 0;
+	sweep_begin_warm(sweep);
+	return true;
+}
+
 void sweep_begin_kill(struct sweep *sweep)
 {
+	if (!sweep_has_link(sweep) || is_surprised(sweep)) {
+		return;
+	}
 	sweep->n_rounds++;
 	sweep->look_again_ms = LOOK_AGAIN_FIRST_MS;
 	sweep->is_in_doubt = true;

@@ -92,6 +92,10 @@ struct connection {
 	int64_t late_since_ms;            /* monotonic: when the server was last sure to answer */
 	bool is_suspect;                  /* its owner's, until the server says something */
 	bool is_aside;                    /* subscribed, or about to be */
+	bool is_subscribed;               /* as the server last said */
+	bool may_get_messages;            /* it has subscribed at least once */
+	size_t n_turning;                 /* unanswered calls to be aside or back */
+	size_t n_sets;                    /* unanswered set commands */
 	char words[CONNECTION_MAX_WORDS]; /* why it is late, refused or closed; "" */
 	enum link_trouble trouble;        /* likewise */
 
@@ -137,7 +141,10 @@ bool connection_is_busy(const struct connection *connection);
 /* Any state that has a socket. Where it is aside, it comes back first. */
 void connection_call(struct connection *connection, const struct link_command *command);
 
-/* One that is aside: does not wait for the answer. */
+/* Aside, or back; the words of `command` are filled in. */
+void connection_turn(
+	struct connection *connection, bool is_aside, const struct link_command *command);
+/* Likewise, and nobody waits for the answer. */
 void connection_come_back(struct connection *connection);
 
 /* ---- for the handshake ---- */

@@ -482,6 +482,9 @@ void handshake_start(struct connection *connection)
 	connection->round = 0;
 	connection->has_family = false;
 	connection->may_unsubscribe = false;
+	if (connection->is_aside) {
+		connection_come_back(connection);
+	}
 	send_auth(connection);
 	send_rows(connection, greeting, ARRAY_SIZE(greeting));
 }

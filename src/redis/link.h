@@ -180,6 +180,11 @@ struct link_command {
 	 * `reply_fn` then gets a reply of type REPLY_LISTING.
 	 */
 	listing_line_fn line_fn;
+	/*
+	 * It kills whoever fits, not ids. Until it is answered the others of the link stay as they
+	 * are: none is opened, and none that is aside comes back.
+	 */
+	bool is_set;
 	link_reply_fn reply_fn; /* NULL: nobody wants to know */
 	void *context;
 	struct calls *owner; /* NULL: it cannot be dropped */
@@ -287,12 +292,28 @@ void link_release(struct link *link);
  * SUBSCRIBE can step aside: it then is of type pubsub. Can all others do so, or are there none?
  */
 bool link_can_step_aside(const struct link *link);
+/* Those that are aside stay there between these two, and until no set command is in flight. Calls
+ * come in pairs. */
+void link_keep_aside(struct link *link);
+void link_end_aside(struct link *link);
+
+/* Who waits for the others to be aside, or to be back. Embedded. */
+struct link_way {
+	/* `failure`: NULL, or why they could not. */
+	void (*done_fn)(void *context, const char *failure);
+	void *context;
+	size_t n_unanswered; /* the link's, as all that follows */
+	char failure[128];
+};
+
+/* Are all others aside, or all of type normal, and do they stay so? */
+bool link_is_way_clear(const struct link *link, bool is_aside);
 /*
- * All others step aside, or return to type normal. `done_fn` is called when they have; `failure`
- * NULL, or why they could not; it may be NULL. False: nothing is to be done, it is not called.
+ * Where they are not: makes them. done_fn is called when they are, unless the calls of `owner` are
+ * dropped. False: they cannot, or must not now; it is not called.
  */
-NODISCARD bool link_step_aside(struct link *link, bool is_aside, struct calls *owner,
-	void (*done_fn)(void *context, const char *failure), void *context);
+NODISCARD bool link_clear_way(
+	struct link *link, bool is_aside, struct calls *owner, struct link_way *way);
 /*
  * A script keeps the server from answering the handshake: asks the server to end it. Only in
  * BACKOFF for that reason; else nothing happens.

@@ -1,10 +1,36 @@
 /*
- * Making way: the other connections of a link step aside from commands for a whole type.
+ * Making way: the other connections of a link step aside from commands for a whole type, and stay
+ * there until these are answered, however late that is.
  */
 #include <stdio.h>
 
+#include "base/check.h"
+#include "base/clock.h"
 #include "base/macros.h"
 #include "redis/link_internal.h"
+
+/* A connection that is late for longer than this may never answer: the others are of more use. */
+#define LATE_SET_MAX_MS 30000
+
+bool link_is_blocked(const struct link *link)
+{
+	const struct connection *connection;
+
+	TAILQ_FOREACH(connection, &link->open, entry)
+	{
+		if (connection->n_sets > 0 &&
+			(!connection->is_late || clock_monotonic_ms() - connection->late_since_ms <
+							 LATE_SET_MAX_MS)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool can_turn(const struct connection *connection)
+{
+	return link_is_good(connection) && caps_has(&connection->server.caps, CAP_SUBSCRIBE);
+}
 
 bool link_can_step_aside(const struct link *link)
 {
@@ -12,57 +38,97 @@ bool link_can_step_aside(const struct link *link)
 
 	TAILQ_FOREACH(connection, &link->open, entry)
 	{
-		if (connection != link->main &&
-			(!link_is_good(connection) ||
-				!caps_has(&connection->server.caps, CAP_SUBSCRIBE))) {
+		if (connection != link->main && !can_turn(connection)) {
 			return false;
 		}
 	}
 	return true;
 }
 
-static void on_stepped(void *context, const struct reply *reply, const char *lost)
+static bool is_clear(const struct connection *connection, bool is_aside)
 {
-	struct link *link = context;
-	struct step_aside *aside = &link->aside;
+	return can_turn(connection) && connection->is_aside == is_aside &&
+	       connection->n_turning == 0;
+}
+
+bool link_is_way_clear(const struct link *link, bool is_aside)
+{
+	const struct connection *connection;
+
+	TAILQ_FOREACH(connection, &link->open, entry)
+	{
+		if (connection != link->main && !is_clear(connection, is_aside)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void link_keep_aside(struct link *link)
+{
+	link->n_keeping_aside++;
+}
+
+void link_end_aside(struct link *link)
+{
+	CHECK(link->n_keeping_aside > 0);
+	link->n_keeping_aside--;
+	guard_enter(&link->guard);
+	link_balance(link);
+	guard_leave(&link->guard);
+}
+
+void link_bring_back(struct link *link)
+{
+	struct connection *connection;
+
+	if (link->n_keeping_aside > 0 || link_is_blocked(link)) {
+		return;
+	}
+	TAILQ_FOREACH(connection, &link->open, entry)
+	{
+		if (connection->is_aside && link_is_good(connection)) {
+			connection_come_back(connection);
+		}
+	}
+}
+
+static void on_turned(void *context, const struct reply *reply, const char *lost)
+{
+	struct link_way *way = context;
 
 	/* One that was lost is in nobody's way. */
 	(void)lost;
 	if (reply != NULL && reply->type == REPLY_ERROR) {
-		snprintf(aside->failure, sizeof(aside->failure), "%.*s", SLICE_ARG(reply->text));
+		snprintf(way->failure, sizeof(way->failure), "%.*s", SLICE_ARG(reply->text));
 	}
-	if (--aside->n_unanswered == 0) {
-		aside->done_fn(aside->context, aside->failure[0] != '\0' ? aside->failure : NULL);
+	if (--way->n_unanswered == 0) {
+		way->done_fn(way->context, way->failure[0] != '\0' ? way->failure : NULL);
 	}
 }
 
-bool link_step_aside(struct link *link, bool is_aside, struct calls *owner,
-	void (*done_fn)(void *context, const char *failure), void *context)
+/* One that is turning already is asked once more: its answer shows that it has turned. */
+bool link_clear_way(struct link *link, bool is_aside, struct calls *owner, struct link_way *way)
 {
-	struct slice argv[] = {slice_of(is_aside ? "SUBSCRIBE" : "UNSUBSCRIBE"),
-		SLICE_LITERAL(CONNECTION_CHANNEL)};
 	struct link_command command = {
-		.argv = argv,
-		.argc = ARRAY_SIZE(argv),
-		.reply_fn = done_fn != NULL ? on_stepped : NULL,
-		.context = link,
+		.reply_fn = on_turned,
+		.context = way,
 		.owner = owner,
 	};
 	struct connection *connection;
-	size_t n = 0;
 
-	if (done_fn != NULL) {
-		link->aside = (struct step_aside){.done_fn = done_fn, .context = context};
+	if (!link_can_step_aside(link) || link_is_blocked(link)) {
+		return false;
 	}
+	way->n_unanswered = 0;
+	way->failure[0] = '\0';
 	TAILQ_FOREACH(connection, &link->open, entry)
 	{
-		if (connection != link->main && link_is_good(connection) &&
-			connection->is_aside != is_aside) {
-			connection_call(connection, &command);
-			connection->is_aside = is_aside;
-			n++;
+		if (connection != link->main && !is_clear(connection, is_aside)) {
+			way->n_unanswered++;
+			connection_turn(connection, is_aside, &command);
 		}
 	}
-	link->aside.n_unanswered = n;
-	return n > 0;
+	CHECK(way->n_unanswered > 0);
+	return true;
 }

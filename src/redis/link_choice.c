@@ -94,6 +94,7 @@ static bool serves_for_new_address(const struct link *link, const struct connect
 static bool is_usable(const struct link *link, const struct connection *connection)
 {
 	return link_is_good(connection) && !connection->is_suspect &&
+	       !(connection->is_aside && link_is_blocked(link)) &&
 	       (!connection->is_old_address || serves_for_new_address(link, connection));
 }
 
@@ -195,10 +196,10 @@ bool link_is_complete(const struct link *link)
 	return count(link, is_good_and_current) >= link_n_wanted(link);
 }
 
-/* Who makes a plan has to know all connections; who has none has no plan. */
+/* Who makes a plan has to know all connections; where there is none, there is no plan. */
 static bool is_held(const struct link *link)
 {
-	return link->n_holding > 0 && link->main != NULL;
+	return link->n_holding > 0 && count(link, is_proven) > 0;
 }
 
 /* A place of ours, or those of others, became free a moment ago. */
@@ -245,7 +246,9 @@ void link_schedule(struct link *link)
 		is_under_way |= link_is_attempt(connection) && !connection->is_late &&
 				connection->state != CONNECTION_REFUSED;
 	}
-	if (!link->is_started || link_is_complete(link) || is_held(link)) {
+	if (link_is_blocked(link)) {
+		timer_start(link->retry, LINK_ATTEMPT_MAX_MS);
+	} else if (!link->is_started || link_is_complete(link) || is_held(link)) {
 		event_del(link->retry);
 	} else if (!evtimer_pending(link->retry, NULL)) {
 		timer_start(
@@ -260,7 +263,12 @@ void link_balance(struct link *link)
 		return;
 	}
 	link->is_balancing = true;
+	if (link->was_blocked && !link_is_blocked(link)) {
+		event_del(link->retry);
+	}
+	link->was_blocked = link_is_blocked(link);
 	update_main(link);
+	link_bring_back(link);
 	close_surplus(link);
 	if (link_is_complete(link)) {
 		link_close_attempts(link, true);

@@ -147,8 +147,11 @@ static void suspect_others(struct link *link, const struct connection *late)
 	{
 		if (connection != late && link_is_good(connection) &&
 			connection->last_reply_ms <= late->late_since_ms) {
+			/* One that is aside is heard of when it comes back. */
 			connection->is_suspect = true;
-			connection_probe(connection);
+			if (!connection->is_aside) {
+				connection_probe(connection);
+			}
 		}
 	}
 }
@@ -258,7 +261,7 @@ static void give_up_oldest_late(struct link *link)
 
 	TAILQ_FOREACH(connection, &link->open, entry)
 	{
-		if (link_is_attempt(connection) && connection->is_late) {
+		if (link_is_attempt(connection) && connection->is_late && !connection->was_proven) {
 			oldest = oldest == NULL ? connection : oldest;
 			n++;
 		}
@@ -295,7 +298,7 @@ void link_on_retry(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	guard_enter(&link->guard);
-	if (!try_again(link) && !link_is_complete(link)) {
+	if (!link_is_blocked(link) && !try_again(link) && !link_is_complete(link)) {
 		give_up_oldest_late(link);
 		open_another(link);
 	}

@@ -16,17 +16,13 @@ struct event;
 
 TAILQ_HEAD(connections, connection);
 
+/* Several causes may take turns. */
+#define LINK_N_TOLD 4
+
 /* What was told last of a kind of news. */
 struct told {
 	int64_t ms; /* monotonic; 0: never */
 	uint64_t hash;
-};
-
-struct step_aside {
-	void (*done_fn)(void *context, const char *failure);
-	void *context;
-	size_t n_unanswered;
-	char failure[CONNECTION_MAX_WORDS];
 };
 
 struct link {
@@ -63,13 +59,14 @@ struct link {
 	char reset_words[CONNECTION_MAX_WORDS];
 	unsigned n_wanting;
 	unsigned n_holding;
+	unsigned n_keeping_aside;
 	bool is_started;
 	bool is_retired;
 	bool is_retiring; /* as soon as nobody wants it any more */
 	char retire_words[128];
 	bool is_balancing;
-	struct told told[LINK_N_NEWS];
-	struct step_aside aside;
+	bool was_blocked;
+	struct told told[LINK_N_NEWS][LINK_N_TOLD];
 	void *attachment;
 	void (*free_attachment_fn)(void *object);
 };
@@ -98,6 +95,13 @@ void link_close_attempts(struct link *link, bool is_all);
  * too many, when the next attempt is due. */
 void link_balance(struct link *link);
 void link_schedule(struct link *link);
+
+/* ---- link_aside.c ---- */
+
+/* Is a set command in flight, or late? */
+bool link_is_blocked(const struct link *link);
+/* Those that nobody needs aside any more. */
+void link_bring_back(struct link *link);
 
 /* ---- link_events.c ---- */
 

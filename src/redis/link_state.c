@@ -24,14 +24,27 @@ static uint64_t hash(const char *words)
 
 void link_tell_news(struct link *link, enum link_news news, const char *words)
 {
-	struct told *told = &link->told[news];
+	struct told *oldest = link->told[news];
 	int64_t now_ms = clock_monotonic_ms();
 
-	if (link->world.news_fn == NULL || link->is_retiring ||
-		(told->ms != 0 && told->hash == hash(words) && now_ms - told->ms < SAME_NEWS_MS)) {
+	if (link->world.news_fn == NULL || link->is_retiring) {
 		return;
 	}
-	*told = (struct told){now_ms, hash(words)};
+	for (size_t i = 0; i < LINK_N_TOLD; i++) {
+		struct told *told = &link->told[news][i];
+
+		if (told->ms != 0 && told->hash == hash(words)) {
+			if (now_ms - told->ms < SAME_NEWS_MS) {
+				return;
+			}
+			oldest = told;
+			break;
+		}
+		if (told->ms < oldest->ms) {
+			oldest = told;
+		}
+	}
+	*oldest = (struct told){now_ms, hash(words)};
 	link->world.news_fn(link->world.news_context, link, news, words);
 }
 

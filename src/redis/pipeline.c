@@ -25,6 +25,9 @@ struct call {
 	char name[MAX_NAME_BYTES]; /* for messages */
 	int permission;            /* enum link_permission that it takes; -1: not known here */
 	bool is_whole_listing;
+	bool is_set;
+	bool is_turn; /* SUBSCRIBE or UNSUBSCRIBE */
+	bool is_turn_aside;
 	bool is_sent;
 	struct evbuffer *bytes; /* while it is not sent */
 	size_t n_bytes;
@@ -72,11 +75,20 @@ static void ignore_line(void *context, struct slice line)
 	(void)line;
 }
 
+static void leave_connection(struct call *call)
+{
+	struct connection *connection = call->connection;
+
+	TAILQ_REMOVE(&connection->calls, call, entry);
+	connection->n_sets -= call->is_set;
+	connection->n_turning -= call->is_turn;
+}
+
 /* Nobody hears of it any more; one that is sent still waits for its reply, to throw it away. */
 static void drop(struct call *call)
 {
 	if (!call->is_sent) {
-		TAILQ_REMOVE(&call->connection->calls, call, entry);
+		leave_connection(call);
 		free_call(call);
 		return;
 	}
@@ -173,6 +185,9 @@ static void classify(struct call *call, const struct link_command *command)
 			 memcmp(command->argv[0].data, client.data, client.len) == 0;
 
 	call->permission = -1;
+	call->is_set = command->is_set;
+	call->is_turn_aside = slice_is(command->argv[0], "SUBSCRIBE");
+	call->is_turn = call->is_turn_aside || slice_is(command->argv[0], "UNSUBSCRIBE");
 	if (is_client && slice_is(command->argv[1], "LIST")) {
 		call->permission = LINK_PERMISSION_CLIENT_LIST;
 		call->is_whole_listing = command->argc == 2;
@@ -204,6 +219,9 @@ static struct call *enqueue(
 	} else {
 		name_call(call, command);
 	}
+	connection->n_sets += call->is_set;
+	connection->n_turning += call->is_turn;
+	connection->may_get_messages |= call->is_turn_aside;
 	if (TAILQ_EMPTY(&connection->calls)) {
 		TAILQ_INSERT_TAIL(&connection->calls, call, entry);
 		restart_deadline(connection);
@@ -217,23 +235,28 @@ static struct call *enqueue(
 	return call;
 }
 
+void connection_turn(
+	struct connection *connection, bool is_aside, const struct link_command *command)
+{
+	struct slice argv[] = {slice_of(is_aside ? "SUBSCRIBE" : "UNSUBSCRIBE"),
+		SLICE_LITERAL(CONNECTION_CHANNEL)};
+	struct link_command turn = *command;
+
+	turn.argv = argv;
+	turn.argc = ARRAY_SIZE(argv);
+	connection->is_aside = is_aside;
+	enqueue(connection, &turn, false);
+}
+
 /* What is sent behind it finds an ordinary connection: the server takes one after the other. */
 void connection_come_back(struct connection *connection)
 {
-	const struct slice argv[] = {
-		SLICE_LITERAL("UNSUBSCRIBE"), SLICE_LITERAL(CONNECTION_CHANNEL)};
-	struct link_command command = {
-		.argv = argv,
-		.argc = ARRAY_SIZE(argv),
-	};
-
-	connection->is_aside = false;
-	enqueue(connection, &command, false);
+	connection_turn(connection, false, &(struct link_command){0});
 }
 
 void connection_call(struct connection *connection, const struct link_command *command)
 {
-	if (connection->is_aside && !slice_is(command->argv[0], "UNSUBSCRIBE")) {
+	if (connection->is_aside) {
 		connection_come_back(connection);
 	}
 	enqueue(connection, command, false);
@@ -291,17 +314,46 @@ static bool is_message(const struct reply *reply)
 	       slice_is(reply->elements[0]->text, "message");
 }
 
+/* It is where the server says that it is, once nothing is on its way that changes it. */
+static void note_turn(
+	struct connection *connection, const struct call *call, const struct reply *reply)
+{
+	if (reply->type != REPLY_ERROR) {
+		connection->is_subscribed = call->is_turn_aside;
+	} else if (!call->is_turn_aside && connection->is_subscribed) {
+		connection_close(connection, LINK_TROUBLE_LOST, reply->text.data);
+		return;
+	}
+	if (connection->n_turning == 0) {
+		connection->is_aside = connection->is_subscribed;
+	}
+}
+
+/* Somebody may have waited for this to be the last one of its kind. */
+static bool is_end_of_wait(const struct connection *connection, const struct call *call)
+{
+	return (call->is_set && connection->n_sets == 0) ||
+	       (call->is_turn && connection->n_turning == 0) ||
+	       (connection->is_surplus && !connection_is_busy(connection));
+}
+
 static void answer(struct connection *connection, struct call *call, struct reply *reply)
 {
-	TAILQ_REMOVE(&connection->calls, call, entry);
+	bool is_told;
+
+	leave_connection(call);
 	connection->n_unread_bytes -= call->n_bytes;
 	send_what_fits(connection);
 	connection->has_listed |= call->is_whole_listing && reply->type == REPLY_LISTING;
 	check_promise(connection, call, reply);
 	note_progress(connection);
 	complete(call, reply, NULL);
+	if (call->is_turn && connection->state != CONNECTION_CLOSED) {
+		note_turn(connection, call, reply);
+	}
+	is_told = is_end_of_wait(connection, call);
 	free_call(call);
-	if (connection->is_surplus && !connection_is_busy(connection)) {
+	if (is_told) {
 		connection->in.changed_fn(connection, connection->in.context);
 	}
 }
@@ -338,7 +390,7 @@ static bool take_reply(struct connection *connection, struct evbuffer *input)
 	case RESP_REPLY:
 		break;
 	}
-	if (caps_has(&connection->server.caps, CAP_SUBSCRIBE) && is_message(reply)) {
+	if (connection->may_get_messages && is_message(reply)) {
 		resp_release(reply);
 		return true;
 	}
@@ -426,7 +478,7 @@ static void tell_owner(struct call *call, const char *words)
 	if (call->is_sent) {
 		complete(call, NULL, words);
 	} else {
-		TAILQ_REMOVE(&call->connection->calls, call, entry);
+		leave_connection(call);
 		complete(call, NULL, words);
 		free_call(call);
 	}
@@ -503,7 +555,7 @@ void pipeline_lose(struct connection *connection, const char *words)
 	struct call *call;
 
 	while ((call = TAILQ_FIRST(&connection->calls)) != NULL) {
-		TAILQ_REMOVE(&connection->calls, call, entry);
+		leave_connection(call);
 		complete(call, NULL, words);
 		free_call(call);
 	}

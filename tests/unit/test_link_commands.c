@@ -476,6 +476,7 @@ static void on_stepped(void *context, const char *failure)
 static void test_stepping_aside(void **state)
 {
 	struct fixture *fixture = *state;
+	struct link_way way = {.done_fn = on_stepped, .context = fixture};
 	struct outcome outcome;
 
 	fixture->opts.n_links = 2;
@@ -486,9 +487,19 @@ static void test_stepping_aside(void **state)
 	fixture_start(fixture);
 	fixture_wait(fixture, link_n_connections(fixture->link) == 2 &&
 				      link_connection(fixture->link, 1).is_proven);
-	assert_true(link_step_aside(fixture->link, true, &fixture->calls, on_stepped, fixture));
+	link_keep_aside(fixture->link);
+	assert_false(link_is_way_clear(fixture->link, true));
+	assert_true(link_clear_way(fixture->link, true, &fixture->calls, &way));
 	fixture_wait(fixture, fixture->n_stepped == 1);
-	assert_false(link_step_aside(fixture->link, true, &fixture->calls, on_stepped, fixture));
+	assert_true(link_is_way_clear(fixture->link, true));
+	/* It comes back when nobody needs it aside any more. */
+	link_end_aside(fixture->link);
+	assert_false(link_is_way_clear(fixture->link, true));
+	fixture_wait(fixture, link_is_way_clear(fixture->link, false));
+	link_keep_aside(fixture->link);
+	assert_true(link_clear_way(fixture->link, true, &fixture->calls, &way));
+	fixture_wait(fixture, fixture->n_stepped == 2);
+	link_end_aside(fixture->link);
 	/* The first one is lost: what goes over the second finds it back in its place. */
 	peer_drop_at(fixture->peer, "PING");
 	fixture_command(fixture, &outcome, "PING", NULL);
@@ -496,6 +507,42 @@ static void test_stepping_aside(void **state)
 	assert_int_equal(outcome.resend, 0);
 	fixture_wait(fixture, outcome.n_replies == 1);
 	assert_string_equal(outcome.text, "PONG");
+}
+
+/* While a set command is not answered nobody is opened, comes back, or takes over. */
+static void test_late_set(void **state)
+{
+	struct fixture *fixture = *state;
+	struct link_way way = {.done_fn = on_stepped, .context = fixture};
+	struct slice argv[] = {SLICE_LITERAL("SET"), SLICE_LITERAL("OFF")};
+	struct link_command command = {
+		.argv = argv,
+		.argc = ARRAY_SIZE(argv),
+		.timeout_ms = 50,
+		.is_set = true,
+	};
+
+	fixture->opts.n_links = 2;
+	peer_on(fixture->peer, "UNSUBSCRIBE", "*3\r\n$11\r\nunsubscribe\r\n$1\r\nx\r\n:0\r\n");
+	peer_on(fixture->peer, "SUBSCRIBE", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
+	peer_on(fixture->peer, "SET OFF", "+OK\r\n");
+	peer_add(fixture->peer, (struct peer_rule){.prefix = "SET OFF", .stops = true, .times = 1});
+	fixture_start(fixture);
+	fixture_wait(fixture, link_n_connections(fixture->link) == 2 &&
+				      link_connection(fixture->link, 1).is_proven);
+	link_keep_aside(fixture->link);
+	assert_true(link_clear_way(fixture->link, true, &fixture->calls, &way));
+	fixture_wait(fixture, fixture->n_stepped == 1);
+	assert_int_equal(link_send(fixture->link, &command), 0);
+	link_end_aside(fixture->link);
+	fixture_wait(fixture, fixture_is(fixture, LINK_LATE));
+	assert_false(link_clear_way(fixture->link, false, &fixture->calls, &way));
+	assert_int_equal(peer_n_accepted(fixture->peer), 2);
+	peer_go_on(fixture->peer);
+	fixture_wait(fixture, fixture_is(fixture, LINK_READY));
+	assert_int_equal(link_main_serial(fixture->link), 1);
+	fixture_wait(fixture, link_is_way_clear(fixture->link, false));
+	assert_int_equal(peer_n_accepted(fixture->peer), 2);
 }
 
 /* ---- READY is the truth ---- */
@@ -741,6 +788,7 @@ int main(void)
 		FIXTURE_ROW(test_late_on_a_full_server),
 		FIXTURE_ROW(test_two_connections),
 		FIXTURE_ROW(test_stepping_aside),
+		FIXTURE_ROW(test_late_set),
 		FIXTURE_ROW(test_denied_later),
 		FIXTURE_ROW(test_listing_over_the_limit),
 		FIXTURE_ROW(test_keepalive),

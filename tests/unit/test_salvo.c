@@ -70,6 +70,12 @@ static void on_done(void *context, const struct salvo_result *result)
 	assert_int_equal(n_in_flight(fixture), 0);
 }
 
+static bool always(void *context)
+{
+	(void)context;
+	return true;
+}
+
 static int setup(void **state)
 {
 	struct salvo_fixture *fixture = mem_new(struct salvo_fixture);
@@ -84,7 +90,7 @@ static int setup(void **state)
 	peer_add(fixture->base->peer,
 		(struct peer_rule){
 			.prefix = "CLIENT KILL ID", .reply_fn = answer_kill, .context = fixture});
-	fixture->salvo = salvo_new(fixture->base->link, on_done, fixture);
+	fixture->salvo = salvo_new(fixture->base->link, always, on_done, fixture);
 	*state = fixture;
 	return 0;
 }

@@ -52,7 +52,7 @@ static void on_news(void *context, const struct link *link, enum link_news news,
 		break;
 	case LINK_NEWS_LATE:
 		log_warning("%s %s: %s; the connection is kept%s", id, address, words,
-			is_ready ? ", another one answers" : "");
+			is_ready ? "; another one is open" : "");
 		break;
 	case LINK_NEWS_REFUSED:
 		log_warning("%s %s: %s%s", id, address, words,

@@ -1,0 +1,161 @@
+"""The daemon's other connections while one of them kills: none of them is hit, whatever comes late,
+and what was planned for those that were there is not sent when there are others.
+"""
+
+import json
+import signal
+import time
+
+import pytest
+
+from harness import wait_until
+
+SUBSCRIBE = b"SUBSCRIBE\r\n"
+
+
+@pytest.fixture
+def make_world(make_server, make_clients, make_daemon, make_relay):
+    def make(n_clients=50, **keys):
+        server = make_server(has_least_user=False)
+        relay = make_relay(server)
+        keys = {"id": "r-test", "address": relay.address, "command-timeout": "500ms", **keys}
+        daemon = make_daemon([keys], has_least_user=False)
+        wait_until(lambda: len(ready_ids(daemon)) == 2, "both connections")
+        clients = make_clients(server, total=n_clients)
+        return server, relay, daemon, clients
+
+    return make
+
+
+def links(daemon, instance="r-test"):
+    return [
+        (link["own_id"], link["state"])
+        for node in daemon.instance(instance)["nodes"]
+        for link in node["links"]
+    ]
+
+
+def ready_ids(daemon, instance="r-test"):
+    return {own_id for own_id, state in links(daemon, instance) if state == "ready"}
+
+
+def reload(daemon, instances):
+    with open(daemon.config_path, encoding="utf-8") as file:
+        config = {**json.load(file), "instances": instances}
+    n = daemon.log().count("the configuration is reloaded")
+    daemon.write_config(json.dumps(config))
+    daemon.signal(signal.SIGHUP)
+    wait_until(lambda: daemon.log().count("the configuration is reloaded") > n, "the reload")
+
+
+def own_sessions(server):
+    return [session for session in server.sessions() if session["name"] == "sesskilld"]
+
+
+def n_others(server):
+    """Whoever asks here included."""
+    return 1 + sum(session["name"] != "sesskilld" for session in server.sessions())
+
+
+def test_a_set_command_is_late(make_world):
+    """The other connection stays aside until it is answered: it is not hit, and comes back."""
+    server, relay, daemon, _ = make_world()
+    before, n_victims = ready_ids(daemon), n_others(server)
+    relay.hold(b"TYPE", others_pass=True)
+    pending = daemon.begin_kill("r-test", timeout="10s")
+    relay.wait_until_held()
+    report = pending.response().json
+    assert (report["state"], report["nodes"][0]["in_flight"]) == ("failed", n_victims)
+    assert sorted(session["flags"] for session in own_sessions(server)) == ["PUe", "Ue"]
+    # Whoever comes now waits: over the other one his commands would bring it back.
+    other = daemon.begin_kill("r-test", dry_run=True, timeout="20s")
+    relay.release()
+    assert other.response().json["state"] == "dry_run"
+    wait_until(lambda: len(daemon.audit("late")) == 1, "the late answer")
+    assert daemon.audit("late")[0]["killed"] >= n_victims - 1
+    assert ready_ids(daemon) == before
+    wait_until(
+        lambda: [session["flags"] for session in own_sessions(server)] == ["Ue", "Ue"],
+        "the other one to come back",
+    )
+
+
+def test_stepping_aside_is_late(make_world, make_clients):
+    """Nobody waits for it any more when it is aside: it comes back, and is not hit as one of them."""
+    server, relay, daemon, _ = make_world()
+    n_victims = n_others(server)
+    relay.hold(SUBSCRIBE, others_pass=True)
+    pending = daemon.begin_kill("r-test", timeout="10s")
+    relay.wait_until_held()
+    report = pending.response().json
+    assert (report["state"], report["killed"]) == ("done", n_victims)
+    assert "cannot step aside" in report["warnings"][0]
+    relay.release()
+    # Or another one has taken its place meanwhile.
+    wait_until(lambda: [state for _, state in links(daemon)] == ["ready"] * 2, "both connections")
+    wait_until(
+        lambda: [session["sub"] for session in own_sessions(server)] == ["0", "0"],
+        "both to be back",
+    )
+    before = ready_ids(daemon)
+    make_clients(server, total=40, subscribed=30)
+    report = daemon.kill("r-test", match="type = pubsub").json
+    assert (report["state"], report["killed"], report["extra"]) == ("done", 30, 0)
+    assert ready_ids(daemon) == before
+
+
+@pytest.mark.parametrize("leads_somewhere", [True, False])
+def test_a_reload_during_the_listing_of_a_kill(make_world, leads_somewhere):
+    """Another spelling of the address, or one where nobody is: the kill goes on, or says why not."""
+    server, relay, daemon, _ = make_world()
+    relay.hold(b"LIST\r\n")
+    pending = daemon.begin_kill("r-test", timeout="3s")
+    relay.wait_until_held()
+    port = server.port if leads_somewhere else 1
+    reload(daemon, [{"id": "r-test", "address": f"localhost:{port}"}])
+    if leads_somewhere:
+        wait_until(lambda: len(ready_ids(daemon)) >= 2, "the new address")
+    relay.release()
+    report = pending.response().json
+    node = report["nodes"][0]
+    if leads_somewhere:
+        assert report["state"] == "done" and report["killed"] + report["gone"] >= 50
+        assert report["extra"] == 0
+    else:
+        assert report["state"] == "failed" and "no connection before the deadline" in node["error"]
+    assert daemon.is_running()
+
+
+def test_another_instance_reaches_the_server_before_the_kill(
+    make_world, make_server, make_clients, make_daemon
+):
+    """Listed before, hit by the set command: that is not sent any more."""
+    server, other = make_server(has_least_user=False), make_server(has_least_user=False)
+    first = {"id": "r-test", "address": [server.address, other.address], "command-timeout": "1s"}
+    daemon = make_daemon([first], has_least_user=False)
+    make_clients(server, total=50)
+    other.pause_process()
+    try:
+        # The limit is checked when all nodes are listed.
+        pending = daemon.begin_kill("r-test", max=1000, timeout="10s")
+        time.sleep(0.2)
+        reload(daemon, [first, {"id": "second", "address": server.tcp_address}])
+        wait_until(lambda: len(ready_ids(daemon, "second")) == 2, "the second instance")
+        before, n_victims = ready_ids(daemon, "second"), n_others(server)
+        report = pending.response().json
+    finally:
+        other.resume_process()
+    assert report["nodes"][0]["killed"] == n_victims and report["extra"] == 0
+    assert ready_ids(daemon, "second") == before
+
+
+def test_the_right_to_kill_is_taken_away_during_the_listing(make_world):
+    server, relay, daemon, _ = make_world()
+    relay.hold(b"LIST\r\n")
+    pending = daemon.begin_kill("r-test", timeout="3s")
+    relay.wait_until_held()
+    server.redis().execute_command("ACL", "SETUSER", "default", "-client|kill")
+    relay.release()
+    report = pending.response().json
+    assert report["state"] == "failed" and "client|kill" in report["nodes"][0]["error"]
+    assert report["killed"] == 0 and daemon.is_running()

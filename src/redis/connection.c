@@ -43,6 +43,15 @@ static const char *state_name(enum connection_state state)
 	return "";
 }
 
+static void choose_channel(struct connection *connection)
+{
+	uint64_t random;
+
+	evutil_secure_rng_get_bytes(&random, sizeof(random));
+	snprintf(connection->channel, sizeof(connection->channel),
+		CONNECTION_CHANNEL_PREFIX "%016llx", (unsigned long long)random);
+}
+
 static bool has_tls(const struct connection *connection)
 {
 	return connection->endpoint.has_tls || connection->in.opts->tls.is_on;
@@ -293,6 +302,7 @@ struct connection *connection_new(const struct connection_inputs *inputs)
 	connection->in = *inputs;
 	endpoint_copy(&connection->endpoint, inputs->endpoint);
 	TAILQ_INIT(&connection->calls);
+	choose_channel(connection);
 	connection->server =
 		(struct link_server){.n_clients = -1, .max_clients = -1, .n_connections = -1};
 	connection->started_ms = clock_monotonic_ms();

@@ -31,8 +31,9 @@ struct tls_context;
 /* Ids that no session will ever have: who is asked for by them is nobody. */
 #define CONNECTION_NOBODY "9223372036854775807"
 #define CONNECTION_NOBODY_ELSE "9223372036854775806"
-/* What a connection subscribes to that steps aside. */
-#define CONNECTION_CHANNEL "sesskilld"
+/* Before what is random in the name of the channel that one subscribes to that steps aside: nobody
+ * else publishes there. */
+#define CONNECTION_CHANNEL_PREFIX "sesskilld:"
 
 /*
  * Bytes of calls that the server may not have read yet. They always fit into its receive buffer, so
@@ -111,6 +112,7 @@ struct connection {
 	struct event *deadline;  /* of the oldest unanswered call */
 	struct event *keepalive; /* while READY */
 	unsigned n_keepalives;
+	char channel[32]; /* its own */
 
 	/* The handshake. */
 	struct connection_step steps[CONNECTION_MAX_STEPS];

@@ -16,6 +16,9 @@
 
 #define MAX_ARGS 8
 
+/* Stands for the connection's own. */
+#define CHANNEL "<channel>"
+
 #define NOBODY CONNECTION_NOBODY
 #define NOBODY_ELSE CONNECTION_NOBODY_ELSE
 
@@ -211,11 +214,11 @@ static const struct handshake_row proofs[] = {
 
 /* May it come back once it has stepped aside? To be known before it does. */
 static const struct handshake_row unsubscribe_row = {
-	{"UNSUBSCRIBE", CONNECTION_CHANNEL}, on_unsubscribe, NONE, NONE, false};
+	{"UNSUBSCRIBE", CHANNEL}, on_unsubscribe, NONE, NONE, false};
 
 static const struct handshake_row aside[] = {
-	{{"SUBSCRIBE", CONNECTION_CHANNEL}, on_other, NONE, CAP_SUBSCRIBE, false},
-	{{"UNSUBSCRIBE", CONNECTION_CHANNEL}, on_other, NONE, NONE, false},
+	{{"SUBSCRIBE", CHANNEL}, on_other, NONE, CAP_SUBSCRIBE, false},
+	{{"UNSUBSCRIBE", CHANNEL}, on_other, NONE, NONE, false},
 };
 
 static const struct handshake_row listing_row = {
@@ -259,7 +262,9 @@ static void send_row(struct connection *connection, const struct handshake_row *
 	size_t argc = 0;
 
 	for (; argc < MAX_ARGS && row->args[argc] != NULL; argc++) {
-		argv[argc] = slice_of(row->args[argc]);
+		bool is_channel = strcmp(row->args[argc], CHANNEL) == 0;
+
+		argv[argc] = slice_of(is_channel ? connection->channel : row->args[argc]);
 	}
 	CHECK(argc > 0);
 	if (slice_is(argv[0], "CLIENT")) {

@@ -238,8 +238,8 @@ static struct call *enqueue(
 void connection_turn(
 	struct connection *connection, bool is_aside, const struct link_command *command)
 {
-	struct slice argv[] = {slice_of(is_aside ? "SUBSCRIBE" : "UNSUBSCRIBE"),
-		SLICE_LITERAL(CONNECTION_CHANNEL)};
+	struct slice argv[] = {
+		slice_of(is_aside ? "SUBSCRIBE" : "UNSUBSCRIBE"), slice_of(connection->channel)};
 	struct link_command turn = *command;
 
 	turn.argv = argv;

@@ -3,6 +3,7 @@ and what was planned for those that were there is not sent when there are others
 """
 
 import json
+import os
 import signal
 import time
 
@@ -159,3 +160,40 @@ def test_the_right_to_kill_is_taken_away_during_the_listing(make_world):
     report = pending.response().json
     assert report["state"] == "failed" and "client|kill" in report["nodes"][0]["error"]
     assert report["killed"] == 0 and daemon.is_running()
+
+
+def test_an_account_that_may_step_aside(make_server, make_clients, make_daemon, make_directory):
+    """With what the README names, one command ends everybody; without it, nobody is hit either."""
+    least = "-@all +auth +hello +info +client|list +client|kill +client|id +client|setname"
+    server = make_server(
+        lines=[
+            f"user plain on >secret {least}",
+            f"user aside on >secret {least} resetchannels +subscribe +unsubscribe &sesskilld:*",
+        ],
+        has_least_user=False,
+    )
+    password_file = f"{make_directory()}/password"
+    with open(password_file, "w", encoding="utf-8") as file:
+        file.write("secret\n")
+    os.chmod(password_file, 0o600)
+    for username, n_type_commands in (("aside", 1), ("plain", 0)):
+        daemon = make_daemon(
+            [
+                {
+                    "id": "r-test",
+                    "address": server.address,
+                    "username": username,
+                    "password-file": password_file,
+                }
+            ],
+            has_least_user=False,
+        )
+        wait_until(lambda d=daemon: len(ready_ids(d)) == 2, "both connections")
+        before = ready_ids(daemon)
+        make_clients(server, total=30)
+        report = daemon.kill("r-test").json
+        commands = [step["command"] for step in report["nodes"][0]["plan"]]
+        assert (report["state"], report["extra"]) == ("done", 0)
+        assert commands.count("CLIENT KILL TYPE normal SKIPME yes") == n_type_commands
+        assert ready_ids(daemon) == before
+        daemon.stop()

@@ -281,6 +281,8 @@ struct sweep *sweep_new(const struct sweep_inputs *inputs)
 
 	sweep->in = *inputs;
 	link_ref(inputs->link);
+	sweep->address =
+		mem_copy_text(link_address(inputs->link), strlen(link_address(inputs->link)));
 	calls_init(&sweep->calls, on_late);
 	sweep->watcher.changed_fn = on_link_changed;
 	sweep->timer = evtimer_new(inputs->loop, on_deadline, sweep);
@@ -299,6 +301,7 @@ void sweep_free(struct sweep *sweep)
 	sweep_drop_calls(sweep);
 	sweep_forget_snapshot(sweep);
 	salvo_free(sweep->salvo);
+	free(sweep->address);
 	link_unref(sweep->in.link);
 	event_free(sweep->timer);
 	event_free(sweep->moment);
@@ -341,7 +344,9 @@ void sweep_kill(struct sweep *sweep)
 		sweep_finish(sweep);
 	} else if (!sweep_is_same_process(sweep)) {
 		/* It was restarted while others were waited for: the plan is void. */
-		sweep_begin_warm(sweep);
+		if (sweep_has_link(sweep)) {
+			sweep_on_link_ready(sweep);
+		}
 	} else if (sweep->plan.n_steps > 0) {
 		sweep_begin_kill(sweep);
 	} else {

@@ -49,6 +49,7 @@ struct sweep {
 	struct event *moment;         /* ends LOOK_AGAIN */
 	struct event *finished;       /* tells the job, from the event loop */
 
+	char *address; /* of the link, as the node is named by it */
 	struct protection protection;
 	uint64_t *own_ids;
 	uint64_t *maybe_own_ids;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "kill/refusal.h"
 #include "kill/sweep_internal.h"
 
@@ -153,8 +154,40 @@ static void resume(struct sweep *sweep)
 	}
 }
 
+/*
+ * The address was changed, and it is not the server that was listed. One that was only waited for
+ * is named as it is now.
+ */
+static bool is_elsewhere(struct sweep *sweep)
+{
+	struct report_node *node = sweep->in.node;
+	const char *address = link_address(sweep->in.link);
+
+	if (strcmp(address, sweep->address) == 0 || link_is_at_former_address(sweep->in.link) ||
+		sweep_is_same_process(sweep)) {
+		return false;
+	}
+	if (!node->was_reached) {
+		free(node->address);
+		free(sweep->address);
+		node->address = mem_copy_text(address, strlen(address));
+		sweep->address = mem_copy_text(address, strlen(address));
+		return false;
+	}
+	return true;
+}
+
 void sweep_on_link_ready(struct sweep *sweep)
 {
+	if (is_elsewhere(sweep)) {
+		char words[ERR_MAX_BYTES];
+
+		snprintf(words, sizeof(words),
+			"the connection was lost after the address was changed to %s",
+			link_address(sweep->in.link));
+		sweep_fail(sweep, words);
+		return;
+	}
 	sweep->in.node->was_reached = true;
 	if (sweep->has_snapshot && sweep->n_rounds > 0) {
 		resume(sweep);

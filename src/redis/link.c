@@ -213,6 +213,10 @@ void link_unwant(struct link *link)
 	if (link->is_retiring && link->n_wanting == 0) {
 		link_retire(link, link->retire_words);
 	}
+	guard_enter(&link->guard);
+	link_balance(link);
+	link_update_state(link, false);
+	guard_leave(&link->guard);
 }
 
 void link_hold(struct link *link)

@@ -98,12 +98,27 @@ static bool is_usable(const struct link *link, const struct connection *connecti
 	       (!connection->is_old_address || serves_for_new_address(link, connection));
 }
 
+/*
+ * The address was changed while somebody was at it: he ends it on the server where he began, which
+ * may be another one than the new.
+ */
+static bool is_finishing(const struct link *link)
+{
+	const struct connection *main = link->main;
+
+	return link->n_wanting > 0 && main != NULL && main->is_old_address && link_is_good(main) &&
+	       !main->is_suspect;
+}
+
 /* A busy one stays: what is in flight together goes over one connection. */
 static struct connection *choose_main(const struct link *link)
 {
 	struct connection *connection;
 	struct connection *best = NULL;
 
+	if (is_finishing(link)) {
+		return link->main;
+	}
 	if (link->main != NULL && is_usable(link, link->main) &&
 		(link_is_current(link->main) || connection_is_busy(link->main))) {
 		return link->main;
@@ -166,11 +181,11 @@ static struct connection *find_worst(struct link *link)
  */
 static void close_surplus(struct link *link)
 {
+	size_t n_most = link_n_wanted(link) + is_finishing(link);
 	struct connection *worst;
 
-	while (count(link, is_proven) > link_n_wanted(link) && (worst = find_worst(link)) != NULL) {
-		if (connection_is_busy(worst) &&
-			count(link, is_proven) == link_n_wanted(link) + 1) {
+	while (count(link, is_proven) > n_most && (worst = find_worst(link)) != NULL) {
+		if (connection_is_busy(worst) && count(link, is_proven) == n_most + 1) {
 			worst->is_surplus = true;
 			return;
 		}

@@ -53,6 +53,7 @@ struct sweep {
 	struct protection protection;
 	uint64_t *own_ids;
 	uint64_t *maybe_own_ids;
+	char *own_user;
 	struct caps caps;
 	struct sweep_warming warming;
 	char run_id[sizeof(((struct link_server *)NULL)->run_id)];

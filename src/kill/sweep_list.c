@@ -23,8 +23,10 @@ void sweep_forget_snapshot(struct sweep *sweep)
 	sweep_forget_locals(sweep);
 	free(sweep->own_ids);
 	free(sweep->maybe_own_ids);
+	free(sweep->own_user);
 	sweep->own_ids = NULL;
 	sweep->maybe_own_ids = NULL;
+	sweep->own_user = NULL;
 	sweep->has_snapshot = false;
 }
 
@@ -210,8 +212,8 @@ static void know_own(struct sweep *sweep)
 	struct protection *protection = &sweep->protection;
 	size_t n_of_link;
 
-	free(sweep->own_ids);
-	free(sweep->maybe_own_ids);
+	/* Options of a link go with the next reload. */
+	sweep->own_user = mem_printf("%s", link_opts_user(link_options(sweep->in.link)));
 	sweep->own_ids = instances_own_ids(
 		sweep->in.instances, sweep->in.link, &n_of_link, &protection->n_own_ids);
 	protection->own_ids = sweep->own_ids;
@@ -220,8 +222,9 @@ static void know_own(struct sweep *sweep)
 	protection->maybe_own_ids = sweep->maybe_own_ids;
 	protection->n_aside = link_can_step_aside(sweep->in.link) ? n_of_link - 1 : 0;
 	protection->own_user = NULL;
-	if (protection->n_aside == 0 && n_of_link > 1 && protection->n_own_ids == n_of_link) {
-		protection->own_user = link_opts_user(link_options(sweep->in.link));
+	if (protection->n_aside == 0 && n_of_link > 1 && protection->n_own_ids == n_of_link &&
+		link_is_of_one_account(sweep->in.link)) {
+		protection->own_user = sweep->own_user;
 	}
 }
 

@@ -248,6 +248,8 @@ const char *link_last_error(const struct link *link);
 int64_t link_ready_since_ms(const struct link *link); /* monotonic; 0 when not ready */
 uint64_t link_n_reconnects(const struct link *link);  /* how often it was READY again, anew */
 const struct link_opts *link_options(const struct link *link);
+/* Are all its connections of the account that its options name now? */
+bool link_is_of_one_account(const struct link *link);
 /* Do calls go to the address from before a reload, because the present one is not reached yet? */
 bool link_is_at_former_address(const struct link *link);
 

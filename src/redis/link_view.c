@@ -85,6 +85,19 @@ const struct link_opts *link_options(const struct link *link)
 	return &link->opts;
 }
 
+bool link_is_of_one_account(const struct link *link)
+{
+	const struct connection *connection;
+
+	TAILQ_FOREACH(connection, &link->open, entry)
+	{
+		if (connection->is_old_login) {
+			return false;
+		}
+	}
+	return true;
+}
+
 bool link_is_at_former_address(const struct link *link)
 {
 	return link->main != NULL && link->main->is_old_address;

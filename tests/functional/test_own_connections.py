@@ -216,3 +216,58 @@ def test_an_account_that_may_step_aside(make_server, make_clients, make_daemon, 
         assert commands.count("CLIENT KILL TYPE normal SKIPME yes") == n_type_commands
         assert ready_ids(daemon) == before
         daemon.stop()
+
+
+def test_another_account_after_a_reload_during_the_listing(
+    make_server, make_clients, make_daemon, make_relay, make_directory
+):
+    """Sets are told apart by the daemon's own user, which is that of the connections."""
+    server = make_server(
+        lines=[
+            "user first on >secret ~* &* +@all -subscribe",
+            "user second on >secret ~* &* +@all -subscribe",
+            "user app on >secret ~* &* +@all",
+        ],
+        has_least_user=False,
+    )
+    relay = make_relay(server)
+    password_file = f"{make_directory()}/password"
+    with open(password_file, "w", encoding="utf-8") as file:
+        file.write("secret\n")
+    os.chmod(password_file, 0o600)
+    keys = {"id": "r-test", "address": relay.address, "password-file": password_file}
+    daemon = make_daemon([{**keys, "username": "first"}], has_least_user=False)
+    wait_until(lambda: len(ready_ids(daemon)) == 2, "both connections")
+    make_clients(server, total=50, users={"app:secret": 50})
+    relay.hold(b"LIST\r\n", others_pass=True)
+    pending = daemon.begin_kill("r-test", timeout="10s")
+    relay.wait_until_held()
+    reload(daemon, [{**keys, "username": "second"}])
+    relay.release()
+    report = pending.response().json
+    assert (report["state"], report["extra"]) == ("done", 0)
+    assert report["killed"] + report["gone"] == report["matched"] >= 50
+
+
+def test_connections_of_two_accounts(make_server, make_clients, make_daemon, make_directory):
+    """The new account is not let in, and those of the old one kill their own kind: by id."""
+    server = make_server(
+        lines=[
+            "user first on >secret ~* &* +@all -subscribe",
+            "user second off >secret ~* &* +@all -subscribe",
+        ],
+        has_least_user=False,
+    )
+    password_file = f"{make_directory()}/password"
+    with open(password_file, "w", encoding="utf-8") as file:
+        file.write("secret\n")
+    os.chmod(password_file, 0o600)
+    keys = {"id": "r-test", "address": server.address, "password-file": password_file}
+    daemon = make_daemon([{**keys, "username": "first"}], has_least_user=False)
+    wait_until(lambda: len(ready_ids(daemon)) == 2, "both connections")
+    before = ready_ids(daemon)
+    reload(daemon, [{**keys, "username": "second"}])
+    make_clients(server, total=50, users={"first:secret": 50})
+    report = daemon.kill("r-test").json
+    assert (report["state"], report["extra"]) == ("done", 0)
+    assert report["killed"] >= 50 and ready_ids(daemon) == before

@@ -74,8 +74,10 @@ class Relay:
         self.release()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
+        # Nobody is let in any more who would not be shut out.
+        self._threads[0].join()
         self._listener.close()
-        for sock in list(self._sockets):
+        for sock in self._sockets:
             self._shut(sock)
         for thread in self._threads:
             thread.join()

@@ -138,8 +138,9 @@ def test_another_server_is_not_swept_in_its_place(make_world, make_server, make_
     report = pending.response().json
     assert report["nodes"][0]["address"] == relay.unix_path
     assert "after the address was changed" in report["nodes"][0]["error"]
-    assert (report["state"], report["killed"]) == ("failed", 0)
-    assert n_others(other) >= 20
+    # The relay lets through what it holds before it ends: some may have been killed there.
+    assert report["state"] in ("failed", "partial")
+    assert n_others(other) > 20
     # Whoever asks from now on means the new one.
     wait_until(lambda: len(ready_ids(daemon)) == 2, "both connections")
     assert daemon.kill("r-test").json["state"] == "done"

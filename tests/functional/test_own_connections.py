@@ -28,6 +28,15 @@ def make_world(make_server, make_clients, make_daemon, make_relay):
     return make
 
 
+@pytest.fixture
+def password_file(make_directory):
+    path = f"{make_directory()}/password"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("secret\n")
+    os.chmod(path, 0o600)
+    return path
+
+
 def links(daemon, instance="r-test"):
     return [
         (link["own_id"], link["state"])
@@ -182,7 +191,7 @@ def test_the_right_to_kill_is_taken_away_during_the_listing(make_world):
     assert report["killed"] == 0 and daemon.is_running()
 
 
-def test_an_account_that_may_step_aside(make_server, make_clients, make_daemon, make_directory):
+def test_an_account_that_may_step_aside(make_server, make_clients, make_daemon, password_file):
     """With what the README names, one command ends everybody; without it, nobody is hit either."""
     least = "-@all +auth +hello +info +client|list +client|kill +client|id +client|setname"
     server = make_server(
@@ -192,10 +201,6 @@ def test_an_account_that_may_step_aside(make_server, make_clients, make_daemon, 
         ],
         has_least_user=False,
     )
-    password_file = f"{make_directory()}/password"
-    with open(password_file, "w", encoding="utf-8") as file:
-        file.write("secret\n")
-    os.chmod(password_file, 0o600)
     for username, n_type_commands in (("aside", 1), ("plain", 0)):
         daemon = make_daemon(
             [
@@ -220,7 +225,7 @@ def test_an_account_that_may_step_aside(make_server, make_clients, make_daemon, 
 
 
 def test_another_account_after_a_reload_during_the_listing(
-    make_server, make_clients, make_daemon, make_relay, make_directory
+    make_server, make_clients, make_daemon, make_relay, password_file
 ):
     """Sets are told apart by the daemon's own user, which is that of the connections."""
     server = make_server(
@@ -232,10 +237,6 @@ def test_another_account_after_a_reload_during_the_listing(
         has_least_user=False,
     )
     relay = make_relay(server)
-    password_file = f"{make_directory()}/password"
-    with open(password_file, "w", encoding="utf-8") as file:
-        file.write("secret\n")
-    os.chmod(password_file, 0o600)
     keys = {"id": "r-test", "address": relay.address, "password-file": password_file}
     daemon = make_daemon([{**keys, "username": "first"}], has_least_user=False)
     wait_until(lambda: len(ready_ids(daemon)) == 2, "both connections")
@@ -250,7 +251,7 @@ def test_another_account_after_a_reload_during_the_listing(
     assert report["killed"] + report["gone"] == report["matched"] >= 50
 
 
-def test_connections_of_two_accounts(make_server, make_clients, make_daemon, make_directory):
+def test_connections_of_two_accounts(make_server, make_clients, make_daemon, password_file):
     """The new account is not let in, and those of the old one kill their own kind: by id."""
     server = make_server(
         lines=[
@@ -259,10 +260,6 @@ def test_connections_of_two_accounts(make_server, make_clients, make_daemon, mak
         ],
         has_least_user=False,
     )
-    password_file = f"{make_directory()}/password"
-    with open(password_file, "w", encoding="utf-8") as file:
-        file.write("secret\n")
-    os.chmod(password_file, 0o600)
     keys = {"id": "r-test", "address": server.address, "password-file": password_file}
     daemon = make_daemon([{**keys, "username": "first"}], has_least_user=False)
     wait_until(lambda: len(ready_ids(daemon)) == 2, "both connections")

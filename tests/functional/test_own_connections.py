@@ -5,7 +5,6 @@ and what was planned for those that were there is not sent when there are others
 import json
 import os
 import signal
-import time
 
 import pytest
 
@@ -161,20 +160,22 @@ def test_another_instance_reaches_the_server_before_the_kill(
 ):
     """Listed before, hit by the set command: that is not sent any more."""
     server, other = make_server(has_least_user=False), make_server(has_least_user=False)
-    first = {"id": "r-test", "address": [server.address, other.address], "command-timeout": "1s"}
+    first = {"id": "r-test", "address": [server.address, other.address]}
     daemon = make_daemon([first], has_least_user=False)
     make_clients(server, total=50)
     other.pause_process()
     try:
         # The limit is checked when all nodes are listed.
         pending = daemon.begin_kill("r-test", max=1000, timeout="10s")
-        time.sleep(0.2)
+        wait_until(
+            lambda: daemon.kills() and daemon.kills()[-1]["matched"] >= 50, "the first listing"
+        )
         reload(daemon, [first, {"id": "second", "address": server.tcp_address}])
         wait_until(lambda: len(ready_ids(daemon, "second")) == 2, "the second instance")
         before, n_victims = ready_ids(daemon, "second"), n_others(server)
-        report = pending.response().json
     finally:
         other.resume_process()
+    report = pending.response().json
     assert report["nodes"][0]["killed"] == n_victims and report["extra"] == 0
     assert ready_ids(daemon, "second") == before
 

@@ -110,7 +110,7 @@ void connection_close(struct connection *connection, enum link_trouble trouble, 
 	set_words(connection, trouble, copy);
 	drop_socket(connection);
 	connection->is_late = false;
-	connection->was_listing = pipeline_is_listing(connection);
+	connection->was_listing = connection_is_listing(connection);
 	set_state(connection, CONNECTION_CLOSED);
 	pipeline_lose(connection, copy);
 }

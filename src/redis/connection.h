@@ -140,6 +140,9 @@ void connection_unprove(struct connection *connection, const char *words);
 /* Does anybody own a call on it that is not completed? */
 bool connection_is_busy(const struct connection *connection);
 
+/* Is a whole listing on its way? The answers before it go down with it. */
+bool connection_is_listing(const struct connection *connection);
+
 /* Any state that has a socket. Where it is aside, it comes back first. */
 void connection_call(struct connection *connection, const struct link_command *command);
 
@@ -162,8 +165,6 @@ void connection_refused(
 
 void pipeline_on_readable(struct bufferevent *socket, void *context);
 void pipeline_on_deadline(int fd, short what, void *context);
-/* Is a whole listing on its way? The answers before it go down with it. */
-bool pipeline_is_listing(const struct connection *connection);
 /* Every call that is left gets `words`. */
 void pipeline_lose(struct connection *connection, const char *words);
 /* Takes what the socket still holds, though its end has shown already. */

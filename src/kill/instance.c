@@ -301,10 +301,18 @@ static bool is_same_server(const struct link *link, const struct link_connection
 	return run_id[0] != '\0' && strcmp(run_id, connection->server->run_id) == 0;
 }
 
+/* Where servers do not say who they are: those of one link lead to one. */
+static bool may_be_told(const struct link *link, const struct link_connection *connection)
+{
+	return link_server(link)->run_id[0] != '\0' && connection->server->run_id[0] != '\0';
+}
+
 static void add_own_id(const struct link *link, const struct link *other,
 	const struct link_connection *connection, struct ids *ids)
 {
-	bool is_own = link == other ? connection->is_proven : is_same_server(link, connection);
+	bool is_own = link == other && !may_be_told(link, connection)
+			      ? connection->is_proven
+			      : is_same_server(link, connection);
 
 	if (is_own && connection->server->own_id != 0) {
 		add_id(ids, connection->server->own_id);

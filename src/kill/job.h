@@ -57,10 +57,9 @@ const struct request *job_request(const struct job *job);
 const struct report *job_report(struct job *job);
 /* What a late answer says, for JOB_LATE; borrowed. */
 struct job_late {
-	const char *node;    /* address */
-	uint64_t n_commands; /* answered, or lost for good */
-	uint64_t n_killed;   /* as the server says, which is not verified any more */
-	const char *lost;    /* why some will never be known; NULL: all are answered */
+	const char *node;  /* address */
+	uint64_t n_killed; /* as the server says, which is not verified any more */
+	const char *lost;  /* why some will never be known; NULL: all are answered */
 };
 
 const struct job_late *job_late(const struct job *job);

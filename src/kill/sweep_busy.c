@@ -24,8 +24,12 @@ static void send_words(struct sweep *sweep, const char *what, link_reply_fn repl
 		.context = sweep,
 		.owner = &sweep->calls,
 	};
-	int r = sweep_has_link(sweep) ? link_send(sweep->in.link, &command) : 0;
+	int r;
 
+	if (!sweep_has_link(sweep)) {
+		return;
+	}
+	r = link_send(sweep->in.link, &command);
 	CHECK(r == 0);
 	sweep->in.node->n_commands++;
 }
@@ -62,7 +66,7 @@ static void on_script_kill(void *context, const struct reply *reply, const char 
 	struct sweep *sweep = context;
 
 	if (lost != NULL) {
-		sweep_on_lost(sweep, lost);
+		sweep_on_lost(sweep);
 	} else if (sweep_stop_if_doomed(sweep)) {
 		return;
 	} else if (is_told(sweep, reply, "script")) {
@@ -80,7 +84,7 @@ static void on_function_kill(void *context, const struct reply *reply, const cha
 	struct sweep *sweep = context;
 
 	if (lost != NULL) {
-		sweep_on_lost(sweep, lost);
+		sweep_on_lost(sweep);
 	} else if (sweep_stop_if_doomed(sweep)) {
 		return;
 	} else if (is_told(sweep, reply, "function")) {

@@ -12,6 +12,12 @@
 struct event;
 struct reply;
 
+/*
+ * Ids in one CLIENT LIST ID: they take a server less than a millisecond, and fit into what it may
+ * have unread (CONNECTION_MAX_UNREAD_BYTES) as long as they have no more than 15 digits.
+ */
+#define SWEEP_MAX_IDS_PER_LIST 1500
+
 /* Looking sessions up before they are listed. */
 struct sweep_warming {
 	uint64_t next_id;
@@ -116,8 +122,8 @@ void sweep_on_link_ready(struct sweep *sweep);
 void sweep_fail_without_link(struct sweep *sweep, const char *what);
 /* Before anything is asked. False: the link is not READY, and the sweep goes on when it is. */
 bool sweep_has_link(struct sweep *sweep);
-/* A command was lost with the connection. */
-void sweep_on_lost(struct sweep *sweep, const char *words);
+/* A command was lost with the connection; the link says why. */
+void sweep_on_lost(struct sweep *sweep);
 /* One is not answered in time: nothing more is asked. */
 void sweep_on_late(struct sweep *sweep, const char *words);
 /* A listing that was joined has ended without being whole. */

@@ -55,9 +55,8 @@ bool sweep_has_link(struct sweep *sweep)
 }
 
 /* The one place that a lost connection leads to, from whatever state. */
-void sweep_on_lost(struct sweep *sweep, const char *words)
+void sweep_on_lost(struct sweep *sweep)
 {
-	(void)words; /* the link says what has become of it */
 	if (sweep_stop_if_doomed(sweep)) {
 		return;
 	}
@@ -81,7 +80,7 @@ void sweep_on_listing_failed(struct sweep *sweep, const struct listing_result *r
 {
 	switch (result->end) {
 	case LISTING_LOST:
-		sweep_on_lost(sweep, result->words);
+		sweep_on_lost(sweep);
 		return;
 	case LISTING_LATE:
 		sweep_on_late(sweep, result->words);

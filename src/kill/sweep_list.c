@@ -249,8 +249,7 @@ static void on_started(void *context)
 	sweep_begin_locals(sweep);
 	if (link_is_at_former_address(sweep->in.link)) {
 		report_warn(sweep->in.report,
-			"%s: reached over a connection from before the address was changed: the "
-			"server says that it is full",
+			"%s: reached over a connection from before the address was changed",
 			sweep->in.node->address);
 	}
 }

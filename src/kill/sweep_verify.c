@@ -18,12 +18,6 @@
 #define LOOK_AGAIN_FIRST_MS 2
 #define LOOK_AGAIN_LAST_MS 200
 
-/*
- * Ids in one CLIENT LIST ID: they take a server less than a millisecond, and fit into what it may
- * have unread (CONNECTION_MAX_UNREAD_BYTES) as long as they have no more than 15 digits.
- */
-#define MAX_IDS_PER_LIST 1500
-
 /* ---- KILL ---- */
 
 static void take_result(struct sweep *sweep, const struct salvo_result *result)
@@ -76,7 +70,7 @@ void sweep_on_salvo_done(void *context, const struct salvo_result *result)
 	switch (result->outcome) {
 	case SALVO_LATE:
 	case SALVO_LOST:
-		sweep_on_lost(sweep, result->lost);
+		sweep_on_lost(sweep);
 		return;
 	case SALVO_REFUSED:
 		sweep_on_refused(sweep, result->error);
@@ -87,16 +81,6 @@ void sweep_on_salvo_done(void *context, const struct salvo_result *result)
 	if (!sweep_stop_if_doomed(sweep)) {
 		sweep_begin_verify(sweep);
 	}
-}
-
-static bool has_id(const uint64_t *ids, size_t n, uint64_t id)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (ids[i] == id) {
-			return true;
-		}
-	}
-	return false;
 }
 
 bool sweep_may_send_set(void *context)
@@ -117,7 +101,7 @@ bool sweep_may_send_set(void *context)
 		return false;
 	}
 	for (size_t i = 0; i < n_own; i++) {
-		if (!has_id(protection->own_ids, protection->n_own_ids, own_ids[i])) {
+		if (!protection_is_own(protection, own_ids[i])) {
 			return false;
 		}
 	}
@@ -221,7 +205,7 @@ static void end_verify_reply(struct sweep *sweep, const char *lost)
 		return; /* one of several told already that it cannot go on */
 	}
 	if (lost != NULL) {
-		sweep_on_lost(sweep, lost);
+		sweep_on_lost(sweep);
 		return;
 	}
 	if (--sweep->n_replies > 0 || sweep_stop_if_doomed(sweep)) {
@@ -266,7 +250,7 @@ static void send_verify_chunk(struct sweep *sweep, struct sweep_ids *ids)
 static void send_verify_by_ids(struct sweep *sweep)
 {
 	size_t n_victims = (size_t)snapshot_n_pending(&sweep->snapshot);
-	size_t n_chunk = MIN(n_victims, (size_t)MAX_IDS_PER_LIST);
+	size_t n_chunk = MIN(n_victims, (size_t)SWEEP_MAX_IDS_PER_LIST);
 	CLEANUP(sweep_ids_finish) struct sweep_ids ids = sweep_ids_new(n_chunk);
 
 	for (size_t i = 0; i < sweep->snapshot.n; i++) {

@@ -24,7 +24,6 @@
 
 #define FIRST_GROUP 500
 #define SMALLEST_GROUP 50
-#define LARGEST_GROUP 1500 /* see MAX_IDS_PER_LIST in sweep_verify.c */
 #define MAX_IDS 1000000
 
 /* Of the time that the sweep has, at most this part. */
@@ -74,7 +73,7 @@ static void on_line(void *context, struct slice line)
 static size_t next_group(const struct sweep_warming *warming, int64_t took_us, int64_t budget)
 {
 	int64_t fitting = (int64_t)warming->group * budget / MAX(took_us, (int64_t)1) * 4 / 5;
-	int64_t most = MIN((int64_t)warming->group * 2, (int64_t)LARGEST_GROUP);
+	int64_t most = MIN((int64_t)warming->group * 2, (int64_t)SWEEP_MAX_IDS_PER_LIST);
 
 	return (size_t)MAX(MIN(fitting, most), (int64_t)SMALLEST_GROUP);
 }
@@ -92,7 +91,7 @@ static void on_reply(void *context, const struct reply *reply, const char *lost)
 	struct sweep_warming *warming = &sweep->warming;
 
 	if (lost != NULL) {
-		sweep_on_lost(sweep, lost);
+		sweep_on_lost(sweep);
 	} else if (sweep_stop_if_doomed(sweep)) {
 		return;
 	} else if (reply->type != REPLY_LISTING || is_warm(warming)) {

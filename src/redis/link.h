@@ -258,7 +258,6 @@ struct link_connection {
 	const struct link_server *server; /* what is known of it so far */
 	bool is_proven;
 	bool is_late;
-	bool is_main; /* calls go over it */
 	int64_t ready_since_ms;
 	int descriptor; /* to be looked at only; -1: there is none */
 };

@@ -121,7 +121,6 @@ static struct link_connection view(const struct link *link, const struct connect
 		.server = &connection->server,
 		.is_proven = connection->state == CONNECTION_READY,
 		.is_late = connection->is_late,
-		.is_main = connection == link->main,
 		.ready_since_ms = connection->ready_since_ms,
 		.descriptor = connection->socket != NULL
 				      ? (int)bufferevent_getfd(connection->socket)

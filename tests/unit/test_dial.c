@@ -233,6 +233,16 @@ static void test_unix_socket_full(void **state)
 	close(fd);
 }
 
+static void expect_open_until_closed(struct fixture *fixture, const char *address, int fd)
+{
+	dial_and_wait(fixture, address, 1000);
+	assert_true(fixture->is_open);
+	close(fd);
+	dial_and_wait(fixture, address, 1000);
+	assert_false(fixture->is_open);
+	assert_string_equal(fixture->words, "cannot connect: Connection refused");
+}
+
 static void test_tcp(void **state)
 {
 	struct fixture *fixture = *state;
@@ -240,12 +250,7 @@ static void test_tcp(void **state)
 	int fd = listen_at("127.0.0.1", &port);
 	CLEANUP(mem_free_p) char *address = mem_printf("127.0.0.1:%u", port);
 
-	dial_and_wait(fixture, address, 1000);
-	assert_true(fixture->is_open);
-	close(fd);
-	dial_and_wait(fixture, address, 1000);
-	assert_false(fixture->is_open);
-	assert_string_equal(fixture->words, "cannot connect: Connection refused");
+	expect_open_until_closed(fixture, address, fd);
 }
 
 static void test_ipv6(void **state)
@@ -308,12 +313,7 @@ static void test_name(void **state)
 	if (!private_names_are_there) {
 		return;
 	}
-	dial_and_wait(fixture, address, 1000);
-	assert_true(fixture->is_open);
-	close(fd);
-	dial_and_wait(fixture, address, 1000);
-	assert_false(fixture->is_open);
-	assert_string_equal(fixture->words, "cannot connect: Connection refused");
+	expect_open_until_closed(fixture, address, fd);
 }
 
 static void test_localhost(void **state)

@@ -322,10 +322,9 @@ static void count_hits(struct salvo *salvo, const struct shot *shot, uint64_t n_
 	if (n_hits > shot->n) {
 		salvo->result.n_extra += n_hits - shot->n;
 	}
-	if (salvo->snapshot != NULL && n_hits == 0 && shot->n == 1 &&
-		shot->step->kind == PLAN_STEP_IDS) {
+	if (salvo->snapshot != NULL && shot->n == 1 && shot->step->kind == PLAN_STEP_IDS) {
 		salvo->snapshot->entries[salvo->plan->victims[shot->step->first + shot->offset]]
-			.fate = SNAPSHOT_GONE;
+			.is_missed = n_hits == 0;
 	}
 }
 

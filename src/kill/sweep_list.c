@@ -240,6 +240,8 @@ static void on_started(void *context)
 	sweep->newest_serial = link_newest_serial(sweep->in.link);
 	sweep->was_lost = false;
 	sweep->protection.family = sweep->caps.family;
+	sweep->protection.has_type = caps_has(&sweep->caps, CAP_KILL_TYPE);
+	sweep->protection.is_all = sweep->in.request->is_all;
 	sweep->protection.configured = &sweep->in.instance->opts->protect;
 	snapshot_init(&sweep->snapshot, sweep->in.request, &sweep->protection, &sweep->caps,
 		slice_of(sweep->in.node->address), sweep->in.sources, sweep->own_ids[0]);

@@ -221,6 +221,21 @@ static void plan_cells(struct plan *plan, uint8_t *taken)
 	}
 }
 
+/* Those of one cell together, ids ascending within: so they fit into few commands. */
+static int compare_victims(const void *a, const void *b, void *context)
+{
+	const struct snapshot *snapshot = context;
+	uint32_t left = *(const uint32_t *)a;
+	uint32_t right = *(const uint32_t *)b;
+	uint32_t left_cell = snapshot->entries[left].cell;
+	uint32_t right_cell = snapshot->entries[right].cell;
+
+	if (left_cell != right_cell) {
+		return left_cell < right_cell ? -1 : 1;
+	}
+	return (left > right) - (left < right);
+}
+
 static void plan_ids(struct plan *plan, enum session_type type, uint8_t *taken)
 {
 	struct plan_step *step = add_step(plan, PLAN_STEP_IDS);
@@ -230,6 +245,10 @@ static void plan_ids(struct plan *plan, enum session_type type, uint8_t *taken)
 		step->victims_per_burst = plan_ids_within_budget(plan, type);
 	}
 	take_victims(plan, taken, has_type, &type);
+	if (step->n > 0 && step->ids_per_command > 1) {
+		qsort_r(&plan->victims[step->first], step->n, sizeof(uint32_t), compare_victims,
+			(void *)plan->snapshot);
+	}
 }
 
 /* The strongest lower bound that the request itself asks for, if the server can filter on it. */

@@ -46,6 +46,16 @@ static void begin(struct plan_command *command, struct slice client_command)
 	add_word(command, "KILL");
 }
 
+static void add_keys(struct plan_command *command, const struct snapshot_cell *cell)
+{
+	for (unsigned key = 0; key < SNAPSHOT_N_KEYS; key++) {
+		if (cell->keys[key].data != NULL) {
+			add_word(command, snapshot_key_word((enum snapshot_key)key));
+			add_arg(command, cell->keys[key]);
+		}
+	}
+}
+
 /* Filters of a set command; the first two number slots are theirs. */
 static void add_set_filters(
 	struct plan_command *command, const struct plan *plan, const struct plan_step *step)
@@ -55,11 +65,8 @@ static void add_set_filters(
 
 	add_word(command, "TYPE");
 	add_word(command, session_type_name(cell != NULL ? cell->type : step->type));
-	for (unsigned key = 0; cell != NULL && key < SNAPSHOT_N_KEYS; key++) {
-		if (cell->keys[key].data != NULL) {
-			add_word(command, snapshot_key_word((enum snapshot_key)key));
-			add_arg(command, cell->keys[key]);
-		}
+	if (cell != NULL) {
+		add_keys(command, cell);
 	}
 	if (plan->least_age_s > 0) {
 		add_word(command, "MAXAGE");
@@ -69,6 +76,36 @@ static void add_set_filters(
 		add_word(command, "IDLE");
 		add_number(command, 1, (uint64_t)plan->least_idle_s);
 	}
+}
+
+/*
+ * What the verdict rests on, where the server ANDs its filters: a session that became another since
+ * (a replica, of another user) is not hit.
+ */
+static void add_id_filters(
+	struct plan_command *command, const struct plan *plan, const struct snapshot_entry *victim)
+{
+	if (!caps_has(plan->snapshot->caps, CAP_KILL_TYPE)) {
+		return;
+	}
+	add_word(command, "TYPE");
+	add_word(command, session_type_name((enum session_type)victim->type));
+	if (victim->cell != INTERN_NONE) {
+		add_keys(command, &plan->snapshot->cells[victim->cell]);
+	}
+}
+
+/* One command has the filters of all its victims. */
+static size_t n_alike(
+	const struct plan *plan, const struct plan_step *step, size_t offset, size_t most)
+{
+	uint32_t cell = plan_step_victim(plan, step, offset)->cell;
+	size_t n = 1;
+
+	while (n < most && plan_step_victim(plan, step, offset + n)->cell == cell) {
+		n++;
+	}
+	return n;
 }
 
 /* Dragonfly takes one filter and nothing else. It is only sent ids, and ours is none of them. */
@@ -85,11 +122,13 @@ size_t plan_step_command(const struct plan *plan, const struct plan_step *step, 
 	CHECK(offset < step->n);
 	begin(command, client_command);
 	if (step->kind == PLAN_STEP_IDS) {
-		n = MIN(MIN(step->ids_per_command, most), step->n - offset);
+		n = n_alike(plan, step, offset,
+			MIN(MIN(step->ids_per_command, most), step->n - offset));
 		add_word(command, "ID");
 		for (size_t i = 0; i < n; i++) {
 			add_number(command, i, plan_step_victim(plan, step, offset + i)->id);
 		}
+		add_id_filters(command, plan, plan_step_victim(plan, step, offset));
 	} else {
 		add_set_filters(command, plan, step);
 	}

@@ -59,7 +59,9 @@ enum selector_verdict protection_test(
 		}
 	} else if (protection_is_own(protection, session->id) ||
 		   is_maybe_own(protection, session) ||
-		   session_is_replication_or_internal(session, protection->family)) {
+		   session_is_replication_or_internal(session, protection->family) ||
+		   (!(protection->is_all && protection->has_type) &&
+			   session_is_replica_handshake(session))) {
 		return SELECTOR_YES;
 	}
 	return selectors_test_any(protection->configured, session);

@@ -22,6 +22,12 @@ struct protection {
 	 * a whole type before these are sent: sets are planned as if they were not there.
 	 */
 	size_t n_aside;
+	/*
+	 * Everybody is to go, and commands can leave out whoever has become a replica since: then
+	 * REPLCONF alone shields nobody.
+	 */
+	bool is_all;
+	bool has_type;
 	const char *own_user; /* all of own_ids are of this user; NULL: it is not known */
 	const struct selectors *configured; /* borrowed; `protect` of the instance */
 	/*

@@ -162,9 +162,15 @@ bool session_has_flag(const struct session *session, char flag);
 bool session_is_dying(const struct session *session, enum server_family family);
 
 /*
- * Links that carry the server's own work: replicas, the master, replicas still in their handshake,
- * the internal connections of a Redis 8 cluster and slot migrations. Never killed.
+ * Links that carry the server's own work: replicas, the master, the internal connections of a Redis
+ * 8 cluster and slot migrations. Never killed.
  */
 bool session_is_replication_or_internal(const struct session *session, enum server_family family);
+
+/*
+ * A replica is an ordinary client until its PSYNC is accepted, and any client may say what it says
+ * (REPLCONF). Only a young one is taken for one.
+ */
+bool session_is_replica_handshake(const struct session *session);
 
 #endif

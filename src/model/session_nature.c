@@ -24,11 +24,7 @@ bool session_is_dying(const struct session *session, enum server_family family)
 /* Longer than this no handshake takes: Redis gives up after repl-timeout, 60 s by default. */
 #define HANDSHAKE_MAX_AGE_S 60
 
-/*
- * A replica is an ordinary client until its PSYNC is accepted. Only a young connection counts: the
- * last command alone would let any client protect itself by sending REPLCONF once.
- */
-static bool is_replica_handshake(const struct session *session)
+bool session_is_replica_handshake(const struct session *session)
 {
 	struct slice cmd = session->values[SESSION_CMD];
 	int64_t age_s;
@@ -63,5 +59,5 @@ bool session_is_replication_or_internal(const struct session *session, enum serv
 			return true;
 		}
 	}
-	return is_replica_handshake(session);
+	return false;
 }

@@ -47,8 +47,8 @@ enum snapshot_key {
 
 enum snapshot_fate {
 	SNAPSHOT_PENDING, /* a victim that has not been seen to have ended */
-	SNAPSHOT_GONE,    /* the server said "no such session" when its turn came */
 	SNAPSHOT_ENDED,   /* asked again, the server does not list it any more */
+	SNAPSHOT_GONE,    /* the same, but when its turn came nobody was hit */
 };
 
 struct snapshot_entry {
@@ -59,6 +59,7 @@ struct snapshot_entry {
 	uint8_t type;    /* enum session_type */
 	uint8_t fate;    /* enum snapshot_fate; of victims */
 	uint8_t kept_by; /* enum result_fate; of protected ones, when results are wanted */
+	bool is_missed;  /* no command hit it: it had ended, or was not any more what it was */
 	bool is_listed;  /* by the listing that is being read for verification */
 	bool is_dying;   /* listed with a flag that says so */
 };
@@ -129,9 +130,10 @@ void snapshot_add(struct snapshot *snapshot, const struct session_line *line);
 void snapshot_seal(struct snapshot *snapshot);
 
 /*
- * For verification: forget what was listed; note one line of the new listing; then judge. Servers
- * whose listing is no atomic picture may show a session for the first time now: one that is not
- * newer than the watermark is taken up like the others.
+ * For verification: forget what was listed; note one line of the new listing; then judge. Each
+ * listing judges anew: a victim that is protected by now, or not selected any more, is none.
+ * Servers whose listing is no atomic picture may show a session for the first time now: one that is
+ * not newer than the watermark is taken up like the others.
  */
 void snapshot_verify_begin(struct snapshot *snapshot);
 void snapshot_verify(struct snapshot *snapshot, const struct session_line *line);

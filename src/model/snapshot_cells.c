@@ -84,7 +84,7 @@ static bool write_cell_text(const struct snapshot *snapshot, const struct sessio
 
 /* INTERN_NONE when there are too many. Known cells go on to be counted in: a command for one of
  * them must not overlook anybody. */
-static uint32_t find_cell(struct snapshot *snapshot, const struct session *session)
+uint32_t snapshot_find_cell(struct snapshot *snapshot, const struct session *session)
 {
 	char text[MAX_CELL_TEXT_BYTES];
 	size_t n_before = snapshot->cell_texts.n;
@@ -126,7 +126,7 @@ void snapshot_point_cells(struct snapshot *snapshot)
 void snapshot_note_in_cell(
 	struct snapshot *snapshot, const struct session *session, enum request_class class)
 {
-	uint32_t number = find_cell(snapshot, session);
+	uint32_t number = snapshot_find_cell(snapshot, session);
 	struct snapshot_cell *cell;
 
 	snapshot->entries[snapshot->n - 1].cell = number;

@@ -16,6 +16,13 @@ void snapshot_note_in_cell(
 /* The last entry, if results are wanted; `session` is NULL when its line could not be read. */
 void snapshot_note_result(struct snapshot *snapshot, const struct session *session);
 
+/* Likewise of one that is protected now. */
+void snapshot_note_kept(const struct snapshot *snapshot, struct snapshot_entry *entry,
+	const struct session *session);
+
+/* The cell that the session is in now, for the filters of a command that names it by id. */
+uint32_t snapshot_find_cell(struct snapshot *snapshot, const struct session *session);
+
 /* After the last line the texts stay where they are: lets the cells point into them. */
 void snapshot_point_cells(struct snapshot *snapshot);
 

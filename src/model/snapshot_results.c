@@ -18,12 +18,21 @@ static enum result_fate kept_by(const struct snapshot *snapshot, const struct se
 	const struct protection *protection = snapshot->protection;
 
 	if (protection_is_own(protection, session->id) ||
-		session_is_replication_or_internal(session, protection->family)) {
+		session_is_replication_or_internal(session, protection->family) ||
+		session_is_replica_handshake(session)) {
 		return RESULT_SYSTEM;
 	}
 	return selectors_test_any(&snapshot->request->except, session) == SELECTOR_YES
 		       ? RESULT_IGNORED
 		       : RESULT_PROTECTED;
+}
+
+void snapshot_note_kept(const struct snapshot *snapshot, struct snapshot_entry *entry,
+	const struct session *session)
+{
+	if (snapshot->results != NULL) {
+		entry->kept_by = (uint8_t)kept_by(snapshot, session);
+	}
 }
 
 void snapshot_note_result(struct snapshot *snapshot, const struct session *session)

@@ -30,6 +30,35 @@ static struct snapshot_entry *take_up(struct snapshot *snapshot, const struct se
 	return snapshot->n > n_before ? &snapshot->entries[n_before] : NULL;
 }
 
+/*
+ * It is what it is now. One that is on its way out was hit, whatever it looks like; and of a line
+ * that cannot be read nothing new is known.
+ */
+static void judge_again(
+	struct snapshot *snapshot, struct snapshot_entry *entry, const struct session_line *line)
+{
+	const struct session *session = &line->session;
+	enum request_class class;
+
+	if (entry->class != REQUEST_MATCHED || entry->is_dying || !line->is_readable) {
+		return;
+	}
+	class = request_judge(snapshot->request, snapshot->protection, session);
+	entry->type = (uint8_t)session->type;
+	entry->cell = snapshot_find_cell(snapshot, session);
+	if (class == REQUEST_MATCHED) {
+		return;
+	}
+	entry->class = (uint8_t) class;
+	snapshot->counts.matched--;
+	if (class == REQUEST_PROTECTED) {
+		snapshot->counts.is_protected++;
+		snapshot_note_kept(snapshot, entry, session);
+	} else {
+		snapshot->counts.unmatched++;
+	}
+}
+
 void snapshot_verify(struct snapshot *snapshot, const struct session_line *line)
 {
 	const struct session *session = &line->session;
@@ -46,6 +75,7 @@ void snapshot_verify(struct snapshot *snapshot, const struct session_line *line)
 		entry->is_listed = true;
 		entry->is_dying =
 			line->is_readable && session_is_dying(session, snapshot->caps->family);
+		judge_again(snapshot, entry, line);
 	}
 }
 
@@ -54,6 +84,7 @@ struct snapshot_remains snapshot_verify_end(struct snapshot *snapshot)
 	struct snapshot_remains remains = {0};
 
 	seal_late(snapshot);
+	snapshot_point_cells(snapshot);
 	for (size_t i = 0; i < snapshot->n; i++) {
 		struct snapshot_entry *entry = &snapshot->entries[i];
 
@@ -63,7 +94,7 @@ struct snapshot_remains snapshot_verify_end(struct snapshot *snapshot)
 		if (!entry->is_listed) {
 			/* Gone stays gone. */
 			if (entry->fate == SNAPSHOT_PENDING) {
-				entry->fate = SNAPSHOT_ENDED;
+				entry->fate = entry->is_missed ? SNAPSHOT_GONE : SNAPSHOT_ENDED;
 			}
 			continue;
 		}

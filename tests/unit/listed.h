@@ -70,6 +70,8 @@ static void listed_begin(struct listed *listed, const struct listed_opts *opts)
 	};
 	request_init(&listed->request);
 	listed->request.is_all = opts->match[0] == NULL;
+	listed->protection.is_all = listed->request.is_all;
+	listed->protection.has_type = caps_has(&listed->caps, CAP_KILL_TYPE);
 	listed_add_texts(&listed->request.match, opts->match);
 	listed_add_texts(&listed->request.except, opts->except);
 	listed_add_texts(&listed->protect, opts->protect);

@@ -289,6 +289,8 @@ static void make_server(struct world *world)
 	world->protection.family = world->server.caps.family;
 	world->protection.own_ids = world->own_ids;
 	world->protection.configured = &world->protect;
+	world->protection.is_all = world->request.is_all;
+	world->protection.has_type = caps_has(&world->server.caps, CAP_KILL_TYPE);
 	make_others(world);
 }
 

@@ -21,7 +21,7 @@
 
 #define N_CASES 20000
 #define FIRST_SEED 1
-#define MAX_ROUNDS 3
+#define MAX_ROUNDS 12 /* who changes right before each command is missed each time */
 
 /* How often each kind of step was seen: a property that is never put to the test holds as well. */
 struct tally {
@@ -58,7 +58,10 @@ static enum request_class judge_now(struct world *world, const struct fake_sessi
 static void on_killed(void *context, const struct fake_session *session)
 {
 	struct world *world = context;
-	bool is_sacred = is_own(world, session) || session->role > FAKE_SUBSCRIBER;
+	bool is_like_all = session->role == FAKE_HANDSHAKE && world->protection.is_all &&
+			   world->protection.has_type;
+	bool is_sacred =
+		is_own(world, session) || (session->role > FAKE_SUBSCRIBER && !is_like_all);
 
 	if (is_sacred || (!session->is_victim && judge_now(world, session) != REQUEST_MATCHED)) {
 		char line[FAKE_MAX_LINE_BYTES];
@@ -84,21 +87,17 @@ static void verify_line(void *context, struct slice line)
 	snapshot_verify_line(&world->snapshot, line);
 }
 
-/* Notes the victims, and holds the snapshot to what the sessions are. */
+/* Notes the victims of the newest listing: whoever is one is to be killed as he is now. */
 static void note_victims(struct world *world)
 {
 	for (size_t i = 0; i < world->server.n; i++) {
 		struct fake_session *session = &world->server.sessions[i];
 		const struct snapshot_entry *entry = snapshot_find(&world->snapshot, session->id);
-		bool is_victim = entry != NULL && snapshot_is_victim(entry);
 
-		if (is_victim && session->is_connected && !session->is_dying &&
-			!session->is_victim) {
+		session->is_victim = entry != NULL && snapshot_is_victim(entry);
+		if (session->is_victim && session->is_connected && !session->is_dying &&
+			world->snapshot.n_unreadable == 0) {
 			assert_int_equal(judge_now(world, session), REQUEST_MATCHED);
-		}
-		session->is_victim |= is_victim;
-		if (entry != NULL && world->snapshot.n_unreadable == 0 && session->is_connected) {
-			assert_int_equal(entry->class == REQUEST_MATCHED, session->is_victim);
 		}
 	}
 }

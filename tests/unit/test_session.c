@@ -202,13 +202,6 @@ static void test_nature(void **state UNUSED)
 		{"id=1 flags=i", SERVER_REDIS, false, false},
 		{"id=1 flags=M", SERVER_KVROCKS, false, false},
 		{"id=1 flags=S", SERVER_KVROCKS, true, false},
-		/* A replica before its PSYNC, and clients that only look like one. */
-		{"id=1 flags=N age=0 cmd=replconf", SERVER_REDIS, true, false},
-		{"id=1 flags=N age=60 cmd=psync", SERVER_REDIS, true, false},
-		{"id=1 flags=N age=1 cmd=sync", SERVER_REDIS, true, false},
-		{"id=1 flags=N age=61 cmd=replconf", SERVER_REDIS, false, false},
-		{"id=1 flags=N cmd=replconf", SERVER_REDIS, false, false},
-		{"id=1 flags=N age=1 cmd=REPLCONF", SERVER_REDIS, false, false},
 		{"id=1 flags=A", SERVER_REDIS, false, true},
 		{"id=1 flags=bA", SERVER_VALKEY, false, true},
 		{"id=1 flags=c", SERVER_REDIS, false, true},
@@ -229,6 +222,33 @@ static void test_nature(void **state UNUSED)
 				rows[i].is_server_own ||
 			session_is_dying(&session, rows[i].family) != rows[i].is_dying) {
 			fail_msg("%s of %s", rows[i].line, server_family_name(rows[i].family));
+		}
+	}
+}
+
+/* A replica before its PSYNC, and clients that only look like one. */
+static void test_handshake(void **state UNUSED)
+{
+	static const struct {
+		const char *line;
+		bool is_handshake;
+	} rows[] = {
+		{"id=1 flags=N age=0 cmd=replconf", true},
+		{"id=1 flags=N age=60 cmd=psync", true},
+		{"id=1 flags=N age=1 cmd=sync", true},
+		{"id=1 flags=N age=61 cmd=replconf", false},
+		{"id=1 flags=N cmd=replconf", false},
+		{"id=1 flags=N age=1 cmd=REPLCONF", false},
+		{"id=1 flags=N age=1 cmd=get", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct session_line line;
+
+		session_read_line(&line, slice_of(rows[i].line), SERVER_REDIS, NODE);
+		assert_true(line.is_readable);
+		if (session_is_replica_handshake(&line.session) != rows[i].is_handshake) {
+			fail_msg("%s", rows[i].line);
 		}
 	}
 }
@@ -272,6 +292,7 @@ int main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_nature),
+		cmocka_unit_test(test_handshake),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_numbers),
 	};

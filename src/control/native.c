@@ -75,7 +75,12 @@ static json_t *links_json(const struct link *link)
 
 	for (size_t i = 0; i < link_n_connections(link); i++) {
 		struct link_connection connection = link_connection(link, i);
-		json_t *object = json_object();
+		json_t *object;
+
+		if (connection.is_expendable) {
+			continue;
+		}
+		object = json_object();
 
 		json_set(object, "state", json_text_of(connection_state(&connection)));
 		json_set(object, "own_id",

@@ -208,7 +208,10 @@ int daemon_new(
 	daemon->patience = evtimer_new(daemon->loop, on_patience, daemon);
 	CHECK(daemon->patience != NULL);
 	daemon->metrics = metrics_new();
-	daemon->instances = instances_new(daemon->loop, daemon->resolver, daemon->metrics);
+	daemon->instances = instances_new(&(struct link_world){.loop = daemon->loop,
+						  .resolver = daemon->resolver,
+						  .asks_for_filters = true},
+		daemon->metrics);
 	daemon->audit = audit_new(&config->audit);
 	daemon->jobs = jobs_new(daemon->loop, daemon->instances, daemon->audit);
 	/* Before the socket is there: whoever sees it may rely on an orderly end. */

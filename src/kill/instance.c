@@ -20,8 +20,7 @@ struct entry {
 LIST_HEAD(entries, entry);
 
 struct instances {
-	struct event_base *loop;
-	struct resolver *resolver;
+	struct link_world world;
 	struct metrics *metrics;
 	struct known *known;
 	struct entry **items; /* in force, in the order of the configuration */
@@ -89,18 +88,13 @@ static void take_topology(
 	struct instances *instances, struct entry *entry, const struct entry *predecessor)
 {
 	struct topology_opts opts = topology_opts_of(&entry->opts);
-	struct link_world world = {
-		.loop = instances->loop,
-		.resolver = instances->resolver,
-		.news_fn = on_news,
-	};
 
 	if (predecessor != NULL) {
 		entry->instance.topology = topology_ref(predecessor->instance.topology);
 		topology_change(entry->instance.topology, &opts);
 		return;
 	}
-	entry->instance.topology = topology_new(&world, &opts);
+	entry->instance.topology = topology_new(&instances->world, &opts);
 	topology_start(entry->instance.topology);
 }
 
@@ -145,13 +139,12 @@ void instance_release(const struct instance *instance)
 
 /* ---- all ---- */
 
-struct instances *instances_new(
-	struct event_base *loop, struct resolver *resolver, struct metrics *metrics)
+struct instances *instances_new(const struct link_world *world, struct metrics *metrics)
 {
 	struct instances *instances = mem_new(struct instances);
 
-	instances->loop = loop;
-	instances->resolver = resolver;
+	instances->world = *world;
+	instances->world.news_fn = on_news;
 	instances->metrics = metrics;
 	instances->known = known_new();
 	LIST_INIT(&instances->all);

@@ -55,9 +55,8 @@ void instance_release(const struct instance *instance);
 /* All of them. */
 struct instances;
 
-/* None yet. All is borrowed. */
-struct instances *instances_new(
-	struct event_base *loop, struct resolver *resolver, struct metrics *metrics);
+/* None yet. `world` (without news) is copied, the rest borrowed. */
+struct instances *instances_new(const struct link_world *world, struct metrics *metrics);
 void instances_free(struct instances *instances); /* nobody may hold one any more */
 
 /* What instances_apply() did. */

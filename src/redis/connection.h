@@ -69,6 +69,13 @@ struct connection_inputs {
 	struct guard *guard;     /* entered by every callback of the loop */
 	int64_t keepalive_ms;
 	bool proves_listing; /* the handshake asks for the whole listing, too */
+	/*
+	 * It is there to learn how filters combine, by kills that name it alone (handshake.c), and
+	 * ends with that.
+	 */
+	bool is_expendable;
+	/* Is it known that the server behind the connection ANDs its filters? */
+	bool (*are_anded_fn)(const struct connection *connection, void *context);
 	/* The state or is_late has changed; not told before the starting call returned. */
 	void (*changed_fn)(struct connection *connection, void *context);
 	void *context;
@@ -82,6 +89,7 @@ struct connection {
 	bool is_old_login;        /* likewise: the link's options or address are others now */
 	bool is_old_address;
 	bool is_given_up;                  /* likewise: closed by it */
+	bool is_probing;                   /* likewise: asked what the server can do, while READY */
 	bool is_surplus;                   /* likewise: wants to be told when it is not busy */
 	enum connection_state known_state; /* likewise: what it was told last */
 	bool was_known_late;
@@ -118,7 +126,8 @@ struct connection {
 	struct connection_step steps[CONNECTION_MAX_STEPS];
 	size_t n_unanswered; /* of this round */
 	unsigned round;
-	bool has_family; /* the server said what it is */
+	bool has_family;           /* the server said what it is */
+	enum link_filters filters; /* of an expendable one: what it has learned */
 	bool may_unsubscribe;
 	char refusal[CONNECTION_MAX_WORDS]; /* why it cannot succeed; "" so far it can */
 	enum link_trouble refusal_trouble;
@@ -172,6 +181,8 @@ void pipeline_drain(struct connection *connection);
 
 /* ---- handshake.c ---- */
 
+/* READY: asks what the server can do, now that it is known how its filters combine. */
+void handshake_probe(struct connection *connection);
 /* Sends the commands of the handshake; ends in one of the two above, from the event loop. */
 void handshake_start(struct connection *connection);
 /* Does the answer say that the call may not be made at all? Then in words, and what to do. */

@@ -14,7 +14,9 @@
 #include "redis/password.h"
 #include "redis/server_info.h"
 
-#define MAX_ARGS 8
+#define MAX_ARGS 9 /* with the NULL behind them */
+/* Stands for this connection's own id. */
+#define OWN_ID "?"
 
 /* Stands for the connection's own. */
 #define CHANNEL "<channel>"
@@ -143,6 +145,25 @@ static void on_info(
 	}
 }
 
+static void on_filters(
+	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
+{
+	(void)row;
+	if (reply->type == REPLY_INTEGER) {
+		connection->filters = reply->integer == 0 ? LINK_FILTERS_ANDED : LINK_FILTERS_ORED;
+	}
+}
+
+/* It was asked by the wrong id, or that does not end it: then nothing is shown. */
+static void on_own_kill(
+	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
+{
+	(void)row;
+	if (reply->type != REPLY_INTEGER || reply->integer != 1) {
+		connection->filters = LINK_FILTERS_UNKNOWN;
+	}
+}
+
 static void on_unsubscribe(
 	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
 {
@@ -184,7 +205,8 @@ static const struct handshake_row greeting[] = {
 
 /*
  * Probes: kills that can hit nobody, because they name an id that is never given out. Only for
- * servers that AND their filters; Kvrocks ORs them and reads beyond its arguments.
+ * servers that are known to AND their filters; Kvrocks ORs them and reads beyond its arguments, and
+ * its older versions call themselves Redis.
  */
 static const struct handshake_row probes[] = {
 	{{"CLIENT", "LIST", "ID", NOBODY}, on_other, LINK_PERMISSION_CLIENT_LIST, CAP_LIST_ID,
@@ -204,6 +226,17 @@ static const struct handshake_row probes[] = {
 		false},
 	{{"CLIENT", "KILL", "LIB-VER", "x", "ID", NOBODY}, on_other, NONE, CAP_KILL_LIB_VER, false},
 	{{"CLIENT", "KILL", "DB", "0", "ID", NOBODY}, on_other, NONE, CAP_KILL_DB, false},
+};
+
+/*
+ * How filters combine, asked so that nobody but the asker can be hit: its own id AND an address
+ * that nobody has is nobody, OR it is itself, which ends this connection alone. Then that the id
+ * was right.
+ */
+static const struct handshake_row filter_rows[] = {
+	{{"CLIENT", "KILL", "ID", OWN_ID, "ADDR", "0.0.0.0:0", "SKIPME", "no"}, on_filters, NONE,
+		NONE, false},
+	{{"CLIENT", "KILL", "ID", OWN_ID, "SKIPME", "no"}, on_own_kill, NONE, NONE, false},
 };
 
 /* In place of the probes, of all others: single filters mean the same everywhere. */
@@ -260,11 +293,15 @@ static void send_row(struct connection *connection, const struct handshake_row *
 {
 	struct slice argv[MAX_ARGS];
 	size_t argc = 0;
+	char own_id[24];
 
+	snprintf(own_id, sizeof(own_id), "%llu", (unsigned long long)connection->server.own_id);
 	for (; argc < MAX_ARGS && row->args[argc] != NULL; argc++) {
-		bool is_channel = strcmp(row->args[argc], CHANNEL) == 0;
+		const char *word = row->args[argc];
 
-		argv[argc] = slice_of(is_channel ? connection->channel : row->args[argc]);
+		argv[argc] = slice_of(strcmp(word, CHANNEL) == 0  ? connection->channel
+				      : strcmp(word, OWN_ID) == 0 ? own_id
+								  : word);
 	}
 	CHECK(argc > 0);
 	if (slice_is(argv[0], "CLIENT")) {
@@ -280,28 +317,16 @@ static void send_rows(struct connection *connection, const struct handshake_row 
 	}
 }
 
-static bool is_probed(enum server_family family)
-{
-	switch (family) {
-	case SERVER_REDIS:
-	case SERVER_VALKEY:
-	case SERVER_KEYDB:
-	case SERVER_GARNET:
-		return true;
-	case SERVER_KVROCKS:
-	case SERVER_DRAGONFLY:
-	case SERVER_N_FAMILIES:
-		break;
-	}
-	return false;
-}
-
 static void send_probes(struct connection *connection)
 {
 	if (connection->in.opts->is_for_questions) {
 		return;
 	}
-	if (connection->has_family && is_probed(connection->server.caps.family)) {
+	if (connection->in.is_expendable) {
+		send_row(connection, &filter_rows[0]);
+		return;
+	}
+	if (connection->in.are_anded_fn(connection, connection->in.context)) {
 		send_rows(connection, probes, ARRAY_SIZE(probes));
 	} else {
 		send_rows(connection, proofs, ARRAY_SIZE(proofs));
@@ -313,6 +338,12 @@ static void send_probes(struct connection *connection)
 
 static void send_last(struct connection *connection)
 {
+	if (connection->in.is_expendable) {
+		if (connection->filters == LINK_FILTERS_ANDED) {
+			send_row(connection, &filter_rows[1]);
+		}
+		return;
+	}
 	if (connection->may_unsubscribe && caps_has(&connection->server.caps, CAP_KILL_TYPE)) {
 		send_rows(connection, aside, ARRAY_SIZE(aside));
 	}
@@ -329,9 +360,23 @@ static void send_next_round(struct connection *connection)
 	while (connection->n_unanswered == 0 && connection->round < ARRAY_SIZE(rounds)) {
 		rounds[connection->round++](connection);
 	}
-	if (connection->n_unanswered == 0) {
+	if (connection->n_unanswered > 0) {
+		return;
+	}
+	if (connection->in.is_expendable) {
+		connection_close(connection, LINK_TROUBLE_NONE, "it has served its purpose");
+	} else if (connection->state == CONNECTION_READY) {
+		connection->in.changed_fn(connection, connection->in.context);
+	} else {
 		connection_proven(connection);
 	}
+}
+
+void handshake_probe(struct connection *connection)
+{
+	connection->round = 0;
+	connection->n_unanswered = 0;
+	send_next_round(connection);
 }
 
 /* ---- what is missing ---- */

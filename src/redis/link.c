@@ -46,6 +46,7 @@ static void destroy(struct link *link)
 	}
 	event_free(link->retry);
 	event_free(link->resetting);
+	event_free(link->settling);
 	tls_context_free(link->tls);
 	endpoint_finish(&link->endpoint);
 	link_opts_finish(&link->opts);
@@ -60,10 +61,14 @@ static void retire(struct link *link)
 	link->is_retired = true;
 	event_del(link->retry);
 	event_del(link->resetting);
+	link_end_settling(link);
 	link->main = NULL;
 	link_set_trouble(link, LINK_TROUBLE_FINAL, link->retire_words);
 	while ((connection = TAILQ_FIRST(&link->open)) != NULL) {
 		link_give_up(connection, link->retire_words);
+	}
+	if (link->asker != NULL) {
+		link_give_up(link->asker, link->retire_words);
 	}
 	link_update_state(link, true);
 }
@@ -100,8 +105,9 @@ struct link *link_new(const struct link_world *world, const struct endpoint *end
 	link->state = LINK_BACKOFF;
 	link->keepalive_ms = world->keepalive_ms > 0 ? world->keepalive_ms : KEEPALIVE_MS;
 	link->retry = evtimer_new(world->loop, link_on_retry, link);
+	link->settling = evtimer_new(world->loop, link_on_settled, link);
 	link->resetting = event_new(world->loop, -1, 0, on_resetting, link);
-	CHECK(link->retry != NULL && link->resetting != NULL);
+	CHECK(link->retry != NULL && link->resetting != NULL && link->settling != NULL);
 	link_set_trouble(link, LINK_TROUBLE_PASSING, "not connected yet");
 	return link;
 }
@@ -170,6 +176,9 @@ void link_change(struct link *link, const struct endpoint *endpoint, const struc
 	guard_enter(&link->guard);
 	if (is_other_login || is_other_address) {
 		link_close_attempts(link, false);
+		if (link->asker != NULL) {
+			link_give_up(link->asker, "the options have changed");
+		}
 		link->n_failures = 0;
 		link->attempt_trouble = LINK_TROUBLE_NONE;
 		event_del(link->retry);
@@ -223,6 +232,10 @@ void link_hold(struct link *link)
 {
 	link->n_holding++;
 	guard_enter(&link->guard);
+	if (link->asker != NULL) {
+		link->n_askers--;
+		link_give_up(link->asker, "somebody makes a plan");
+	}
 	link_balance(link);
 	guard_leave(&link->guard);
 }

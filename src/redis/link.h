@@ -92,6 +92,14 @@ enum link_state {
 	LINK_BACKOFF,    /* waits for its timer; link_error() says why */
 };
 
+/* How a server takes several filters of one CLIENT KILL. */
+enum link_filters {
+	LINK_FILTERS_UNKNOWN, /* not asked yet, or it takes one only: single ids are all that is
+				 sent */
+	LINK_FILTERS_ANDED,
+	LINK_FILTERS_ORED, /* Kvrocks: two filters would hit whoever fits one of them */
+};
+
 /* Why a link is not READY: what may be hoped for. */
 enum link_trouble {
 	LINK_TROUBLE_NONE,
@@ -218,6 +226,11 @@ struct link_world {
 	link_news_fn news_fn; /* NULL: nobody wants to know */
 	void *news_context;
 	int64_t keepalive_ms; /* at first; 0: two seconds */
+	/*
+	 * How filters combine is asked of each server process before two are sent in one command.
+	 * Off (tests): they are ANDed.
+	 */
+	bool asks_for_filters;
 };
 
 /* `endpoint` and `opts` are copied. Does nothing until link_start(). */
@@ -258,6 +271,7 @@ struct link_connection {
 	const struct link_server *server; /* what is known of it so far */
 	bool is_proven;
 	bool is_late;
+	bool is_expendable; /* it ends by itself when it has asked a question */
 	int64_t ready_since_ms;
 	int descriptor; /* to be looked at only; -1: there is none */
 };

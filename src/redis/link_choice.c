@@ -134,7 +134,7 @@ static struct connection *choose_main(const struct link *link)
 
 static void update_main(struct link *link)
 {
-	struct connection *main = choose_main(link);
+	struct connection *main = link_is_settling(link) ? NULL : choose_main(link);
 
 	if (main != link->main && link->main != NULL) {
 		link->last = link->main->server;
@@ -292,4 +292,5 @@ void link_balance(struct link *link)
 	}
 	link->is_balancing = false;
 	link_schedule(link);
+	link_ask_for_filters(link);
 }

@@ -55,7 +55,9 @@ static void note_proven(struct link *link, struct connection *connection)
 	}
 	link->n_failures = 0;
 	link->freed_ms = 0;
-	link->n_proven++;
+	if (++link->n_proven == 1) {
+		link_begin_settling(link);
+	}
 	link_set_trouble(link, LINK_TROUBLE_NONE, "");
 	event_del(link->retry);
 	link_tell_news(
@@ -66,6 +68,8 @@ static void note_failed(struct link *link, const struct connection *connection)
 {
 	link->n_failures++;
 	link->failed_ms = clock_monotonic_ms();
+	/* With one that cannot get in it will not be known soon. */
+	link_end_settling(link);
 	link->attempt_trouble = connection->trouble;
 	event_del(link->retry);
 	/* That a server which does not answer is full as well is only what follows from it. */
@@ -213,6 +217,10 @@ static void on_changed(struct connection *connection, void *context)
 		note_listings(link, connection);
 	}
 	note(link, connection);
+	if (connection->is_probing && connection->n_unanswered == 0) {
+		connection->is_probing = false;
+		link_end_settling(link);
+	}
 	is_failure = !connection->is_given_up && (connection->state == CONNECTION_REFUSED ||
 							 connection->state == CONNECTION_CLOSED);
 	link_balance(link);
@@ -223,12 +231,36 @@ static void on_changed(struct connection *connection, void *context)
 
 /* ---- attempts ---- */
 
+/* The one that asks how filters combine ends in any case, and with what it has learned. */
+static void on_asker_changed(struct connection *asker, void *context)
+{
+	struct link *link = context;
+
+	if (asker->state == CONNECTION_REFUSED) {
+		link_give_up(asker, "it was refused");
+		return;
+	}
+	if (asker->state != CONNECTION_CLOSED) {
+		return;
+	}
+	link->asker = NULL;
+	TAILQ_INSERT_TAIL(&link->dead, asker, entry);
+	link_note_filters(link, asker);
+	link_balance(link);
+	link_update_state(link, false);
+}
+
 static bool has_tls(const struct link *link)
 {
 	return link->endpoint.has_tls || link->opts.tls.is_on;
 }
 
-static void open_another(struct link *link)
+static bool are_anded(const struct connection *connection, void *context)
+{
+	return link_are_filters_anded(context, connection->server.run_id);
+}
+
+struct connection *link_open_connection(struct link *link, bool is_expendable)
 {
 	struct connection_inputs inputs = {
 		.loop = link->world.loop,
@@ -237,8 +269,10 @@ static void open_another(struct link *link)
 		.opts = &link->opts,
 		.guard = &link->guard,
 		.keepalive_ms = link->keepalive_ms,
-		.proves_listing = link->n_cut_listings >= CUT_LISTINGS,
-		.changed_fn = on_changed,
+		.proves_listing = !is_expendable && link->n_cut_listings >= CUT_LISTINGS,
+		.is_expendable = is_expendable,
+		.are_anded_fn = are_anded,
+		.changed_fn = is_expendable ? on_asker_changed : on_changed,
 		.context = link,
 	};
 	struct connection *connection;
@@ -249,6 +283,13 @@ static void open_another(struct link *link)
 	inputs.tls = has_tls(link) ? link->tls : NULL;
 	connection = connection_new(&inputs);
 	connection->serial = ++link->n_connections;
+	return connection;
+}
+
+static void open_another(struct link *link)
+{
+	struct connection *connection = link_open_connection(link, false);
+
 	TAILQ_INSERT_TAIL(&link->open, connection, entry);
 }
 

@@ -67,6 +67,12 @@ struct link {
 	bool is_balancing;
 	bool was_blocked;
 	struct told told[LINK_N_NEWS][LINK_N_TOLD];
+	struct connection *asker;  /* expendable: asks how filters combine; NULL: none at present */
+	enum link_filters filters; /* of the process that has */
+	char filters_run_id[sizeof(((struct link_server *)NULL)->run_id)];
+	unsigned n_askers;      /* that told nothing, in a row, of that process */
+	struct event *settling; /* READY waits for the answer, once, and not for long */
+	bool is_settling;
 	void *attachment;
 	void (*free_attachment_fn)(void *object);
 };
@@ -107,5 +113,22 @@ void link_bring_back(struct link *link);
 
 /* Callback of the timer of attempts; `context` is the link. */
 void link_on_retry(int fd, short what, void *context);
+
+/* ---- link_filters.c ---- */
+
+/* After every change: asks how filters combine when that is not known and costs nobody a place. */
+void link_ask_for_filters(struct link *link);
+bool link_are_filters_anded(const struct link *link, const char *run_id);
+/* Does READY wait for it? At the start only. */
+bool link_is_settling(const struct link *link);
+/* The first connection is proven. */
+void link_begin_settling(struct link *link);
+void link_end_settling(struct link *link);
+/* Callback of its timer; `context` is the link. */
+void link_on_settled(int fd, short what, void *context);
+/* The one that asked has ended. */
+void link_note_filters(struct link *link, const struct connection *asker);
+/* A connection made by the options in force, not in any list yet. */
+struct connection *link_open_connection(struct link *link, bool is_expendable);
 
 #endif

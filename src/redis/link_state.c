@@ -61,7 +61,7 @@ static void tell_watchers(struct link *link)
 enum link_state link_state_of(const struct link *link)
 {
 	const struct connection *connection;
-	enum link_state state = LINK_BACKOFF;
+	enum link_state state = link_is_settling(link) ? LINK_HANDSHAKE : LINK_BACKOFF;
 
 	if (link->main != NULL) {
 		return LINK_READY;

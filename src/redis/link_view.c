@@ -106,7 +106,7 @@ bool link_is_at_former_address(const struct link *link)
 size_t link_n_connections(const struct link *link)
 {
 	const struct connection *connection;
-	size_t n = 0;
+	size_t n = link->asker != NULL;
 
 	TAILQ_FOREACH(connection, &link->open, entry)
 	{
@@ -121,6 +121,7 @@ static struct link_connection view(const struct link *link, const struct connect
 		.server = &connection->server,
 		.is_proven = connection->state == CONNECTION_READY,
 		.is_late = connection->is_late,
+		.is_expendable = connection == link->asker,
 		.ready_since_ms = connection->ready_since_ms,
 		.descriptor = connection->socket != NULL
 				      ? (int)bufferevent_getfd(connection->socket)
@@ -141,8 +142,8 @@ struct link_connection link_connection(const struct link *link, size_t index)
 			return view(link, connection);
 		}
 	}
-	CHECK(!"an index beyond the connections");
-	return (struct link_connection){0};
+	CHECK(index == 0 && link->asker != NULL);
+	return view(link, link->asker);
 }
 
 uint64_t link_main_serial(const struct link *link)

@@ -69,7 +69,8 @@ static void fixture_init(struct kill_fixture *fixture, size_t n_servers)
 		peer_server_init(&fixture->servers[i], fixture->loop, path);
 	}
 	fixture->metrics = metrics_new();
-	fixture->instances = instances_new(fixture->loop, NULL, fixture->metrics);
+	fixture->instances =
+		instances_new(&(struct link_world){.loop = fixture->loop}, fixture->metrics);
 }
 
 /* The links start. `command_timeout_ms` 0: long enough never to matter. */

@@ -32,6 +32,7 @@ struct fixture {
 	struct link_opts opts;
 	struct link *link;
 	int64_t keepalive_ms; /* 0: as usual */
+	bool asks_for_filters;
 	struct link_watcher watcher;
 	struct calls calls;
 	int n_late;
@@ -85,6 +86,7 @@ static void fixture_make_link(struct fixture *fixture)
 	struct link_world world = {
 		.loop = fixture->loop,
 		.keepalive_ms = fixture->keepalive_ms,
+		.asks_for_filters = fixture->asks_for_filters,
 	};
 
 	fixture->link = link_new(&world, &fixture->endpoint, &fixture->opts);

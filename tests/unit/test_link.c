@@ -145,18 +145,63 @@ static void test_unknown_own_id(void **state)
 		"the server does not tell this connection's id; sesskilld would not know itself");
 }
 
-/* Kvrocks ORs its filters: a probe would be a kill. */
-static void test_unprobed_families(void **state)
+/*
+ * How filters combine is asked before two are sent together, and whatever the server takes the
+ * words for, nobody but the asker can be hit: each kill names an id that nobody has, or its own.
+ */
+static void test_filters(void **state)
 {
+	static const struct {
+		const char *name;
+		struct peer_rule with_address; /* CLIENT KILL ID <own> ADDR 0.0.0.0:0 SKIPME no */
+		struct peer_rule alone;        /* CLIENT KILL ID <own> SKIPME no */
+		bool are_anded;
+		size_t n_asked;
+	} rows[] = {
+		{"AND", {.reply = ":0\r\n"}, {.reply = ":1\r\n", .closes = true}, true, 1},
+		{"OR", {.reply = ":1\r\n", .closes = true}, {.reply = ":1\r\n"}, false, 1},
+		{"OR, and the answer is lost", {.closes = true}, {.closes = true}, false, 3},
+		{"one filter only", {.reply = "-ERR syntax error\r\n"}, {.reply = ":1\r\n"}, false,
+			3},
+		{"another id than it said", {.reply = ":0\r\n"}, {.reply = ":0\r\n"}, false, 3},
+	};
 	struct fixture *fixture = *state;
 
-	peer_on(fixture->peer, "INFO", "$23\r\nkvrocks_version:2.10.0\n\r\n");
-	fixture_start(fixture);
-	assert_int_equal(link_server(fixture->link)->caps.family, SERVER_KVROCKS);
-	/* One id alone means the same everywhere. */
-	assert_int_equal(peer_n_commands(fixture->peer, "CLIENT KILL"), 1);
-	assert_int_equal(peer_n_commands(fixture->peer, "CLIENT KILL ID 9223372036854775807"), 1);
-	assert_int_equal(peer_n_commands(fixture->peer, "CLIENT LIST"), 1);
+	fixture->asks_for_filters = true;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct peer_rule with_address = rows[i].with_address;
+		struct peer_rule alone = rows[i].alone;
+		static const char *const run_ids[] = {"$10\r\nrun_id:a\r\n\r\n",
+			"$10\r\nrun_id:b\r\n\r\n", "$10\r\nrun_id:c\r\n\r\n",
+			"$10\r\nrun_id:d\r\n\r\n", "$10\r\nrun_id:e\r\n\r\n"};
+		size_t n_types = peer_n_commands(fixture->peer, "CLIENT KILL TYPE");
+		size_t n_asked = peer_n_commands(fixture->peer, "CLIENT KILL ID 7 ADDR");
+
+		with_address.prefix = "CLIENT KILL ID 7 ADDR 0.0.0.0:0 SKIPME no";
+		alone.prefix = "CLIENT KILL ID 7 SKIPME no";
+		peer_add(fixture->peer, with_address);
+		peer_add(fixture->peer, alone);
+		/* Another process each time. */
+		peer_on(fixture->peer, "INFO", run_ids[i]);
+		if (i == 0) {
+			fixture_make_again(fixture);
+			fixture_start(fixture);
+		} else {
+			peer_hang_up(fixture->peer);
+			fixture_wait(fixture, !fixture_is(fixture, LINK_READY));
+			fixture_wait(fixture, fixture_is(fixture, LINK_READY));
+		}
+		fixture_wait(fixture, peer_n_commands(fixture->peer, "CLIENT KILL ID 7 ADDR") ==
+					      n_asked + rows[i].n_asked);
+		fixture_wait(fixture, link_n_connections(fixture->link) == 1);
+		if (rows[i].are_anded) {
+			fixture_wait(fixture,
+				caps_has(&link_server(fixture->link)->caps, CAP_KILL_TYPE));
+		} else if (peer_n_commands(fixture->peer, "CLIENT KILL TYPE") > n_types ||
+			   link_server(fixture->link)->caps.bits != UINT32_C(1) << CAP_NO_EVICT) {
+			fail_msg("%s: probed all the same", rows[i].name);
+		}
+	}
 }
 
 static void test_only_questions(void **state)
@@ -364,7 +409,7 @@ int main(void)
 		FIXTURE_ROW(test_optional_permissions),
 		FIXTURE_ROW(test_old_server_without_no_evict),
 		FIXTURE_ROW(test_unknown_own_id),
-		FIXTURE_ROW(test_unprobed_families),
+		FIXTURE_ROW(test_filters),
 		FIXTURE_ROW(test_only_questions),
 		FIXTURE_ROW(test_renamed_client_command),
 		FIXTURE_ROW(test_lost_in_handshake),

@@ -77,7 +77,8 @@ static int setup(void **state)
 	}
 	walk->fixture = fixture;
 	walk->metrics = metrics_new();
-	walk->instances = instances_new(walk->fixture->loop, NULL, walk->metrics);
+	walk->instances =
+		instances_new(&(struct link_world){.loop = walk->fixture->loop}, walk->metrics);
 	walk->audit = audit_new(&walk->audit_opts);
 	walk->jobs = jobs_new(walk->fixture->loop, walk->instances, walk->audit);
 	inputs = (struct control_inputs){

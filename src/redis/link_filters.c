@@ -1,0 +1,110 @@
+/*
+ * How the filters of CLIENT KILL combine on the server of a link: settled once for each of its
+ * processes, on a connection that is there for nothing else, and only when all connections that are
+ * wanted are in, so that it takes no place that they need. Until it is known only single ids are
+ * sent.
+ */
+#include <event2/event.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "redis/link_internal.h"
+#include "redis/timer.h"
+
+/* At the start READY waits for the answer, which takes some milliseconds. */
+#define SETTLING_MS 300
+/* Who gets no answer asks no more than this often; a server may take one filter only. */
+#define MAX_ASKERS 3
+
+bool link_are_filters_anded(const struct link *link, const char *run_id)
+{
+	return !link->world.asks_for_filters ||
+	       (link->filters == LINK_FILTERS_ANDED && strcmp(link->filters_run_id, run_id) == 0);
+}
+
+bool link_is_settling(const struct link *link)
+{
+	return link->is_settling;
+}
+
+void link_begin_settling(struct link *link)
+{
+	if (link->world.asks_for_filters && !link->opts.is_for_questions) {
+		link->is_settling = true;
+		timer_start(link->settling, SETTLING_MS);
+	}
+}
+
+void link_end_settling(struct link *link)
+{
+	link->is_settling = false;
+	event_del(link->settling);
+}
+
+void link_on_settled(evutil_socket_t fd, short what, void *context)
+{
+	struct link *link = context;
+
+	(void)fd;
+	(void)what;
+	guard_enter(&link->guard);
+	link_end_settling(link);
+	link_balance(link);
+	link_update_state(link, false);
+	guard_leave(&link->guard);
+}
+
+/* A process that nothing is known of. */
+static void forget(struct link *link, const char *run_id)
+{
+	link->filters = LINK_FILTERS_UNKNOWN;
+	link->n_askers = 0;
+	memcpy(link->filters_run_id, run_id, sizeof(link->filters_run_id));
+}
+
+void link_ask_for_filters(struct link *link)
+{
+	const struct connection *first = TAILQ_FIRST(&link->open);
+	const char *run_id;
+
+	if (!link->world.asks_for_filters || link->opts.is_for_questions || link->is_retired ||
+		link->n_holding > 0 || link->asker != NULL || !link_is_complete(link)) {
+		return;
+	}
+	run_id = first->server.run_id;
+	if (strcmp(link->filters_run_id, run_id) != 0) {
+		forget(link, run_id);
+	}
+	if (link->filters == LINK_FILTERS_UNKNOWN && link->n_askers < MAX_ASKERS) {
+		link->n_askers++;
+		link->asker = link_open_connection(link, true);
+	}
+}
+
+/* What the connections that are open could not be asked for before. */
+static void probe_all(struct link *link)
+{
+	struct connection *connection;
+
+	TAILQ_FOREACH(connection, &link->open, entry)
+	{
+		if (link_is_good(connection) &&
+			strcmp(connection->server.run_id, link->filters_run_id) == 0) {
+			connection->is_probing = true;
+			handshake_probe(connection);
+		}
+	}
+}
+
+void link_note_filters(struct link *link, const struct connection *asker)
+{
+	if (strcmp(asker->server.run_id, link->filters_run_id) != 0) {
+		return; /* another process by now */
+	}
+	link->filters = asker->filters;
+	if (link->filters == LINK_FILTERS_ANDED) {
+		probe_all(link);
+	} else {
+		link_end_settling(link);
+	}
+}

@@ -35,26 +35,36 @@ bool session_is_replica_handshake(const struct session *session)
 	return session_number(session, SESSION_AGE, &age_s) && age_s <= HANDSHAKE_MAX_AGE_S;
 }
 
+/*
+ * Letters of links that carry the server's own work. Redis: C rdb channel of a replica, I internal
+ * connection, g and o slot migration. Valkey: i and E slot import and export; its I is a client
+ * that called itself an import source, an ordinary session. What calls itself Redis may be a
+ * renamed Valkey: that shows in its listing, which has `capa` (since 8.1; I came with it). A letter
+ * that could be either shields.
+ */
+static const char *internal_flags(const struct session *session, enum server_family family)
+{
+	switch (family) {
+	case SERVER_REDIS:
+	case SERVER_KEYDB:
+		return session->values[SESSION_CAPA].data != NULL ? "iE" : "CIgoiE";
+	case SERVER_VALKEY:
+		return "iE";
+	case SERVER_KVROCKS:
+	case SERVER_DRAGONFLY:
+	case SERVER_GARNET:
+	case SERVER_N_FAMILIES:
+		break;
+	}
+	return "";
+}
+
 bool session_is_replication_or_internal(const struct session *session, enum server_family family)
 {
-	/*
-	 * Redis: C rdb channel of a replica, I internal connection, g and o slot migration.
-	 * Valkey: i and E slot import and export; its I is a client that called itself an import
-	 * source, an ordinary session.
-	 */
-	static const char *const internal_flags[SERVER_N_FAMILIES] = {
-		[SERVER_REDIS] = "CIgo",
-		[SERVER_VALKEY] = "iE",
-		[SERVER_KEYDB] = "",
-		[SERVER_KVROCKS] = "",
-		[SERVER_DRAGONFLY] = "",
-		[SERVER_GARNET] = "",
-	};
-
 	if (session->type == SESSION_TYPE_REPLICA || session->type == SESSION_TYPE_MASTER) {
 		return true;
 	}
-	for (const char *flag = internal_flags[family]; *flag != '\0'; flag++) {
+	for (const char *flag = internal_flags(session, family); *flag != '\0'; flag++) {
 		if (session_has_flag(session, *flag)) {
 			return true;
 		}

@@ -199,7 +199,12 @@ static void test_nature(void **state UNUSED)
 		{"id=1 flags=I", SERVER_VALKEY, false, false},
 		{"id=1 flags=i", SERVER_VALKEY, true, false},
 		{"id=1 flags=E", SERVER_VALKEY, true, false},
-		{"id=1 flags=i", SERVER_REDIS, false, false},
+		/* By another name: its listing shows what it is, and where it does not both count.
+		 */
+		{"id=1 flags=i", SERVER_REDIS, true, false},
+		{"id=1 flags=i capa=", SERVER_REDIS, true, false},
+		{"id=1 flags=E capa=r", SERVER_REDIS, true, false},
+		{"id=1 flags=I capa=", SERVER_REDIS, false, false},
 		{"id=1 flags=M", SERVER_KVROCKS, false, false},
 		{"id=1 flags=S", SERVER_KVROCKS, true, false},
 		{"id=1 flags=A", SERVER_REDIS, false, true},

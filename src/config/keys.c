@@ -201,7 +201,8 @@ static const struct key table[] = {
 		.is_required = true,
 		.is_reloadable = true,
 		LIST_OF(struct instance_opts, endpoints, n_endpoints),
-		.help = "Where the Sentinels are; one that answers is enough",
+		.help = "Where the Sentinels are. More than half of them have to name the same "
+			"master",
 	},
 	{
 		.section = KEYS_SENTINEL,
@@ -350,6 +351,25 @@ static const struct key table[] = {
 		.is_reloadable = true,
 		.offset = offsetof(struct instance_opts, link.client_command),
 		.help = "The server's name for CLIENT, where it was renamed",
+	},
+	{
+		.section = KEYS_DEFAULTS,
+		.name = "nodes",
+		.type = &value_nodes,
+		.is_reloadable = true,
+		.offset = offsetof(struct instance_opts, reach),
+		.help = "Where nodes that Sentinels or a cluster announce may be: networks, and "
+			"hosts with * and ? as wildcards. The daemon goes nowhere else, and sends "
+			"no password there",
+	},
+	{
+		.section = KEYS_DEFAULTS,
+		.name = "address-map",
+		.type = &value_address_map,
+		.is_reloadable = true,
+		.offset = offsetof(struct instance_opts, reach),
+		.help = "Where announced addresses are for this host (NAT, containers): from a "
+			"host to a host, or from host:port to host:port",
 	},
 	{
 		.section = KEYS_DEFAULTS,

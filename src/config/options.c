@@ -28,6 +28,7 @@ void options_copy_instance(struct instance_opts *ret_copy, const struct instance
 		.stall_budget_ms = defaults->stall_budget_ms,
 	};
 	link_opts_copy(&ret_copy->link, &defaults->link);
+	reach_copy(&ret_copy->reach, &defaults->reach);
 	for (size_t i = 0; i < defaults->protect.n; i++) {
 		struct slice text = slice_of(selector_text(defaults->protect.items[i]));
 

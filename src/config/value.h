@@ -59,6 +59,10 @@ extern const struct value_type value_groups;    /* gid_t * */
 extern const struct value_type value_addresses; /* struct endpoint *; one alone is fine */
 extern const struct value_type value_selectors; /* struct selectors: added to those there */
 
+/* Where discovery goes: struct reach. */
+extern const struct value_type value_nodes;
+extern const struct value_type value_address_map;
+
 /* `"text"`, shortened when it is long; on the heap. */
 char *value_quote(struct slice text);
 

@@ -20,24 +20,29 @@ struct page {
 /* ---- nodes ---- */
 
 /* Would a kill get in right now? A link that lacks a permission for it is never READY. */
-static int64_t is_ready(const struct link *link)
+static int64_t is_ready(const struct instance *instance, const struct link *link)
 {
-	return link_state(link) == LINK_READY;
+	char ignored[8];
+
+	return instance_is_node_ready(instance, link, ignored, sizeof(ignored));
 }
 
-static int64_t count_reconnects(const struct link *link)
+static int64_t count_reconnects(const struct instance *instance, const struct link *link)
 {
+	(void)instance;
 	return (int64_t)link_n_reconnects(link);
 }
 
 /* What was true before the link was lost says nothing about now. */
-static int64_t count_clients(const struct link *link)
+static int64_t count_clients(const struct instance *instance, const struct link *link)
 {
+	(void)instance;
 	return link_state(link) == LINK_READY ? link_server(link)->n_clients : -1;
 }
 
-static int64_t count_max_clients(const struct link *link)
+static int64_t count_max_clients(const struct instance *instance, const struct link *link)
 {
+	(void)instance;
 	return link_state(link) == LINK_READY ? link_server(link)->max_clients : -1;
 }
 
@@ -45,10 +50,12 @@ static const struct node_row {
 	enum exposition_type type;
 	const char *name;
 	const char *help;
-	int64_t (*value_fn)(const struct link *link); /* negative: unknown, no sample */
+	int64_t (*value_fn)(const struct instance *instance,
+		const struct link *link); /* negative: unknown, no sample */
 } node_rows[] = {
 	{EXPOSITION_GAUGE, "sesskill_link_ready",
-		"Whether a kill would get in right now: connected, logged in, and permitted.",
+		"Whether a kill would get in right now: connected, logged in, permitted, "
+		"and proven to belong to the instance.",
 		is_ready},
 	{EXPOSITION_COUNTER, "sesskill_link_reconnects_total",
 		"How often the connection to the node was opened again after a loss.",
@@ -67,7 +74,7 @@ static void print_node_row(const struct page *page, const struct node_row *row)
 
 		for (size_t k = 0; k < topology_n_nodes(instance->topology); k++) {
 			const struct link *link = topology_node(instance->topology, k);
-			int64_t value = row->value_fn(link);
+			int64_t value = row->value_fn(instance, link);
 
 			if (value >= 0) {
 				exposition_number(page->out, row->name,

@@ -96,12 +96,28 @@ static json_t *links_json(const struct link *link)
 	return list;
 }
 
-static json_t *node_json(const struct link *link)
+/* What is wrong with it; null: nothing. */
+static json_t *node_error(
+	const struct instance *instance, const struct link *link, bool is_ready, const char *words)
+{
+	if (is_ready && link_is_by_turns(link)) {
+		return json_text_of(LINK_BY_TURNS);
+	}
+	if (is_ready || link_state(link) != LINK_READY) {
+		words = link_last_error(link);
+	}
+	return words[0] != '\0' ? json_text_of(words) : json_null();
+}
+
+static json_t *node_json(const struct instance *instance, const struct link *link)
 {
 	const struct link_server *server = link_server(link);
 	int64_t since_ms = link_ready_since_ms(link);
 	json_t *node = json_object();
 	char name[80];
+	char words[ERR_MAX_BYTES];
+	bool is_ready = instance_is_node_ready(instance, link, words, sizeof(words));
+	bool is_doubted = !is_ready && link_state(link) == LINK_READY;
 
 	snprintf(name, sizeof(name), "%s%s%s", server->name, server->version[0] ? " " : "",
 		server->version);
@@ -109,7 +125,7 @@ static json_t *node_json(const struct link *link)
 	json_set(node, "role", json_text_of(server->role));
 	json_set(node, "server", json_text_of(name));
 	json_set(node, "run_id", json_text_of(server->run_id));
-	json_set(node, "state", json_text_of(state_name(link_state(link))));
+	json_set(node, "state", json_text_of(is_doubted ? "failed" : state_name(link_state(link))));
 	json_set(node, "clients", number_or_null(server->n_clients));
 	json_set(node, "maxclients", number_or_null(server->max_clients));
 	json_set(node, "own_id",
@@ -120,9 +136,7 @@ static json_t *node_json(const struct link *link)
 	json_set(node, "user", json_text_of(link_opts_user(link_options(link))));
 	json_set(node, "missing_permissions", missing_permissions(server));
 	json_set(node, "capabilities", capabilities(server));
-	json_set(node, "last_error",
-		link_last_error(link)[0] != '\0' ? json_text_of(link_last_error(link))
-						 : json_null());
+	json_set(node, "last_error", node_error(instance, link, is_ready, words));
 	return node;
 }
 
@@ -135,7 +149,7 @@ static json_t *instance_json(const struct instance *instance)
 	json_set(object, "kind",
 		json_text_of(topology_kind_name(topology_kind(instance->topology))));
 	for (size_t i = 0; i < topology_n_nodes(instance->topology); i++) {
-		json_add(nodes, node_json(topology_node(instance->topology, i)));
+		json_add(nodes, node_json(instance, topology_node(instance->topology, i)));
 	}
 	json_set(object, "nodes", nodes);
 	json_set(object, "error",
@@ -373,15 +387,16 @@ static size_t list_unready(struct exchange *exchange, FILE *out)
 
 		for (size_t k = 0; k < topology_n_nodes(instance->topology); k++) {
 			const struct link *link = topology_node(instance->topology, k);
+			char words[ERR_MAX_BYTES];
 
-			if (link_state(link) == LINK_READY) {
+			if (instance_is_node_ready(instance, link, words, sizeof(words)) ||
+				topology_is_unused(instance->topology, link)) {
 				continue;
 			}
 			n_unready++;
 			if (is_shown) {
 				fprintf(out, "%s %s: %s\n", instance->opts->id, link_address(link),
-					link_error(link)[0] != '\0' ? link_error(link)
-								    : "connecting");
+					words[0] != '\0' ? words : "connecting");
 			}
 		}
 	}

@@ -3,6 +3,7 @@
  */
 #include "kill/instance.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
 
@@ -80,6 +81,7 @@ static struct topology_opts topology_opts_of(const struct instance_opts *opts)
 		.master = opts->master,
 		.node_opts = &opts->link,
 		.question_opts = &opts->questions,
+		.reach = opts->reach,
 	};
 }
 
@@ -253,10 +255,22 @@ const struct instance *instances_find(const struct instances *instances, struct 
 	return entry != NULL ? &entry->instance : NULL;
 }
 
+bool instance_is_node_ready(
+	const struct instance *instance, const struct link *link, char *words, size_t n_bytes)
+{
+	if (link_state(link) != LINK_READY) {
+		snprintf(words, n_bytes, "%s", link_error(link));
+		return false;
+	}
+	return topology_proof(instance->topology, link, words, n_bytes) == TOPOLOGY_PROVEN;
+}
+
 bool instance_has_node(const struct instance *instance, struct slice address)
 {
 	for (size_t i = 0; i < topology_n_nodes(instance->topology); i++) {
-		if (slice_is(address, link_address(topology_node(instance->topology, i)))) {
+		const struct link *link = topology_node(instance->topology, i);
+
+		if (topology_is_called(instance->topology, link, address)) {
 			return true;
 		}
 	}

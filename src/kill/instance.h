@@ -34,6 +34,7 @@ struct instance_opts {
 	char *master;               /* Sentinel: what they call it */
 	struct link_opts link;      /* into the nodes */
 	struct link_opts questions; /* into Sentinels or the configured cluster nodes */
+	struct reach reach;         /* where discovery may go */
 	struct selectors protect;
 	enum pace pace; /* PACE_FAST or PACE_GENTLE */
 	int64_t stall_budget_ms;
@@ -82,6 +83,13 @@ size_t instances_n(const struct instances *instances);
 const struct instance *instances_get(const struct instances *instances, size_t index);
 /* NULL: no such instance. */
 const struct instance *instances_find(const struct instances *instances, struct slice id);
+
+/*
+ * Would a kill get at the sessions of the node behind `link`: connected, and proven to belong to
+ * the instance? `words`: why not.
+ */
+NODISCARD bool instance_is_node_ready(
+	const struct instance *instance, const struct link *link, char *words, size_t n_bytes);
 
 /* Is there a node of that address? */
 bool instance_has_node(const struct instance *instance, struct slice address);

@@ -15,6 +15,7 @@ void instance_opts_finish(struct instance_opts *opts)
 	free(opts->master);
 	link_opts_finish(&opts->link);
 	link_opts_finish(&opts->questions);
+	reach_finish(&opts->reach);
 	selectors_finish(&opts->protect);
 	*opts = (struct instance_opts){0};
 }

@@ -31,8 +31,24 @@ static void report_locals(struct job *job)
 	job->census = NULL;
 }
 
+/* Which nodes there are is known as of before. */
+static void warn_of_old_nodes(struct job *job)
+{
+	const struct topology *topology = job->instance->topology;
+
+	if (topology_is_known(topology) && topology_error(topology)[0] != '\0') {
+		job_warn(job, "the nodes are those that were known before: %s",
+			topology_error(topology));
+	} else if (job->has_asked_for_others &&
+		   !topology_is_up_to_date(topology, job->started_ms)) {
+		job_warn(job, "which nodes there are was not answered in time; they are those "
+			      "that were known before");
+	}
+}
+
 static void finish(struct job *job)
 {
+	warn_of_old_nodes(job);
 	sources_report(&job->sources, job->report);
 	sources_finish(&job->sources);
 	report_locals(job);
@@ -40,6 +56,9 @@ static void finish(struct job *job)
 	job->is_done = true;
 	job->event_fn(job->context, JOB_DONE);
 }
+
+/* How long the end of a kill waits to hear whether further nodes have turned up. */
+#define OTHERS_PATIENCE_MS 1500
 
 /* ---- from plan to kill ---- */
 
@@ -144,6 +163,31 @@ static void on_sweep_respawn(void *context)
 	job->event_fn(job->context, JOB_RESPAWN);
 }
 
+/* ---- waiting to learn which nodes there are ---- */
+
+static void wait_for_nodes(struct job *job, int64_t ms)
+{
+	struct timeval time = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	job->is_waiting_for_nodes = true;
+	topology_watch(job->instance->topology, &job->watcher);
+	evtimer_add(job->patience, &time);
+}
+
+/* Nodes may have turned up since it began: not done before that is known, or cannot be. */
+static bool ask_for_others(struct job *job)
+{
+	int64_t left_ms = job->deadline_ms - clock_monotonic_ms();
+
+	if (topology_is_up_to_date(job->instance->topology, job->started_ms) || left_ms <= 0 ||
+		job->has_asked_for_others) {
+		return false;
+	}
+	job->has_asked_for_others = true;
+	wait_for_nodes(job, MIN(left_ms, (int64_t)OTHERS_PATIENCE_MS));
+	return true;
+}
+
 /* ---- the end of a sweep ---- */
 
 static void on_sweep_done(void *context)
@@ -155,7 +199,8 @@ static void on_sweep_done(void *context)
 	CHECK(job->n_running > 0);
 	/* Who is told that a node is done may start the next kill if it was the last: not before it
 	 * is known that no further node has turned up. */
-	is_last = --job->n_running == 0 && (!job_is_wave_due(job) || !job_start_wave(job));
+	is_last = --job->n_running == 0 &&
+		  (!job_is_wave_due(job) || (!job_start_wave(job) && !ask_for_others(job)));
 	job->event_fn(job->context, JOB_VERIFIED);
 	if (is_last) {
 		finish(job);
@@ -235,8 +280,6 @@ void job_listen(struct job *job, struct sweep_inputs *inputs)
 	inputs->done_fn = on_sweep_done;
 	inputs->context = job;
 }
-
-/* ---- waiting to learn which nodes there are ---- */
 
 static void stop_waiting(struct job *job)
 {
@@ -365,7 +408,6 @@ static void choose_instance(struct job *job)
 void job_start(struct job *job, int64_t deadline_ms)
 {
 	int64_t left_ms = MAX(deadline_ms - clock_monotonic_ms(), (int64_t)0);
-	struct timeval time = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
 
 	CHECK(!job->is_started);
 	job->is_started = true;
@@ -374,10 +416,9 @@ void job_start(struct job *job, int64_t deadline_ms)
 	job->report->state = REPORT_RUNNING;
 	job->report->started_wall_ms = clock_wall_ms();
 	choose_instance(job);
+	topology_refresh(job->instance->topology);
 	if (!topology_is_known(job->instance->topology)) {
-		job->is_waiting_for_nodes = true;
-		topology_watch(job->instance->topology, &job->watcher);
-		evtimer_add(job->patience, &time);
+		wait_for_nodes(job, left_ms);
 	} else if (!job_start_wave(job)) {
 		event_active(job->patience, 0, 0);
 	}

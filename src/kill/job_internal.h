@@ -45,6 +45,7 @@ struct job {
 	struct event *reaping;           /* frees them, from the event loop */
 	struct event *patience;          /* ends that wait */
 	bool is_waiting_for_nodes;
+	bool has_asked_for_others; /* whether they have turned up since it began */
 	bool is_started;
 	bool is_done;
 	struct job_late late_news; /* for the time of JOB_LATE */

@@ -45,6 +45,13 @@ static void add_sweep(struct job *job, struct link *link, struct report_node *no
 
 static bool is_reported(const struct job *job, const char *address)
 {
+	const struct topology *topology = job->instance->topology;
+
+	for (size_t i = 0; i < topology_n_nodes(topology); i++) {
+		if (topology_is_called(topology, topology_node(topology, i), slice_of(address))) {
+			return true;
+		}
+	}
 	for (size_t i = 0; i < job->report->n_nodes; i++) {
 		if (strcmp(job->report->nodes[i].address, address) == 0) {
 			return true;
@@ -66,6 +73,46 @@ static void add_missing_nodes(struct job *job)
 	}
 }
 
+static bool wants(const struct job *job, const struct link *link)
+{
+	const struct request *request = &job->request;
+
+	for (size_t i = 0; i < request->n_nodes; i++) {
+		if (topology_is_called(
+			    job->instance->topology, link, slice_of(request->nodes[i]))) {
+			return true;
+		}
+	}
+	return request->n_nodes == 0;
+}
+
+/* One address of a name that leads nowhere, or a second one of a server. */
+static bool is_left_out(struct job *job, const struct link *link)
+{
+	const struct link *twin;
+
+	if (topology_is_unused(job->instance->topology, link)) {
+		report_warn_unused(job->report, link_address(link), link_error(link));
+		return true;
+	}
+	twin = topology_twin(job->instance->topology, link);
+	return twin != NULL && wants(job, twin);
+}
+
+/* By which its server is reached as well. */
+static void add_addresses(struct report_node *node, const struct job *job, const struct link *link)
+{
+	const struct topology *topology = job->instance->topology;
+
+	for (size_t i = 0; i < topology_n_nodes(topology); i++) {
+		const struct link *other = topology_node(topology, i);
+
+		if (topology_twin(topology, other) == link) {
+			report_node_add_address(node, link_address(other));
+		}
+	}
+}
+
 /* The nodes of the report are put in place before the first sweep points there. */
 bool job_start_wave(struct job *job)
 {
@@ -79,9 +126,9 @@ bool job_start_wave(struct job *job)
 	for (size_t i = 0; i < n_nodes; i++) {
 		struct link *link = topology_node(topology, i);
 
-		if (request_wants_node(&job->request, link_address(link)) && !is_swept(job, link)) {
+		if (wants(job, link) && !is_swept(job, link) && !is_left_out(job, link)) {
 			links[n++] = link;
-			report_add_node(job->report, link_address(link));
+			add_addresses(report_add_node(job->report, link_address(link)), job, link);
 		}
 	}
 	add_missing_nodes(job);

@@ -304,9 +304,32 @@ static void ask_node(struct roster_node *node)
 		.done_fn = on_listed,
 		.context = node,
 	};
-	if (client_list_join(node->link, &node->reader) != 0) {
-		snprintf(node->error, sizeof(node->error), "%s", link_error(node->link));
+	if (!instance_is_node_ready(
+		    node->roster->instance, node->link, node->error, sizeof(node->error)) ||
+		client_list_join(node->link, &node->reader) != 0) {
 		roster_end_part(node->roster);
+	} else {
+		node->error[0] = '\0';
+	}
+}
+
+/* Each server once. */
+static void add_nodes(struct roster *roster)
+{
+	const struct topology *topology = roster->instance->topology;
+	size_t n = topology_n_nodes(topology);
+
+	roster->nodes = mem_alloc_array(n, sizeof(struct roster_node));
+	for (size_t i = 0; i < n; i++) {
+		struct link *link = topology_node(topology, i);
+		struct roster_node *node = &roster->nodes[roster->n_nodes];
+
+		if (!topology_is_unused(topology, link) && topology_twin(topology, link) == NULL) {
+			node->roster = roster;
+			node->link = link_ref(link);
+			node->address = mem_printf("%s", link_address(link));
+			roster->n_nodes++;
+		}
 	}
 }
 
@@ -325,15 +348,9 @@ void roster_take(struct event_base *loop, const struct instance *instance, struc
 	roster->local_texts.seed = roster->group_texts.seed;
 	roster->finished = event_new(loop, -1, 0, on_finished, roster);
 	CHECK(roster->finished != NULL);
-	roster->n_nodes = topology_n_nodes(instance->topology);
-	roster->nodes = mem_alloc_array(roster->n_nodes, sizeof(struct roster_node));
+	add_nodes(roster);
 	/* One more than nodes, so that it cannot be finished before all are asked. */
 	roster->n_running = roster->n_nodes + 1;
-	for (uint32_t i = 0; i < roster->n_nodes; i++) {
-		roster->nodes[i].roster = roster;
-		roster->nodes[i].link = link_ref(topology_node(instance->topology, i));
-		roster->nodes[i].address = mem_printf("%s", link_address(roster->nodes[i].link));
-	}
 	roster_begin_locals(roster);
 	for (uint32_t i = 0; i < roster->n_nodes; i++) {
 		ask_node(&roster->nodes[i]);

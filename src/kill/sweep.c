@@ -32,6 +32,7 @@ static int64_t *phase_of(const struct sweep *sweep, enum sweep_state state)
 	case SWEEP_LOOK_AGAIN:
 		return &phase_us[REPORT_PHASE_VERIFY];
 	case SWEEP_WAIT_LINK:
+	case SWEEP_PROVE:
 	case SWEEP_PLANNED:
 	case SWEEP_BREAK_BUSY:
 	case SWEEP_WATCH:
@@ -46,6 +47,8 @@ static const char *state_name(enum sweep_state state)
 	switch (state) {
 	case SWEEP_WAIT_LINK:
 		return "WAIT_LINK";
+	case SWEEP_PROVE:
+		return "PROVE";
 	case SWEEP_WARM:
 		return "WARM";
 	case SWEEP_LIST:
@@ -145,6 +148,12 @@ static void fail_expired(struct sweep *sweep)
 	case SWEEP_WAIT_LINK:
 		sweep_fail_without_link(sweep, "no connection before the deadline");
 		return;
+	case SWEEP_PROVE:
+		sweep_fail(sweep,
+			sweep->refusal[0] != '\0'
+				? sweep->refusal
+				: "the deadline passed before the node proved to belong here");
+		return;
 	case SWEEP_WARM:
 	case SWEEP_LIST:
 		sweep_fail(sweep, "the deadline passed during the listing");
@@ -219,7 +228,16 @@ static void break_busy_handshake(struct sweep *sweep)
 static bool is_idle(const struct sweep *sweep)
 {
 	return sweep->state == SWEEP_PLANNED || sweep->state == SWEEP_LOOK_AGAIN ||
-	       (sweep->state == SWEEP_BREAK_BUSY && evtimer_pending(sweep->moment, NULL));
+	       ((sweep->state == SWEEP_BREAK_BUSY || sweep->state == SWEEP_PROVE) &&
+		       evtimer_pending(sweep->moment, NULL));
+}
+
+/* Nobody misses it: that is no failure, and nothing of it is in the sums. */
+static void leave_out(struct sweep *sweep)
+{
+	report_warn_unused(sweep->in.report, sweep->in.node->address, link_error(sweep->in.link));
+	sweep->in.node->is_left_out = true;
+	sweep_finish(sweep);
 }
 
 static void on_link_changed(struct link_watcher *watcher, enum link_state state)
@@ -230,7 +248,9 @@ static void on_link_changed(struct link_watcher *watcher, enum link_state state)
 		sweep_on_link_ready(sweep);
 	} else if (state == LINK_BACKOFF && sweep->state == SWEEP_WAIT_LINK) {
 		/* An attempt has failed just now. */
-		if (link_trouble(sweep->in.link) == LINK_TROUBLE_FINAL) {
+		if (topology_is_unused(sweep->in.instance->topology, sweep->in.link)) {
+			leave_out(sweep);
+		} else if (link_trouble(sweep->in.link) == LINK_TROUBLE_FINAL) {
 			sweep_fail_without_link(sweep, "no connection");
 		} else {
 			break_busy_handshake(sweep);
@@ -268,6 +288,8 @@ static void on_moment(evutil_socket_t fd, short what, void *context)
 		if (!sweep_stop_if_doomed(sweep)) {
 			sweep_go_on_after_busy(sweep);
 		}
+	} else if (sweep->state == SWEEP_PROVE) {
+		sweep_begin_prove(sweep);
 	} else {
 		sweep_begin_verify(sweep);
 	}
@@ -313,10 +335,13 @@ void sweep_start(struct sweep *sweep)
 {
 	sweep_start_timer(
 		sweep->timer, MAX(sweep->in.deadline_ms - clock_monotonic_ms(), (int64_t)0));
+	sweep->started_ms = clock_monotonic_ms();
 	link_watch(sweep->in.link, &sweep->watcher);
 	link_want(sweep->in.link);
 	if (link_state(sweep->in.link) == LINK_READY) {
 		sweep_on_link_ready(sweep);
+	} else if (link_leads_nowhere(sweep->in.link)) {
+		sweep_fail(sweep, link_error(sweep->in.link));
 	} else {
 		break_busy_handshake(sweep);
 	}

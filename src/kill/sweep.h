@@ -1,10 +1,10 @@
 /*
- * One request on ONE node: list, plan, kill, verify. A state machine over the node's link.
+ * One request on ONE node: prove, list, plan, kill, verify. A state machine over the node's link.
  *
  *      sweep_start
  *          |       link is READY            all lines            sweep_kill()
  *          v                                are in
- *      WAIT_LINK ------------------> LIST ---------> PLANNED --------------> KILL <-----------+
+ *      WAIT_LINK ----- (PROVE) ----> LIST ---------> PLANNED --------------> KILL <-----------+
  *       ^  ^  |                       |                 |                     |               |
  *       |  |  |       link lost       |                 |                     | all answered  |
  * still |  +--|-----------------------+-----------------+                     v               |
@@ -15,6 +15,9 @@
  *             v
  *            DONE  <-- nothing pending; the deadline; a refusal; cancelled
  *              ^------ WATCH <-- nothing pending, and the request wants to see who comes back
+ *
+ * On its way there a node that was discovered shows in PROVE that it belongs to the instance; one
+ * that cannot yet is asked again for a while (sweep_prove.c).
  *
  * A gentle kill of many sessions passes through WARM on its way to LIST: it looks them up in small
  * groups, so that the listing itself is short (sweep_warm.c).
@@ -48,6 +51,7 @@ struct salvo;
 enum sweep_state {
 	SWEEP_WAIT_LINK, /* for the link to be READY; ends at the deadline, or when that is in vain
 			  */
+	SWEEP_PROVE,     /* for the node to show that it belongs to the instance; the deadline */
 	SWEEP_WARM,    /* for small look-ups; their time-outs, a share of the time, the deadline */
 	SWEEP_LIST,    /* for the listing; its command's time-out, the deadline */
 	SWEEP_PLANNED, /* for sweep_kill(); the deadline */

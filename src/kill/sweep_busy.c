@@ -116,6 +116,6 @@ void sweep_go_on_after_busy(struct sweep *sweep)
 	if (sweep->has_snapshot && sweep->n_rounds > 0) {
 		sweep_begin_verify(sweep);
 	} else {
-		sweep_begin_warm(sweep);
+		sweep_begin_prove(sweep);
 	}
 }

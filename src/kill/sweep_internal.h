@@ -57,6 +57,7 @@ struct sweep {
 
 	char *address; /* of the link, as the node is named by it */
 	struct protection protection;
+	int64_t started_ms; /* monotonic */
 	uint64_t *own_ids;
 	uint64_t *maybe_own_ids;
 	char *own_user;
@@ -142,6 +143,11 @@ void sweep_update_counts(struct sweep *sweep, uint64_t n_claimed);
 void sweep_settle_counts(struct sweep *sweep);
 /* Where the time goes from now on; NULL: nowhere. */
 void sweep_clock_phase(struct sweep *sweep, int64_t *phase_us);
+
+/* ---- sweep_prove.c ---- */
+
+/* Or the listing, where there is nothing to prove. */
+void sweep_begin_prove(struct sweep *sweep);
 
 /* ---- sweep_warm.c ---- */
 

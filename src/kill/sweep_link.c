@@ -191,6 +191,6 @@ void sweep_on_link_ready(struct sweep *sweep)
 	if (sweep->has_snapshot && sweep->n_rounds > 0) {
 		resume(sweep);
 	} else {
-		sweep_begin_warm(sweep);
+		sweep_begin_prove(sweep);
 	}
 }

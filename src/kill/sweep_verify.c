@@ -164,6 +164,16 @@ static bool is_beyond_limit(const struct sweep *sweep)
 	return sweep->in.request->has_max && sweep->in.node->counts.matched > sweep->n_allowed;
 }
 
+/* Behind a balancer others have sessions too. */
+static void end(struct sweep *sweep)
+{
+	if (link_is_by_turns(sweep->in.link)) {
+		sweep_fail(sweep, LINK_BY_TURNS);
+	} else {
+		sweep_finish(sweep);
+	}
+}
+
 /* Everything is answered: who is left, and what about them? */
 static void judge_remains(struct sweep *sweep)
 {
@@ -180,7 +190,7 @@ static void judge_remains(struct sweep *sweep)
 		if (sweep->in.request->watch_ms > 0) {
 			sweep_begin_watch(sweep);
 		} else {
-			sweep_finish(sweep);
+			end(sweep);
 		}
 	} else if (is_beyond_limit(sweep)) {
 		sweep_fail(sweep,

@@ -79,6 +79,10 @@ static void finish_node(struct report_node *node)
 	free(node->server);
 	free(node->run_id);
 	free(node->error);
+	for (size_t i = 0; i < node->n_also; i++) {
+		free(node->also[i]);
+	}
+	free(node->also);
 }
 
 static void finish_source(struct report_source *source)
@@ -190,6 +194,18 @@ struct report_node *report_add_node(struct report *report, const char *address)
 		.run_id = copy(""),
 	};
 	return node;
+}
+
+void report_warn_unused(struct report *report, const char *address, const char *words)
+{
+	report_warn(report, "%s was never reached, but another address of its name was: %s",
+		address, words);
+}
+
+void report_node_add_address(struct report_node *node, const char *address)
+{
+	node->also = mem_grow_array(node->also, node->n_also, &node->also_capacity, sizeof(char *));
+	node->also[node->n_also++] = mem_copy_text(address, strlen(address));
 }
 
 void report_node_fail(struct report_node *node, const char *words)
@@ -332,12 +348,14 @@ uint64_t report_add_late(struct report *report, struct report_node *node, uint64
 static enum report_state decide_state(const struct report *report, bool is_dry_run)
 {
 	size_t n_failed = 0;
+	size_t n_left_out = 0;
 
 	for (size_t i = 0; i < report->n_nodes; i++) {
 		n_failed += report->nodes[i].is_failed;
+		n_left_out += report->nodes[i].is_left_out;
 	}
-	if (report->is_too_many ||
-		(n_failed == report->n_nodes && report->counts.killed + report->counts.gone == 0)) {
+	if (report->is_too_many || (n_failed + n_left_out == report->n_nodes &&
+					   report->counts.killed + report->counts.gone == 0)) {
 		return REPORT_FAILED;
 	}
 	if (n_failed > 0 || report->counts.survivors > 0) {

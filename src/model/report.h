@@ -79,6 +79,10 @@ struct report_node {
 	struct report_step *plan;
 	size_t n_steps;
 	size_t steps_capacity;
+	char **also; /* further addresses of the same server */
+	size_t n_also;
+	size_t also_capacity;
+	bool is_left_out; /* nothing of it is reported: it is not missed */
 	bool was_reached; /* it answered at least once */
 	bool is_failed;   /* `error` says why */
 	char *error;      /* NULL: none */
@@ -142,9 +146,13 @@ void report_free(struct report *report);
 /* Appends; the same text is not added twice. */
 void report_warn(struct report *report, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* An address of a name was never reached, while another of it was. */
+void report_warn_unused(struct report *report, const char *address, const char *words);
+
 /* Appends a node; the pointer is good until the next call. */
 struct report_node *report_add_node(struct report *report, const char *address);
 void report_node_fail(struct report_node *node, const char *words);
+void report_node_add_address(struct report_node *node, const char *address);
 void report_node_clear_steps(struct report_node *node);
 void report_node_add_step(struct report_node *node, const char *command, uint64_t expect);
 

@@ -102,16 +102,6 @@ bool request_is_same(const struct request *a, const struct request *b)
 	       selectors_is_equal(&a->except, &b->except);
 }
 
-bool request_wants_node(const struct request *request, const char *address)
-{
-	for (size_t i = 0; i < request->n_nodes; i++) {
-		if (strcmp(request->nodes[i], address) == 0) {
-			return true;
-		}
-	}
-	return request->n_nodes == 0;
-}
-
 /* ---- judgement ---- */
 
 /* YES if any of the two says so; OPEN if neither is sure. */

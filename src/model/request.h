@@ -59,8 +59,6 @@ NODISCARD bool request_find_id(const struct request *request, uint64_t id, size_
 /* Would both do exactly the same? Then one run can serve both. The reason may differ. */
 bool request_is_same(const struct request *a, const struct request *b);
 
-bool request_wants_node(const struct request *request, const char *address);
-
 /* The class that a session falls into; the counts of a report add these up. */
 enum request_class {
 	REQUEST_UNMATCHED, /* not selected */

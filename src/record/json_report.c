@@ -64,11 +64,25 @@ static json_t *phases_ms(const struct report_node *node)
 	return phases;
 }
 
+/* Further ones of the same server. */
+static json_t *addresses(const struct report_node *node)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < node->n_also; i++) {
+		json_add(list, json_text_of(node->also[i]));
+	}
+	return list;
+}
+
 static json_t *node_json(const struct report_node *node, bool with_plan)
 {
 	json_t *object = json_object();
 
 	json_set(object, "address", json_text_of(node->address));
+	if (node->n_also > 0) {
+		json_set(object, "also", addresses(node));
+	}
 	json_set(object, "role", json_text_of(node->role));
 	json_set(object, "server", json_text_of(node->server));
 	json_set(object, "run_id", json_text_of(node->run_id));
@@ -90,7 +104,9 @@ json_t *json_report_nodes(const struct report *report, bool with_plan)
 	json_t *nodes = json_array();
 
 	for (size_t i = 0; i < report->n_nodes; i++) {
-		json_add(nodes, node_json(&report->nodes[i], with_plan));
+		if (!report->nodes[i].is_left_out) {
+			json_add(nodes, node_json(&report->nodes[i], with_plan));
+		}
 	}
 	return nodes;
 }

@@ -258,8 +258,9 @@ struct dial *dial_new(struct event_base *loop, struct resolver *resolver,
 	} else if (endpoint->path != NULL) {
 		try_path(dial);
 	} else {
-		dial->lookup =
-			resolver_look_up(resolver, endpoint->host, endpoint->port, on_lookup, dial);
+		dial->lookup = resolver_look_up(resolver,
+			endpoint->ip != NULL ? endpoint->ip : endpoint->host, endpoint->port,
+			on_lookup, dial);
 	}
 	return dial;
 }

@@ -162,20 +162,25 @@ void endpoint_copy(struct endpoint *to, const struct endpoint *from)
 	*to = *from;
 	to->path = from->path != NULL ? slice_copy(slice_of(from->path)) : NULL;
 	to->host = from->host != NULL ? slice_copy(slice_of(from->host)) : NULL;
+	to->ip = from->ip != NULL ? slice_copy(slice_of(from->ip)) : NULL;
 }
 
 void endpoint_finish(struct endpoint *endpoint)
 {
 	free(endpoint->path);
 	free(endpoint->host);
+	free(endpoint->ip);
 	*endpoint = (struct endpoint){0};
 }
 
 char *endpoint_print(const struct endpoint *endpoint)
 {
+	const char *host;
+
 	if (endpoint->path != NULL) {
 		return slice_copy(slice_of(endpoint->path));
 	}
-	return mem_printf(strchr(endpoint->host, ':') != NULL ? "[%s]:%u" : "%s:%u", endpoint->host,
-		(unsigned)endpoint->port);
+	host = endpoint->is_one_of_many ? endpoint->ip : endpoint->host;
+	return mem_printf(
+		strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, (unsigned)endpoint->port);
 }

@@ -112,6 +112,20 @@ struct link *link_new(const struct link_world *world, const struct endpoint *end
 	return link;
 }
 
+struct link *link_new_nowhere(const struct link_world *world, const char *label, const char *words)
+{
+	struct endpoint endpoint = {
+		.host = (char *)label, .ip = (char *)label, .is_one_of_many = true};
+	struct link_opts opts = {0};
+	struct link *link = link_new(world, &endpoint, &opts);
+
+	free(link->address);
+	link->address = slice_copy(slice_of(label));
+	link->is_retired = true;
+	link_set_trouble(link, LINK_TROUBLE_FINAL, words);
+	return link;
+}
+
 struct link *link_ref(struct link *link)
 {
 	link->n_refs++;
@@ -172,7 +186,11 @@ void link_change(struct link *link, const struct endpoint *endpoint, const struc
 {
 	bool is_other_login = !link_opts_is_same_login(&link->opts, opts);
 	bool is_other_address = !endpoint_is_equal(&link->endpoint, endpoint);
+	struct endpoint copy;
 
+	if (link->is_retired) {
+		return;
+	}
 	guard_enter(&link->guard);
 	if (is_other_login || is_other_address) {
 		link_close_attempts(link, false);
@@ -185,11 +203,12 @@ void link_change(struct link *link, const struct endpoint *endpoint, const struc
 		tls_context_free(link->tls);
 		link->tls = NULL;
 	}
+	endpoint_copy(&copy, endpoint);
+	endpoint_finish(&link->endpoint);
+	link->endpoint = copy;
+	free(link->address);
+	link->address = endpoint_print(&copy);
 	if (is_other_address) {
-		endpoint_finish(&link->endpoint);
-		endpoint_copy(&link->endpoint, endpoint);
-		free(link->address);
-		link->address = endpoint_print(endpoint);
 		link_set_trouble(link, LINK_TROUBLE_PASSING,
 			"the configured address has changed, and is not reached yet");
 	}
@@ -199,6 +218,20 @@ void link_change(struct link *link, const struct endpoint *endpoint, const struc
 	link_balance(link);
 	link_update_state(link, false);
 	guard_leave(&link->guard);
+}
+
+void link_freeze(struct link *link, bool is_frozen)
+{
+	if (link->is_frozen != is_frozen) {
+		link->is_frozen = is_frozen;
+		guard_enter(&link->guard);
+		if (is_frozen) {
+			link_close_attempts(link, true);
+		}
+		link_balance(link);
+		link_update_state(link, false);
+		guard_leave(&link->guard);
+	}
 }
 
 void link_want(struct link *link)

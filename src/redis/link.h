@@ -37,6 +37,7 @@ struct reply;
 struct resolver;
 
 #define LINK_MAX_HOST_BYTES 256
+#define LINK_MAX_NAME_BYTES 32
 
 /* Where a server is. */
 struct endpoint {
@@ -44,6 +45,9 @@ struct endpoint {
 	char *host;    /* name or IP address, without brackets; NULL with a path */
 	uint16_t port; /* TCP */
 	bool has_tls;  /* rediss:// */
+	/* One of the addresses of the name, which is not looked up any more; NULL: any of them. */
+	char *ip;
+	bool is_one_of_many; /* it is called by `ip`: the name stands for others as well */
 };
 
 struct link_tls_opts {
@@ -109,6 +113,16 @@ enum link_trouble {
 	LINK_TROUBLE_FINAL,   /* only somebody's hand can mend it: login, permission, certificate */
 };
 
+#define LINK_MAX_REPLID_BYTES 48
+
+/* Which data set it has, and from whom. "" where the server does not tell. */
+struct link_replication {
+	char replid[LINK_MAX_REPLID_BYTES];    /* since Redis 4.0 */
+	char replid2[LINK_MAX_REPLID_BYTES];   /* of the master before, after a fail-over */
+	char master_host[LINK_MAX_HOST_BYTES]; /* of a replica, as it was told */
+	uint16_t master_port;
+};
+
 /* What the handshake of a connection learned, and its keep-alives since. */
 struct link_server {
 	char name[24];    /* "redis", "valkey", ... */
@@ -122,8 +136,9 @@ struct link_server {
 	int64_t n_connections; /* ever accepted, at that time; -1 unknown */
 	bool has_child;        /* a child that saves or rewrites the data set, at that time */
 	uint32_t missing;      /* permissions: bits 1 << enum link_permission */
-	char listeners[512];   /* where it says that it listens: ports and paths, each with a blank
-				  before and behind it; "" unknown */
+	struct link_replication replication;
+	char listeners[512]; /* where it says that it listens: ports and paths, each with a blank
+				before and behind it; "" unknown */
 };
 
 /* What the least user must be allowed; found missing when the link comes up. */
@@ -236,6 +251,8 @@ struct link_world {
 /* `endpoint` and `opts` are copied. Does nothing until link_start(). */
 struct link *link_new(const struct link_world *world, const struct endpoint *endpoint,
 	const struct link_opts *opts);
+/* One that leads nowhere, ever, and says why; called by `label`. */
+struct link *link_new_nowhere(const struct link_world *world, const char *label, const char *words);
 /* Made with one reference. The last one to go retires it. */
 struct link *link_ref(struct link *link);
 void link_unref(struct link *link); /* NULL is fine */
@@ -247,6 +264,11 @@ void link_start(struct link *link);
 void link_retire(struct link *link, const char *words);
 /* Other options, or another address, from now on. What is open stays until the new is proven. */
 void link_change(struct link *link, const struct endpoint *endpoint, const struct link_opts *opts);
+
+/* No new connection is opened from now on, or again: those that are open stay. */
+void link_freeze(struct link *link, bool is_frozen);
+/* Takes an answer to INFO that somebody else has asked for over it. */
+void link_hear_info(struct link *link, struct slice info);
 
 enum link_state link_state(const struct link *link);
 enum link_trouble link_trouble(const struct link *link); /* NONE when READY */
@@ -266,9 +288,24 @@ bool link_is_of_one_account(const struct link *link);
 /* Do calls go to the address from before a reload, because the present one is not reached yet? */
 bool link_is_at_former_address(const struct link *link);
 
+/* Made so, or retired. */
+bool link_leads_nowhere(const struct link *link);
+/* Was it READY once, since it was made? */
+bool link_was_ever_ready(const struct link *link);
+bool link_has_open_connection(const struct link *link);
+/*
+ * Does its address lead to several servers by turns (a balancer)? Seen when another process
+ * answered there while the one that calls go to was alive.
+ */
+bool link_is_by_turns(const struct link *link);
+#define LINK_BY_TURNS                                                                          \
+	"the address leads to several servers by turns (a balancer), and one of them answers " \
+	"here; configure the servers themselves"
+
 /* A connection of a link as others may see it. */
 struct link_connection {
 	const struct link_server *server; /* what is known of it so far */
+	const char *name;                 /* its own, random one */
 	bool is_proven;
 	bool is_late;
 	bool is_expendable; /* it ends by itself when it has asked a question */

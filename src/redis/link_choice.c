@@ -263,7 +263,8 @@ void link_schedule(struct link *link)
 	}
 	if (link_is_blocked(link)) {
 		timer_start(link->retry, LINK_ATTEMPT_MAX_MS);
-	} else if (!link->is_started || link_is_complete(link) || is_held(link)) {
+	} else if (!link->is_started || link->is_frozen || link_is_complete(link) ||
+		   is_held(link)) {
 		event_del(link->retry);
 	} else if (!evtimer_pending(link->retry, NULL)) {
 		timer_start(

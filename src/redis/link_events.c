@@ -47,6 +47,8 @@ static bool is_of_another_server(const struct link *link, const struct connectio
 static void note_proven(struct link *link, struct connection *connection)
 {
 	if (is_of_another_server(link, connection)) {
+		link->turns_serial = link->main->serial;
+		link->turns_ms = clock_monotonic_ms();
 		connection->was_proven = false;
 		connection_close(connection, LINK_TROUBLE_PASSING,
 			"another server answers at this address than on the other connection: it "

@@ -64,7 +64,10 @@ struct link {
 	bool is_retired;
 	bool is_retiring; /* as soon as nobody wants it any more */
 	char retire_words[128];
+	bool is_frozen; /* opens no new connections */
 	bool is_balancing;
+	uint64_t turns_serial; /* of the main one when another process answered; 0: none has */
+	int64_t turns_ms;      /* monotonic */
 	bool was_blocked;
 	struct told told[LINK_N_NEWS][LINK_N_TOLD];
 	struct connection *asker;  /* expendable: asks how filters combine; NULL: none at present */

@@ -83,5 +83,5 @@ void link_opts_print_missing(
 bool endpoint_is_equal(const struct endpoint *a, const struct endpoint *b)
 {
 	return is_equal_text(a->path, b->path) && is_equal_text(a->host, b->host) &&
-	       a->port == b->port && a->has_tls == b->has_tls;
+	       is_equal_text(a->ip, b->ip) && a->port == b->port && a->has_tls == b->has_tls;
 }

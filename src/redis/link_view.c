@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "redis/link_internal.h"
+#include "redis/server_info.h"
 
 const char *link_permission_name(enum link_permission permission)
 {
@@ -103,6 +104,34 @@ bool link_is_at_former_address(const struct link *link)
 	return link->main != NULL && link->main->is_old_address;
 }
 
+bool link_leads_nowhere(const struct link *link)
+{
+	return link->is_retired;
+}
+
+bool link_was_ever_ready(const struct link *link)
+{
+	return link->n_times_ready > 0;
+}
+
+bool link_has_open_connection(const struct link *link)
+{
+	return !TAILQ_EMPTY(&link->open);
+}
+
+bool link_is_by_turns(const struct link *link)
+{
+	return link->main != NULL && link->main->serial == link->turns_serial &&
+	       link->main->last_reply_ms > link->turns_ms;
+}
+
+void link_hear_info(struct link *link, struct slice info)
+{
+	if (link->main != NULL) {
+		server_info_read(info, &link->main->server);
+	}
+}
+
 size_t link_n_connections(const struct link *link)
 {
 	const struct connection *connection;
@@ -119,6 +148,7 @@ static struct link_connection view(const struct link *link, const struct connect
 {
 	return (struct link_connection){
 		.server = &connection->server,
+		.name = connection->channel,
 		.is_proven = connection->state == CONNECTION_READY,
 		.is_late = connection->is_late,
 		.is_expendable = connection == link->asker,

@@ -8,39 +8,135 @@
 #include "base/mem.h"
 #include "base/parse.h"
 
+/* Bytes of a name that is told. */
+#define MAX_SHOWN 64
+
 void members_finish(struct members *members)
 {
 	for (size_t i = 0; i < members->n; i++) {
-		endpoint_finish(&members->endpoints[i]);
+		struct member *member = &members->items[i];
+
+		endpoint_finish(&member->endpoint);
+		free(member->label);
+		free(member->trouble);
+		free(member->id);
 	}
-	free(members->endpoints);
-	intern_finish(&members->addresses);
-	*members = (struct members){0};
+	free(members->items);
+	intern_finish(&members->labels);
+	*members = (struct members){.reach = members->reach};
 }
 
-bool members_has(const struct members *members, const char *address)
+const struct member *members_find(const struct members *members, const char *label)
 {
-	return intern_find(&members->addresses, slice_of(address)) != INTERN_NONE;
+	uint32_t number = intern_find(&members->labels, slice_of(label));
+
+	return number != INTERN_NONE ? &members->items[number] : NULL;
 }
 
-void members_add(struct members *members, struct slice host, uint64_t port)
+/* `label` is taken over. NULL: there is one of that label. */
+static struct member *add(struct members *members, char *label, struct slice id)
 {
+	struct member *member;
+
+	if (intern_add(&members->labels, slice_of(label)) < members->n) {
+		free(label);
+		return NULL;
+	}
+	members->items = mem_grow_array(
+		members->items, members->n, &members->capacity, sizeof(struct member));
+	member = &members->items[members->n++];
+	*member = (struct member){
+		.label = label,
+		.id = id.len > 0 && id.len < MEMBERS_ID_BYTES ? slice_copy(id) : NULL,
+	};
+	return member;
+}
+
+/* One that cannot be reached. `place` is what is known of its address, cut where it is long. */
+static struct member *add_trouble(
+	struct members *members, struct slice place, struct slice id, const char *trouble)
+{
+	struct slice shown = {place.data, MIN(place.len, (size_t)MAX_SHOWN)};
+	char *label = id.len == 0 && shown.len == 0 ? mem_printf("a node without an address")
+		      : id.len == 0                 ? mem_printf("%.*s", SLICE_ARG(shown))
+		      : shown.len > 0
+			      ? mem_printf("%.*s (node %.*s)", SLICE_ARG(shown), SLICE_ARG(id))
+			      : mem_printf("node %.*s", SLICE_ARG(id));
+	struct member *member = add(members, label, id);
+
+	if (member != NULL) {
+		member->trouble = mem_printf("%s", trouble);
+	}
+	return member;
+}
+
+static bool is_printable(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] <= ' ' || text.data[i] > '~') {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Why there is no way to that address; NULL: there may be one. */
+static const char *find_trouble(struct slice host, uint64_t port)
+{
+	if (host.len == 0) {
+		return "its address is not known";
+	}
+	if (!is_printable(host)) {
+		return "its address cannot be read";
+	}
+	if (host.len >= LINK_MAX_HOST_BYTES) {
+		return "its name is longer than names can be";
+	}
+	return port == 0 || port > UINT16_MAX ? "it has no port for clients" : NULL;
+}
+
+struct member *members_add(
+	struct members *members, struct slice host, uint64_t port, struct slice id)
+{
+	static const struct reach everywhere = {0};
+	const char *trouble = find_trouble(host, port);
+	const struct member *twin;
 	struct endpoint endpoint;
-	CLEANUP(mem_free_p) char *address = NULL;
+	struct member *member;
+	char *label;
 
-	if (host.len == 0 || host.len >= LINK_MAX_HOST_BYTES || port == 0 || port > UINT16_MAX ||
-		slice_has_char(host, '\0') || members->n == MEMBERS_MAX) {
-		return;
+	if (members->n >= MEMBERS_MAX) {
+		return add_trouble(members, SLICE_LITERAL("further nodes"), (struct slice){"", 0},
+			"the group has more nodes than are taken");
 	}
-	endpoint = (struct endpoint){.host = slice_copy(host), .port = (uint16_t)port};
-	address = endpoint_print(&endpoint);
-	if (intern_add(&members->addresses, slice_of(address)) < members->n) {
+	if (trouble != NULL) {
+		struct slice place = is_printable(host) ? host : SLICE_LITERAL("unreadable");
+
+		return add_trouble(members, place, id, trouble);
+	}
+	if (!reach_find(members->reach != NULL ? members->reach : &everywhere, host, (uint16_t)port,
+		    &endpoint)) {
+		endpoint = (struct endpoint){.host = slice_copy(host), .port = (uint16_t)port};
+		trouble = "`nodes` of the configuration does not allow to go there";
+	}
+	label = endpoint_print(&endpoint);
+	twin = members_find(members, label);
+	if (twin != NULL && id.len > 0 && (twin->id == NULL || !slice_is(id, twin->id))) {
+		trouble = "it has the same address as another node";
+	}
+	if (trouble != NULL) {
+		member = add_trouble(members, slice_of(label), id, trouble);
 		endpoint_finish(&endpoint);
-		return;
+		free(label);
+		return member;
 	}
-	members->endpoints = mem_grow_array(
-		members->endpoints, members->n, &members->capacity, sizeof(struct endpoint));
-	members->endpoints[members->n++] = endpoint;
+	member = add(members, label, id);
+	if (member == NULL) {
+		endpoint_finish(&endpoint);
+	} else {
+		member->endpoint = endpoint;
+	}
+	return member;
 }
 
 /* ---- maps, which RESP2 has as flat arrays ---- */
@@ -81,59 +177,83 @@ static uint64_t find_number(const struct reply *map, const char *key)
 /* ---- Sentinel ---- */
 
 bool members_read_sentinel_master(
-	const struct reply *masters, const char *name, struct members *members, uint64_t *ret_epoch)
+	const struct reply *masters, const char *name, struct slice *ret_host, uint64_t *ret_port)
 {
 	for (size_t i = 0; i < masters->n_elements; i++) {
 		const struct reply *master = masters->elements[i];
 
 		if (slice_is(find_text(master, "name"), name)) {
-			members_add(members, find_text(master, "ip"), find_number(master, "port"));
-			*ret_epoch = find_number(master, "config-epoch");
-			return members->n > 0;
+			*ret_host = find_text(master, "ip");
+			*ret_port = find_number(master, "port");
+			return true;
 		}
 	}
 	return false;
 }
 
-void members_read_sentinel_replicas(const struct reply *replicas, struct members *members)
+bool members_next_sentinel_replica(
+	const struct reply *replicas, size_t *index, struct slice *ret_host, uint64_t *ret_port)
 {
-	for (size_t i = 0; i < replicas->n_elements; i++) {
-		const struct reply *replica = replicas->elements[i];
-
-		members_add(members, find_text(replica, "ip"), find_number(replica, "port"));
+	if (*index >= replicas->n_elements) {
+		return false;
 	}
+	*ret_host = find_text(replicas->elements[*index], "ip");
+	*ret_port = find_number(replicas->elements[*index], "port");
+	(*index)++;
+	return true;
 }
 
 /* ---- Cluster ---- */
 
-static struct slice host_or_own(struct slice host, const char *own_host)
+static bool is_known_host(struct slice host)
 {
-	return host.len == 0 || slice_is(host, "?") ? slice_of(own_host) : host;
+	return host.len > 0 && !slice_is(host, "?");
 }
 
-static void add_shard_node(
-	const struct reply *node, const char *own_host, bool has_tls, struct members *members)
+/* The one that answers may not know its own address, and is where it was asked. */
+static struct slice host_or_asked(
+	struct slice host, bool is_asked, const struct members_asked *asked)
+{
+	if (is_known_host(host)) {
+		return host;
+	}
+	return is_asked && asked->host != NULL ? slice_of(asked->host) : (struct slice){"", 0};
+}
+
+static void add_shard_node(const struct reply *node, const struct members_asked *asked,
+	bool has_tls, struct members *members)
 {
 	uint64_t tls_port = find_number(node, "tls-port");
 	uint64_t port = has_tls && tls_port > 0 ? tls_port : find_number(node, "port");
+	struct slice id = find_text(node, "id");
+	struct slice host = find_text(node, "endpoint");
 
-	members_add(members, host_or_own(find_text(node, "endpoint"), own_host), port);
+	if (!is_known_host(host)) {
+		host = find_text(node, "ip");
+	}
+	host = host_or_asked(host, asked->id[0] != '\0' && slice_is(id, asked->id), asked);
+	(void)members_add(members, host, port, id);
 }
 
-bool members_read_cluster_shards(const struct reply *shards, const char *own_host, bool has_tls,
-	struct members *members, struct err *err)
+static bool is_any(const struct members *members, struct err *err)
+{
+	if (members->n == 0) {
+		err_set(err, "the cluster's answer names no node");
+	}
+	return members->n > 0;
+}
+
+bool members_read_cluster_shards(const struct reply *shards, const struct members_asked *asked,
+	bool has_tls, struct members *members, struct err *err)
 {
 	for (size_t i = 0; i < shards->n_elements; i++) {
 		const struct reply *nodes = find_value(shards->elements[i], "nodes");
 
 		for (size_t k = 0; nodes != NULL && k < nodes->n_elements; k++) {
-			add_shard_node(nodes->elements[k], own_host, has_tls, members);
+			add_shard_node(nodes->elements[k], asked, has_tls, members);
 		}
 	}
-	if (members->n == 0) {
-		err_set(err, "the cluster's answer names no node");
-	}
-	return members->n > 0;
+	return is_any(members, err);
 }
 
 static bool has_flag(struct slice flags, const char *wanted)
@@ -148,12 +268,34 @@ static bool has_flag(struct slice flags, const char *wanted)
 	return false;
 }
 
-/* "10.0.0.1:7000@17000,hostname": the last colon before the '@' ends the host (IPv6 has more). */
-static void add_node_address(struct slice address, const char *own_host, struct members *members)
+/* One line of CLUSTER NODES. */
+struct node_line {
+	struct slice id, address, flags;
+};
+
+static bool next_node(struct slice *text, struct node_line *ret)
 {
-	struct slice rest = address;
+	struct slice line;
+
+	while (slice_next(text, '\n', &line)) {
+		if (slice_next(&line, ' ', &ret->id) && slice_next(&line, ' ', &ret->address) &&
+			slice_next(&line, ' ', &ret->flags)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * "10.0.0.1:7000@17000,hostname": the last colon before the '@' ends the host (IPv6 has more). One
+ * that has none is only known by its id (":0@0 ... noaddr", or ":7000@17000" and failed).
+ */
+static void add_node_line(
+	const struct node_line *line, const struct members_asked *asked, struct members *members)
+{
+	struct slice rest = line->address;
 	struct slice place;
-	uint64_t port;
+	uint64_t port = 0;
 	size_t colon;
 
 	slice_next(&rest, ',', &place);
@@ -163,28 +305,39 @@ static void add_node_address(struct slice address, const char *own_host, struct 
 	while (colon > 0 && place.data[colon - 1] != ':') {
 		colon--;
 	}
-	if (colon > 0 && parse_u64(slice_skip(place, colon), &port)) {
-		members_add(members, host_or_own((struct slice){place.data, colon - 1}, own_host),
-			port);
+	if (colon == 0 || !parse_u64(slice_skip(place, colon), &port)) {
+		port = 0;
 	}
+	if (has_flag(line->flags, "noaddr")) {
+		colon = 0;
+	}
+	(void)members_add(members,
+		host_or_asked((struct slice){place.data, colon > 0 ? colon - 1 : 0},
+			has_flag(line->flags, "myself"), asked),
+		port, line->id);
 }
 
-bool members_read_cluster_nodes(
-	struct slice text, const char *own_host, struct members *members, struct err *err)
+bool members_read_cluster_nodes(struct slice text, const struct members_asked *asked,
+	struct members *members, struct err *err)
 {
-	struct slice line;
+	struct node_line line;
 
-	while (slice_next(&text, '\n', &line)) {
-		struct slice id, address, flags;
-
-		if (slice_next(&line, ' ', &id) && slice_next(&line, ' ', &address) &&
-			slice_next(&line, ' ', &flags) && !has_flag(flags, "noaddr") &&
-			!has_flag(flags, "handshake")) {
-			add_node_address(address, own_host, members);
+	while (next_node(&text, &line)) {
+		if (!has_flag(line.flags, "handshake")) {
+			add_node_line(&line, asked, members);
 		}
 	}
-	if (members->n == 0) {
-		err_set(err, "the cluster's answer names no node");
+	return is_any(members, err);
+}
+
+struct slice members_own_id(struct slice text)
+{
+	struct node_line line;
+
+	while (next_node(&text, &line)) {
+		if (has_flag(line.flags, "myself") && line.id.len < MEMBERS_ID_BYTES) {
+			return line.id;
+		}
 	}
-	return members->n > 0;
+	return (struct slice){"", 0};
 }

@@ -1,6 +1,7 @@
 /*
  * The members of a group of servers, as a Sentinel or a cluster node tells them. Values: reading a
- * reply is kept apart from asking for it.
+ * reply is kept apart from asking for it. Nothing that is told is left out: a member that cannot be
+ * reached is one too, with the reason.
  */
 #ifndef REDIS_MEMBERS_H
 #define REDIS_MEMBERS_H
@@ -14,47 +15,74 @@
 #include "base/slice.h"
 #include "model/intern.h"
 #include "redis/link.h"
+#include "redis/reach.h"
 #include "redis/reply.h"
 
 /* More than this is no group that one daemon looks after. */
 #define MEMBERS_MAX 2000
+/* Of a cluster node, with the NUL: 40 hex digits. */
+#define MEMBERS_ID_BYTES 64
 
-/* Zeroed is empty. */
+struct member {
+	char *label;              /* its address, or what else it can be called by */
+	struct endpoint endpoint; /* zeroed when it cannot be reached */
+	char *trouble;            /* why it cannot; NULL: it can, as far as is known */
+	char *id;                 /* of a node of a cluster; NULL: none */
+	bool is_master;           /* as the Sentinels say */
+};
+
+/* Zeroed is empty and goes everywhere. */
 struct members {
-	struct endpoint *endpoints;
+	const struct reach *reach; /* borrowed; NULL: everywhere */
+	struct member *items;
 	size_t n;
 	size_t capacity;
-	struct intern addresses; /* as endpoint_print() writes them, each with the number of its
-				    endpoint */
+	struct intern labels; /* each with the number of its member */
 };
 
 void members_finish(struct members *members);
-/* Is there one of that address, as link_address() has it? */
-bool members_has(const struct members *members, const char *address);
-/* Adds a host (a name or an address) and port, unless it is there already or there are too many. */
-void members_add(struct members *members, struct slice host, uint64_t port);
+/* NULL: there is none of that label. */
+const struct member *members_find(const struct members *members, const char *label);
+/*
+ * Adds a host (a name or an address) and port. One at the address of another is the same, unless
+ * both have ids that differ. `id` empty: none. NULL: it was there already.
+ */
+struct member *members_add(
+	struct members *members, struct slice host, uint64_t port, struct slice id);
 
 /*
- * Of the reply to SENTINEL MASTERS: the master called `name`, and how new this Sentinel's word is
- * (config-epoch). False: it does not know that master.
+ * Of the reply to SENTINEL MASTERS: the address of the master called `name`, borrowed from the
+ * reply. False: this Sentinel does not know it.
  */
-NODISCARD bool members_read_sentinel_master(const struct reply *masters, const char *name,
-	struct members *members, uint64_t *ret_epoch);
-/* Of the reply to SENTINEL REPLICAS: all of them, those that are down as well. */
-void members_read_sentinel_replicas(const struct reply *replicas, struct members *members);
+NODISCARD bool members_read_sentinel_master(
+	const struct reply *masters, const char *name, struct slice *ret_host, uint64_t *ret_port);
+/*
+ * Of the reply to SENTINEL REPLICAS: the next one, those that are down as well; *index counts on.
+ * False: there is no further one.
+ */
+NODISCARD bool members_next_sentinel_replica(
+	const struct reply *replicas, size_t *index, struct slice *ret_host, uint64_t *ret_port);
+
+/* Who answered: what it does not know of itself is known by us. */
+struct members_asked {
+	const char *host; /* where it was asked; NULL: by a Unix socket */
+	const char *id;   /* its own; "" not known */
+};
 
 /*
  * Of the reply to CLUSTER SHARDS (Redis 7.0, Valkey): every node, at the endpoint that it prefers.
- * A node without one ("?" or empty: unknown) is at `own_host`, where the answer came from. With
- * `has_tls` its TLS port counts. False with words when the reply is of another shape.
+ * Where that is unknown ("?", empty or null: cluster-preferred-endpoint-type unknown-endpoint) its
+ * `ip` serves. With `has_tls` its TLS port counts. False with words when it is of another shape.
  */
-NODISCARD bool members_read_cluster_shards(const struct reply *shards, const char *own_host,
-	bool has_tls, struct members *members, struct err *err);
+NODISCARD bool members_read_cluster_shards(const struct reply *shards,
+	const struct members_asked *asked, bool has_tls, struct members *members, struct err *err);
 /*
  * Of the text of CLUSTER NODES, which older servers have: "ID IP:PORT@BUSPORT[,HOSTNAME] FLAGS
- * ...". Nodes without an address, and such that are still shaking hands, are left out.
+ * ...". Those that are still shaking hands are no nodes yet.
  */
-NODISCARD bool members_read_cluster_nodes(
-	struct slice text, const char *own_host, struct members *members, struct err *err);
+NODISCARD bool members_read_cluster_nodes(struct slice text, const struct members_asked *asked,
+	struct members *members, struct err *err);
+/* Of the same text: the id of the node that answers ("myself"). Empty: it names none. */
+struct slice members_own_id(struct slice text);
 
 #endif

@@ -76,6 +76,7 @@ static void read_number(struct slice value, int64_t *ret_number)
 struct info {
 	struct slice redis_version, own_version, run_id, process_id, role;
 	const char *family; /* the key that only this family has */
+	int64_t master_port;
 	bool has_child;
 };
 
@@ -108,6 +109,15 @@ static void read_line(
 		info->role = value;
 	} else if (slice_is(key, "executable") && slice_has_suffix(value, "keydb-server")) {
 		info->family = "keydb";
+	} else if (slice_is(key, "master_replid")) {
+		copy(server->replication.replid, sizeof(server->replication.replid), value);
+	} else if (slice_is(key, "master_replid2")) {
+		copy(server->replication.replid2, sizeof(server->replication.replid2), value);
+	} else if (slice_is(key, "master_host")) {
+		copy(server->replication.master_host, sizeof(server->replication.master_host),
+			value);
+	} else if (slice_is(key, "master_port")) {
+		read_number(value, &info->master_port);
 	} else if (slice_is(key, "connected_clients")) {
 		read_number(value, &server->n_clients);
 	} else if (slice_is(key, "total_connections_received")) {
@@ -139,6 +149,9 @@ static void apply(const struct info *info, struct link_server *server)
 			SLICE_ARG(info->process_id));
 	}
 	server->has_child = info->has_child;
+	if (info->master_port > 0 && info->master_port <= UINT16_MAX) {
+		server->replication.master_port = (uint16_t)info->master_port;
+	}
 	if (info->role.len > 0) {
 		copy(server->role, sizeof(server->role),
 			slice_is(info->role, "slave") ? SLICE_LITERAL("replica") : info->role);

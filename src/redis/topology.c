@@ -8,9 +8,13 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define ASK_PERIOD_MS 1000
+
+/* Likewise a round of looking names up. */
+#define NAME_PERIOD_MS 30000
 
 /*
  * A Sentinel that does not answer within this time is given up, lest the others' word waits for it.
@@ -33,7 +37,12 @@ const char *topology_kind_name(enum topology_kind kind)
 
 void topology_set_error(struct topology *topology, const char *address, const char *words)
 {
-	snprintf(topology->error, sizeof(topology->error), "%s: %s", address, words);
+	snprintf(topology->round_error, sizeof(topology->round_error), "%s: %s", address, words);
+}
+
+void topology_fail_round(struct topology *topology)
+{
+	memcpy(topology->error, topology->round_error, sizeof(topology->error));
 }
 
 /* ---- links ---- */
@@ -58,16 +67,6 @@ static void finish_links(struct links *links)
 {
 	drop_all(links);
 	free(links->items);
-}
-
-bool topology_is_any_ready(const struct links *links)
-{
-	for (size_t i = 0; i < links->n; i++) {
-		if (link_state(links->items[i]) == LINK_READY) {
-			return true;
-		}
-	}
-	return false;
 }
 
 /* What waits for an answer of it hears that it is no node any more, once nobody kills there. */
@@ -100,6 +99,7 @@ static void on_asker_changed(struct link_watcher *watcher, enum link_state state
 		event_active(topology->timer, 0, 0);
 	} else if (state == LINK_BACKOFF) {
 		topology_set_error(topology, link_address(asker->link), link_error(asker->link));
+		topology_fail_round(topology);
 	}
 }
 
@@ -142,6 +142,7 @@ void topology_close_askers(struct topology *topology)
 		struct asker *asker = &topology->askers[i];
 
 		link_unwatch(asker->link, &asker->watcher);
+		endpoint_finish(&asker->master);
 		topology_drop_link(topology, asker->link);
 		asker->link = NULL;
 	}
@@ -160,31 +161,130 @@ void topology_tell_watchers(struct topology *topology)
 	}
 }
 
-static bool drop_former_nodes(struct topology *topology)
+static void on_node_changed(struct link_watcher *watcher, enum link_state state)
 {
-	size_t n_kept = 0;
-	size_t n_before = topology->nodes.n;
+	struct node *node = (struct node *)((char *)watcher - offsetof(struct node, watcher));
 
-	for (size_t i = 0; i < n_before; i++) {
-		struct link *link = topology->nodes.items[i];
-
-		if (members_has(&topology->members, link_address(link))) {
-			topology->nodes.items[n_kept++] = link;
-		} else {
-			topology_drop_link(topology, link);
-		}
-	}
-	topology->nodes.n = n_kept;
-	return n_kept < n_before;
+	(void)state;
+	topology_note_node(node);
+	topology_note_name(node);
+	topology_note_twins(node);
 }
 
-void topology_open_node(struct topology *topology, const struct endpoint *endpoint)
+struct node *topology_add_node(struct topology *topology, struct link *link, const char *label)
+{
+	struct node *node = mem_new(struct node);
+
+	*node = (struct node){
+		.watcher = {.changed_fn = on_node_changed},
+		.topology = topology,
+		.link = link,
+		.label = slice_copy(slice_of(label)),
+	};
+	calls_init(&node->calls, NULL);
+	link_watch(link, &node->watcher);
+	topology->nodes.items = mem_grow_array(topology->nodes.items, topology->nodes.n,
+		&topology->nodes.capacity, sizeof(struct node *));
+	topology->nodes.items[topology->nodes.n++] = node;
+	return node;
+}
+
+struct node *topology_open_node(struct topology *topology, const struct endpoint *endpoint)
 {
 	struct link *link = link_new(&topology->world, endpoint, topology->opts.node_opts);
 
-	topology_add_link(&topology->nodes, link);
-	if (topology->is_started) {
-		link_start(link);
+	return topology_add_node(topology, link, link_address(link));
+}
+
+void topology_free_node(struct node *node, bool is_link_kept)
+{
+	topology_forget_twins(node);
+	calls_drop(&node->calls);
+	link_unwatch(node->link, &node->watcher);
+	if (!is_link_kept) {
+		topology_drop_link(node->topology, node->link);
+	}
+	free(node->label);
+	free(node->trouble);
+	free(node->id);
+	free(node);
+}
+
+struct node *topology_find_node(const struct topology *topology, const struct link *link)
+{
+	for (size_t i = 0; i < topology->nodes.n; i++) {
+		if (topology->nodes.items[i]->link == link) {
+			return topology->nodes.items[i];
+		}
+	}
+	return NULL;
+}
+
+static bool is_equal_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static void set_text(char **text, const char *value)
+{
+	free(*text);
+	*text = value != NULL ? slice_copy(slice_of(value)) : NULL;
+}
+
+/* Is the member still what the node is a link to? Its id and role may be others now. */
+static bool is_node_of(const struct node *node, const struct member *member)
+{
+	return member != NULL && is_equal_text(node->trouble, member->trouble);
+}
+
+static bool take_member(struct node *node, const struct member *member)
+{
+	bool is_changed =
+		!is_equal_text(node->id, member->id) || node->is_master != member->is_master;
+
+	set_text(&node->id, member->id);
+	node->is_master = member->is_master;
+	return is_changed;
+}
+
+/* True when anything is not as it was. */
+static bool update_nodes(struct topology *topology)
+{
+	struct nodes *nodes = &topology->nodes;
+	bool is_changed = false;
+	size_t n_kept = 0;
+
+	for (size_t i = 0; i < nodes->n; i++) {
+		struct node *node = nodes->items[i];
+		const struct member *member = members_find(&topology->members, node->label);
+
+		if (is_node_of(node, member)) {
+			is_changed |= take_member(node, member);
+			nodes->items[n_kept++] = node;
+		} else {
+			is_changed = true;
+			topology_free_node(node, false);
+		}
+	}
+	nodes->n = n_kept;
+	return is_changed;
+}
+
+static void open_member(struct topology *topology, const struct member *member)
+{
+	struct node *node;
+
+	if (member->trouble != NULL) {
+		node = topology_add_node(topology,
+			link_new_nowhere(&topology->world, member->label, member->trouble),
+			member->label);
+		set_text(&node->trouble, member->trouble);
+	} else {
+		node = topology_open_node(topology, &member->endpoint);
+	}
+	(void)take_member(node, member);
+	if (topology->is_started && member->trouble == NULL) {
+		link_start(node->link);
 	}
 }
 
@@ -194,13 +294,13 @@ static bool open_new_nodes(struct topology *topology)
 	size_t n_before = topology->nodes.n;
 
 	for (size_t i = 0; i < n_before; i++) {
-		intern_add(&known, slice_of(link_address(topology->nodes.items[i])));
+		intern_add(&known, slice_of(topology->nodes.items[i]->label));
 	}
-	for (uint32_t i = 0; i < topology->members.n; i++) {
-		struct slice address = intern_get(&topology->members.addresses, i);
+	for (size_t i = 0; i < topology->members.n; i++) {
+		const struct member *member = &topology->members.items[i];
 
-		if (intern_find(&known, address) == INTERN_NONE) {
-			topology_open_node(topology, &topology->members.endpoints[i]);
+		if (intern_find(&known, slice_of(member->label)) == INTERN_NONE) {
+			open_member(topology, member);
 		}
 	}
 	intern_finish(&known);
@@ -210,13 +310,25 @@ static bool open_new_nodes(struct topology *topology)
 /* The members are the nodes from now on; links to those that stay are kept warm. */
 void topology_apply_members(struct topology *topology)
 {
-	bool is_changed = drop_former_nodes(topology);
+	bool is_changed = update_nodes(topology);
 
 	is_changed |= open_new_nodes(topology) || !topology->is_known;
 	topology->is_known = true;
 	topology->error[0] = '\0';
-	if (is_changed) {
+	topology_end_round(topology, is_changed);
+}
+
+void topology_end_round(struct topology *topology, bool is_changed)
+{
+	bool is_awaited = topology->up_to_date_ms < topology->wanted_ms;
+
+	topology->up_to_date_ms = topology->asked_ms;
+	if (is_changed || is_awaited) {
 		topology_tell_watchers(topology);
+	}
+	if (topology->up_to_date_ms < topology->wanted_ms) {
+		/* This one had begun before somebody wanted to know. */
+		event_active(topology->timer, 0, 0);
 	}
 }
 
@@ -256,20 +368,43 @@ void question_ask(
 
 /* ---- rounds ---- */
 
+static void begin_round(struct topology *topology)
+{
+	topology->asked_ms = clock_monotonic_ms();
+	topology->n_rounds++;
+	topology->round_error[0] = '\0';
+	if (topology->opts.kind == TOPOLOGY_SENTINEL) {
+		topology_ask_sentinels(topology);
+	} else {
+		topology_ask_cluster(topology);
+	}
+	topology_ask_unproven(topology);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
 	struct topology *topology = context;
 
 	(void)fd;
 	(void)what;
-	if (topology->n_unanswered > 0) {
-		return; /* a slow answer is still on its way; its command has a deadline */
+	if (topology->opts.kind == TOPOLOGY_STANDALONE) {
+		topology_look_up(topology);
+	} else if (topology->n_unanswered == 0) {
+		/* Else a slow answer is still on its way; its command has a deadline. */
+		begin_round(topology);
 	}
-	if (topology->opts.kind == TOPOLOGY_SENTINEL) {
-		topology_ask_sentinels(topology);
-	} else {
-		topology_ask_cluster(topology);
-	}
+}
+
+void topology_refresh(struct topology *topology)
+{
+	topology->wanted_ms = clock_monotonic_ms();
+	event_active(topology->timer, 0, 0);
+}
+
+bool topology_is_up_to_date(const struct topology *topology, int64_t since_ms)
+{
+	return topology->up_to_date_ms >= since_ms ||
+	       (topology->opts.kind == TOPOLOGY_STANDALONE && topology->n_names == 0);
 }
 
 /* ---- life ---- */
@@ -286,10 +421,9 @@ struct topology *topology_new(const struct link_world *world, const struct topol
 	topology->timer = event_new(world->loop, -1, EV_PERSIST, on_timer, topology);
 	topology->letting_go = event_new(world->loop, -1, 0, on_letting_go, topology);
 	CHECK(topology->timer != NULL && topology->letting_go != NULL);
+	topology->members.reach = &topology->opts.reach;
 	if (opts->kind == TOPOLOGY_STANDALONE) {
-		for (size_t i = 0; i < opts->n_endpoints; i++) {
-			topology_open_node(topology, &opts->endpoints[i]);
-		}
+		topology_open_configured(topology);
 		topology->is_known = true;
 	} else {
 		topology->askers = mem_alloc_array(opts->n_endpoints, sizeof(struct asker));
@@ -313,14 +447,16 @@ void topology_unref(struct topology *topology)
 	calls_drop(&topology->calls);
 	topology_close_askers(topology);
 	for (size_t i = 0; i < topology->nodes.n; i++) {
-		topology_drop_link(topology, topology->nodes.items[i]);
+		topology_free_node(topology->nodes.items[i], false);
 	}
 	free(topology->nodes.items);
+	topology_close_names(topology);
+	topology_forget_replicas(topology);
 	finish_links(&topology->retired);
 	free(topology->askers);
-	members_finish(&topology->members);
 	event_free(topology->timer);
 	event_free(topology->letting_go);
+	members_finish(&topology->members);
 	topology_opts_finish(&topology->opts);
 	free(topology);
 }
@@ -329,23 +465,28 @@ void topology_retire(struct topology *topology, const char *words)
 {
 	event_del(topology->timer);
 	for (size_t i = 0; i < topology->nodes.n; i++) {
-		link_retire(topology->nodes.items[i], words);
+		link_retire(topology->nodes.items[i]->link, words);
 	}
 }
 
 void topology_start(struct topology *topology)
 {
 	static const struct timeval period = {.tv_sec = ASK_PERIOD_MS / 1000};
+	static const struct timeval name_period = {.tv_sec = NAME_PERIOD_MS / 1000};
 
 	topology->is_started = true;
-	if (topology->opts.kind == TOPOLOGY_STANDALONE) {
-		for (size_t i = 0; i < topology->nodes.n; i++) {
-			link_start(topology->nodes.items[i]);
-		}
+	if (topology->opts.kind != TOPOLOGY_STANDALONE) {
+		topology_open_askers(topology);
+		evtimer_add(topology->timer, &period);
 		return;
 	}
-	topology_open_askers(topology);
-	evtimer_add(topology->timer, &period);
+	for (size_t i = 0; i < topology->nodes.n; i++) {
+		if (!topology_is_looking_up(topology->nodes.items[i])) {
+			link_start(topology->nodes.items[i]->link);
+		}
+	}
+	topology_look_up(topology);
+	evtimer_add(topology->timer, &name_period);
 }
 
 enum topology_kind topology_kind(const struct topology *topology)
@@ -370,7 +511,7 @@ size_t topology_n_nodes(const struct topology *topology)
 
 struct link *topology_node(const struct topology *topology, size_t index)
 {
-	return topology->nodes.items[index];
+	return topology->nodes.items[index]->link;
 }
 
 size_t topology_n_askers(const struct topology *topology)

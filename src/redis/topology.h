@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "redis/link.h"
+#include "redis/reach.h"
 
 enum topology_kind {
 	TOPOLOGY_STANDALONE, /* the servers that the configuration lists */
@@ -28,6 +29,7 @@ struct topology_opts {
 	const char *master;                    /* SENTINEL: what they call it */
 	const struct link_opts *node_opts;     /* how to get into the nodes */
 	const struct link_opts *question_opts; /* into Sentinels, or the configured cluster nodes */
+	struct reach reach;                    /* where discovery may go */
 };
 
 /* Do they mean the same group of servers, as far as can be told, so that its links may stay? */
@@ -61,12 +63,59 @@ void topology_retire(struct topology *topology, const char *words);
 enum topology_kind topology_kind(const struct topology *topology);
 /* Is it known which nodes there are? Always for STANDALONE. */
 bool topology_is_known(const struct topology *topology);
+/*
+ * Asks again which nodes there are, now. Watchers are told when that is answered, as well; until
+ * then topology_is_up_to_date() is false for the time of the call (monotonic). STANDALONE: names
+ * are looked up again.
+ */
+void topology_refresh(struct topology *topology);
+bool topology_is_up_to_date(const struct topology *topology, int64_t since_ms);
 /* Why it is not known, or not known to be up to date; "" otherwise. */
 const char *topology_error(const struct topology *topology);
 
 size_t topology_n_nodes(const struct topology *topology);
 /* Borrowed until the event loop goes on; link_ref() keeps it. */
 struct link *topology_node(const struct topology *topology, size_t index);
+/*
+ * Does the node behind `link` belong to the instance? An address proves nothing: a replica has to
+ * have the data set of the master, a node of a cluster the id by which the others list it, and the
+ * master is whom more than half of the Sentinels name. The configured servers of STANDALONE do.
+ */
+enum topology_proof {
+	TOPOLOGY_PROVEN,
+	TOPOLOGY_NOT_YET, /* in a moment it may */
+	TOPOLOGY_FOREIGN, /* it says that it is somebody else */
+};
+
+/* `words`: why it does not. */
+enum topology_proof topology_proof(
+	const struct topology *topology, const struct link *link, char *words, size_t n_bytes);
+/*
+ * What a node is asked to prove it anew, as it is now; topology_hear_proof() takes the answer. The
+ * number of arguments; 0: there is nothing to be asked.
+ */
+#define TOPOLOGY_MAX_QUESTION 2
+size_t topology_proof_question(
+	const struct topology *topology, struct slice argv[TOPOLOGY_MAX_QUESTION]);
+void topology_hear_proof(
+	struct topology *topology, const struct link *link, const struct reply *reply);
+
+/*
+ * Of a name with several addresses, this one was never reached while another was, as ::1 of
+ * localhost: nobody misses it.
+ */
+bool topology_is_unused(const struct topology *topology, const struct link *link);
+/* Its name does not stand for this address any more; it is a node as long as it stays connected. */
+bool topology_is_former(const struct topology *topology, const struct link *link);
+/*
+ * An earlier node whose server this one's is as well: each of them lists the connection that was
+ * made by the other address, by its random name. NULL: none, as far as is known.
+ */
+struct link *topology_twin(const struct topology *topology, const struct link *link);
+/* Is `address` that of the node, or the name that it is an address of? */
+bool topology_is_called(
+	const struct topology *topology, const struct link *link, struct slice address);
+
 /* Those that are asked who the nodes are: this daemon's connections as well. */
 size_t topology_n_askers(const struct topology *topology);
 struct link *topology_asker(const struct topology *topology, size_t index);

@@ -1,14 +1,18 @@
 /*
- * What the files of a topology share: topology.c keeps the set of nodes, the others ask for it, one
- * for each kind of group.
+ * What the files of a topology share: topology.c keeps the set of nodes, topology_cluster.c and
+ * topology_sentinel.c ask for it, topology_names.c looks up the names that stand for it,
+ * topology_proof.c judges who belongs to it, topology_opts.c goes over to other options.
  */
 #ifndef REDIS_TOPOLOGY_INTERNAL_H
 #define REDIS_TOPOLOGY_INTERNAL_H
+
+#include <sys/queue.h>
 
 #include "redis/members.h"
 #include "redis/topology.h"
 
 struct event;
+struct lookup;
 
 struct links {
 	struct link **items;
@@ -26,7 +30,43 @@ struct question {
 struct asker {
 	struct link_watcher watcher;
 	struct question question;
-	struct link *link; /* NULL: not needed at present */
+	struct link *link;      /* NULL: not needed at present */
+	struct endpoint master; /* what this Sentinel says in this round; zeroed: nothing */
+};
+
+/* A name of the configuration, which stands for all its addresses. */
+struct name {
+	struct topology *topology;
+	struct endpoint endpoint; /* as it is configured */
+	struct lookup *lookup;
+	bool is_known; /* it was looked up at least once */
+};
+
+struct node {
+	struct link_watcher watcher;
+	struct topology *topology;
+	struct link *link;  /* leads nowhere for a member that cannot be reached */
+	char *label;        /* of its member */
+	char *trouble;      /* likewise; NULL: none */
+	char *id;           /* likewise: by which the cluster lists it */
+	bool is_master;     /* likewise: as the Sentinels say */
+	struct name *name;  /* it is an address of that name; NULL: of none */
+	bool is_former;     /* and was one */
+	struct calls calls; /* questions to it */
+	struct node *
+		twin; /* an earlier one of the same server, over the connections of these numbers */
+	uint64_t twin_serials[2];
+	uint64_t twins_asked_serial; /* of the connection that twins were looked for over */
+	/* What it says of itself, over the connection of that number; 0: nothing yet. */
+	uint64_t said_serial;
+	char said_id[MEMBERS_ID_BYTES];
+	char said_words[256]; /* why it does not */
+};
+
+struct nodes {
+	struct node **items;
+	size_t n;
+	size_t capacity;
 };
 
 struct topology {
@@ -35,9 +75,11 @@ struct topology {
 	struct topology_opts opts; /* owned */
 	struct calls calls;        /* questions */
 	bool is_started;
-	struct links nodes;
-	struct asker *askers;     /* one for each configured endpoint; none for STANDALONE */
-	struct question question; /* to a node, or the second one to a Sentinel */
+	struct nodes nodes;
+	struct asker *askers; /* one for each configured endpoint; none for STANDALONE */
+	struct name *names;   /* likewise, of STANDALONE: those that are names */
+	size_t n_names;
+	struct question question; /* to a node */
 	struct links retired;     /* no longer nodes: let go from the event loop */
 	bool is_known;
 	char error[1024];
@@ -45,15 +87,24 @@ struct topology {
 	struct event *timer;
 	struct event *letting_go;
 	unsigned n_rounds_without_nodes;
+	unsigned n_rounds;
+	struct link_replication replication; /* of the master that was proven last */
 
-	/* The round of questions under way. */
+	/* The round of questions, or of look-ups, under way. */
 	size_t n_unanswered;
-	struct link *best; /* the Sentinel whose word is newest; borrowed */
-	uint64_t best_epoch;
-	struct members members; /* what it said */
+	int64_t wanted_ms;               /* monotonic: when somebody last asked for one */
+	int64_t asked_ms;                /* when it began */
+	int64_t up_to_date_ms;           /* when the last one began whose answers are in force */
+	char asked_id[MEMBERS_ID_BYTES]; /* of the cluster node that is asked */
+	struct members members;          /* what is said */
+	struct replicas *replicas;       /* likewise, by several Sentinels; NULL */
+	char round_error[1024];          /* why it is in vain so far */
+	LIST_HEAD(, pair) pairs;         /* of nodes that may be of one server: being asked */
 };
 
-/* Why the nodes are not known, or not known to be up to date. */
+/* The round is in vain, as round_error says. */
+void topology_fail_round(struct topology *topology);
+/* Why a question of the round was in vain. */
 void topology_set_error(struct topology *topology, const char *address, const char *words);
 /* `permission`, e.g. "cluster|nodes", is what the question takes. */
 void topology_set_refusal(struct topology *topology, const struct link *link,
@@ -65,18 +116,20 @@ void question_ask(
 
 /* The members are the nodes from now on; links to those that stay are kept warm. */
 void topology_apply_members(struct topology *topology);
-
-/* ---- topology_opts.c ---- */
-
-void topology_opts_copy(struct topology_opts *to, const struct topology_opts *from);
-void topology_opts_finish(struct topology_opts *opts);
+/* What the round under way has told is in force. */
+void topology_end_round(struct topology *topology, bool is_changed);
 
 /* ---- topology.c ---- */
 
 void topology_add_link(struct links *links, struct link *link);
 /* What waits for an answer of it hears that it is no node any more, once nobody kills there. */
 void topology_drop_link(struct topology *topology, struct link *link);
-void topology_open_node(struct topology *topology, const struct endpoint *endpoint);
+/* `link` is taken over. */
+struct node *topology_add_node(struct topology *topology, struct link *link, const char *label);
+struct node *topology_open_node(struct topology *topology, const struct endpoint *endpoint);
+/* Out of the array already, or about to be. `is_link_kept`: the link is somebody else's now. */
+void topology_free_node(struct node *node, bool is_link_kept);
+struct node *topology_find_node(const struct topology *topology, const struct link *link);
 void topology_open_asker(struct topology *topology, struct asker *asker, struct link *link);
 void topology_tell_watchers(struct topology *topology);
 
@@ -85,10 +138,44 @@ size_t topology_n_configured(const struct topology *topology);
 bool topology_has_askers(const struct topology *topology); /* are they open? */
 void topology_open_askers(struct topology *topology);
 void topology_close_askers(struct topology *topology);
-bool topology_is_any_ready(const struct links *links);
 
 /* A round of questions. */
 void topology_ask_sentinels(struct topology *topology);
 void topology_ask_cluster(struct topology *topology);
+void topology_forget_replicas(struct topology *topology);
+
+/* ---- topology_opts.c ---- */
+
+void topology_opts_copy(struct topology_opts *to, const struct topology_opts *from);
+void topology_opts_finish(struct topology_opts *opts);
+
+/* ---- topology_names.c ---- */
+
+/* A node for each configured endpoint, or for each address of its name once that is looked up. */
+void topology_open_configured(struct topology *topology);
+/* Those of the options in force; nodes of a name that is configured as before stay its nodes. */
+void topology_change_names(struct topology *topology);
+void topology_close_names(struct topology *topology);
+/* Is it not looked up for the first time yet? Then its link is not started. */
+bool topology_is_looking_up(const struct node *node);
+void topology_look_up(struct topology *topology);
+/* The link of a node of a name has changed. */
+void topology_note_name(struct node *node);
+
+/* ---- topology_twins.c ---- */
+
+/* The link of a node has changed: it may be the same server as another one. */
+void topology_note_twins(struct node *node);
+/* The node goes. */
+void topology_forget_twins(struct node *node);
+
+/* ---- topology_proof.c ---- */
+
+/* The link of a node has changed: it may be another server by now. */
+void topology_note_node(struct node *node);
+/* Those that have not said yet who they are; and what the master is, in case it goes. */
+void topology_ask_unproven(struct topology *topology);
+/* Takes what it says of itself: the text of CLUSTER NODES, or a refusal. */
+void topology_hear_node(struct node *node, const struct reply *reply);
 
 #endif

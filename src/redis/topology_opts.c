@@ -28,6 +28,7 @@ void topology_opts_copy(struct topology_opts *to, const struct topology_opts *fr
 		.node_opts = node_opts,
 		.question_opts = question_opts,
 	};
+	reach_copy(&to->reach, &from->reach);
 }
 
 void topology_opts_finish(struct topology_opts *opts)
@@ -44,6 +45,7 @@ void topology_opts_finish(struct topology_opts *opts)
 	free((void *)opts->question_opts);
 	free((char *)opts->name);
 	free((char *)opts->master);
+	reach_finish(&opts->reach);
 }
 
 static bool has_endpoint(const struct topology_opts *opts, const struct endpoint *endpoint)
@@ -85,15 +87,120 @@ bool topology_opts_is_same_group(const struct topology_opts *a, const struct top
 
 /* ---- other options ---- */
 
-/* The first link of these that leads there, or leads nowhere that is wanted; taken out. */
-static struct link *take_link(struct links *links, const struct topology_opts *opts,
-	const struct endpoint *endpoint, bool is_any)
+/* ---- the configured servers ---- */
+
+/* What the configuration calls the place that it leads to. */
+static struct endpoint configured_of(const struct node *node)
+{
+	struct endpoint endpoint = *link_endpoint(node->link);
+
+	endpoint.ip = NULL;
+	return endpoint;
+}
+
+/* Puts a node of before into the array again. */
+static void keep_node(struct topology *topology, struct node *node, const struct endpoint *endpoint)
+{
+	link_change(node->link, endpoint, topology->opts.node_opts);
+	free(node->label);
+	node->label = slice_copy(slice_of(link_address(node->link)));
+	topology->nodes.items = mem_grow_array(topology->nodes.items, topology->nodes.n,
+		&topology->nodes.capacity, sizeof(struct node *));
+	topology->nodes.items[topology->nodes.n++] = node;
+}
+
+/* All that lead there, of a name to each of its addresses. */
+static bool keep_nodes_of(
+	struct topology *topology, struct nodes *before, const struct endpoint *endpoint)
+{
+	bool is_any = false;
+
+	for (size_t i = 0; i < before->n; i++) {
+		struct node *node = before->items[i];
+		struct endpoint now;
+
+		if (node == NULL) {
+			continue;
+		}
+		now = configured_of(node);
+		if (endpoint_is_equal(&now, endpoint)) {
+			before->items[i] = NULL;
+			keep_node(topology, node, link_endpoint(node->link));
+			is_any = true;
+		}
+	}
+	return is_any;
+}
+
+/* One that leads nowhere that is wanted, taken out; NULL: none. */
+static struct node *take_unwanted(const struct topology *topology, struct nodes *before)
+{
+	for (size_t i = 0; i < before->n; i++) {
+		struct node *node = before->items[i];
+		struct endpoint now;
+
+		if (node == NULL) {
+			continue;
+		}
+		now = configured_of(node);
+		if (!has_endpoint(&topology->opts, &now)) {
+			before->items[i] = NULL;
+			return node;
+		}
+	}
+	return NULL;
+}
+
+/* Each address keeps its link; a new one takes over that of one that went, connections and all. */
+static void change_configured_nodes(struct topology *topology)
+{
+	const struct topology_opts *opts = &topology->opts;
+	struct nodes before = topology->nodes;
+
+	topology->nodes = (struct nodes){0};
+	for (size_t i = 0; i < opts->n_endpoints; i++) {
+		const struct endpoint *endpoint = &opts->endpoints[i];
+		struct node *node;
+
+		if (keep_nodes_of(topology, &before, endpoint)) {
+			continue;
+		}
+		node = take_unwanted(topology, &before);
+		if (node != NULL) {
+			keep_node(topology, node, endpoint);
+		} else {
+			node = topology_open_node(topology, endpoint);
+			link_start(node->link);
+		}
+	}
+	for (size_t i = 0; i < before.n; i++) {
+		if (before.items[i] != NULL) {
+			topology_free_node(before.items[i], false);
+		}
+	}
+	free(before.items);
+	topology_change_names(topology);
+	topology_look_up(topology);
+}
+
+static void change_known_nodes(struct topology *topology)
+{
+	for (size_t i = 0; i < topology->nodes.n; i++) {
+		struct link *link = topology->nodes.items[i]->link;
+
+		link_change(link, link_endpoint(link), topology->opts.node_opts);
+	}
+}
+
+/* ---- who is asked ---- */
+
+/* The link that leads there, taken out; NULL: none. */
+static struct link *take_link(struct links *links, const struct endpoint *endpoint)
 {
 	for (size_t i = 0; i < links->n; i++) {
 		struct link *link = links->items[i];
 
-		if (link != NULL && (is_any ? !has_endpoint(opts, link_endpoint(link))
-					    : endpoint_is_equal(link_endpoint(link), endpoint))) {
+		if (link != NULL && endpoint_is_equal(link_endpoint(link), endpoint)) {
 			links->items[i] = NULL;
 			return link;
 		}
@@ -111,38 +218,6 @@ static void retire_rest(struct topology *topology, struct links *links)
 	free(links->items);
 }
 
-/* Each address keeps its link; a new one takes over that of one that went, connections and all. */
-static void change_configured_nodes(struct topology *topology)
-{
-	const struct topology_opts *opts = &topology->opts;
-	struct links before = topology->nodes;
-
-	topology->nodes = (struct links){0};
-	for (size_t i = 0; i < opts->n_endpoints; i++) {
-		const struct endpoint *endpoint = &opts->endpoints[i];
-		struct link *link = take_link(&before, opts, endpoint, false);
-
-		if (link == NULL) {
-			link = take_link(&before, opts, endpoint, true);
-		}
-		if (link == NULL) {
-			topology_open_node(topology, endpoint);
-			continue;
-		}
-		link_change(link, endpoint, opts->node_opts);
-		topology_add_link(&topology->nodes, link);
-	}
-	retire_rest(topology, &before);
-}
-
-static void change_known_nodes(struct topology *topology)
-{
-	for (size_t i = 0; i < topology->nodes.n; i++) {
-		link_change(topology->nodes.items[i], link_endpoint(topology->nodes.items[i]),
-			topology->opts.node_opts);
-	}
-}
-
 /* Who is asked already is asked on, over the same link. */
 static void change_askers(struct topology *topology, size_t n_before)
 {
@@ -153,11 +228,12 @@ static void change_askers(struct topology *topology, size_t n_before)
 
 	for (size_t i = 0; had_askers && i < n_before; i++) {
 		link_unwatch(before[i].link, &before[i].watcher);
+		endpoint_finish(&before[i].master);
 		topology_add_link(&links, before[i].link);
 	}
 	topology->askers = mem_alloc_array(opts->n_endpoints, sizeof(struct asker));
 	for (size_t i = 0; had_askers && i < opts->n_endpoints; i++) {
-		struct link *link = take_link(&links, opts, &opts->endpoints[i], false);
+		struct link *link = take_link(&links, &opts->endpoints[i]);
 
 		if (link != NULL) {
 			link_change(link, &opts->endpoints[i], opts->question_opts);
@@ -182,6 +258,7 @@ void topology_change(struct topology *topology, const struct topology_opts *opts
 	topology_opts_copy(&topology->opts, opts);
 	free((char *)topology->opts.name);
 	topology->opts.name = former.name; /* links have it */
+	topology_forget_replicas(topology);
 	former.name = NULL;
 	if (opts->kind == TOPOLOGY_STANDALONE) {
 		change_configured_nodes(topology);

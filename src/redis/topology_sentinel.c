@@ -1,51 +1,214 @@
 /*
- * Asking Sentinels: all of them, and the one whose word is newest is believed. One that was cut off
- * during a fail-over still names the old master.
+ * Asking Sentinels: all of them. The master is whom more than half of those that are configured
+ * name, and so is a replica; one that lies, or was cut off during a fail-over, is outvoted. With
+ * fewer the nodes that were known stay.
  */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "base/mem.h"
 #include "redis/topology_internal.h"
+
+/* An address that some Sentinels list as a replica. */
+struct replica {
+	struct endpoint endpoint;
+	size_t n_sentinels;
+	const struct link *last; /* that listed it */
+};
+
+struct replicas {
+	struct replica *items;
+	size_t n;
+	size_t capacity;
+	struct endpoint master; /* borrowed from an asker */
+	size_t n_asked;
+};
+
+void topology_forget_replicas(struct topology *topology)
+{
+	struct replicas *replicas = topology->replicas;
+
+	if (replicas == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < replicas->n; i++) {
+		endpoint_finish(&replicas->items[i].endpoint);
+	}
+	free(replicas->items);
+	free(replicas);
+	topology->replicas = NULL;
+}
+
+static bool is_majority(const struct topology *topology, size_t n)
+{
+	return 2 * n > topology_n_configured(topology);
+}
+
+/* ---- replicas ---- */
+
+/* In the same list twice counts once. */
+static void count_replica(
+	struct replicas *replicas, const struct link *link, struct slice host, uint64_t port)
+{
+	struct replica *replica = NULL;
+
+	for (size_t i = 0; i < replicas->n && replica == NULL; i++) {
+		if (replicas->items[i].endpoint.port == port &&
+			slice_is(host, replicas->items[i].endpoint.host)) {
+			replica = &replicas->items[i];
+		}
+	}
+	if (replica == NULL && replicas->n <= MEMBERS_MAX) {
+		replicas->items = mem_grow_array(
+			replicas->items, replicas->n, &replicas->capacity, sizeof(struct replica));
+		replica = &replicas->items[replicas->n++];
+		*replica = (struct replica){
+			.endpoint = {.host = slice_copy(host),
+				.port = port <= UINT16_MAX ? (uint16_t)port : 0},
+		};
+	}
+	if (replica != NULL && replica->last != link) {
+		replica->last = link;
+		replica->n_sentinels++;
+	}
+}
+
+static void apply(struct topology *topology)
+{
+	const struct replicas *replicas = topology->replicas;
+	struct members *members = &topology->members;
+	static const struct slice none = {"", 0};
+	struct member *member;
+
+	members_finish(members);
+	member = members_add(members, slice_of(replicas->master.host), replicas->master.port, none);
+	if (member != NULL) {
+		member->is_master = true;
+	}
+	for (size_t i = 0; i < replicas->n; i++) {
+		const struct replica *replica = &replicas->items[i];
+
+		member = members_add(
+			members, slice_of(replica->endpoint.host), replica->endpoint.port, none);
+		if (member != NULL && member->trouble == NULL &&
+			!is_majority(topology, replica->n_sentinels)) {
+			member->trouble = mem_printf(
+				"only %zu of %zu Sentinels list it: it is not logged in to",
+				replica->n_sentinels, topology_n_configured(topology));
+		}
+	}
+	topology_apply_members(topology);
+}
 
 static void on_replicas(void *context, const struct reply *reply, const char *lost)
 {
 	struct question *question = context;
 	struct topology *topology = question->topology;
+	struct slice host;
+	uint64_t port;
 
-	topology->n_unanswered--;
-	if (lost == NULL && reply->type == REPLY_ARRAY) {
-		members_read_sentinel_replicas(reply, &topology->members);
-		topology_apply_members(topology);
-	} else if (lost == NULL) {
+	if (lost != NULL) {
+		topology_set_error(topology, link_address(question->link), lost);
+	} else if (reply->type != REPLY_ARRAY) {
 		topology_set_refusal(topology, question->link, reply, "sentinel|replicas");
 	} else {
-		topology_set_error(topology, link_address(question->link), lost);
+		topology->replicas->n_asked++;
+		for (size_t i = 0; members_next_sentinel_replica(reply, &i, &host, &port);) {
+			count_replica(topology->replicas, question->link, host, port);
+		}
+	}
+	if (--topology->n_unanswered > 0) {
+		return;
+	}
+	if (is_majority(topology, topology->replicas->n_asked)) {
+		apply(topology);
+	} else {
+		topology_fail_round(topology);
 	}
 }
 
+/* ---- the master ---- */
+
+static bool is_named_by(const struct asker *asker, const struct endpoint *master)
+{
+	return asker->master.host != NULL && endpoint_is_equal(&asker->master, master);
+}
+
+static size_t count_votes(const struct topology *topology, const struct endpoint *master)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < topology_n_configured(topology); i++) {
+		n += is_named_by(&topology->askers[i], master);
+	}
+	return n;
+}
+
+/* NULL: no majority. */
+static const struct endpoint *find_elected(const struct topology *topology)
+{
+	for (size_t i = 0; i < topology_n_configured(topology); i++) {
+		const struct endpoint *master = &topology->askers[i].master;
+
+		if (master->host != NULL && is_majority(topology, count_votes(topology, master))) {
+			return master;
+		}
+	}
+	return NULL;
+}
+
+static void fail_without_majority(struct topology *topology)
+{
+	CLEANUP(mem_free_p) char *why = mem_printf("%s", topology->round_error);
+	size_t n = 0;
+
+	for (size_t i = 0; i < topology_n_configured(topology); i++) {
+		n += topology->askers[i].master.host != NULL;
+	}
+	snprintf(topology->round_error, sizeof(topology->round_error),
+		"%zu of %zu Sentinels name a master; more than half have to name the same one%s%s",
+		n, topology_n_configured(topology), why[0] != '\0' ? "; " : "", why);
+	topology_fail_round(topology);
+}
+
+/* Those that name another one may live in another world: they are not asked. */
 static void ask_for_replicas(struct topology *topology)
 {
 	struct slice argv[] = {SLICE_LITERAL("SENTINEL"), SLICE_LITERAL("REPLICAS"),
 		slice_of(topology->opts.master)};
+	const struct endpoint *elected = find_elected(topology);
 
-	topology->question = (struct question){topology, topology->best};
-	question_ask(&topology->question, argv, ARRAY_SIZE(argv), on_replicas);
-}
-
-/* What this Sentinel says counts if its word is newer than that of the others. */
-static void hear_master(struct topology *topology, struct link *link, const struct reply *masters)
-{
-	struct members members = {0};
-	uint64_t epoch;
-
-	if (!members_read_sentinel_master(masters, topology->opts.master, &members, &epoch)) {
-		topology_set_error(
-			topology, link_address(link), "this Sentinel does not know the master");
-	} else if (topology->best == NULL || epoch > topology->best_epoch) {
-		members_finish(&topology->members);
-		topology->members = members;
-		topology->best = link;
-		topology->best_epoch = epoch;
+	if (elected == NULL) {
+		fail_without_majority(topology);
 		return;
 	}
-	members_finish(&members);
+	topology_forget_replicas(topology);
+	topology->replicas = mem_new(struct replicas);
+	topology->replicas->master = *elected;
+	for (size_t i = 0; i < topology_n_configured(topology); i++) {
+		struct asker *asker = &topology->askers[i];
+
+		if (is_named_by(asker, elected)) {
+			question_ask(&asker->question, argv, ARRAY_SIZE(argv), on_replicas);
+		}
+	}
+}
+
+static void hear_master(
+	struct topology *topology, const struct question *question, const struct reply *masters)
+{
+	struct asker *asker = (struct asker *)((char *)question - offsetof(struct asker, question));
+	struct slice host;
+	uint64_t port;
+
+	if (members_read_sentinel_master(masters, topology->opts.master, &host, &port)) {
+		asker->master = (struct endpoint){
+			.host = slice_copy(host), .port = port <= UINT16_MAX ? (uint16_t)port : 0};
+	} else {
+		topology_set_error(topology, link_address(question->link),
+			"this Sentinel does not know the master");
+	}
 }
 
 static void on_masters(void *context, const struct reply *reply, const char *lost)
@@ -54,13 +217,13 @@ static void on_masters(void *context, const struct reply *reply, const char *los
 	struct topology *topology = question->topology;
 
 	if (lost == NULL && reply->type == REPLY_ARRAY) {
-		hear_master(topology, question->link, reply);
+		hear_master(topology, question, reply);
 	} else if (lost == NULL) {
 		topology_set_refusal(topology, question->link, reply, "sentinel|masters");
 	} else {
 		topology_set_error(topology, link_address(question->link), lost);
 	}
-	if (--topology->n_unanswered == 0 && topology->best != NULL) {
+	if (--topology->n_unanswered == 0) {
 		ask_for_replicas(topology);
 	}
 }
@@ -69,15 +232,18 @@ void topology_ask_sentinels(struct topology *topology)
 {
 	static const struct slice argv[] = {{"SENTINEL", 8}, {"MASTERS", 7}};
 
-	topology->best = NULL;
 	for (size_t i = 0; i < topology_n_configured(topology); i++) {
-		struct link *link = topology->askers[i].link;
+		struct asker *asker = &topology->askers[i];
 
-		if (link_state(link) == LINK_READY) {
-			question_ask(
-				&topology->askers[i].question, argv, ARRAY_SIZE(argv), on_masters);
+		endpoint_finish(&asker->master);
+		if (link_state(asker->link) == LINK_READY) {
+			question_ask(&asker->question, argv, ARRAY_SIZE(argv), on_masters);
 		} else {
-			topology_set_error(topology, link_address(link), link_error(link));
+			topology_set_error(
+				topology, link_address(asker->link), link_error(asker->link));
 		}
+	}
+	if (topology->n_unanswered == 0) {
+		fail_without_majority(topology);
 	}
 }

@@ -14,22 +14,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 
 static void check(const struct members *members)
 {
-	CHECK(members->n <= MEMBERS_MAX);
+	CHECK(members->n <= MEMBERS_MAX + 1);
 	for (size_t i = 0; i < members->n; i++) {
-		char *address = endpoint_print(&members->endpoints[i]);
+		const struct member *member = &members->items[i];
 
-		CHECK(members->endpoints[i].host[0] != '\0' && members->endpoints[i].port > 0);
-		free(address);
+		CHECK(member->label[0] != '\0' && members_find(members, member->label) == member);
+		CHECK((member->trouble != NULL) == (member->endpoint.host == NULL));
+		if (member->trouble == NULL) {
+			CHECK(member->endpoint.host[0] != '\0' && member->endpoint.port > 0);
+		}
 	}
 }
 
 static void read_text(struct slice text)
 {
+	static const struct members_asked asked = {
+		"own", "07c37dfeb235213a872192d90877d0cd55635b91"};
 	struct members members = {0};
 	struct link_server server = {0};
 	struct err err;
 
-	CHECK(members_read_cluster_nodes(text, "own", &members, &err) == (members.n > 0));
+	CHECK(members_read_cluster_nodes(text, &asked, &members, &err) == (members.n > 0));
+	CHECK(members_own_id(text).len < MEMBERS_ID_BYTES);
 	check(&members);
 	members_finish(&members);
 	server_info_read(text, &server);
@@ -40,15 +46,21 @@ static void read_text(struct slice text)
 
 static void read_reply(const struct reply *reply)
 {
+	static const struct members_asked asked = {"own", ""};
+	static const struct slice no_id = {"", 0};
 	struct members members = {0};
-	uint64_t epoch;
+	struct slice host;
+	uint64_t port;
 	struct err err;
 
-	CHECK(members_read_cluster_shards(reply, "own", true, &members, &err) == (members.n > 0));
+	CHECK(members_read_cluster_shards(reply, &asked, true, &members, &err) == (members.n > 0));
 	check(&members);
 	members_finish(&members);
-	if (members_read_sentinel_master(reply, "orders", &members, &epoch)) {
-		members_read_sentinel_replicas(reply, &members);
+	if (members_read_sentinel_master(reply, "orders", &host, &port)) {
+		(void)members_add(&members, host, port, no_id);
+	}
+	for (size_t i = 0; members_next_sentinel_replica(reply, &i, &host, &port);) {
+		(void)members_add(&members, host, port, no_id);
 	}
 	check(&members);
 	members_finish(&members);

@@ -1,0 +1,200 @@
+/*
+ * Two addresses of one server. A run_id that is the same is only a reason to ask: a server may
+ * claim any. They are one when each of them lists the connection that was made by the other
+ * address, by its id and random name.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "base/mem.h"
+#include "model/session.h"
+#include "redis/reply.h"
+#include "redis/topology_internal.h"
+
+/* What one of a pair is asked: does it list the other's connection? */
+struct side {
+	struct pair *pair;
+	struct node *asked;
+	uint64_t asked_serial;
+	uint64_t id; /* of the other's connection, as it was told there */
+	char name[LINK_MAX_NAME_BYTES];
+	bool is_listed;
+};
+
+struct pair {
+	LIST_ENTRY(pair) entry;
+	struct calls calls;
+	struct side sides[2]; /* the earlier node first */
+	size_t n_unanswered;
+};
+
+static void free_pair(struct pair *pair)
+{
+	calls_drop(&pair->calls);
+	LIST_REMOVE(pair, entry);
+	free(pair);
+}
+
+static void settle(struct pair *pair)
+{
+	struct node *earlier = pair->sides[0].asked;
+	struct node *later = pair->sides[1].asked;
+
+	if (pair->sides[0].is_listed && pair->sides[1].is_listed) {
+		later->twin = earlier;
+		later->twin_serials[0] = pair->sides[0].asked_serial;
+		later->twin_serials[1] = pair->sides[1].asked_serial;
+	}
+	free_pair(pair);
+}
+
+static void on_line(void *context, struct slice text)
+{
+	struct side *side = context;
+	struct session_line line;
+
+	session_read_line(
+		&line, text, link_server(side->asked->link)->caps.family, (struct slice){"", 0});
+	side->is_listed |= line.is_readable && line.session.id == side->id &&
+			   slice_is(line.session.values[SESSION_NAME], side->name);
+}
+
+static void on_answered(void *context, const struct reply *reply, const char *lost)
+{
+	struct side *side = context;
+
+	(void)reply;
+	(void)lost;
+	if (--side->pair->n_unanswered == 0) {
+		settle(side->pair);
+	}
+}
+
+static void ask(struct side *side)
+{
+	const struct link *link = side->asked->link;
+	char id[24];
+	struct slice argv[] = {slice_of(link_options(link)->client_command), SLICE_LITERAL("LIST"),
+		SLICE_LITERAL("ID"), {id, 0}};
+	struct link_command command = {
+		.argv = argv,
+		.argc = caps_has(&link_server(link)->caps, CAP_LIST_ID) ? 4 : 2,
+		.line_fn = on_line,
+		.reply_fn = on_answered,
+		.context = side,
+		.owner = &side->pair->calls,
+	};
+
+	argv[3].len = (size_t)snprintf(id, sizeof(id), "%llu", (unsigned long long)side->id);
+	side->pair->n_unanswered += link_send(side->asked->link, &command) == 0;
+}
+
+static void init_side(struct side *side, struct pair *pair, struct node *asked, struct node *other)
+{
+	struct link_connection connection = link_connection(other->link, 0);
+
+	*side = (struct side){
+		.pair = pair,
+		.asked = asked,
+		.asked_serial = link_main_serial(asked->link),
+		.id = connection.server->own_id,
+	};
+	snprintf(side->name, sizeof(side->name), "%s", connection.name);
+}
+
+static void ask_pair(struct node *earlier, struct node *later)
+{
+	struct pair *pair = mem_new(struct pair);
+
+	calls_init(&pair->calls, NULL);
+	LIST_INSERT_HEAD(&earlier->topology->pairs, pair, entry);
+	init_side(&pair->sides[0], pair, earlier, later);
+	init_side(&pair->sides[1], pair, later, earlier);
+	pair->n_unanswered = 1;
+	ask(&pair->sides[0]);
+	ask(&pair->sides[1]);
+	on_answered(&pair->sides[0], NULL, NULL);
+}
+
+/* Over the connections that they have now. */
+static bool is_asked(const struct node *a, const struct node *b)
+{
+	const struct pair *pair;
+
+	LIST_FOREACH(pair, &a->topology->pairs, entry)
+	{
+		if ((pair->sides[0].asked == a && pair->sides[1].asked == b) ||
+			(pair->sides[0].asked == b && pair->sides[1].asked == a)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_twin(const struct node *later)
+{
+	return later->twin != NULL &&
+	       link_main_serial(later->twin->link) == later->twin_serials[0] &&
+	       link_main_serial(later->link) == later->twin_serials[1];
+}
+
+static bool may_be_same(const struct node *a, const struct node *b)
+{
+	return link_state(a->link) == LINK_READY && link_state(b->link) == LINK_READY &&
+	       strcmp(link_server(a->link)->run_id, link_server(b->link)->run_id) == 0 &&
+	       link_server(a->link)->own_id != 0 && link_server(b->link)->own_id != 0;
+}
+
+void topology_note_twins(struct node *node)
+{
+	struct nodes *nodes = &node->topology->nodes;
+	bool is_after = false;
+
+	if (link_state(node->link) != LINK_READY ||
+		link_main_serial(node->link) == node->twins_asked_serial) {
+		return;
+	}
+	node->twins_asked_serial = link_main_serial(node->link);
+	for (size_t i = 0; i < nodes->n; i++) {
+		struct node *other = nodes->items[i];
+
+		if (other == node) {
+			is_after = true;
+		} else if (may_be_same(node, other) && !is_asked(node, other)) {
+			ask_pair(is_after ? node : other, is_after ? other : node);
+		}
+	}
+}
+
+void topology_forget_twins(struct node *node)
+{
+	struct topology *topology = node->topology;
+	struct pair *pair;
+	struct pair *next;
+
+	for (pair = LIST_FIRST(&topology->pairs); pair != NULL; pair = next) {
+		next = LIST_NEXT(pair, entry);
+		if (pair->sides[0].asked == node || pair->sides[1].asked == node) {
+			free_pair(pair);
+		}
+	}
+	for (size_t i = 0; i < topology->nodes.n; i++) {
+		if (topology->nodes.items[i] != NULL && topology->nodes.items[i]->twin == node) {
+			topology->nodes.items[i]->twin = NULL;
+		}
+	}
+}
+
+struct link *topology_twin(const struct topology *topology, const struct link *link)
+{
+	const struct node *node = topology_find_node(topology, link);
+
+	if (node == NULL || !is_twin(node)) {
+		return NULL;
+	}
+	while (is_twin(node->twin)) {
+		node = node->twin;
+	}
+	return node->twin->link;
+}

@@ -35,19 +35,29 @@ static bool has_late(const struct link *link)
  * Both are open, and it is not the same process behind them: it was restarted, and the end of the
  * old connection is still on its way; or the address leads to different servers by turns.
  */
-static bool is_of_another_server(const struct link *link, const struct connection *connection)
+static const struct connection *find_other_server(
+	const struct link *link, const struct connection *connection)
 {
-	const struct connection *main = link->main;
+	const struct connection *other;
 
-	return main != NULL && main != connection && link_is_current(main) &&
-	       main->server.run_id[0] != '\0' && connection->server.run_id[0] != '\0' &&
-	       strcmp(main->server.run_id, connection->server.run_id) != 0;
+	TAILQ_FOREACH(other, &link->open, entry)
+	{
+		if (other != connection && other->state == CONNECTION_READY &&
+			link_is_current(other) && other->server.run_id[0] != '\0' &&
+			connection->server.run_id[0] != '\0' &&
+			strcmp(other->server.run_id, connection->server.run_id) != 0) {
+			return other;
+		}
+	}
+	return NULL;
 }
 
 static void note_proven(struct link *link, struct connection *connection)
 {
-	if (is_of_another_server(link, connection)) {
-		link->turns_serial = link->main->serial;
+	const struct connection *other = find_other_server(link, connection);
+
+	if (other != NULL) {
+		link->turns_serial = other->serial;
 		link->turns_ms = clock_monotonic_ms();
 		connection->was_proven = false;
 		connection_close(connection, LINK_TROUBLE_PASSING,

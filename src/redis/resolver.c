@@ -257,6 +257,15 @@ static struct addrinfo *read_address(const char *host)
 	return getaddrinfo(host, NULL, &hints, &address) == 0 ? address : NULL;
 }
 
+void resolver_forget(struct resolver *resolver, const char *host)
+{
+	struct name *name = find(resolver, host);
+
+	if (name != NULL && name->state == NAME_ANSWERED && TAILQ_EMPTY(&name->lookups)) {
+		name_free(resolver, name);
+	}
+}
+
 struct lookup *resolver_look_up(struct resolver *resolver, const char *host, uint16_t port,
 	lookup_done_fn done_fn, void *context)
 {

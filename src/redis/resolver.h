@@ -42,6 +42,8 @@ typedef void (*lookup_done_fn)(void *context, const struct addrinfo *addresses, 
  */
 struct lookup *resolver_look_up(struct resolver *resolver, const char *host, uint16_t port,
 	lookup_done_fn done_fn, void *context);
+/* Whoever asks for `host` next gets a new answer, even within RESOLVER_REUSE_MS. */
+void resolver_forget(struct resolver *resolver, const char *host);
 /* `done_fn` will not be called. NULL is fine. */
 void lookup_cancel(struct lookup *lookup);
 

@@ -220,6 +220,7 @@ void topology_look_up(struct topology *topology)
 		struct name *name = &topology->names[i];
 
 		if (name->lookup == NULL) {
+			resolver_forget(topology->world.resolver, name->endpoint.host);
 			topology->n_unanswered++;
 			name->lookup = resolver_look_up(topology->world.resolver,
 				name->endpoint.host, name->endpoint.port, on_lookup, name);

@@ -163,6 +163,9 @@ class Sentinel:
         """It stands still from now on."""
         os.kill(self._process.pid, signal.SIGSTOP)
 
+    def resume_process(self):
+        os.kill(self._process.pid, signal.SIGCONT)
+
     def stop(self):
         if self._process.poll() is None:
             os.kill(self._process.pid, signal.SIGCONT)

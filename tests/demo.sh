@@ -111,8 +111,8 @@ close_sessions() {
 
 show_sessions() {
 	redis-cli -s "$directory/redis.sock" client list | awk '
-		/ name=sesskilld / { kind = "the daemon itself" }
-		!/ name=sesskilld / {
+		/ name=sesskilld:/ { kind = "the daemon itself" }
+		!/ name=sesskilld:/ {
 			kind = "idle"
 			if (/ flags=[^ ]*P/) kind = "subscribed"
 			if (/ flags=[^ ]*b/) kind = "blocked"

@@ -279,26 +279,32 @@ bool instance_has_node(const struct instance *instance, struct slice address)
 
 /* ---- this daemon's own sessions ---- */
 
-/* A list of ids that grows; each but 0 stands in it once. */
-struct ids {
-	uint64_t *items;
-	size_t n;
-	size_t capacity;
-};
-
-static void add_id(struct ids *ids, uint64_t id)
+/* Each stands there once: instances may share links. */
+static void add_own(struct own_sessions *own, const struct protection_own *one)
 {
-	for (size_t i = 0; i < ids->n; i++) {
-		if (ids->items[i] == id) {
+	for (size_t i = 0; i < own->n; i++) {
+		if (own->items[i].id == one->id && strcmp(own->items[i].mark, one->mark) == 0) {
 			return;
 		}
 	}
-	ids->items = mem_grow_array(ids->items, ids->n, &ids->capacity, sizeof(uint64_t));
-	ids->items[ids->n++] = id;
+	own->items =
+		mem_grow_array(own->items, own->n, &own->capacity, sizeof(struct protection_own));
+	own->items[own->n++] = *one;
 }
 
-typedef void add_id_fn(const struct link *link, const struct link *other,
-	const struct link_connection *connection, struct ids *ids);
+/* `is_told_here`: by the very server that lists, on the link that it is asked over. */
+static struct protection_own describe(const struct link_connection *connection, bool is_told_here)
+{
+	enum session_field mark = connection->is_nameless ? SESSION_ADDR : SESSION_NAME;
+	struct protection_own own = {
+		.id = connection->server->own_id,
+		.field = is_told_here ? SESSION_ID : mark,
+	};
+
+	snprintf(own.mark, sizeof(own.mark), "%s",
+		connection->is_nameless ? connection->address : connection->name);
+	return own;
+}
 
 /* Two connections lead to one server when the process behind them is the same. */
 static bool is_same_server(const struct link *link, const struct link_connection *connection)
@@ -314,91 +320,84 @@ static bool may_be_told(const struct link *link, const struct link_connection *c
 	return link_server(link)->run_id[0] != '\0' && connection->server->run_id[0] != '\0';
 }
 
-static void add_own_id(const struct link *link, const struct link *other,
-	const struct link_connection *connection, struct ids *ids)
-{
-	bool is_own = link == other && !may_be_told(link, connection)
-			      ? connection->is_proven
-			      : is_same_server(link, connection);
+typedef void add_fn(const struct link *link, const struct link *other,
+	const struct link_connection *connection, struct own_sessions *own);
 
-	if (is_own && connection->server->own_id != 0) {
-		add_id(ids, connection->server->own_id);
+static void add_known(const struct link *link, const struct link *other,
+	const struct link_connection *connection, struct own_sessions *own)
+{
+	bool leads_here = is_same_server(link, connection) ||
+			  (link == other && !may_be_told(link, connection));
+
+	if (leads_here && connection->is_proven && connection->server->own_id != 0) {
+		struct protection_own one = describe(connection, link == other);
+
+		add_own(own, &one);
 	}
 }
 
-/* The process behind it is not known yet, or is this one, which add_own_id() did not see. */
-static void add_maybe_own_id(const struct link *link, const struct link *other,
-	const struct link_connection *connection, struct ids *ids)
+/* The process behind it is not known yet, or is this one, which add_known() did not see. */
+static void add_maybe(const struct link *link, const struct link *other,
+	const struct link_connection *connection, struct own_sessions *own)
 {
 	if (connection->descriptor >= 0 && !connection->is_proven &&
 		(link == other || connection->server->run_id[0] == '\0' ||
 			is_same_server(link, connection))) {
-		add_id(ids, connection->server->own_id);
+		struct protection_own one = describe(connection, false);
+
+		add_own(own, &one);
 	}
 }
 
-static void collect_of(
-	const struct link *link, const struct link *other, add_id_fn *add, struct ids *ids)
+static void add_of(
+	const struct link *link, const struct link *other, add_fn *add, struct own_sessions *own)
 {
 	for (size_t i = 0; i < link_n_connections(other); i++) {
 		struct link_connection connection = link_connection(other, i);
 
-		add(link, other, &connection, ids);
+		add(link, other, &connection, own);
 	}
-}
-
-/* A link that has no connection yet may get one to this server at any moment. */
-static void collect_maybe(
-	const struct link *link, const struct link *other, add_id_fn *add, struct ids *ids)
-{
-	collect_of(link, other, add, ids);
-	if (add == add_maybe_own_id && link != other && link_state(other) != LINK_READY &&
+	/* One that has no connection yet may get one to this server at any moment. */
+	if (add == add_maybe && link != other && link_state(other) != LINK_READY &&
 		strcmp(link_address(link), link_address(other)) == 0) {
-		add_id(ids, 0);
+		add_own(own, &(struct protection_own){.field = SESSION_NAME});
 	}
 }
 
-/* Of all links of this daemon but `link`. */
-static void collect_ids(
-	const struct instances *instances, const struct link *link, add_id_fn *add, struct ids *ids)
+/* Of all links of this daemon, `link` first. */
+static void add_all(const struct instances *instances, const struct link *link, add_fn *add,
+	struct own_sessions *own)
 {
 	const struct entry *entry;
 
+	add_of(link, link, add, own);
+	own->n_of_link = add == add_known ? own->n : own->n_of_link;
 	LIST_FOREACH(entry, &instances->all, link)
 	{
 		const struct topology *topology = entry->instance.topology;
 
 		for (size_t k = 0; k < topology_n_nodes(topology); k++) {
-			if (topology_node(topology, k) != link) {
-				collect_maybe(link, topology_node(topology, k), add, ids);
-			}
+			add_of(link, topology_node(topology, k), add, own);
 		}
 		for (size_t k = 0; k < topology_n_askers(topology); k++) {
-			collect_maybe(link, topology_asker(topology, k), add, ids);
+			add_of(link, topology_asker(topology, k), add, own);
 		}
 	}
 }
 
-uint64_t *instances_own_ids(const struct instances *instances, const struct link *link,
-	size_t *ret_n_of_link, size_t *ret_n)
+struct own_sessions instances_own_sessions(
+	const struct instances *instances, const struct link *link)
 {
-	struct ids ids = {0};
+	struct own_sessions own = {0};
 
-	add_id(&ids, link_server(link)->own_id);
-	collect_of(link, link, add_own_id, &ids);
-	*ret_n_of_link = ids.n;
-	collect_ids(instances, link, add_own_id, &ids);
-	*ret_n = ids.n;
-	return ids.items;
+	add_all(instances, link, add_known, &own);
+	own.n_known = own.n;
+	add_all(instances, link, add_maybe, &own);
+	return own;
 }
 
-uint64_t *instances_maybe_own_ids(
-	const struct instances *instances, const struct link *link, size_t *ret_n)
+void own_sessions_finish(struct own_sessions *own)
 {
-	struct ids ids = {0};
-
-	collect_of(link, link, add_maybe_own_id, &ids);
-	collect_ids(instances, link, add_maybe_own_id, &ids);
-	*ret_n = ids.n;
-	return ids.items;
+	free(own->items);
+	*own = (struct own_sessions){0};
 }

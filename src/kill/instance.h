@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "kill/known.h"
+#include "model/protection.h"
 #include "model/request.h"
 #include "model/selector.h"
 #include "record/metrics.h"
@@ -94,21 +95,20 @@ NODISCARD bool instance_is_node_ready(
 /* Is there a node of that address? */
 bool instance_has_node(const struct instance *instance, struct slice address);
 
-/*
- * The ids that this daemon's own connections have on the server behind `link`: that of the one
- * that calls go over, then those of the others of `link`, *ret_n_of_link in all; then those of
- * other links, since the same server may stand in several instances. An array on the heap of
- * *ret_n.
- */
-uint64_t *instances_own_ids(const struct instances *instances, const struct link *link,
-	size_t *ret_n_of_link, size_t *ret_n);
+/* This daemon's own connections, as the server behind a link may list them. */
+struct own_sessions {
+	struct protection_own *items; /* the first is the one that calls go over */
+	size_t n_of_link;             /* so many are of the link */
+	/* So many lead to that server, by what is said there: it may stand in several instances. */
+	size_t n_known;
+	/* Of the others it is not known yet: their handshakes are under way, or were refused, or
+	 * their address is that of the link. */
+	size_t n;
+	size_t capacity;
+};
 
-/*
- * The same for connections of which it is not known yet whether they lead to that server: their
- * handshakes are under way, or were refused, or their address is that of `link`. 0 for an id that
- * is not known. NULL when there are none.
- */
-uint64_t *instances_maybe_own_ids(
-	const struct instances *instances, const struct link *link, size_t *ret_n);
+struct own_sessions instances_own_sessions(
+	const struct instances *instances, const struct link *link);
+void own_sessions_finish(struct own_sessions *own); /* zeroed is fine */
 
 #endif

@@ -58,8 +58,7 @@ struct sweep {
 	char *address; /* of the link, as the node is named by it */
 	struct protection protection;
 	int64_t started_ms; /* monotonic */
-	uint64_t *own_ids;
-	uint64_t *maybe_own_ids;
+	struct own_sessions own; /* when the listing began */
 	char *own_user;
 	struct caps caps;
 	struct sweep_warming warming;

@@ -21,11 +21,8 @@ void sweep_forget_snapshot(struct sweep *sweep)
 	plan_finish(&sweep->plan);
 	snapshot_finish(&sweep->snapshot);
 	sweep_forget_locals(sweep);
-	free(sweep->own_ids);
-	free(sweep->maybe_own_ids);
+	own_sessions_finish(&sweep->own);
 	free(sweep->own_user);
-	sweep->own_ids = NULL;
-	sweep->maybe_own_ids = NULL;
 	sweep->own_user = NULL;
 	sweep->has_snapshot = false;
 }
@@ -219,19 +216,18 @@ void sweep_join_listing(struct sweep *sweep, void (*started_fn)(void *context),
 static void know_own(struct sweep *sweep)
 {
 	struct protection *protection = &sweep->protection;
-	size_t n_of_link;
+	const struct own_sessions *own = &sweep->own;
 
 	/* Options of a link go with the next reload. */
 	sweep->own_user = mem_printf("%s", link_opts_user(link_options(sweep->in.link)));
-	sweep->own_ids = instances_own_ids(
-		sweep->in.instances, sweep->in.link, &n_of_link, &protection->n_own_ids);
-	protection->own_ids = sweep->own_ids;
-	sweep->maybe_own_ids = instances_maybe_own_ids(
-		sweep->in.instances, sweep->in.link, &protection->n_maybe_own_ids);
-	protection->maybe_own_ids = sweep->maybe_own_ids;
-	protection->n_aside = link_can_step_aside(sweep->in.link) ? n_of_link - 1 : 0;
+	sweep->own = instances_own_sessions(sweep->in.instances, sweep->in.link);
+	CHECK(own->n_of_link > 0);
+	protection->own = own->items;
+	protection->n_own = own->n;
+	protection->n_known = own->n_known;
+	protection->n_aside = link_can_step_aside(sweep->in.link) ? own->n_of_link - 1 : 0;
 	protection->own_user = NULL;
-	if (protection->n_aside == 0 && n_of_link > 1 && protection->n_own_ids == n_of_link &&
+	if (protection->n_aside == 0 && own->n_of_link > 1 && own->n_known == own->n_of_link &&
 		link_is_of_one_account(sweep->in.link)) {
 		protection->own_user = sweep->own_user;
 	}
@@ -253,7 +249,7 @@ static void on_started(void *context)
 	sweep->protection.is_all = sweep->in.request->is_all;
 	sweep->protection.configured = &sweep->in.instance->opts->protect;
 	snapshot_init(&sweep->snapshot, sweep->in.request, &sweep->protection, &sweep->caps,
-		slice_of(sweep->in.node->address), sweep->in.sources, sweep->own_ids[0]);
+		slice_of(sweep->in.node->address), sweep->in.sources, sweep->own.items[0].id);
 	if (sweep->in.request->wants_results) {
 		snapshot_want_results(&sweep->snapshot, &sweep->in.report->results);
 	}

@@ -4,6 +4,7 @@
 #include "kill/sweep_internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -83,29 +84,38 @@ void sweep_on_salvo_done(void *context, const struct salvo_result *result)
 	}
 }
 
-bool sweep_may_send_set(void *context)
+static bool is_known(const struct own_sessions *own, const struct protection_own *one)
 {
-	struct sweep *sweep = context;
-	const struct protection *protection = &sweep->protection;
-	size_t n_of_link;
-	size_t n_own;
-	size_t n_maybe;
-	CLEANUP(mem_free_p)
-	uint64_t *own_ids =
-		instances_own_ids(sweep->in.instances, sweep->in.link, &n_of_link, &n_own);
-	CLEANUP(mem_free_p)
-	uint64_t *maybe_own_ids =
-		instances_maybe_own_ids(sweep->in.instances, sweep->in.link, &n_maybe);
+	for (size_t i = 0; i < own->n_known; i++) {
+		if (own->items[i].id == one->id && strcmp(own->items[i].mark, one->mark) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
 
-	if (own_ids[0] != protection->own_ids[0] || n_maybe > protection->n_maybe_own_ids) {
+/* The same ones, or fewer, and the same at the front. */
+static bool is_as_planned(const struct own_sessions *planned, const struct own_sessions *now)
+{
+	if (now->n_of_link == 0 || now->items[0].id != planned->items[0].id ||
+		now->n - now->n_known > planned->n - planned->n_known) {
 		return false;
 	}
-	for (size_t i = 0; i < n_own; i++) {
-		if (!protection_is_own(protection, own_ids[i])) {
+	for (size_t i = 0; i < now->n_known; i++) {
+		if (!is_known(planned, &now->items[i])) {
 			return false;
 		}
 	}
 	return true;
+}
+
+bool sweep_may_send_set(void *context)
+{
+	const struct sweep *sweep = context;
+	CLEANUP(own_sessions_finish)
+	struct own_sessions now = instances_own_sessions(sweep->in.instances, sweep->in.link);
+
+	return is_as_planned(&sweep->own, &now);
 }
 
 /*

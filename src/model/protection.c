@@ -3,10 +3,19 @@
  */
 #include "model/protection.h"
 
-bool protection_is_own(const struct protection *protection, uint64_t id)
+static bool is_it(const struct protection_own *own, const struct session *session)
 {
-	for (size_t i = 0; i < protection->n_own_ids; i++) {
-		if (protection->own_ids[i] == id) {
+	if (own->field == SESSION_ID) {
+		return own->id == session->id;
+	}
+	return (own->id == 0 || own->id == session->id) && own->mark[0] != '\0' &&
+	       slice_is(session->values[own->field], own->mark);
+}
+
+bool protection_is_own(const struct protection *protection, const struct session *session)
+{
+	for (size_t i = 0; i < protection->n_own; i++) {
+		if (is_it(&protection->own[i], session)) {
 			return true;
 		}
 	}
@@ -15,8 +24,8 @@ bool protection_is_own(const struct protection *protection, uint64_t id)
 
 bool protection_is_out_of_reach(const struct protection *protection, uint64_t id)
 {
-	for (size_t i = 0; i <= protection->n_aside && i < protection->n_own_ids; i++) {
-		if (protection->own_ids[i] == id) {
+	for (size_t i = 0; i <= protection->n_aside && i < protection->n_known; i++) {
+		if (protection->own[i].id == id) {
 			return true;
 		}
 	}
@@ -30,19 +39,8 @@ static bool may_hold_own(const struct protection *protection, const struct sessi
 	bool is_of_another = protection->own_user != NULL && user.data != NULL &&
 			     !slice_is(user, protection->own_user);
 
-	return protection->n_maybe_own_ids > 0 ||
-	       (protection->n_own_ids > 1 + protection->n_aside && !is_of_another);
-}
-
-static bool is_maybe_own(const struct protection *protection, const struct session *session)
-{
-	for (size_t i = 0; i < protection->n_maybe_own_ids; i++) {
-		if (protection->maybe_own_ids[i] == session->id &&
-			slice_is(session->values[SESSION_NAME], PROTECTION_OWN_NAME)) {
-			return true;
-		}
-	}
-	return false;
+	return protection->n_own > protection->n_known ||
+	       (protection->n_known > 1 + protection->n_aside && !is_of_another);
 }
 
 enum selector_verdict protection_test(
@@ -57,8 +55,7 @@ enum selector_verdict protection_test(
 		if (may_hold_own(protection, session)) {
 			return SELECTOR_OPEN;
 		}
-	} else if (protection_is_own(protection, session->id) ||
-		   is_maybe_own(protection, session) ||
+	} else if (protection_is_own(protection, session) ||
 		   session_is_replication_or_internal(session, protection->family) ||
 		   (!(protection->is_all && protection->has_type) &&
 			   session_is_replica_handshake(session))) {

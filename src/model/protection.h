@@ -13,13 +13,32 @@
 #include "model/selector.h"
 #include "model/session.h"
 
+#define PROTECTION_MAX_MARK_BYTES 64
+
+/*
+ * How one of this daemon's connections is known in a listing. An id says enough where the server
+ * that lists has told it. What was told elsewhere may be a lie, or of another server: then the
+ * session must bear a mark, which is the connection's random name or, where it may not give itself
+ * one, the address of its socket.
+ */
+struct protection_own {
+	uint64_t id;                          /* 0: not known */
+	enum session_field field;             /* ID: no mark is needed; else NAME or ADDR */
+	char mark[PROTECTION_MAX_MARK_BYTES]; /* "": there is none; with ID it is not looked at */
+};
+
 struct protection {
 	enum server_family family;
-	const uint64_t *own_ids; /* borrowed: ids of this daemon's connections to that server */
-	size_t n_own_ids;
 	/*
-	 * The first so many behind own_ids[0], which lists and kills, step aside from commands for
-	 * a whole type before these are sent: sets are planned as if they were not there.
+	 * Borrowed. own[0] lists and kills. The first n_known lead to that server, as far as is
+	 * known; of the others behind them it is not known yet where they lead.
+	 */
+	const struct protection_own *own;
+	size_t n_own;
+	size_t n_known;
+	/*
+	 * The first so many behind own[0] step aside from commands for a whole type before these
+	 * are sent: sets are planned as if they were not there.
 	 */
 	size_t n_aside;
 	/*
@@ -28,20 +47,15 @@ struct protection {
 	 */
 	bool is_all;
 	bool has_type;
-	const char *own_user; /* all of own_ids are of this user; NULL: it is not known */
+	const char *own_user; /* all of them are of this user; NULL: it is not known */
 	const struct selectors *configured; /* borrowed; `protect` of the instance */
-	/*
-	 * Borrowed: ids of this daemon's connections to servers that are not known yet, 0 where the
-	 * id is not known either. One that bears the daemon's name here as well is its own.
-	 */
-	const uint64_t *maybe_own_ids;
-	size_t n_maybe_own_ids;
 };
 
-/* What the daemon's connections call themselves. */
-#define PROTECTION_OWN_NAME "sesskilld"
+/* What the names of the daemon's connections begin with; what follows is random, each its own. */
+#define PROTECTION_OWN_PREFIX "sesskilld:"
 
-bool protection_is_own(const struct protection *protection, uint64_t id);
+/* Of a line that cannot be judged what was read of it counts. */
+bool protection_is_own(const struct protection *protection, const struct session *session);
 /* Does no set command hit it, though it is in the set? */
 bool protection_is_out_of_reach(const struct protection *protection, uint64_t id);
 

@@ -118,16 +118,16 @@ static bool may_be_replication(struct slice line)
  * A line that cannot be judged. The id alone makes a victim only where everything is to be killed
  * and no selector protects anybody: otherwise a client could hide behind an odd name.
  */
-static void add_unreadable(struct snapshot *snapshot, struct slice line, uint64_t id)
+static void add_unreadable(struct snapshot *snapshot, const struct session_line *line)
 {
-	struct snapshot_entry *entry = append_entry(snapshot, id);
+	struct snapshot_entry *entry = append_entry(snapshot, line->session.id);
 	bool is_judged_by_id = snapshot->request->except.n == 0 &&
 			       snapshot->protection->configured->n == 0 &&
-			       !protection_is_own(snapshot->protection, id);
+			       !protection_is_own(snapshot->protection, &line->session);
 
 	if (!snapshot->request->is_all) {
 		entry->class = REQUEST_UNMATCHED;
-	} else if (is_judged_by_id && !may_be_replication(line)) {
+	} else if (is_judged_by_id && !may_be_replication(line->text)) {
 		entry->class = REQUEST_MATCHED;
 	} else {
 		entry->class = REQUEST_PROTECTED;
@@ -162,7 +162,7 @@ void snapshot_add(struct snapshot *snapshot, const struct session_line *line)
 	if (!line->is_readable) {
 		set_aside(snapshot, line->text, line->err.text);
 		if (session->id != 0) {
-			add_unreadable(snapshot, line->text, session->id);
+			add_unreadable(snapshot, line);
 		}
 		return;
 	}

@@ -17,7 +17,7 @@ static enum result_fate kept_by(const struct snapshot *snapshot, const struct se
 {
 	const struct protection *protection = snapshot->protection;
 
-	if (protection_is_own(protection, session->id) ||
+	if (protection_is_own(protection, session) ||
 		session_is_replication_or_internal(session, protection->family) ||
 		session_is_replica_handshake(session)) {
 		return RESULT_SYSTEM;

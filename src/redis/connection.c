@@ -16,6 +16,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "model/protection.h"
 #include "redis/server_info.h"
 #include "redis/timer.h"
 #include "redis/tls.h"
@@ -43,13 +44,13 @@ static const char *state_name(enum connection_state state)
 	return "";
 }
 
-static void choose_channel(struct connection *connection)
+static void choose_name(struct connection *connection)
 {
 	uint64_t random;
 
 	evutil_secure_rng_get_bytes(&random, sizeof(random));
-	snprintf(connection->channel, sizeof(connection->channel),
-		CONNECTION_CHANNEL_PREFIX "%016llx", (unsigned long long)random);
+	snprintf(connection->name, sizeof(connection->name), PROTECTION_OWN_PREFIX "%016llx",
+		(unsigned long long)random);
 }
 
 static bool has_tls(const struct connection *connection)
@@ -302,7 +303,7 @@ struct connection *connection_new(const struct connection_inputs *inputs)
 	connection->in = *inputs;
 	endpoint_copy(&connection->endpoint, inputs->endpoint);
 	TAILQ_INIT(&connection->calls);
-	choose_channel(connection);
+	choose_name(connection);
 	connection->server =
 		(struct link_server){.n_clients = -1, .max_clients = -1, .n_connections = -1};
 	connection->started_ms = clock_monotonic_ms();

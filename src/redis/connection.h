@@ -31,9 +31,6 @@ struct tls_context;
 /* Ids that no session will ever have: who is asked for by them is nobody. */
 #define CONNECTION_NOBODY "9223372036854775807"
 #define CONNECTION_NOBODY_ELSE "9223372036854775806"
-/* Before what is random in the name of the channel that one subscribes to that steps aside: nobody
- * else publishes there. */
-#define CONNECTION_CHANNEL_PREFIX "sesskilld:"
 
 /*
  * Bytes of calls that the server may not have read yet. They always fit into its receive buffer, so
@@ -120,7 +117,9 @@ struct connection {
 	struct event *deadline;  /* of the oldest unanswered call */
 	struct event *keepalive; /* while READY */
 	unsigned n_keepalives;
-	char channel[32]; /* its own */
+	/* Its own, and nobody's else: what it calls itself, and the channel that it subscribes to
+	 * when it steps aside. */
+	char name[LINK_MAX_NAME_BYTES];
 
 	/* The handshake. */
 	struct connection_step steps[CONNECTION_MAX_STEPS];
@@ -128,6 +127,7 @@ struct connection {
 	unsigned round;
 	bool has_family;           /* the server said what it is */
 	enum link_filters filters; /* of an expendable one: what it has learned */
+	bool is_nameless;          /* it may not call itself by its name */
 	bool may_unsubscribe;
 	char refusal[CONNECTION_MAX_WORDS]; /* why it cannot succeed; "" so far it can */
 	enum link_trouble refusal_trouble;

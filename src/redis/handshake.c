@@ -9,7 +9,6 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "model/protection.h"
 #include "redis/connection.h"
 #include "redis/password.h"
 #include "redis/server_info.h"
@@ -18,8 +17,8 @@
 /* Stands for this connection's own id. */
 #define OWN_ID "?"
 
-/* Stands for the connection's own. */
-#define CHANNEL "<channel>"
+/* Stands for its name, which is also the name of a channel that nobody else publishes to. */
+#define OWN_NAME "<name>"
 
 #define NOBODY CONNECTION_NOBODY
 #define NOBODY_ELSE CONNECTION_NOBODY_ELSE
@@ -164,6 +163,13 @@ static void on_own_kill(
 	}
 }
 
+static void on_setname(
+	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
+{
+	(void)row;
+	connection->is_nameless = reply->type == REPLY_ERROR;
+}
+
 static void on_unsubscribe(
 	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
 {
@@ -195,8 +201,7 @@ static const struct handshake_row auth_row = {{"AUTH"}, on_auth, NONE, NONE, fal
 
 static const struct handshake_row greeting[] = {
 	{{"CLIENT", "ID"}, on_client_id, LINK_PERMISSION_CLIENT_ID, NONE, false},
-	{{"CLIENT", "SETNAME", PROTECTION_OWN_NAME}, on_other, LINK_PERMISSION_CLIENT_SETNAME, NONE,
-		false},
+	{{"CLIENT", "SETNAME", OWN_NAME}, on_setname, LINK_PERMISSION_CLIENT_SETNAME, NONE, false},
 	{{"CLIENT", "NO-EVICT", "on"}, on_other, LINK_PERMISSION_CLIENT_NO_EVICT, CAP_NO_EVICT,
 		false},
 	{{"HELLO"}, on_hello, NONE, NONE, false},
@@ -247,11 +252,11 @@ static const struct handshake_row proofs[] = {
 
 /* May it come back once it has stepped aside? To be known before it does. */
 static const struct handshake_row unsubscribe_row = {
-	{"UNSUBSCRIBE", CHANNEL}, on_unsubscribe, NONE, NONE, false};
+	{"UNSUBSCRIBE", OWN_NAME}, on_unsubscribe, NONE, NONE, false};
 
 static const struct handshake_row aside[] = {
-	{{"SUBSCRIBE", CHANNEL}, on_other, NONE, CAP_SUBSCRIBE, false},
-	{{"UNSUBSCRIBE", CHANNEL}, on_other, NONE, NONE, false},
+	{{"SUBSCRIBE", OWN_NAME}, on_other, NONE, CAP_SUBSCRIBE, false},
+	{{"UNSUBSCRIBE", OWN_NAME}, on_other, NONE, NONE, false},
 };
 
 static const struct handshake_row listing_row = {
@@ -299,7 +304,7 @@ static void send_row(struct connection *connection, const struct handshake_row *
 	for (; argc < MAX_ARGS && row->args[argc] != NULL; argc++) {
 		const char *word = row->args[argc];
 
-		argv[argc] = slice_of(strcmp(word, CHANNEL) == 0  ? connection->channel
+		argv[argc] = slice_of(strcmp(word, OWN_NAME) == 0 ? connection->name
 				      : strcmp(word, OWN_ID) == 0 ? own_id
 								  : word);
 	}
@@ -531,6 +536,7 @@ void handshake_start(struct connection *connection)
 	connection->n_unanswered = 0;
 	connection->round = 0;
 	connection->has_family = false;
+	connection->is_nameless = false;
 	connection->may_unsubscribe = false;
 	if (connection->is_aside) {
 		connection_come_back(connection);

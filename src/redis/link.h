@@ -38,6 +38,7 @@ struct resolver;
 
 #define LINK_MAX_HOST_BYTES 256
 #define LINK_MAX_NAME_BYTES 32
+#define LINK_MAX_ADDRESS_BYTES 64
 
 /* Where a server is. */
 struct endpoint {
@@ -306,11 +307,14 @@ bool link_is_by_turns(const struct link *link);
 struct link_connection {
 	const struct link_server *server; /* what is known of it so far */
 	const char *name;                 /* its own, random one */
+	bool is_nameless;                 /* the server does not let it bear that */
 	bool is_proven;
 	bool is_late;
 	bool is_expendable; /* it ends by itself when it has asked a question */
 	int64_t ready_since_ms;
 	int descriptor; /* to be looked at only; -1: there is none */
+	/* Of its socket, as a listing has it where nothing stands between; "": there is none. */
+	char address[LINK_MAX_ADDRESS_BYTES];
 };
 
 /* Those that are open, proven or not; the main one first. */

@@ -2,6 +2,9 @@
  * What others may know of a link, and be told.
  */
 #include <event2/bufferevent.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "redis/link_internal.h"
@@ -144,11 +147,29 @@ size_t link_n_connections(const struct link *link)
 	return n;
 }
 
+/* "127.0.0.1:40000", "[::1]:40000". A Unix socket has none that tells it from others. */
+static void print_address(int descriptor, char *buffer, size_t n_bytes)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+
+	buffer[0] = '\0';
+	if (getsockname(descriptor, (struct sockaddr *)&address, &length) == 0 &&
+		(address.ss_family == AF_INET || address.ss_family == AF_INET6) &&
+		getnameinfo((struct sockaddr *)&address, length, host, sizeof(host), port,
+			sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+		snprintf(buffer, n_bytes, address.ss_family == AF_INET ? "%s:%s" : "[%s]:%s", host,
+			port);
+	}
+}
+
 static struct link_connection view(const struct link *link, const struct connection *connection)
 {
-	return (struct link_connection){
+	struct link_connection view = {
 		.server = &connection->server,
-		.name = connection->channel,
+		.name = connection->name,
+		.is_nameless = connection->is_nameless,
 		.is_proven = connection->state == CONNECTION_READY,
 		.is_late = connection->is_late,
 		.is_expendable = connection == link->asker,
@@ -157,6 +178,9 @@ static struct link_connection view(const struct link *link, const struct connect
 				      ? (int)bufferevent_getfd(connection->socket)
 				      : -1,
 	};
+
+	print_address(view.descriptor, view.address, sizeof(view.address));
+	return view;
 }
 
 struct link_connection link_connection(const struct link *link, size_t index)

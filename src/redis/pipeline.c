@@ -63,7 +63,7 @@ void connection_turn(
 	struct connection *connection, bool is_aside, const struct link_command *command)
 {
 	struct slice argv[] = {
-		slice_of(is_aside ? "SUBSCRIBE" : "UNSUBSCRIBE"), slice_of(connection->channel)};
+		slice_of(is_aside ? "SUBSCRIBE" : "UNSUBSCRIBE"), slice_of(connection->name)};
 	struct link_command turn = *command;
 
 	turn.argv = argv;

@@ -9,6 +9,7 @@ import pytest
 from harness import Clients, Daemon, Relay, Server, least_user
 from harness.cli import command, environment
 from harness.fake_daemon import FakeDaemon
+from harness.fake_server import FakeServer
 from harness.manual import read_tables
 from harness.programs import raise_descriptor_limit
 from harness.terminal import Terminal
@@ -79,6 +80,19 @@ def make_server(make_directory, logs, has_least_user):
 @pytest.fixture
 def server(make_server):
     return make_server()
+
+
+@pytest.fixture
+def make_fake_server(make_directory):
+    """make_fake_server(**traits): see harness.fake_server.FakeServer."""
+    with contextlib.ExitStack() as stack:
+
+        def make(**traits):
+            server = FakeServer(make_directory(), **traits)
+            stack.callback(server.stop)
+            return server
+
+        yield make
 
 
 @pytest.fixture

@@ -80,13 +80,13 @@ def test_list_of_several_nodes(make_server, make_daemon):
         one.redis(db=0).client_id()
     both = {"id": "pair", "address": [one.address, other.address]}
     daemon = make_daemon([both])
-    done = daemon.cli("list", "pair", "--match", "name = sesskilld")
+    done = daemon.cli("list", "pair", "--match", "name = sesskilld:*")
     assert done.returncode == 0
     nodes = [one.unix_path] * 2 + [other.unix_path] * 2
     assert [row["NODE"] for row in rows_of(done.stdout)] == nodes
     other.kill()
     wait_until(lambda: daemon.instance("pair")["nodes"][1]["state"] != "ready", "the loss")
-    done = daemon.cli("list", "pair", "--match", "name = sesskilld")
+    done = daemon.cli("list", "pair", "--match", "name = sesskilld:*")
     assert done.returncode == 5
     assert [row["NODE"] for row in rows_of(done.stdout)] == [one.unix_path] * 2
     assert f"not listed: {other.unix_path}: " in done.stderr

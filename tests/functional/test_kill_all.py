@@ -98,7 +98,7 @@ def test_own_connection_that_is_still_shaking_hands(server, make_relay, make_cli
     )
     relay.wait_until_held()
     first = daemon.own_ids("first")
-    named = {int(s["id"]) for s in server.redis().client_list() if s["name"] == "sesskilld"}
+    named = {int(s["id"]) for s in server.redis().client_list() if s["name"].startswith("sesskilld:")}
     assert first < named and len(named) == 3
     clients = make_clients(server, total=100)
     report = daemon.kill("first").json

@@ -147,7 +147,7 @@ def test_each_kind_of_session(wide_server, make_daemon, make_clients, connect, k
         theirs = [session for session in found.values() if session["pid"] == pid]
         assert len(theirs) == 3
         assert {session["process"] for session in theirs} == {"clients"}
-    own = [session for session in found.values() if session["name"] == "sesskilld"]
+    own = [session for session in found.values() if session["name"].startswith("sesskilld:")]
     assert {session["id"] for session in own} == daemon.own_ids()
     assert {session["pid"] for session in own} == {daemon.pid}
 
@@ -282,7 +282,7 @@ def test_without_the_right_to_look(wide_server, make_daemon, make_clients, conne
     mine = connect(wide_server, "127.0.0.1")
     answer = listing(daemon)
     assert "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH" in answer["local"]["error"]
-    theirs = [session for session in answer["sessions"] if session["name"] != "sesskilld"]
+    theirs = [session for session in answer["sessions"] if not session["name"].startswith("sesskilld:")]
     assert {session[key] for session in theirs for key in ("pid", "process", "unit")} == {None}
     # Whose a TCP socket is the kernel tells everybody.
     (session,) = [session for session in theirs if session["id"] == mine]

@@ -58,12 +58,12 @@ def reload(daemon, instances):
 
 
 def own_sessions(server):
-    return [session for session in server.sessions() if session["name"] == "sesskilld"]
+    return [session for session in server.sessions() if session["name"].startswith("sesskilld:")]
 
 
 def n_others(server):
     """Whoever asks here included."""
-    return 1 + sum(session["name"] != "sesskilld" for session in server.sessions())
+    return 1 + sum(not session["name"].startswith("sesskilld:") for session in server.sessions())
 
 
 def test_a_set_command_is_late(make_world):
@@ -270,3 +270,56 @@ def test_connections_of_two_accounts(make_server, make_clients, make_daemon, pas
     report = daemon.kill("r-test").json
     assert (report["state"], report["extra"]) == ("done", 0)
     assert report["killed"] >= 50 and ready_ids(daemon) == before
+
+
+def test_a_server_that_claims_to_be_another(
+    make_server, make_clients, make_daemon, make_fake_server
+):
+    """A fake peer tells another server's run_id, and the id of somebody there: it shields nobody."""
+    server = make_server(has_least_user=False)
+    clients = make_clients(server, total=10)
+    (claimed, *_) = sorted(session["id"] for session in server.sessions())
+    run_id = server.redis().info("server")["run_id"]
+    fake = make_fake_server(
+        info=["redis_version:7.0.15", f"run_id:{run_id}"], own_id=int(claimed), is_or=True
+    )
+    daemon = make_daemon(
+        [
+            {"id": "r-test", "address": server.address},
+            {"id": "fake", "address": fake.address, "links": 1},
+        ],
+        has_least_user=False,
+    )
+    assert ready_ids(daemon, "fake") == {int(claimed)}
+    before, n_victims = ready_ids(daemon), n_others(server)
+    report = daemon.kill("r-test").json
+    assert (report["state"], report["killed"], report["protected"]) == ("done", n_victims, 2)
+    clients.wait_for(closed_by_server=10)
+    assert ready_ids(daemon) == before
+
+
+@pytest.mark.parametrize("way", ["address", "tcp_address"])
+def test_two_instances_of_one_server(make_server, make_clients, make_daemon, password_file, way):
+    """By the name of each; where the account may not give names, by the address of the socket."""
+    least = "-@all +auth +hello +info +client|list +client|kill +client|id"
+    server = make_server(
+        lines=[f"user nameless on >secret {least}", f"user named on >secret {least} +client|setname"],
+        has_least_user=False,
+    )
+    for username in ["named"] + ["nameless"] * (way == "tcp_address"):
+        account = {"username": username, "password-file": password_file}
+        daemon = make_daemon(
+            [
+                {"id": "r-test", "address": server.address, **account},
+                {"id": "second", "address": getattr(server, way), **account},
+            ],
+            has_least_user=False,
+        )
+        wait_until(lambda d=daemon: len(ready_ids(d)) == len(ready_ids(d, "second")) == 2, "links")
+        before = ready_ids(daemon) | ready_ids(daemon, "second")
+        clients = make_clients(server, total=20)
+        report = daemon.kill("r-test").json
+        assert (report["state"], report["protected"]) == ("done", 4)
+        clients.wait_for(closed_by_server=20)
+        assert ready_ids(daemon) | ready_ids(daemon, "second") == before
+        daemon.stop()

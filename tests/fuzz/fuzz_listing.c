@@ -67,14 +67,15 @@ static void check_plan(const struct snapshot *snapshot, enum pace pace)
 
 static void try_setting(const struct setting *setting, struct slice text)
 {
-	static const uint64_t own_ids[] = {LINK_ID};
+	static const struct protection_own own[] = {{.id = LINK_ID}};
 	struct selectors protect = {0};
 	struct sources sources = {0};
 	struct request request;
 	struct snapshot snapshot;
 	struct protection protection = {.family = setting->family,
-		.own_ids = own_ids,
-		.n_own_ids = 1,
+		.own = own,
+		.n_own = 1,
+		.n_known = 1,
 		.configured = &protect};
 	struct caps caps = {setting->family, setting->caps};
 	struct slice rest = text;

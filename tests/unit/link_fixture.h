@@ -54,7 +54,7 @@ struct outcome {
 
 static const struct peer_rule fixture_redis[] = {
 	{.prefix = "CLIENT ID", .reply = ":7\r\n"},
-	{.prefix = "CLIENT SETNAME sesskilld", .reply = "+OK\r\n"},
+	{.prefix = "CLIENT SETNAME sesskilld:", .reply = "+OK\r\n"},
 	{.prefix = "CLIENT NO-EVICT on", .reply = "+OK\r\n"},
 	{.prefix = "HELLO",
 		.reply = "*6\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n"

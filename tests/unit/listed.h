@@ -15,11 +15,11 @@
 #define LISTED_MAX_TEXTS 4
 /* The session that lists; a line of every listing of its own. */
 #define LISTED_LINK_ID 1
-#define LISTED_LINK                                                                            \
-	"id=1 addr=127.0.0.1:1 laddr=127.0.0.1:6379 fd=8 name=sesskilld age=9 idle=0 flags=N " \
+#define LISTED_LINK                                                                              \
+	"id=1 addr=127.0.0.1:1 laddr=127.0.0.1:6379 fd=8 name=sesskilld:1 age=9 idle=0 flags=N " \
 	"db=0 sub=0 cmd=client|list user=sesskill lib-name= lib-ver="
-#define LISTED_LINK_DRAGONFLY                                                                \
-	"id=1 addr=127.0.0.1:1 laddr=127.0.0.1:6379 fd=8 name=sesskilld tid=0 age=9 idle=0 " \
+#define LISTED_LINK_DRAGONFLY                                                                  \
+	"id=1 addr=127.0.0.1:1 laddr=127.0.0.1:6379 fd=8 name=sesskilld:1 tid=0 age=9 idle=0 " \
 	"db=0 phase=process lib-name= lib-ver="
 
 struct listed_opts {
@@ -37,7 +37,7 @@ struct listed {
 	struct caps caps;
 	struct request request;
 	struct selectors protect;
-	uint64_t own_ids[2];
+	struct protection_own own[2];
 	struct protection protection;
 	struct sources sources;
 	struct snapshot snapshot;
@@ -64,9 +64,8 @@ static void listed_begin(struct listed *listed, const struct listed_opts *opts)
 {
 	*listed = (struct listed){
 		.caps = {opts->family, opts->caps},
-		.own_ids = {LISTED_LINK_ID, opts->other_own_id},
-		.protection = {.family = opts->family,
-			.n_own_ids = opts->other_own_id != 0 ? 2 : 1},
+		.own = {{.id = LISTED_LINK_ID}, {.id = opts->other_own_id}},
+		.protection = {.family = opts->family, .n_own = opts->other_own_id != 0 ? 2 : 1},
 	};
 	request_init(&listed->request);
 	listed->request.is_all = opts->match[0] == NULL;
@@ -75,7 +74,8 @@ static void listed_begin(struct listed *listed, const struct listed_opts *opts)
 	listed_add_texts(&listed->request.match, opts->match);
 	listed_add_texts(&listed->request.except, opts->except);
 	listed_add_texts(&listed->protect, opts->protect);
-	listed->protection.own_ids = listed->own_ids;
+	listed->protection.own = listed->own;
+	listed->protection.n_known = listed->protection.n_own;
 	listed->protection.configured = &listed->protect;
 	snapshot_init(&listed->snapshot, &listed->request, &listed->protection, &listed->caps,
 		SLICE_LITERAL(LISTED_NODE), &listed->sources, LISTED_LINK_ID);

@@ -18,7 +18,7 @@ struct world {
 	struct fake_server server;
 	struct request request;
 	struct selectors protect;
-	uint64_t own_ids[MAX_OWN];
+	struct protection_own own[MAX_OWN];
 	struct protection protection;
 	struct sources sources;
 	bool has_names; /* whoever is listed, or newcomers only */
@@ -233,7 +233,8 @@ static void make_own(struct world *world)
 	struct fake_session *own = connect_session(world, FAKE_CLIENT);
 
 	own->age_s = (int64_t)roll(world, 120);
-	world->own_ids[world->protection.n_own_ids++] = own->id;
+	world->own[world->protection.n_own++].id = own->id;
+	world->protection.n_known = world->protection.n_own;
 }
 
 static struct fake_session *find_session(struct world *world, uint64_t id)
@@ -256,16 +257,16 @@ static void make_others(struct world *world)
 	struct protection *protection = &world->protection;
 	size_t what = roll(world, 3);
 
-	if (protection->n_own_ids < 2 || what == 0) {
+	if (protection->n_own < 2 || what == 0) {
 		return;
 	}
 	if (what == 1) {
-		protection->n_aside = protection->n_own_ids - 1;
+		protection->n_aside = protection->n_own - 1;
 		return;
 	}
 	protection->own_user = OWN_USER;
-	for (size_t i = 0; i < protection->n_own_ids; i++) {
-		find_session(world, world->own_ids[i])->user = OWN_USER;
+	for (size_t i = 0; i < protection->n_own; i++) {
+		find_session(world, world->own[i].id)->user = OWN_USER;
 	}
 }
 
@@ -285,9 +286,9 @@ static void make_server(struct world *world)
 	}
 	make_own(world);
 	world->has_names = true;
-	world->server.link_id = world->own_ids[0];
+	world->server.link_id = world->own[0].id;
 	world->protection.family = world->server.caps.family;
-	world->protection.own_ids = world->own_ids;
+	world->protection.own = world->own;
 	world->protection.configured = &world->protect;
 	world->protection.is_all = world->request.is_all;
 	world->protection.has_type = caps_has(&world->server.caps, CAP_KILL_TYPE);
@@ -296,7 +297,12 @@ static void make_server(struct world *world)
 
 static bool is_own(const struct world *world, const struct fake_session *session)
 {
-	return protection_is_own(&world->protection, session->id);
+	for (size_t i = 0; i < world->protection.n_own; i++) {
+		if (world->own[i].id == session->id) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* ---- what happens meanwhile ---- */

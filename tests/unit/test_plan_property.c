@@ -130,7 +130,7 @@ static void step_aside(struct world *world, const struct plan_step *step)
 			plan_step_type(&world->plan, step) == SESSION_TYPE_NORMAL;
 
 	for (size_t i = 1; i <= world->protection.n_aside; i++) {
-		find_session(world, world->own_ids[i])->role =
+		find_session(world, world->own[i].id)->role =
 			is_aside ? FAKE_SUBSCRIBER : FAKE_CLIENT;
 	}
 }
@@ -164,7 +164,7 @@ static void carry_out_plan(struct world *world, struct tally *tally)
 		assert_int_equal(step->first, n);
 		n += step->n;
 		tally->steps[step->kind]++;
-		tally->beside_own += step->kind != PLAN_STEP_IDS && world->protection.n_own_ids > 1;
+		tally->beside_own += step->kind != PLAN_STEP_IDS && world->protection.n_own > 1;
 		tally->bounded += is_bounded && step->kind != PLAN_STEP_IDS;
 		carry_out_step(world, step);
 	}

@@ -55,13 +55,14 @@ static void test_judge(void **state UNUSED)
 		{"user = app", "name = x", NULL, "id=5 flags=N user=app name=x", REQUEST_PROTECTED},
 		{"user = app", "name = x", NULL, "id=5 flags=N user=web name=x", REQUEST_UNMATCHED},
 	};
-	static const uint64_t own_ids[] = {1, 3};
+	static const struct protection_own own[] = {{.id = 1}, {.id = 3}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct selectors protect = {0};
 		struct protection protection = {.family = SERVER_REDIS,
-			.own_ids = own_ids,
-			.n_own_ids = 2,
+			.own = own,
+			.n_own = 2,
+			.n_known = 2,
 			.configured = &protect};
 		struct request request;
 		struct session session;
@@ -83,22 +84,72 @@ static void test_judge(void **state UNUSED)
 	}
 }
 
+/* What was told elsewhere counts only with the mark of that very connection. */
+static void test_own_by_mark(void **state UNUSED)
+{
+	static const struct protection_own own[] = {
+		{.id = 1, .mark = "sesskilld:1"},
+		{.id = 5, .field = SESSION_NAME, .mark = "sesskilld:5"},
+		{.id = 0, .field = SESSION_NAME, .mark = "sesskilld:9"},
+		{.id = 7, .field = SESSION_ADDR, .mark = "10.0.0.7:7"},
+		{.id = 8, .field = SESSION_ADDR},
+	};
+	static const struct {
+		const char *line;
+		bool is_own;
+	} rows[] = {
+		{"id=1 flags=N", true},
+		{"id=2 flags=N name=sesskilld:1", false},
+		{"id=5 flags=N name=sesskilld:5", true},
+		{"id=5 flags=N name=sesskilld:6", false},
+		{"id=5 flags=N name=sesskilld:55", false},
+		{"id=5 flags=N", false},
+		{"id=6 flags=N name=sesskilld:5", false},
+		{"id=6 flags=N name=sesskilld:9", true},
+		{"id=7 addr=10.0.0.7:7 flags=N", true},
+		{"id=7 addr=10.0.0.7:70 flags=N", false},
+		{"id=8 addr=10.0.0.7:7 flags=N", false},
+		{"id=8 addr= flags=N name=", false},
+	};
+	struct selectors protect = {0};
+	struct protection protection = {.family = SERVER_REDIS,
+		.own = own,
+		.n_own = ARRAY_SIZE(own),
+		.n_known = ARRAY_SIZE(own),
+		.configured = &protect};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct session session;
+		struct err err;
+
+		assert_int_equal(session_parse(slice_of(rows[i].line), SERVER_REDIS,
+					 SLICE_LITERAL("node"), &session, &err),
+			0);
+		if (protection_is_own(&protection, &session) != rows[i].is_own) {
+			fail_msg("%s", rows[i].line);
+		}
+	}
+}
+
 /* A set is judged as a whole; our connection is left out by the command, a second one is not. */
 static void test_judge_set(void **state UNUSED)
 {
-	static const uint64_t own_ids[] = {1, 3};
+	static const struct protection_own own[] = {{.id = 1}, {.id = 3}};
 	struct selectors protect = {0};
-	struct protection protection = {
-		.family = SERVER_REDIS, .own_ids = own_ids, .n_own_ids = 1, .configured = &protect};
+	struct protection protection = {.family = SERVER_REDIS,
+		.own = own,
+		.n_own = 1,
+		.n_known = 1,
+		.configured = &protect};
 	struct request request;
 	struct session set = {.open_fields = UINT64_MAX, .least_age_s = -1, .least_idle_s = -1};
 
 	request_init(&request);
 	request.is_all = true;
 	assert_int_equal(request_judge(&request, &protection, &set), REQUEST_MATCHED);
-	protection.n_own_ids = 2;
+	protection.n_own = protection.n_known = 2;
 	assert_int_equal(request_judge(&request, &protection, &set), REQUEST_OPEN);
-	protection.n_own_ids = 1;
+	protection.n_own = protection.n_known = 1;
 	set.type = SESSION_TYPE_REPLICA;
 	assert_int_equal(request_judge(&request, &protection, &set), REQUEST_PROTECTED);
 	set.type = SESSION_TYPE_NORMAL;
@@ -199,6 +250,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_own_by_mark),
 		cmocka_unit_test(test_judge_set),
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_nodes),

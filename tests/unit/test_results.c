@@ -22,7 +22,7 @@
 struct scene {
 	struct request request;
 	struct selectors protect;
-	uint64_t own_ids[1];
+	struct protection_own own[1];
 	struct protection protection;
 	struct caps caps;
 	struct sources sources;
@@ -36,11 +36,12 @@ static int setup(void **state)
 
 	request_init(&scene->request);
 	scene->request.wants_results = true;
-	scene->own_ids[0] = OWN_ID;
+	scene->own[0].id = OWN_ID;
 	scene->protection = (struct protection){
 		.family = SERVER_REDIS,
-		.own_ids = scene->own_ids,
-		.n_own_ids = 1,
+		.own = scene->own,
+		.n_own = 1,
+		.n_known = 1,
 		.configured = &scene->protect,
 	};
 	scene->caps.family = SERVER_REDIS;

@@ -128,6 +128,10 @@ struct connection {
 	bool has_family;           /* the server said what it is */
 	enum link_filters filters; /* of an expendable one: what it has learned */
 	bool is_nameless;          /* it may not call itself by its name */
+	size_t n_named;            /* sessions in a listing that bear its name */
+	uint64_t named_id;         /* of the last one of these */
+	bool lists_ids;            /* the listing has ids */
+	bool has_listed_nobody;    /* it has come, and has none */
 	bool may_unsubscribe;
 	char refusal[CONNECTION_MAX_WORDS]; /* why it cannot succeed; "" so far it can */
 	enum link_trouble refusal_trouble;

@@ -1,14 +1,16 @@
 /*
  * The handshake of a connection: gets in, gives itself a name, learns what the server is and can
  * do, and proves that a kill would work. Rounds of pipelined commands; what each of them is for is
- * a row of a table. The second round are the probes, which depend on the family that the first one
- * found, the third what depends on the probes.
+ * a row of a table: the greeting, the listing where that did not tell the own id, the probes, what
+ * depends on them.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/parse.h"
+#include "model/session.h"
 #include "redis/connection.h"
 #include "redis/password.h"
 #include "redis/server_info.h"
@@ -31,7 +33,7 @@ struct handshake_row {
 	step_reply_fn *reply_fn;
 	int permission; /* enum link_permission that a NOPERM shows to be missing; -1 none */
 	int cap;        /* enum cap that an answer without error shows; -1 none */
-	bool is_listing;
+	listing_line_fn line_fn; /* of a listing; NULL: it is none */
 };
 
 /* ---- replies ---- */
@@ -163,6 +165,38 @@ static void on_own_kill(
 	}
 }
 
+/* Who bears this connection's name is this connection, if there is one only. */
+static void on_line_of_all(void *context, struct slice line)
+{
+	struct connection *connection = ((const struct connection_step *)context)->connection;
+	struct slice rest = line;
+	struct slice key, value;
+	uint64_t id = 0;
+	bool is_named = false;
+
+	while (session_next_value(&rest, &key, &value)) {
+		if (slice_is(key, "id") && !parse_u64(value, &id)) {
+			return;
+		}
+		is_named |= slice_is(key, "name") && slice_is(value, connection->name);
+	}
+	connection->lists_ids |= id != 0;
+	if (is_named) {
+		connection->n_named++;
+		connection->named_id = id;
+	}
+}
+
+static void on_listing_of_all(
+	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
+{
+	(void)row;
+	if (connection->n_named == 1) {
+		connection->server.own_id = connection->named_id;
+	}
+	connection->has_listed_nobody = reply->type == REPLY_LISTING && !connection->lists_ids;
+}
+
 static void on_setname(
 	struct connection *connection, const struct handshake_row *row, const struct reply *reply)
 {
@@ -175,6 +209,12 @@ static void on_unsubscribe(
 {
 	(void)row;
 	connection->may_unsubscribe = reply->type == REPLY_ARRAY;
+}
+
+static void ignore_line(void *context, struct slice line)
+{
+	(void)context;
+	(void)line;
 }
 
 static void on_listing(
@@ -197,15 +237,15 @@ static void on_other(
 
 #define NONE (-1)
 
-static const struct handshake_row auth_row = {{"AUTH"}, on_auth, NONE, NONE, false};
+static const struct handshake_row auth_row = {{"AUTH"}, on_auth, NONE, NONE, NULL};
 
 static const struct handshake_row greeting[] = {
-	{{"CLIENT", "ID"}, on_client_id, LINK_PERMISSION_CLIENT_ID, NONE, false},
-	{{"CLIENT", "SETNAME", OWN_NAME}, on_setname, LINK_PERMISSION_CLIENT_SETNAME, NONE, false},
+	{{"CLIENT", "ID"}, on_client_id, LINK_PERMISSION_CLIENT_ID, NONE, NULL},
+	{{"CLIENT", "SETNAME", OWN_NAME}, on_setname, LINK_PERMISSION_CLIENT_SETNAME, NONE, NULL},
 	{{"CLIENT", "NO-EVICT", "on"}, on_other, LINK_PERMISSION_CLIENT_NO_EVICT, CAP_NO_EVICT,
-		false},
-	{{"HELLO"}, on_hello, NONE, NONE, false},
-	{{"INFO"}, on_info, LINK_PERMISSION_INFO, NONE, false},
+		NULL},
+	{{"HELLO"}, on_hello, NONE, NONE, NULL},
+	{{"INFO"}, on_info, LINK_PERMISSION_INFO, NONE, NULL},
 };
 
 /*
@@ -215,22 +255,23 @@ static const struct handshake_row greeting[] = {
  */
 static const struct handshake_row probes[] = {
 	{{"CLIENT", "LIST", "ID", NOBODY}, on_other, LINK_PERMISSION_CLIENT_LIST, CAP_LIST_ID,
-		false},
+		NULL},
 	{{"CLIENT", "KILL", "ID", NOBODY, NOBODY_ELSE}, on_other, LINK_PERMISSION_CLIENT_KILL,
-		CAP_MULTI_ID, false},
-	{{"CLIENT", "KILL", "TYPE", "normal", "ID", NOBODY}, on_other, NONE, CAP_KILL_TYPE, false},
-	{{"CLIENT", "KILL", "USER", "default", "ID", NOBODY}, on_other, NONE, CAP_KILL_USER, false},
+		CAP_MULTI_ID, NULL},
+	/* Before 3.2, where this is no type, the link to the master is one of type normal. */
+	{{"CLIENT", "KILL", "TYPE", "master", "ID", NOBODY}, on_other, NONE, CAP_KILL_TYPE, NULL},
+	{{"CLIENT", "KILL", "USER", "default", "ID", NOBODY}, on_other, NONE, CAP_KILL_USER, NULL},
 	{{"CLIENT", "KILL", "LADDR", "0.0.0.0:0", "ID", NOBODY}, on_other, NONE, CAP_KILL_LADDR,
-		false},
+		NULL},
 	{{"CLIENT", "KILL", "MAXAGE", "1000000000", "ID", NOBODY}, on_other, NONE, CAP_KILL_MAXAGE,
-		false},
-	{{"CLIENT", "KILL", "NAME", "x", "ID", NOBODY}, on_other, NONE, CAP_KILL_NAME, false},
+		NULL},
+	{{"CLIENT", "KILL", "NAME", "x", "ID", NOBODY}, on_other, NONE, CAP_KILL_NAME, NULL},
 	{{"CLIENT", "KILL", "IDLE", "1000000000", "ID", NOBODY}, on_other, NONE, CAP_KILL_IDLE,
-		false},
+		NULL},
 	{{"CLIENT", "KILL", "LIB-NAME", "x", "ID", NOBODY}, on_other, NONE, CAP_KILL_LIB_NAME,
-		false},
-	{{"CLIENT", "KILL", "LIB-VER", "x", "ID", NOBODY}, on_other, NONE, CAP_KILL_LIB_VER, false},
-	{{"CLIENT", "KILL", "DB", "0", "ID", NOBODY}, on_other, NONE, CAP_KILL_DB, false},
+		NULL},
+	{{"CLIENT", "KILL", "LIB-VER", "x", "ID", NOBODY}, on_other, NONE, CAP_KILL_LIB_VER, NULL},
+	{{"CLIENT", "KILL", "DB", "0", "ID", NOBODY}, on_other, NONE, CAP_KILL_DB, NULL},
 };
 
 /*
@@ -240,39 +281,37 @@ static const struct handshake_row probes[] = {
  */
 static const struct handshake_row filter_rows[] = {
 	{{"CLIENT", "KILL", "ID", OWN_ID, "ADDR", "0.0.0.0:0", "SKIPME", "no"}, on_filters, NONE,
-		NONE, false},
-	{{"CLIENT", "KILL", "ID", OWN_ID, "SKIPME", "no"}, on_own_kill, NONE, NONE, false},
+		NONE, NULL},
+	{{"CLIENT", "KILL", "ID", OWN_ID, "SKIPME", "no"}, on_own_kill, NONE, NONE, NULL},
 };
 
 /* In place of the probes, of all others: single filters mean the same everywhere. */
 static const struct handshake_row proofs[] = {
-	{{"CLIENT", "LIST", "ID", NOBODY}, on_other, LINK_PERMISSION_CLIENT_LIST, NONE, false},
-	{{"CLIENT", "KILL", "ID", NOBODY}, on_other, LINK_PERMISSION_CLIENT_KILL, NONE, false},
+	{{"CLIENT", "LIST", "ID", NOBODY}, on_other, LINK_PERMISSION_CLIENT_LIST, NONE, NULL},
+	{{"CLIENT", "KILL", "ID", NOBODY}, on_other, LINK_PERMISSION_CLIENT_KILL, NONE, NULL},
 };
 
 /* May it come back once it has stepped aside? To be known before it does. */
 static const struct handshake_row unsubscribe_row = {
-	{"UNSUBSCRIBE", OWN_NAME}, on_unsubscribe, NONE, NONE, false};
+	{"UNSUBSCRIBE", OWN_NAME}, on_unsubscribe, NONE, NONE, NULL};
 
 static const struct handshake_row aside[] = {
-	{{"SUBSCRIBE", OWN_NAME}, on_other, NONE, CAP_SUBSCRIBE, false},
-	{{"UNSUBSCRIBE", OWN_NAME}, on_other, NONE, NONE, false},
+	{{"SUBSCRIBE", OWN_NAME}, on_other, NONE, CAP_SUBSCRIBE, NULL},
+	{{"UNSUBSCRIBE", OWN_NAME}, on_other, NONE, NONE, NULL},
 };
 
 static const struct handshake_row listing_row = {
-	{"CLIENT", "LIST"}, on_listing, LINK_PERMISSION_CLIENT_LIST, NONE, true};
+	{"CLIENT", "LIST"}, on_listing, LINK_PERMISSION_CLIENT_LIST, NONE, ignore_line};
+
+/* Redis before 5.0 tells a connection its id nowhere else. */
+static const struct handshake_row own_id_row = {
+	{"CLIENT", "LIST"}, on_listing_of_all, LINK_PERMISSION_CLIENT_LIST, NONE, on_line_of_all};
 
 _Static_assert(ARRAY_SIZE(greeting) + 1 <= CONNECTION_MAX_STEPS, "a round fits");
 _Static_assert(ARRAY_SIZE(probes) + 1 <= CONNECTION_MAX_STEPS, "a round fits");
 _Static_assert(ARRAY_SIZE(aside) + 1 <= CONNECTION_MAX_STEPS, "a round fits");
 
 static void on_reply(void *context, const struct reply *reply, const char *lost);
-
-static void ignore_line(void *context, struct slice line)
-{
-	(void)context;
-	(void)line;
-}
 
 static void send_step(struct connection *connection, const struct handshake_row *row,
 	const struct slice *argv, size_t argc, bool is_secret)
@@ -281,7 +320,7 @@ static void send_step(struct connection *connection, const struct handshake_row 
 	struct link_command command = {
 		.argv = argv,
 		.argc = argc,
-		.line_fn = row->is_listing ? ignore_line : NULL,
+		.line_fn = row->line_fn,
 		.reply_fn = on_reply,
 		.context = step,
 	};
@@ -319,6 +358,18 @@ static void send_rows(struct connection *connection, const struct handshake_row 
 {
 	for (size_t i = 0; i < n; i++) {
 		send_row(connection, &rows[i]);
+	}
+}
+
+static bool needs_id(const struct connection *connection)
+{
+	return connection->server.own_id == 0 && !connection->in.opts->is_for_questions;
+}
+
+static void send_own_id(struct connection *connection)
+{
+	if (needs_id(connection)) {
+		send_row(connection, &own_id_row);
 	}
 }
 
@@ -360,7 +411,8 @@ static void send_last(struct connection *connection)
 /* Rounds without a command are passed over. */
 static void send_next_round(struct connection *connection)
 {
-	static void (*const rounds[])(struct connection * connection) = {send_probes, send_last};
+	static void (*const rounds[])(struct connection * connection) = {
+		send_own_id, send_probes, send_last};
 
 	while (connection->n_unanswered == 0 && connection->round < ARRAY_SIZE(rounds)) {
 		rounds[connection->round++](connection);
@@ -402,14 +454,32 @@ static void refuse_missing(struct connection *connection)
 	}
 }
 
-static void end_round(struct connection *connection)
+/* Where nothing tells the id of the connection: at once of a server that is known to have none,
+ * else when the listing did not tell it either. */
+static void refuse_without_id(struct connection *connection)
 {
-	if (connection->refusal[0] == '\0' && connection->server.own_id == 0 &&
-		!connection->in.opts->is_for_questions) {
+	const struct link_server *server = &connection->server;
+	char words[CONNECTION_MAX_WORDS];
+
+	if (!needs_id(connection)) {
+		return;
+	}
+	if (server_info_is_too_old(server) || connection->has_listed_nobody) {
+		snprintf(words, sizeof(words),
+			"%s%s is too old: a session has an id that it can be ended by since Redis "
+			"2.8.12",
+			server->version[0] != '\0' ? "Redis " : "the server", server->version);
+		refuse(connection, LINK_TROUBLE_FINAL, slice_of(words));
+	} else if (connection->round > 0) {
 		refuse(connection, LINK_TROUBLE_FINAL,
 			slice_of("the server does not tell this connection's id; sesskilld would "
 				 "not know itself"));
 	}
+}
+
+static void end_round(struct connection *connection)
+{
+	refuse_without_id(connection);
 	refuse_missing(connection);
 	if (connection->refusal[0] != '\0') {
 		char words[CONNECTION_MAX_WORDS];
@@ -537,6 +607,9 @@ void handshake_start(struct connection *connection)
 	connection->round = 0;
 	connection->has_family = false;
 	connection->is_nameless = false;
+	connection->n_named = 0;
+	connection->lists_ids = false;
+	connection->has_listed_nobody = false;
 	connection->may_unsubscribe = false;
 	if (connection->is_aside) {
 		connection_come_back(connection);

@@ -63,6 +63,25 @@ bool server_info_listens_at(const struct link_server *server, const struct endpo
 	return strstr(server->listeners, place) != NULL;
 }
 
+bool server_info_is_too_old(const struct link_server *server)
+{
+	static const uint64_t first[] = {2, 8, 12};
+	struct slice rest = slice_of(server->version);
+
+	for (size_t i = 0; i < ARRAY_SIZE(first); i++) {
+		struct slice part;
+		uint64_t number;
+
+		if (!slice_next(&rest, '.', &part) || !parse_u64(part, &number)) {
+			return false;
+		}
+		if (number != first[i]) {
+			return number < first[i];
+		}
+	}
+	return false;
+}
+
 static void read_number(struct slice value, int64_t *ret_number)
 {
 	int64_t number;

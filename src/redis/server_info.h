@@ -18,6 +18,9 @@ void server_info_read(struct slice info, struct link_server *server);
 /* Does it say that it listens at the port or path of `endpoint`? False where it does not tell. */
 bool server_info_listens_at(const struct link_server *server, const struct endpoint *endpoint);
 
+/* Is it a Redis before 2.8.12, with which sessions got ids? False where it does not tell. */
+bool server_info_is_too_old(const struct link_server *server);
+
 /* The family by its name ("redis", "valkey", ...); true when it is one of those. */
 bool server_info_set_family(struct link_server *server, struct slice name);
 

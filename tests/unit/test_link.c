@@ -132,17 +132,101 @@ static void test_old_server_without_no_evict(void **state)
 	assert_int_equal(link_server(fixture->link)->missing, 0);
 }
 
-static void test_unknown_own_id(void **state)
-{
-	struct fixture *fixture = *state;
+/* What comes of a listing where the name of the connection stands for %s. */
+struct listing_script {
+	const char *lines[3];
+	char name[64];
+};
 
-	peer_on(fixture->peer, "CLIENT ID", "-ERR unknown command\r\n");
-	peer_on(fixture->peer, "HELLO", "-ERR unknown command\r\n");
+static char *take_name(void *context, const struct peer_command *command)
+{
+	struct listing_script *script = context;
+
+	snprintf(script->name, sizeof(script->name), "%.*s", SLICE_ARG(command->argv[2]));
+	return mem_printf("+OK\r\n");
+}
+
+static char *list_script(void *context, const struct peer_command *command UNUSED)
+{
+	const struct listing_script *script = context;
+	char text[512] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(script->lines) && script->lines[i] != NULL; i++) {
+		const char *line = script->lines[i];
+		const char *mark = strchr(line, '?');
+		size_t used = strlen(text);
+
+		snprintf(text + used, sizeof(text) - used, "%.*s%s%s\n",
+			(int)(mark != NULL ? mark - line : (ptrdiff_t)strlen(line)), line,
+			mark != NULL ? script->name : "", mark != NULL ? mark + 1 : "");
+	}
+	return mem_printf("$%zu\r\n%s\r\n", strlen(text), text);
+}
+
+/* Redis before 5.0 tells nobody his id: it is that of the session with the connection's name. */
+static void test_own_id_by_name(void **state)
+{
+	static const char nameless[] =
+		"the server does not tell this connection's id; sesskilld would not know itself";
+	static const struct {
+		const char *version;
+		const char *lines[3];
+		uint64_t own_id;
+		const char *words;
+	} rows[] = {
+		{"4.0.14", {"id=3 addr=1.1.1.1:1 name= flags=N", "id=4 name=? flags=N"}, 4, NULL},
+		{"2.8.12", {"id=4 name=x flags=N", "id=5 addr=a b name=? age=1 flags=N"}, 5, NULL},
+		{"4.0.14", {"id=3 name= flags=N", "id=4 name=sesskilld:0 flags=N"}, 0, nameless},
+		{"4.0.14", {"id=3 name=?0 flags=N", "id=4 name=0? flags=N"}, 0, nameless},
+		{"4.0.14", {"id=3 name=? flags=N", "id=4 name=? flags=N"}, 0, nameless},
+		{"4.0.14", {NULL}, 0,
+			"Redis 4.0.14 is too old: a session has an id that it can be ended by "
+			"since Redis 2.8.12"},
+		{"2.8.12", {"addr=1.1.1.1:1 name=? flags=N"}, 0,
+			"Redis 2.8.12 is too old: a session has an id that it can be ended by "
+			"since Redis 2.8.12"},
+		{"2.8.9", {"id=4 name=? flags=N"}, 0,
+			"Redis 2.8.9 is too old: a session has an id that it can be ended by "
+			"since Redis 2.8.12"},
+	};
+	struct fixture *fixture = *state;
+	static const char unknown[] =
+		"-ERR Syntax error, try CLIENT (LIST | KILL | GETNAME | SETNAME | PAUSE)\r\n";
+
+	peer_on(fixture->peer, "CLIENT", unknown);
+	peer_on(fixture->peer, "CLIENT KILL ID 92", ":0\r\n");
+	peer_on(fixture->peer, "HELLO", "-ERR unknown command 'HELLO'\r\n");
 	peer_listen(fixture->peer);
-	fixture_go(fixture);
-	fixture_wait(fixture, strstr(fixture->states, "HB") != NULL);
-	assert_string_equal(link_error(fixture->link),
-		"the server does not tell this connection's id; sesskilld would not know itself");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct listing_script script;
+		CLEANUP(mem_free_p)
+		char *info = mem_printf("$%zu\r\nredis_version:%s\r\n",
+			strlen("redis_version:") + strlen(rows[i].version), rows[i].version);
+
+		memcpy(script.lines, rows[i].lines, sizeof(script.lines));
+		peer_on(fixture->peer, "INFO", info);
+		peer_add(fixture->peer, (struct peer_rule){.prefix = "CLIENT SETNAME",
+						.reply_fn = take_name,
+						.context = &script});
+		peer_add(fixture->peer, (struct peer_rule){.prefix = "CLIENT LIST",
+						.reply_fn = list_script,
+						.context = &script});
+		peer_add(fixture->peer,
+			(struct peer_rule){.prefix = "CLIENT LIST ID", .reply = unknown});
+		fixture_make_again(fixture);
+		memset(fixture->states, 0, sizeof(fixture->states));
+		fixture_go(fixture);
+		if (rows[i].words == NULL) {
+			fixture_wait(fixture, fixture_is(fixture, LINK_READY));
+			assert_int_equal(link_server(fixture->link)->own_id, rows[i].own_id);
+		} else {
+			fixture_wait_refused(fixture);
+			assert_string_equal(link_error(fixture->link), rows[i].words);
+			assert_int_equal(link_trouble(fixture->link), LINK_TROUBLE_FINAL);
+		}
+		peer_hang_up(fixture->peer);
+		link_retire(fixture->link, "the next row");
+	}
 }
 
 /*
@@ -408,7 +492,7 @@ int main(void)
 		FIXTURE_ROW(test_refused),
 		FIXTURE_ROW(test_optional_permissions),
 		FIXTURE_ROW(test_old_server_without_no_evict),
-		FIXTURE_ROW(test_unknown_own_id),
+		FIXTURE_ROW(test_own_id_by_name),
 		FIXTURE_ROW(test_filters),
 		FIXTURE_ROW(test_only_questions),
 		FIXTURE_ROW(test_renamed_client_command),

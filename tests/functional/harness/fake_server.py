@@ -29,10 +29,6 @@ class Session:
     cmd: str = "get"
     connection: socket.socket = None  # None: it is only made up
 
-    @property
-    def type(self):
-        return "pubsub" if "P" in self.flags else "normal"
-
 
 class FakeServer:
     """Listens from the start to stop().
@@ -44,6 +40,7 @@ class FakeServer:
     own_id      what CLIENT ID says instead of the truth; a number
     is_or       whether several filters of CLIENT KILL hit whoever fits one of them
     types       that CLIENT KILL TYPE knows
+    takes_name  whether CLIENT SETNAME is known
     """
 
     def __init__(self, directory, **traits):
@@ -54,6 +51,7 @@ class FakeServer:
         self.has_id = traits.get("has_id", True)
         self.own_id = traits.get("own_id")
         self.is_or = traits.get("is_or", False)
+        self.takes_name = traits.get("takes_name", True)
         self.types = traits.get("types", ("normal", "slave", "pubsub", "master"))
         self.sessions = {}
         self.commands = []
@@ -144,7 +142,7 @@ class FakeServer:
             return self._hello(session)
         if words[0] != "CLIENT":
             return f"-ERR unknown command '{words[0]}'\r\n".encode()
-        if words[1] == "SETNAME":
+        if words[1] == "SETNAME" and self.takes_name:
             session.name = words[2]
             return b"+OK\r\n"
         if words[1] == "ID" and self.has_id:
@@ -170,6 +168,12 @@ class FakeServer:
         ]
         return bulk("".join(lines))
 
+    def _type(self, session):
+        for flag, name in (("M", "master"), ("S", "slave"), ("P", "pubsub")):
+            if flag in session.flags and name in self.types:
+                return name
+        return "normal"
+
     def _kill(self, asker, words):
         tests = []
         skips_asker = not self.is_or
@@ -181,7 +185,7 @@ class FakeServer:
             elif name == "ADDR" and value:
                 tests.append(lambda each, addr=value: each.addr == addr)
             elif name == "TYPE" and value in self.types:
-                tests.append(lambda each, kind=value: each.type == kind)
+                tests.append(lambda each, kind=value: self._type(each) == kind)
             else:
                 return SYNTAX_ERROR
         fits = any if self.is_or else all

@@ -69,6 +69,7 @@ struct sweep {
 	unsigned n_surprises;   /* listed again: own connections were not what they had been */
 	bool is_by_id_only;     /* they never were */
 	bool was_lost;          /* the connection, since the last listing */
+	int64_t n_monitors;     /* that INFO tells of, about when it is listed; -1 it does not */
 	struct snapshot snapshot;
 	bool has_snapshot;  /* whole: after a loss the victims are known */
 	uint64_t n_allowed; /* victims that the request's limit was checked for */

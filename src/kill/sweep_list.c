@@ -9,6 +9,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "redis/reply.h"
+#include "redis/server_info.h"
 
 static void set_text(char **text, const char *value)
 {
@@ -63,8 +65,28 @@ static void warn_missing_fields(struct sweep *sweep, const struct selectors *lis
 	}
 }
 
+/* Kvrocks leaves them out of the listing: nothing can be said of them, or done about them. */
+static void warn_unlisted_monitors(struct sweep *sweep)
+{
+	int64_t n_listed = (int64_t)sweep->snapshot.n_monitors;
+
+	if (sweep->n_monitors > n_listed) {
+		report_warn(sweep->in.report,
+			"%s: %lld sessions run MONITOR and are not in the server's listing; they "
+			"are not killed",
+			sweep->in.node->address, (long long)(sweep->n_monitors - n_listed));
+	}
+}
+
 static void warn_about_listing(struct sweep *sweep)
 {
+	warn_unlisted_monitors(sweep);
+	if (sweep->snapshot.n_doubtful > 0) {
+		report_warn(sweep->in.report,
+			"%s: %llu sessions are kept for a flag, i or E, that on some servers means "
+			"a link by which slots migrate",
+			sweep->in.node->address, (unsigned long long)sweep->snapshot.n_doubtful);
+	}
 	warn_missing_fields(sweep, &sweep->in.request->match);
 	warn_missing_fields(sweep, &sweep->in.request->except);
 	warn_missing_fields(sweep, &sweep->in.instance->opts->protect);
@@ -261,6 +283,38 @@ static void on_started(void *context)
 	}
 }
 
+static void on_info(void *context, const struct reply *reply, const char *lost)
+{
+	struct sweep *sweep = context;
+	struct link_server server = {LINK_SERVER_UNKNOWN};
+
+	(void)lost;
+	if (reply != NULL && reply->type == REPLY_TEXT) {
+		server_info_read(reply->text, &server);
+		sweep->n_monitors = server.n_monitors;
+	}
+}
+
+/* Anew, of a server that tells: the listing's answer comes behind it. */
+static void ask_for_monitors(struct sweep *sweep)
+{
+	static const struct slice argv[] = {{"INFO", 4}, {"clients", 7}};
+	struct link_command command = {
+		.argv = argv,
+		.argc = ARRAY_SIZE(argv),
+		.reply_fn = on_info,
+		.context = sweep,
+		.owner = &sweep->calls,
+	};
+	int r;
+
+	sweep->n_monitors = link_server(sweep->in.link)->n_monitors;
+	if (sweep->n_monitors >= 0) {
+		r = link_send(sweep->in.link, &command);
+		CHECK(r == 0);
+	}
+}
+
 void sweep_begin_list(struct sweep *sweep)
 {
 	if (!sweep_has_link(sweep)) {
@@ -268,5 +322,6 @@ void sweep_begin_list(struct sweep *sweep)
 	}
 	sweep_set_state(sweep, SWEEP_LIST);
 	sweep_hold_link(sweep);
+	ask_for_monitors(sweep);
 	sweep_join_listing(sweep, on_started, on_session, on_listed);
 }

@@ -161,11 +161,16 @@ bool session_has_flag(const struct session *session, char flag);
  * Kvrocks uses A for something else ("asking"). */
 bool session_is_dying(const struct session *session, enum server_family family);
 
+/* Does it run MONITOR? */
+bool session_is_monitor(const struct session *session, enum server_family family);
+
 /*
  * Links that carry the server's own work: replicas, the master, the internal connections of a Redis
  * 8 cluster and slot migrations. Never killed.
  */
 bool session_is_replication_or_internal(const struct session *session, enum server_family family);
+/* Is it taken for one only because another server than this calls itself might mean that? */
+bool session_may_be_internal(const struct session *session, enum server_family family);
 
 /*
  * A replica is an ordinary client until its PSYNC is accepted, and any client may say what it says

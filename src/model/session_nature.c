@@ -59,15 +59,34 @@ static const char *internal_flags(const struct session *session, enum server_fam
 	return "";
 }
 
-bool session_is_replication_or_internal(const struct session *session, enum server_family family)
+/* Letters that no server of that family has, but one that calls itself so. */
+static const char *foreign_flags(enum server_family family)
 {
-	if (session->type == SESSION_TYPE_REPLICA || session->type == SESSION_TYPE_MASTER) {
-		return true;
-	}
-	for (const char *flag = internal_flags(session, family); *flag != '\0'; flag++) {
-		if (session_has_flag(session, *flag)) {
+	return family == SERVER_REDIS || family == SERVER_KEYDB ? "iE" : "";
+}
+
+static bool has_any_flag(const struct session *session, const char *flags)
+{
+	for (; *flags != '\0'; flags++) {
+		if (session_has_flag(session, *flags)) {
 			return true;
 		}
 	}
 	return false;
+}
+
+bool session_may_be_internal(const struct session *session, enum server_family family)
+{
+	return has_any_flag(session, foreign_flags(family));
+}
+
+bool session_is_monitor(const struct session *session, enum server_family family)
+{
+	return session_has_flag(session, family == SERVER_KVROCKS ? 'M' : 'O');
+}
+
+bool session_is_replication_or_internal(const struct session *session, enum server_family family)
+{
+	return session->type == SESSION_TYPE_REPLICA || session->type == SESSION_TYPE_MASTER ||
+	       has_any_flag(session, internal_flags(session, family));
 }

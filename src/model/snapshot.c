@@ -136,6 +136,16 @@ static void add_unreadable(struct snapshot *snapshot, const struct session_line 
 	snapshot_note_result(snapshot, NULL);
 }
 
+static void note_nature(
+	struct snapshot *snapshot, const struct session *session, enum request_class class)
+{
+	enum server_family family = snapshot->protection->family;
+
+	snapshot->n_monitors += session_is_monitor(session, family);
+	snapshot->n_doubtful +=
+		class == REQUEST_PROTECTED && session_may_be_internal(session, family);
+}
+
 static void note_local(
 	struct snapshot *snapshot, const struct session *session, enum request_class class)
 {
@@ -169,6 +179,7 @@ void snapshot_add(struct snapshot *snapshot, const struct session_line *line)
 	note_given_fields(snapshot, session);
 	class = request_judge(snapshot->request, snapshot->protection, session);
 	count_class(&snapshot->counts, class);
+	note_nature(snapshot, session, class);
 	entry = append_entry(snapshot, session->id);
 	entry->class = (uint8_t) class;
 	entry->type = (uint8_t)session->type;

@@ -100,6 +100,8 @@ struct snapshot {
 	char first_unreadable[160]; /* one of them, with the reason */
 	uint64_t n_subscribers;     /* among the victims */
 	uint64_t n_subscriptions;   /* of these */
+	uint64_t n_monitors;        /* of all that were listed */
+	uint64_t n_doubtful;        /* protected by a flag that may mean something else here */
 	bool is_too_large;
 };
 

@@ -304,8 +304,7 @@ struct connection *connection_new(const struct connection_inputs *inputs)
 	endpoint_copy(&connection->endpoint, inputs->endpoint);
 	TAILQ_INIT(&connection->calls);
 	choose_name(connection);
-	connection->server =
-		(struct link_server){.n_clients = -1, .max_clients = -1, .n_connections = -1};
+	connection->server = (struct link_server){LINK_SERVER_UNKNOWN};
 	connection->started_ms = clock_monotonic_ms();
 	connection->deadline = evtimer_new(inputs->loop, pipeline_on_deadline, connection);
 	connection->keepalive = evtimer_new(inputs->loop, on_keepalive, connection);

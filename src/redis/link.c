@@ -101,7 +101,7 @@ struct link *link_new(const struct link_world *world, const struct endpoint *end
 	link->address = endpoint_print(endpoint);
 	TAILQ_INIT(&link->open);
 	TAILQ_INIT(&link->dead);
-	link->last = (struct link_server){.n_clients = -1, .max_clients = -1, .n_connections = -1};
+	link->last = (struct link_server){LINK_SERVER_UNKNOWN};
 	link->state = LINK_BACKOFF;
 	link->keepalive_ms = world->keepalive_ms > 0 ? world->keepalive_ms : KEEPALIVE_MS;
 	link->retry = evtimer_new(world->loop, link_on_retry, link);

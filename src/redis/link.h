@@ -135,12 +135,17 @@ struct link_server {
 	int64_t n_clients;     /* at the last keep-alive; -1 unknown */
 	int64_t max_clients;   /* -1 unknown */
 	int64_t n_connections; /* ever accepted, at that time; -1 unknown */
+	int64_t n_monitors;    /* sessions of MONITOR, at that time; -1 it does not tell */
 	bool has_child;        /* a child that saves or rewrites the data set, at that time */
 	uint32_t missing;      /* permissions: bits 1 << enum link_permission */
 	struct link_replication replication;
 	char listeners[512]; /* where it says that it listens: ports and paths, each with a blank
 				before and behind it; "" unknown */
 };
+
+/* For the initialiser of one of which nothing is known. */
+#define LINK_SERVER_UNKNOWN \
+	.n_clients = -1, .max_clients = -1, .n_connections = -1, .n_monitors = -1
 
 /* What the least user must be allowed; found missing when the link comes up. */
 #define LINK_PERMISSIONS(PERMISSION)                          \

@@ -141,6 +141,8 @@ static void read_line(
 		read_number(value, &server->n_clients);
 	} else if (slice_is(key, "total_connections_received")) {
 		read_number(value, &server->n_connections);
+	} else if (slice_is(key, "monitor_clients")) {
+		read_number(value, &server->n_monitors);
 	} else if (slice_is(key, "rdb_bgsave_in_progress") ||
 		   slice_is(key, "aof_rewrite_in_progress")) {
 		info->has_child |= slice_is(value, "1");

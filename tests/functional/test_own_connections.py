@@ -275,7 +275,7 @@ def test_connections_of_two_accounts(make_server, make_clients, make_daemon, pas
 def test_a_server_that_claims_to_be_another(
     make_server, make_clients, make_daemon, make_fake_server
 ):
-    """A fake peer tells another server's run_id, and the id of somebody there: it shields nobody."""
+    """A fake peer tells the run_id of another, and the id of somebody there: it shields nobody."""
     server = make_server(has_least_user=False)
     clients = make_clients(server, total=10)
     (claimed, *_) = sorted(session["id"] for session in server.sessions())
@@ -303,7 +303,10 @@ def test_two_instances_of_one_server(make_server, make_clients, make_daemon, pas
     """By the name of each; where the account may not give names, by the address of the socket."""
     least = "-@all +auth +hello +info +client|list +client|kill +client|id"
     server = make_server(
-        lines=[f"user nameless on >secret {least}", f"user named on >secret {least} +client|setname"],
+        lines=[
+            f"user nameless on >secret {least}",
+            f"user named on >secret {least} +client|setname",
+        ],
         has_least_user=False,
     )
     for username in ["named"] + ["nameless"] * (way == "tcp_address"):

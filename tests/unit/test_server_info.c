@@ -46,7 +46,7 @@ static const struct row rows[] = {
 
 static struct link_server nothing(void)
 {
-	return (struct link_server){.n_clients = -1, .max_clients = -1, .n_connections = -1};
+	return (struct link_server){LINK_SERVER_UNKNOWN};
 }
 
 static void test_files(void **state UNUSED)
@@ -80,6 +80,9 @@ static void test_what_is_not_there_stays(void **state UNUSED)
 				       "total_connections_received:77\r\n"),
 		&server);
 	server.own_id = 7;
+	assert_int_equal(server.n_monitors, -1);
+	server_info_read(SLICE_LITERAL("monitor_clients:2\r\n"), &server);
+	assert_int_equal(server.n_monitors, 2);
 	before = server;
 	server_info_read(SLICE_LITERAL(""), &server);
 	assert_memory_equal(&server, &before, sizeof(server));
@@ -90,6 +93,37 @@ static void test_what_is_not_there_stays(void **state UNUSED)
 	assert_string_equal(server.version, "9.0.0");
 	assert_string_equal(server.role, "replica");
 	assert_int_equal(server.own_id, 7);
+}
+
+static void test_too_old(void **state UNUSED)
+{
+	static const struct {
+		const char *version;
+		bool is_too_old;
+	} versions[] = {
+		{"2.8.11", true},
+		{"2.8.12", false},
+		{"2.8.9", true},
+		{"2.8.100", false},
+		{"2.6.17", true},
+		{"2.10.0", false},
+		{"1.9.99", true},
+		{"3.0.0", false},
+		{"10.0.0", false},
+		{"", false},
+		{"2", false},
+		{"2.8", false},
+		{"df-v1.27.0", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		struct link_server server = nothing();
+
+		snprintf(server.version, sizeof(server.version), "%s", versions[i].version);
+		if (server_info_is_too_old(&server) != versions[i].is_too_old) {
+			fail_msg("%s", versions[i].version);
+		}
+	}
 }
 
 static void test_odd_texts(void **state UNUSED)
@@ -145,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_what_is_not_there_stays),
+		cmocka_unit_test(test_too_old),
 		cmocka_unit_test(test_odd_texts),
 		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_families),

@@ -231,6 +231,39 @@ static void test_nature(void **state UNUSED)
 	}
 }
 
+static void test_monitors_and_doubts(void **state UNUSED)
+{
+	static const struct {
+		const char *line;
+		enum server_family family;
+		bool is_monitor;
+		bool is_doubtful;
+	} rows[] = {
+		{"id=1 flags=N", SERVER_REDIS, false, false},
+		{"id=1 flags=O", SERVER_REDIS, true, false},
+		{"id=1 flags=bO", SERVER_VALKEY, true, false},
+		{"id=1 flags=M", SERVER_REDIS, false, false},
+		{"id=1 flags=M", SERVER_KVROCKS, true, false},
+		{"id=1 flags=O", SERVER_KVROCKS, false, false},
+		/* No Redis has these. */
+		{"id=1 flags=i", SERVER_REDIS, false, true},
+		{"id=1 flags=E capa=", SERVER_REDIS, false, true},
+		{"id=1 flags=i capa=", SERVER_VALKEY, false, false},
+		{"id=1 flags=I", SERVER_REDIS, false, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct session_line line;
+
+		session_read_line(&line, slice_of(rows[i].line), rows[i].family, NODE);
+		if (session_is_monitor(&line.session, rows[i].family) != rows[i].is_monitor ||
+			session_may_be_internal(&line.session, rows[i].family) !=
+				rows[i].is_doubtful) {
+			fail_msg("%s of %s", rows[i].line, server_family_name(rows[i].family));
+		}
+	}
+}
+
 /* A replica before its PSYNC, and clients that only look like one. */
 static void test_handshake(void **state UNUSED)
 {
@@ -297,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_nature),
+		cmocka_unit_test(test_monitors_and_doubts),
 		cmocka_unit_test(test_handshake),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_numbers),

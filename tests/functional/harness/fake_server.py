@@ -14,6 +14,8 @@ LINE = (
     "qbuf=0 qbuf-free=0 obl=0 oll=0 omem=0 events=r cmd={cmd}"
 )
 SYNTAX_ERROR = b"-ERR syntax error\r\n"
+# As Redis 4.0 says it.
+UNKNOWN = b"-ERR Syntax error, try CLIENT (LIST | KILL | GETNAME | SETNAME | PAUSE | REPLY)\r\n"
 
 
 def bulk(text):
@@ -36,7 +38,9 @@ class FakeServer:
     info        lines of INFO
     hello       the pairs that HELLO answers; None: it has no such command
     line        of a session in CLIENT LIST
-    has_id      whether CLIENT ID and CLIENT LIST ID are known
+    has_id      whether CLIENT ID is known
+    has_list_id whether CLIENT LIST ID is
+    is_listed   whether a session stands in the listing
     own_id      what CLIENT ID says instead of the truth; a number
     is_or       whether several filters of CLIENT KILL hit whoever fits one of them
     types       that CLIENT KILL TYPE knows
@@ -49,6 +53,8 @@ class FakeServer:
         self.hello = traits.get("hello")
         self.line = traits.get("line", LINE)
         self.has_id = traits.get("has_id", True)
+        self.has_list_id = traits.get("has_list_id", self.has_id)
+        self.is_listed = traits.get("is_listed", lambda session: True)
         self.own_id = traits.get("own_id")
         self.is_or = traits.get("is_or", False)
         self.takes_name = traits.get("takes_name", True)
@@ -147,12 +153,11 @@ class FakeServer:
             return b"+OK\r\n"
         if words[1] == "ID" and self.has_id:
             return b":%d\r\n" % (self.own_id or session.id)
-        if words[1] == "LIST" and (len(words) == 2 or (self.has_id and words[2] == "ID")):
+        if words[1] == "LIST" and (len(words) == 2 or (self.has_list_id and words[2] == "ID")):
             return self._list(words[3:])
         if words[1] == "KILL":
             return self._kill(session, words[2:])
-        # As Redis 4.0 says it.
-        return b"-ERR Syntax error, try CLIENT (LIST | KILL | GETNAME | SETNAME | PAUSE | REPLY)\r\n"
+        return UNKNOWN
 
     def _hello(self, session):
         pairs = [bulk(word) for pair in self.hello.items() for word in pair]
@@ -164,7 +169,7 @@ class FakeServer:
         lines = [
             self.line.format(**vars(self.sessions[number])) + "\n"
             for number in wanted
-            if number in self.sessions
+            if number in self.sessions and self.is_listed(self.sessions[number])
         ]
         return bulk("".join(lines))
 

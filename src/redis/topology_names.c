@@ -327,13 +327,14 @@ bool topology_is_unused(const struct topology *topology, const struct link *link
 {
 	const struct node *node = topology_find_node(topology, link);
 
-	if (node == NULL || node->name == NULL || link_was_ever_ready(link)) {
+	if (node == NULL || node->name == NULL || !link_was_never_reached(link)) {
 		return false;
 	}
 	for (size_t i = 0; i < topology->nodes.n; i++) {
 		const struct node *other = topology->nodes.items[i];
 
-		if (other->name == node->name && link_was_ever_ready(other->link)) {
+		if (other->name == node->name && !other->is_former &&
+			link_was_ever_ready(other->link)) {
 			return true;
 		}
 	}

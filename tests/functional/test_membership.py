@@ -354,7 +354,7 @@ def test_a_replica_in_its_first_sync(make_server, make_sentinels, make_daemon, m
     answer = daemon.kill(NAME, timeout="20s")
     assert answer.json["state"] == "done", answer.text
     crowd.wait_for(closed_by_server=10)
-    assert late.is_in_sync()
+    wait_until(late.is_in_sync, "the replica to be in sync", 30)
 
 
 # ---- Cluster ----
@@ -518,7 +518,8 @@ def test_one_server_under_three_addresses(server, make_daemon, make_clients):
     assert answer.json["state"] == "done", answer.text
     clients.wait_for(closed_by_server=10)
     (node,) = answer.json["nodes"]
-    assert answer.json["killed"] == 10 and answer.json["gone"] == 0, answer.text
+    # The test has a session of its own there.
+    assert answer.json["matched"] == answer.json["killed"] == 11, answer.text
     assert sorted([node["address"], *node["also"]]) == sorted(
         [server.tcp_address, server.unix_path, f"127.0.0.2:{server.port}"]
     )

@@ -7,6 +7,7 @@
 
 #include "base/macros.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 int slice_compare(struct slice a, struct slice b)
 {
@@ -98,23 +99,35 @@ char *slice_copy(struct slice slice)
 	return mem_copy_text(slice.data, slice.len);
 }
 
+/* The character at `at`, which is before the end; a byte that belongs to none counts as one. */
+static struct slice character_at(struct slice text, size_t at)
+{
+	size_t n = utf8_character_bytes(slice_skip(text, at));
+
+	return (struct slice){text.data + at, n > 0 ? n : 1};
+}
+
 bool slice_matches_wildcard(struct slice text, struct slice pattern)
 {
 	size_t t = 0, p = 0;
 	size_t star = SIZE_MAX; /* where the last star stands */
-	size_t retry = 0;       /* where its run would end one byte later */
+	size_t retry = 0;       /* where its run would end one character later */
 
 	while (t < text.len) {
-		if (p < pattern.len && pattern.data[p] == '*') {
+		struct slice given = character_at(text, t);
+		struct slice wanted =
+			p < pattern.len ? character_at(pattern, p) : (struct slice){NULL, 0};
+
+		if (slice_is(wanted, "*")) {
 			star = p++;
 			retry = t;
-		} else if (p < pattern.len &&
-			   (pattern.data[p] == '?' || pattern.data[p] == text.data[t])) {
-			p++;
-			t++;
+		} else if (slice_is(wanted, "?") || slice_is_equal(wanted, given)) {
+			p += wanted.len;
+			t += given.len;
 		} else if (star != SIZE_MAX) {
 			p = star + 1;
-			t = ++retry;
+			retry += character_at(text, retry).len;
+			t = retry;
 		} else {
 			return false;
 		}

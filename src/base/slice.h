@@ -61,8 +61,9 @@ bool slice_next(struct slice *rest, char separator, struct slice *ret_part);
 char *slice_copy(struct slice slice);
 
 /*
- * Whether `text` is matched by `pattern`, in which '*' stands for any run of bytes and '?' for
- * any one byte. Linear in time but for backtracking to the last star: no pattern blows up.
+ * Whether `text` is matched by `pattern`, in which '*' stands for any run of characters and '?' for
+ * any one: of UTF-8, where a byte that is no part of one counts as one. Linear in time but for
+ * backtracking to the last star: no pattern blows up.
  */
 bool slice_matches_wildcard(struct slice text, struct slice pattern);
 

@@ -8,6 +8,7 @@
 #include <wchar.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 /* What one character (or one byte that belongs to none) looks like. */
 struct glyph {
@@ -46,54 +47,6 @@ static const struct code_range DECEIVING[] = {
 bool text_is_utf8(void)
 {
 	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-}
-
-/* Length of the sequence that `lead` announces and the bits of the code in it; 0: no lead byte. */
-static size_t read_lead(unsigned char lead, uint32_t *ret_bits)
-{
-	if (lead < 0x80) {
-		*ret_bits = lead;
-		return 1;
-	}
-	if (lead >= 0xc2 && lead < 0xe0) {
-		*ret_bits = lead & 0x1f;
-		return 2;
-	}
-	if (lead >= 0xe0 && lead < 0xf0) {
-		*ret_bits = lead & 0x0f;
-		return 3;
-	}
-	if (lead >= 0xf0 && lead < 0xf5) {
-		*ret_bits = lead & 0x07;
-		return 4;
-	}
-	return 0;
-}
-
-/* Bytes of the first character; 0 when they are no UTF-8. `text` is not empty. */
-static size_t decode(struct slice text, uint32_t *ret_code)
-{
-	/* The least code that needs so many bytes: shorter ones in a longer form are a disguise. */
-	static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
-	uint32_t code = 0;
-	size_t n = read_lead((unsigned char)text.data[0], &code);
-
-	if (n == 0 || n > text.len) {
-		return 0;
-	}
-	for (size_t i = 1; i < n; i++) {
-		unsigned char byte = (unsigned char)text.data[i];
-
-		if ((byte & 0xc0) != 0x80) {
-			return 0;
-		}
-		code = code << 6 | (byte & 0x3f);
-	}
-	if (code < LEAST[n] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
-		return 0;
-	}
-	*ret_code = code;
-	return n;
 }
 
 static bool is_deceiving(uint32_t code)
@@ -149,7 +102,7 @@ static bool next_glyph(struct slice *rest, struct glyph *ret_glyph)
 	if (rest->len == 0) {
 		return false;
 	}
-	n = decode(*rest, &glyph.code);
+	n = utf8_decode(*rest, &glyph.code);
 	glyph.is_valid = n > 0;
 	if (!glyph.is_valid) {
 		glyph.code = (unsigned char)rest->data[0];

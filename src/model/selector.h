@@ -2,9 +2,9 @@
  * One expression `FIELD OP VALUE[,VALUE...]`, compiled. The same form serves match, except and
  * protect wherever they are written.
  *
- * Text: = and !=, with * and ? as wildcards. Addresses: = and != with IP, CIDR, ip:port, unix.
- * Numbers: = != < <= > >=; durations and sizes where the field counts seconds or bytes.
- * Values are alternatives: `=` holds if one of them fits, `!=` if none does.
+ * Text: = and !=, with * and ? as wildcards that count characters. Addresses: = and != with IP,
+ * CIDR, ip:port, unix. Numbers: = != < <= > >=; durations and sizes where the field counts seconds
+ * or bytes. Values are alternatives: `=` holds if one of them fits, `!=` if none does.
  */
 #ifndef MODEL_SELECTOR_H
 #define MODEL_SELECTOR_H

@@ -150,6 +150,42 @@ static void test_wildcards(void **state UNUSED)
 	assert_true(slice_matches_wildcard(SLICE_LITERAL("a\0b"), SLICE_LITERAL("a?b")));
 }
 
+/* A character may have several bytes; a byte that is no part of one counts as one. */
+static void test_wildcards_count_characters(void **state UNUSED)
+{
+	static const struct {
+		const char *text, *pattern;
+		bool is_matching;
+	} rows[] = {
+		{"caf\xc3\xa9", "caf?", true},
+		{"caf\xc3\xa9", "caf??", false},
+		{"caf\xc3\xa9", "?????", false},
+		{"caf\xc3\xa9", "*\xc3\xa9", true},
+		{"caf\xc3\xa9", "*?\xc3\xa9", true},
+		{"\xe2\x82\xac\xf0\x9f\x90\xb1", "??", true},
+		{"\xe2\x82\xac\xf0\x9f\x90\xb1", "?", false},
+		{"\xe2\x82\xac\xf0\x9f\x90\xb1", "*?*?*", true},
+		{"\xe2\x82\xac\xf0\x9f\x90\xb1", "*?*?*?*", false},
+		/* No UTF-8: a stray byte, an overlong form, a surrogate, one that breaks off. */
+		{"a\xff", "a?", true},
+		{"a\xc0\xaf", "a?", false},
+		{"a\xc0\xaf", "a??", true},
+		{"a\xed\xa0\x80", "a???", true},
+		{"a\xe2\x82", "a??", true},
+		/* Half a character is none. */
+		{"\xc3\xa9", "\xc3?", false},
+		{"\xc3\xa9", "\xc3*", false},
+		{"\xc3\xa9", "*\xa9", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (slice_matches_wildcard(slice_of(rows[i].text), slice_of(rows[i].pattern)) !=
+			rows[i].is_matching) {
+			fail_msg("row %zu: \"%s\" by \"%s\"", i, rows[i].text, rows[i].pattern);
+		}
+	}
+}
+
 /* What takes for ever with the usual recursion, here within a second even when instrumented. */
 static void test_no_pattern_blows_up(void **state UNUSED)
 {
@@ -180,6 +216,7 @@ int main(void)
 		cmocka_unit_test(test_next),
 		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_wildcards),
+		cmocka_unit_test(test_wildcards_count_characters),
 		cmocka_unit_test(test_no_pattern_blows_up),
 	};
 

@@ -230,6 +230,7 @@ static void on_session(void *context, const struct session_line *line)
 	struct roster_node *node = context;
 	struct roster *roster = node->roster;
 	const struct session *session = &line->session;
+	enum selector_verdict is_matched, is_excepted;
 
 	node->n_found++;
 	if (!line->is_readable) {
@@ -240,8 +241,13 @@ static void on_session(void *context, const struct session_line *line)
 	if (session->id == link_server(node->link)->own_id) {
 		node->has_own = ends_of(session, &node->own);
 	}
-	if (selectors_test_all(&roster->opts.match, session) != SELECTOR_YES ||
-		selectors_test_any(&roster->opts.except, session) != SELECTOR_NO) {
+	is_matched = selectors_test_all(&roster->opts.match, session);
+	is_excepted = selectors_test_any(&roster->opts.except, session);
+	if (is_matched == SELECTOR_NO || is_excepted == SELECTOR_YES) {
+		return;
+	}
+	if (is_matched == SELECTOR_OPEN || is_excepted == SELECTOR_OPEN) {
+		node->n_unreadable++; /* a value is too long to be compared */
 		return;
 	}
 	node->n_selected++;

@@ -64,7 +64,7 @@ enum request_class {
 	REQUEST_UNMATCHED, /* not selected */
 	REQUEST_PROTECTED, /* selected, but kept */
 	REQUEST_MATCHED,   /* to be killed */
-	REQUEST_OPEN,      /* only for a set of sessions: some would be killed, some not */
+	REQUEST_OPEN, /* of a set some would be killed, some not; or a value was too long to read */
 };
 
 enum request_class request_judge(const struct request *request, const struct protection *protection,

@@ -196,6 +196,16 @@ bool session_next_value(struct slice *rest, struct slice *ret_key, struct slice 
 	return true;
 }
 
+/* What stands in it is not known to the end: of a text, which a client may have chosen. */
+static void note_if_cut(struct session *session, unsigned field)
+{
+	size_t n_bytes = rows[field].key_len + 1 + session->values[field].len;
+
+	if (rows[field].kind == SESSION_KIND_TEXT && n_bytes > SESSION_MAX_VALUE_BYTES) {
+		session->open_fields |= UINT64_C(1) << field;
+	}
+}
+
 /* Splits the line into values. 0 or SESSION_E_MALFORMED. */
 static int split_line(
 	struct slice line, enum server_family family, struct session *session, struct err *err)
@@ -229,6 +239,7 @@ static int split_line(
 			return SESSION_E_MALFORMED;
 		}
 		session->values[field] = value;
+		note_if_cut(session, field);
 		if (!is_value_valid(rows[field].kind, value)) {
 			err_set(err, "\"%s\" is no number", rows[field].key);
 			return SESSION_E_MALFORMED;

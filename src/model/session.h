@@ -17,6 +17,12 @@
 #include "model/address.h"
 #include "model/caps.h"
 
+/*
+ * A key and its value that are longer together are not read to the end. Who reads a listing may cut
+ * them, behind one byte more.
+ */
+#define SESSION_MAX_VALUE_BYTES 4096
+
 /* FIELD(enum suffix, key in the listing, kind). The order is that of the newest servers. */
 #define SESSION_FIELDS(FIELD)                                                                 \
 	FIELD(ID, "id", NUMBER)                                                               \
@@ -99,8 +105,9 @@ struct session {
 	/* By field; data is NULL where the server did not give it. */
 	struct slice values[SESSION_N_FIELDS];
 	/*
-	 * Bits (1 << field) of fields that may have any value: none in a listed session; used for
-	 * the question whether a whole set of sessions, newcomers included, would be selected.
+	 * Bits (1 << field) of fields that may have any value: in a listed session those whose
+	 * value was too long to be read; used also for the question whether a whole set of
+	 * sessions, newcomers included, would be selected.
 	 */
 	uint64_t open_fields;
 	/* For a set of sessions: all of them have at least this age and idle time. -1: unknown. */

@@ -99,6 +99,18 @@ static struct snapshot_entry *append_entry(struct snapshot *snapshot, uint64_t i
 	return entry;
 }
 
+/* The verdict hangs on a value that is too long to be compared: kept, and said. */
+static void set_long_aside(struct snapshot *snapshot, const struct session_line *line)
+{
+	uint64_t open = line->session.open_fields;
+	char why[64];
+
+	snprintf(why, sizeof(why), "\"%s\" is longer than %d bytes",
+		session_field_key((enum session_field)__builtin_ctzll(open)),
+		SESSION_MAX_VALUE_BYTES);
+	set_aside(snapshot, line->text, why);
+}
+
 /* Could it be a link of the replication? Any letter counts, wherever a client might have put it. */
 static bool may_be_replication(struct slice line)
 {
@@ -178,6 +190,10 @@ void snapshot_add(struct snapshot *snapshot, const struct session_line *line)
 	}
 	note_given_fields(snapshot, session);
 	class = request_judge(snapshot->request, snapshot->protection, session);
+	if (class == REQUEST_OPEN) {
+		set_long_aside(snapshot, line);
+		class = REQUEST_PROTECTED;
+	}
 	count_class(&snapshot->counts, class);
 	note_nature(snapshot, session, class);
 	entry = append_entry(snapshot, session->id);

@@ -124,7 +124,8 @@ void snapshot_want_locals(struct snapshot *snapshot, struct locals *locals);
 
 /*
  * Takes one line of the listing, which is read already. A line that cannot be judged is set aside
- * and counted: it is no victim unless everything is to be killed and its id is known.
+ * and counted: it is no victim unless everything is to be killed and its id is known. Nor is one
+ * whose verdict hangs on a value that is too long: that one is kept.
  */
 void snapshot_add(struct snapshot *snapshot, const struct session_line *line);
 

@@ -49,6 +49,9 @@ static void judge_again(
 	if (class == REQUEST_MATCHED) {
 		return;
 	}
+	if (class == REQUEST_OPEN) {
+		class = REQUEST_PROTECTED; /* a value is too long to be compared */
+	}
 	entry->class = (uint8_t) class;
 	snapshot->counts.matched--;
 	if (class == REQUEST_PROTECTED) {

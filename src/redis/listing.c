@@ -6,6 +6,9 @@
 #include <event2/buffer.h>
 
 #include "base/mem.h"
+#include "model/session.h"
+
+_Static_assert(LISTING_MAX_VALUE_BYTES > SESSION_MAX_VALUE_BYTES, "what is cut is taken for cut");
 
 void listing_begin(struct listing *listing, uint64_t n_bytes)
 {

@@ -3,7 +3,7 @@
  *
  * Lines have no natural bound: a client may give itself a name of megabytes. A value that is longer
  * than LISTING_MAX_VALUE_BYTES is cut and the rest of the line is kept, so that such a client can
- * neither exhaust memory nor hide its other fields.
+ * neither exhaust memory nor hide its other fields. What is cut is compared with nothing.
  */
 #ifndef REDIS_LISTING_H
 #define REDIS_LISTING_H
@@ -16,7 +16,7 @@
 
 struct evbuffer;
 
-#define LISTING_MAX_VALUE_BYTES 4096
+#define LISTING_MAX_VALUE_BYTES 4097       /* more than a session may have: it shows the cut */
 #define LISTING_MAX_LINE_BYTES (64 * 1024) /* the rest of a longer one is dropped */
 
 /* One line without its line feed; borrowed. */

@@ -202,6 +202,22 @@ def test_except(server, daemon, make_clients):
     assert kept.status()["closed_by_server"] == 0
 
 
+def test_longer_than_compared(server, daemon, make_clients):
+    """A text is compared as a whole or not at all; who hides behind one hides from nothing else."""
+    kept = {"except": "name != n*"}
+    make_clients(server, named={"n" * 5000: 5})
+    assert kill(daemon, match="name = n*")["matched"] == 0
+    report = kill(daemon, **kept, all="true")
+    assert any('"name" is longer than 4096 bytes' in words for words in report["warnings"])
+    assert len([s for s in server.sessions() if s["name"] == "n" * 5000]) == 5
+    nodes = daemon.http("GET", "/v1/instances/r-test/sessions?match=name+%3D+n*").json["nodes"]
+    assert [(node["matched"], node["unreadable"]) for node in nodes] == [(0, 5)]
+
+    report = kill(daemon, match="idle < 1h", **{"except": "flags = O"})
+    assert report["killed"] >= 5 and report["survivors"] == 0
+    assert not [s for s in server.sessions() if s["name"] == "n" * 5000]
+
+
 def test_gently(server, daemon, make_clients):
     crowd = make_clients(server, total=600, subscribed=60)
     report = kill(daemon, pace="gentle", stall_budget="2ms")

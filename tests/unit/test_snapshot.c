@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "listed.h"
 
 /* Counts and the ids of the victims, ascending. */
@@ -90,6 +91,56 @@ static void test_classes(void **state UNUSED)
 				(unsigned long long)listed.snapshot.n_unreadable);
 		}
 		check_victims(&listed.snapshot, row);
+		listed_finish(&listed);
+	}
+}
+
+/* A name of so many bytes: it is compared as a whole, or its session is kept. */
+static void test_long_names(void **state UNUSED)
+{
+	static const struct {
+		const char *match, *except, *protect; /* NULL: all; none */
+		size_t n_whole;                       /* matched with a name that is read whole */
+		size_t n_cut;
+		bool is_aside; /* when it is cut */
+	} rows[] = {
+		{NULL, NULL, NULL, 1, 1, false},
+		{"user = app", NULL, NULL, 1, 1, false},
+		{"user = web", "name = x*", NULL, 0, 0, false},
+		{"name = x*", NULL, NULL, 1, 0, true},
+		{"name != y", NULL, NULL, 1, 0, true},
+		{"user = app", "name = y", NULL, 1, 0, true},
+		{"user = app", NULL, "name = y", 1, 0, true},
+		{NULL, "name = y", NULL, 1, 0, true},
+		{NULL, "user = app", NULL, 0, 0, false},
+	};
+	const size_t n_whole = SESSION_MAX_VALUE_BYTES - strlen("name=");
+	char name[SESSION_MAX_VALUE_BYTES];
+
+	memset(name, 'x', sizeof(name));
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(rows); i++) {
+		bool is_cut = i % 2 == 1;
+		size_t row = i / 2;
+		struct listed_opts opts = {.family = SERVER_REDIS,
+			.match = {rows[row].match},
+			.except = {rows[row].except},
+			.protect = {rows[row].protect}};
+		CLEANUP(mem_free_p)
+		char *line = mem_printf(
+			"id=5 flags=N name=%.*s user=app", (int)(n_whole + is_cut), name);
+		const char *const lines[] = {line, NULL};
+		struct listed listed;
+
+		listed_make(&listed, &opts, lines);
+		assert_int_equal(listed.snapshot.counts.matched,
+			is_cut ? rows[row].n_cut : rows[row].n_whole);
+		assert_int_equal(listed.snapshot.n_unreadable, is_cut && rows[row].is_aside);
+		if (is_cut && rows[row].is_aside) {
+			assert_int_equal(
+				snapshot_find(&listed.snapshot, 5)->class, REQUEST_PROTECTED);
+			assert_non_null(strstr(listed.snapshot.first_unreadable,
+				"\"name\" is longer than 4096 bytes: id=5 "));
+		}
 		listed_finish(&listed);
 	}
 }
@@ -181,6 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_classes),
+		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_cells),
 		cmocka_unit_test(test_too_many_cells),

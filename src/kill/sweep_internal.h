@@ -40,7 +40,6 @@ struct sweep_locals {
 	struct census_witness witness; /* the link; zeroed: the server is on another host */
 	struct census *census;         /* the job's, of a dry run; NULL: none */
 	struct locals sessions;
-	int64_t listed_ms; /* when the listing had come, monotonic */
 	struct census_server server;
 	size_t n_settled; /* sessions that the census was asked for */
 };
@@ -80,6 +79,7 @@ struct sweep {
 	int64_t *phase_us;      /* of the report, where the time goes now; NULL: waiting */
 	int64_t phase_since_us; /* monotonic */
 	unsigned n_rounds;      /* of kills so far */
+	int64_t listed_ms;      /* when the listing had come, monotonic */
 	bool has_asked_for_child;
 	size_t n_replies; /* answers that VERIFY still waits for */
 	char refusal[ERR_MAX_BYTES];
@@ -174,9 +174,8 @@ void sweep_join_listing(struct sweep *sweep, void (*started_fn)(void *context),
 
 /* ---- sweep_locals.c ---- */
 
-/* Before the listing, with an empty snapshot; and when it is there. */
+/* Before the listing, with an empty snapshot. */
 void sweep_begin_locals(struct sweep *sweep);
-void sweep_note_listed(struct sweep *sweep);
 /* How long the end waits for the census, which may be done before. */
 int64_t sweep_census_patience_ms(const struct sweep *sweep);
 /* Before the snapshot goes: reports what is known of the next few victims; false: of all. */

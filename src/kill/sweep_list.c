@@ -156,7 +156,7 @@ static void on_listed(void *context, const struct listing_result *result)
 	sweep_clock_phase(sweep, &sweep->in.node->phase_us[REPORT_PHASE_PLAN]);
 	snapshot_seal(&sweep->snapshot);
 	sweep->has_snapshot = true;
-	sweep_note_listed(sweep);
+	sweep->listed_ms = clock_monotonic_ms();
 	warn_about_listing(sweep);
 	sweep_make_plan(sweep);
 	report_plan(sweep);

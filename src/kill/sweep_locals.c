@@ -29,11 +29,6 @@ void sweep_begin_locals(struct sweep *sweep)
 	snapshot_want_locals(&sweep->snapshot, &locals->sessions);
 }
 
-void sweep_note_listed(struct sweep *sweep)
-{
-	sweep->locals.listed_ms = clock_monotonic_ms();
-}
-
 int64_t sweep_census_patience_ms(const struct sweep *sweep)
 {
 	const struct census *census = sweep->locals.census;
@@ -86,7 +81,7 @@ static void begin_settling(struct sweep *sweep)
 	sweep->in.report->local.n_sessions += locals->sessions.n_all;
 	if (locals->census != NULL) {
 		census_find_server(locals->census, &locals->witness,
-			locals->sessions.has_own ? &locals->sessions.own : NULL, locals->listed_ms,
+			locals->sessions.has_own ? &locals->sessions.own : NULL, sweep->listed_ms,
 			&locals->server);
 	}
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "kill/refusal.h"
 #include "redis/reply.h"
@@ -299,6 +300,17 @@ static bool may_child_hold_sockets(const struct sweep *sweep)
 	       (sweep->snapshot.given_fields & (UINT64_C(1) << SESSION_LIB_NAME)) == 0;
 }
 
+/*
+ * Was one of the killed there before the child, which has only the sockets of then? Both times are
+ * the server's, in whole seconds: one that may be as old counts.
+ */
+static bool is_any_older(const struct sweep *sweep, const struct link_server *server)
+{
+	int64_t since_ms = clock_monotonic_ms() - sweep->listed_ms;
+
+	return sweep->snapshot.oldest_age_s + since_ms / 1000 + 1 >= server->child_s;
+}
+
 static void on_info_reply(void *context, const struct reply *reply, const char *lost)
 {
 	struct sweep *sweep = context;
@@ -307,7 +319,7 @@ static void on_info_reply(void *context, const struct reply *reply, const char *
 	if (sweep->state == SWEEP_VERIFY && reply != NULL && reply->type == REPLY_TEXT) {
 		server_info_read(reply->text, &server);
 	}
-	if (server.has_child) {
+	if (server.has_child && is_any_older(sweep, &server)) {
 		report_warn(sweep->in.report,
 			"%s: a child of the server saves or rewrites the data set and holds the "
 			"killed sessions' sockets; their clients see the end when it is done",

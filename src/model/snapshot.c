@@ -74,6 +74,15 @@ static void count_class(struct counts *counts, enum request_class class)
 	}
 }
 
+static void note_age(struct snapshot *snapshot, const struct session *session)
+{
+	int64_t age_s;
+
+	if (session_number(session, SESSION_AGE, &age_s)) {
+		snapshot->oldest_age_s = MAX(snapshot->oldest_age_s, age_s);
+	}
+}
+
 static void note_subscriptions(struct snapshot *snapshot, const struct session *session)
 {
 	static const enum session_field fields[] = {SESSION_SUB, SESSION_PSUB, SESSION_SSUB};
@@ -204,6 +213,7 @@ void snapshot_add(struct snapshot *snapshot, const struct session_line *line)
 	note_local(snapshot, session, class);
 	if (class == REQUEST_MATCHED) {
 		entry->source = sources_number(snapshot->sources, session);
+		note_age(snapshot, session);
 		if (session->type == SESSION_TYPE_PUBSUB) {
 			note_subscriptions(snapshot, session);
 		}

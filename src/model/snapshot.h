@@ -98,6 +98,7 @@ struct snapshot {
 	uint64_t n_without_cell;
 	uint64_t n_unreadable;      /* lines set aside */
 	char first_unreadable[160]; /* one of them, with the reason */
+	int64_t oldest_age_s;       /* of the victims, when they were listed */
 	uint64_t n_subscribers;     /* among the victims */
 	uint64_t n_subscriptions;   /* of these */
 	uint64_t n_monitors;        /* of all that were listed */

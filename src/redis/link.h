@@ -137,6 +137,7 @@ struct link_server {
 	int64_t n_connections; /* ever accepted, at that time; -1 unknown */
 	int64_t n_monitors;    /* sessions of MONITOR, at that time; -1 it does not tell */
 	bool has_child;        /* a child that saves or rewrites the data set, at that time */
+	int64_t child_s;       /* for how long it did so, whole seconds; 0: it does not say */
 	uint32_t missing;      /* permissions: bits 1 << enum link_permission */
 	struct link_replication replication;
 	char listeners[512]; /* where it says that it listens: ports and paths, each with a blank

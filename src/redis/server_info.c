@@ -97,7 +97,17 @@ struct info {
 	const char *family; /* the key that only this family has */
 	int64_t master_port;
 	bool has_child;
+	int64_t child_s;
 };
+
+/* Of the children the one that has run for longest; -1 of one that there is not. */
+static void note_child(struct info *info, struct slice value)
+{
+	int64_t seconds = 0;
+
+	read_number(value, &seconds);
+	info->child_s = MAX(info->child_s, seconds);
+}
 
 static void read_line(
 	struct info *info, struct slice key, struct slice value, struct link_server *server)
@@ -146,6 +156,9 @@ static void read_line(
 	} else if (slice_is(key, "rdb_bgsave_in_progress") ||
 		   slice_is(key, "aof_rewrite_in_progress")) {
 		info->has_child |= slice_is(value, "1");
+	} else if (slice_is(key, "rdb_current_bgsave_time_sec") ||
+		   slice_is(key, "aof_current_rewrite_time_sec")) {
+		note_child(info, value);
 	} else if (slice_is(key, "maxclients")) {
 		read_number(value, &server->max_clients);
 	} else if (slice_is(key, "tcp_port")) {
@@ -173,6 +186,7 @@ static void apply(const struct info *info, struct link_server *server)
 	if (info->master_port > 0 && info->master_port <= UINT16_MAX) {
 		server->replication.master_port = (uint16_t)info->master_port;
 	}
+	server->child_s = info->child_s;
 	if (info->role.len > 0) {
 		copy(server->role, sizeof(server->role),
 			slice_is(info->role, "slave") ? SLICE_LITERAL("replica") : info->role);

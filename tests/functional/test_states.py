@@ -385,6 +385,29 @@ def test_saving_child(make_server, make_daemon, make_clients):
     assert any("child of the server" in warning for warning in report["warnings"]) == is_old
 
 
+def test_sessions_younger_than_the_saving_child(make_server, make_daemon, make_clients):
+    """The child has the sockets of those who were there when it began, and nobody else's."""
+    server = make_server(lines=["rdb-key-save-delay 500000"])
+    daemon = make_daemon([server])
+    control = server.redis()
+    for i in range(40):
+        control.set(f"key{i}", "x")
+    control.bgsave()
+
+    def is_child_old():
+        return control.info("persistence")["rdb_current_bgsave_time_sec"] >= 4
+
+    wait_until(is_child_old, "the child to be four seconds old")
+    make_clients(server, named={"young": 20})
+    report = done(daemon, match="name = young")
+    assert report["killed"] == 20
+    assert not any("child of the server" in warning for warning in report["warnings"])
+    assert control.info("persistence")["rdb_bgsave_in_progress"] == 1
+    is_old = "lib-name" not in control.client_list()[0]
+    report = done(daemon)
+    assert any("child of the server" in warning for warning in report["warnings"]) == is_old
+
+
 def test_listing_larger_than_the_output_limit(make_server, make_daemon, make_clients):
     """The server cuts the link off in the middle of its listing: said, and nobody is killed."""
     server = make_server(lines=["client-output-buffer-limit normal 20kb 0 0"])

@@ -268,7 +268,10 @@ static char *info(const struct peer_server *server)
 			"connected_clients:%zu\r\ntotal_connections_received:%llu\r\n", server->n,
 			(unsigned long long)server->next_id - 1);
 	}
-	evbuffer_add_printf(out, "rdb_bgsave_in_progress:%d\r\n", server->has_child);
+	evbuffer_add_printf(out,
+		"rdb_bgsave_in_progress:%d\r\nrdb_current_bgsave_time_sec:%d\r\n"
+		"aof_current_rewrite_time_sec:-1\r\n",
+		server->has_child, server->has_child ? server->child_s : -1);
 	return to_bulk(out);
 }
 

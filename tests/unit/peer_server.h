@@ -32,6 +32,7 @@ struct peer_server {
 	bool has_multi_id;
 	bool tells_connections; /* INFO says how many there are and were */
 	bool has_child;         /* saves the data set */
+	int child_s;            /* for how long */
 	bool has_libs;          /* in its listing, as since 7.2 */
 	size_t n_own_ends;      /* connections of the peer that were killed */
 };

@@ -272,11 +272,26 @@ static void test_child_holds_sockets(void **state)
 
 	fixture->server->has_libs = false;
 	fixture->server->has_child = true;
+	fixture->server->child_s = 5;
 	sweep_go(fixture);
 	wait_done(fixture);
 	expect_counts(fixture, N_SESSIONS, 0, 0);
 	assert_int_equal(peer_n_commands(fixture->peer, "INFO persistence"), 1);
 	assert_true(fixture_has_warning(fixture->report, "node: a child of the server"));
+}
+
+/* The sessions of these servers are five seconds old: the child has not got their sockets. */
+static void test_child_older_than_sessions(void **state)
+{
+	struct sweep_fixture *fixture = *state;
+
+	fixture->server->has_libs = false;
+	fixture->server->has_child = true;
+	fixture->server->child_s = 60;
+	sweep_go(fixture);
+	wait_done(fixture);
+	assert_int_equal(peer_n_commands(fixture->peer, "INFO persistence"), 1);
+	assert_int_equal(fixture->report->n_warnings, 0);
 }
 
 /* ---- WATCH ---- */
@@ -358,6 +373,7 @@ int main(void)
 		SWEEP_ROW(test_newcomers_live),
 		SWEEP_ROW(test_set_refused),
 		SWEEP_ROW(test_child_holds_sockets),
+		SWEEP_ROW(test_child_older_than_sessions),
 		SWEEP_ROW(test_watch),
 		SWEEP_ROW(test_watch_cancelled),
 		SWEEP_ROW(test_watch_lost),

@@ -75,22 +75,30 @@ static bool is_all_planned(const struct job *job)
 	return true;
 }
 
-static uint64_t n_matched(const struct job *job)
+/* Over all nodes and rounds. */
+static uint64_t n_meant(const struct job *job)
 {
 	uint64_t n = 0;
 
-	for (size_t i = 0; i < job->report->n_nodes; i++) {
-		n += job->report->nodes[i].counts.matched;
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		n += sweep_n_meant(job->sweeps[i]);
 	}
 	return n;
 }
 
 static void refuse_too_many(struct job *job, uint64_t n)
 {
-	job->report->is_too_many = true;
-	job->report->error = mem_printf("%llu sessions would be killed, more than max %llu; %s",
-		(unsigned long long)n, (unsigned long long)job->request.max,
-		job->n_waves > 1 ? "those on nodes that turned up later were not" : "none was");
+	const char *whom = job->is_decided    ? "those on nodes that were listed again were not"
+			   : job->n_waves > 1 ? "those on nodes that turned up later were not"
+					      : "none was";
+
+	job->is_decided = true;
+	if (!job->report->is_too_many) {
+		job->report->is_too_many = true;
+		job->report->error =
+			mem_printf("%llu sessions would be killed, more than max %llu; %s",
+				(unsigned long long)n, (unsigned long long)job->request.max, whom);
+	}
 	for (size_t i = 0; i < job->n_sweeps; i++) {
 		if (sweep_state(job->sweeps[i]) == SWEEP_PLANNED) {
 			sweep_refuse(job->sweeps[i]);
@@ -100,20 +108,19 @@ static void refuse_too_many(struct job *job, uint64_t n)
 
 /*
  * A node has its plan. Without a limit it goes on at once; with one all nodes wait for each other,
- * so that nothing is killed when the sum is too large.
+ * so that nothing is killed when the sum is too large. One that has to be listed again comes here
+ * again, with a plan that may have grown.
  */
 static void go_on(struct job *job)
 {
-	if (job->request.has_max && !job->is_decided) {
-		if (!is_all_planned(job)) {
-			return;
-		}
-		job->is_decided = true;
-		if (n_matched(job) > job->request.max) {
-			refuse_too_many(job, n_matched(job));
-			return;
-		}
+	if (job->request.has_max && !job->is_decided && !is_all_planned(job)) {
+		return;
 	}
+	if (job->request.has_max && n_meant(job) > job->request.max) {
+		refuse_too_many(job, n_meant(job));
+		return;
+	}
+	job->is_decided = true;
 	for (size_t i = 0; i < job->n_sweeps; i++) {
 		if (sweep_state(job->sweeps[i]) == SWEEP_PLANNED) {
 			sweep_kill(job->sweeps[i]);

@@ -58,6 +58,7 @@ void sweep_update_counts(struct sweep *sweep, uint64_t n_claimed)
 	counts->unmatched = sweep->snapshot.counts.unmatched;
 	counts->is_protected = sweep->snapshot.counts.is_protected;
 	counts->matched = sweep->snapshot.counts.matched;
+	sweep->n_meant = counts->matched + sweep->snapshot.n_released;
 	if (sweep->in.request->is_dry_run) {
 		return;
 	}

@@ -71,6 +71,7 @@ struct sweep {
 	int64_t n_monitors;     /* that INFO tells of, about when it is listed; -1 it does not */
 	struct snapshot snapshot;
 	bool has_snapshot;  /* whole: after a loss the victims are known */
+	uint64_t n_meant;   /* victims so far, those included that are none any more */
 	uint64_t n_allowed; /* victims that the request's limit was checked for */
 	struct sweep_locals locals;
 	struct plan plan;

@@ -172,7 +172,7 @@ static void on_verify_line(void *context, struct slice text)
  */
 static bool is_beyond_limit(const struct sweep *sweep)
 {
-	return sweep->in.request->has_max && sweep->in.node->counts.matched > sweep->n_allowed;
+	return sweep->in.request->has_max && sweep->n_meant > sweep->n_allowed;
 }
 
 /* Behind a balancer others have sessions too. */

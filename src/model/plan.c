@@ -7,6 +7,9 @@
 #include "base/mem.h"
 #include "model/plan_internal.h"
 
+/* A session that is older than so many times the time-out was there before the kill began. */
+#define NEWCOMER_MARGIN 2
+
 /*
  * The fields that a newcomer may have. One that this server gives for nobody will not appear, but
  * for those that Garnet leaves out while they are unset.
@@ -73,6 +76,9 @@ static bool has_bystanders(const struct plan *plan, const struct snapshot_cell *
 {
 	bool has_bound = plan->least_age_s >= 0 || plan->least_idle_s >= 0;
 
+	if (plan->snapshot->request->has_max) {
+		has_bound = false; /* one more second, and they would be hit beyond the limit */
+	}
 	return cell->n_kept > 0 || (cell->n_unmatched > 0 && !has_bound);
 }
 
@@ -267,6 +273,21 @@ static int64_t lower_bound(const struct snapshot *snapshot, enum session_field f
 	return strongest;
 }
 
+/*
+ * With a limit nobody may be hit who was not counted for it. Only an age keeps out whoever connects
+ * after the listing, if it is more than the kill has time for, late commands included.
+ */
+static bool may_have_sets(const struct plan *plan)
+{
+	const struct request *request = plan->snapshot->request;
+	bool is_bound = plan->least_age_s > request->timeout_ms * NEWCOMER_MARGIN / 1000;
+
+	/* Lines that could not be read belong to no cell: what a set would hit is not known then.
+	 */
+	return !plan->opts.by_id_only && plan->snapshot->n_unreadable == 0 &&
+	       caps_has(plan->snapshot->caps, CAP_KILL_TYPE) && (is_bound || !request->has_max);
+}
+
 void plan_init(struct plan *plan, const struct snapshot *snapshot, const struct plan_opts *opts)
 {
 	CLEANUP(mem_free_p) uint8_t *taken = mem_alloc(snapshot->n);
@@ -279,10 +300,7 @@ void plan_init(struct plan *plan, const struct snapshot *snapshot, const struct 
 		.least_idle_s = lower_bound(snapshot, SESSION_IDLE, CAP_KILL_IDLE),
 		.victims = mem_alloc_array(snapshot->n, sizeof(uint32_t)),
 	};
-	/* Lines that could not be read belong to no cell: what a set would hit is not known then.
-	 */
-	if (!opts->by_id_only && snapshot->n_unreadable == 0 &&
-		caps_has(snapshot->caps, CAP_KILL_TYPE)) {
+	if (may_have_sets(plan)) {
 		plan_types(plan, taken);
 		plan_cells(plan, taken);
 	}

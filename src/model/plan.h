@@ -6,7 +6,9 @@
  * one id each cost n x N; but a command that names a set (TYPE, USER, ...) also hits sessions that
  * connect after the listing. It is used only where every session that it can ever hit satisfies
  * the request and no protection: request_judge() must say MATCHED for a session of which nothing
- * but the command's own filters is known. Everything else goes by id.
+ * but the command's own filters is known. Everything else goes by id. Under a limit (`max`)
+ * newcomers are not counted for, however well they match: a set must then have a bound on age as
+ * well.
  */
 #ifndef MODEL_PLAN_H
 #define MODEL_PLAN_H

@@ -89,6 +89,7 @@ struct snapshot {
 	size_t n_sealed; /* the ordered part; behind it what a later listing brought */
 	size_t capacity;
 	struct counts counts;  /* found, unmatched, is_protected, matched */
+	uint64_t n_released;   /* were victims, until a later listing judged them otherwise */
 	uint64_t watermark;    /* the highest id listed */
 	uint64_t given_fields; /* bits: fields that the server gave for at least one session */
 	uint32_t key_mask;     /* bits 1 << enum snapshot_key: the keys of cells */

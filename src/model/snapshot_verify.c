@@ -53,6 +53,7 @@ static void judge_again(
 		class = REQUEST_PROTECTED; /* a value is too long to be compared */
 	}
 	entry->class = (uint8_t) class;
+	snapshot->n_released++;
 	snapshot->counts.matched--;
 	if (class == REQUEST_PROTECTED) {
 		snapshot->counts.is_protected++;

@@ -233,6 +233,26 @@ def test_at_most(server, daemon, make_clients):
     assert_kills(daemon, crowd, 50, match="name = leak", max=50)
 
 
+def test_at_most_however_many_connect(server, make_relay, make_daemon, make_clients):
+    """Who matches, but came after the listing, is not counted and not killed."""
+    relay = make_relay(server)
+    daemon = make_daemon([{"id": "r-test", "address": relay.address}])
+    crowd = make_clients(server, users={"app:a": 90})
+    relay.hold(b"KILL", others_pass=True)
+    answer = daemon.begin_kill("r-test", match="user = app", max=100)
+    relay.wait_until_held()
+    newcomers = make_clients(server, users={"app:a": 500})
+    relay.release()
+    report = answer.response().json
+    assert counts_of(report, "matched", "killed", "extra") == {
+        "matched": 90,
+        "killed": 90,
+        "extra": 0,
+    }
+    crowd.wait_for(closed_by_server=90)
+    assert newcomers.status()["closed_by_server"] == 0
+
+
 def test_a_field_that_is_not_given(server, daemon, make_clients):
     """Only newer servers list the library; where it is missing nobody matches, and it is said."""
     crowd = make_clients(server, total=20)

@@ -29,6 +29,7 @@ struct listed_opts {
 	const char *except[LISTED_MAX_TEXTS];
 	const char *protect[LISTED_MAX_TEXTS];
 	uint64_t other_own_id; /* of another link of ours; 0: none */
+	bool has_max;
 };
 
 #define LISTED_CAP(cap) (UINT32_C(1) << CAP_##cap)
@@ -69,6 +70,8 @@ static void listed_begin(struct listed *listed, const struct listed_opts *opts)
 	};
 	request_init(&listed->request);
 	listed->request.is_all = opts->match[0] == NULL;
+	listed->request.has_max = opts->has_max;
+	listed->request.max = UINT64_MAX;
 	listed->protection.is_all = listed->request.is_all;
 	listed->protection.has_type = caps_has(&listed->caps, CAP_KILL_TYPE);
 	listed_add_texts(&listed->request.match, opts->match);

@@ -24,6 +24,7 @@ struct world {
 	bool has_names; /* whoever is listed, or newcomers only */
 	struct snapshot snapshot;
 	struct plan plan;
+	int64_t passed_s; /* since the listing */
 };
 
 /* ---- chance ---- */
@@ -124,6 +125,8 @@ static void make_request(struct world *world)
 {
 	request_init(&world->request);
 	world->request.is_all = happens(world, 25);
+	world->request.has_max = happens(world, 20);
+	world->request.timeout_ms = 1000 + (int64_t)roll(world, 30000);
 	if (!world->request.is_all) {
 		add_selectors(world, &world->request.match, 1 + roll(world, 2));
 	}
@@ -344,6 +347,9 @@ static void disturb(struct world *world)
 		FAKE_CLIENT, FAKE_CLIENT, FAKE_CLIENT, FAKE_SUBSCRIBER, FAKE_REPLICA};
 	int64_t passed_s = happens(world, 50) ? 0 : (int64_t)roll(world, 30);
 
+	/* A command may be late, but not by a whole time-out. */
+	passed_s = MIN(passed_s, 2 * world->request.timeout_ms / 1000 - world->passed_s);
+	world->passed_s += passed_s;
 	for (size_t i = 0; i < world->server.n; i++) {
 		struct fake_session *session = &world->server.sessions[i];
 

@@ -63,7 +63,8 @@ static void on_killed(void *context, const struct fake_session *session)
 	bool is_sacred =
 		is_own(world, session) || (session->role > FAKE_SUBSCRIBER && !is_like_all);
 
-	if (is_sacred || (!session->is_victim && judge_now(world, session) != REQUEST_MATCHED)) {
+	if (is_sacred || (world->request.has_max && !session->is_victim) ||
+		(!session->is_victim && judge_now(world, session) != REQUEST_MATCHED)) {
 		char line[FAKE_MAX_LINE_BYTES];
 
 		fake_print(&world->server, session, line);

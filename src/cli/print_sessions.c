@@ -225,6 +225,24 @@ static void print_problems(const json_t *head, const struct screen *screen)
 	}
 }
 
+/* An id is one of this process: what `kill --run-id` takes. A line a node, not a column. */
+static void print_run_ids(const json_t *head, const struct screen *screen)
+{
+	const json_t *node;
+	size_t i;
+
+	json_array_foreach(json_object_get(head, "nodes"), i, node)
+	{
+		struct slice address = field_text(node, "address");
+		struct slice run_id = field_text(node, "run_id");
+
+		if (run_id.len > 0 && field_count(node, "matched") > 0) {
+			text_line(screen->file, "%.*s: run id %.*s", SLICE_ARG(address),
+				SLICE_ARG(run_id));
+		}
+	}
+}
+
 /* "3,001 sessions, 1,000 selected, 25 shown": each sum that the one before does not tell. */
 static void print_sums(const struct listing *listing, const struct screen *screen)
 {
@@ -258,4 +276,7 @@ void print_sessions_end(
 	print_problems(listing->head, remarks);
 	print_unnamed(listing->head, remarks);
 	print_sums(listing, remarks);
+	if (listing->n_shown > 0) {
+		print_run_ids(listing->head, remarks);
+	}
 }

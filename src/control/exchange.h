@@ -23,6 +23,7 @@ struct route;
 	ERROR(NOT_FOUND, 404, "NotFound")               \
 	ERROR(METHOD, 405, "UnsupportedHTTPMethod")     \
 	ERROR(TOO_MANY, 409, "TooMany")                 \
+	ERROR(RESTARTED, 409, "Restarted")              \
 	ERROR(CONFLICT, 409, "AlreadyDone")             \
 	ERROR(TOO_LARGE, 413, "RequestTooLarge")        \
 	ERROR(THROTTLED, 429, "Throttling.User")        \

@@ -241,6 +241,8 @@ static void on_killed(void *context, const char *request_id, const struct report
 
 	if (report->is_too_many) {
 		exchange_fail(exchange, EXCHANGE_TOO_MANY, "%s", report->error);
+	} else if (report->is_restarted) {
+		exchange_fail(exchange, EXCHANGE_RESTARTED, "%s", report->error);
 	} else {
 		exchange_answer(exchange, status_of(report), json_report(request_id, report));
 	}

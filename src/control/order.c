@@ -3,6 +3,8 @@
  */
 #include "control/order.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "base/parse.h"
 #include "control/kill_stream.h"
@@ -64,6 +66,26 @@ static bool read_node(struct slice value, struct request *request, struct err *e
 	}
 	request->nodes = mem_resize_array(request->nodes, request->n_nodes + 1, sizeof(char *));
 	request->nodes[request->n_nodes++] = slice_copy(value);
+	return true;
+}
+
+/* As INFO writes it, or "pid-N" where that has none. */
+static bool read_run_id(struct slice value, struct request *request, struct err *err)
+{
+	static const char *const allowed = "0123456789abcdefghijklmnopqrstuvwxyz-";
+
+	if (value.len == 0 || value.len > REQUEST_MAX_RUN_ID_BYTES) {
+		err_set(err, "is %s", value.len == 0 ? "empty" : "too long for a run id");
+		return false;
+	}
+	for (size_t i = 0; i < value.len; i++) {
+		if (strchr(allowed, value.data[i]) == NULL || value.data[i] == '\0') {
+			err_set(err, "\"%.*s\" is no run id", SLICE_ARG(value));
+			return false;
+		}
+	}
+	free(request->run_id);
+	request->run_id = slice_copy(value);
 	return true;
 }
 
@@ -135,6 +157,7 @@ static const struct param_row {
 	{"match", true, read_match},
 	{"except", true, read_except},
 	{"node", true, read_node},
+	{"run_id", false, read_run_id},
 	{"dry_run", false, read_dry_run},
 	{"pace", false, read_pace},
 	{"stall_budget", false, read_stall_budget},

@@ -179,6 +179,12 @@ static void set_local(json_t *object, const struct roster *roster, const struct 
 	}
 }
 
+/* An id is worth nothing without the process that gave it; null where the server does not tell. */
+static json_t *run_id_json(const struct roster_node *node)
+{
+	return node->run_id[0] != '\0' ? json_text_of(node->run_id) : json_null();
+}
+
 /* Every field that the server gave, known here or not. */
 static json_t *session_json(const struct roster *roster, const struct roster_row *row)
 {
@@ -189,6 +195,7 @@ static json_t *session_json(const struct roster *roster, const struct roster_row
 	json_t *object = json_object();
 
 	json_set(object, "node", json_text_of(node->address));
+	json_set(object, "run_id", run_id_json(node));
 	while (session_next_value(&rest, &key, &value)) {
 		set_field(object, key, field_value(key, value));
 	}
@@ -205,6 +212,7 @@ static json_t *node_json(const struct roster_node *node)
 	json_t *object = json_object();
 
 	json_set(object, "address", json_text_of(node->address));
+	json_set(object, "run_id", run_id_json(node));
 	json_set(object, "found", json_integer((json_int_t)node->n_found));
 	json_set(object, "matched", json_integer((json_int_t)node->n_selected));
 	json_set(object, "unreadable", json_integer((json_int_t)node->n_unreadable));

@@ -46,9 +46,39 @@ static void warn_of_old_nodes(struct job *job)
 	}
 }
 
+/* The process that the request is for was not met, before there was no more time to wait for it. */
+static void refuse_restarted(struct job *job)
+{
+	struct report *report = job->report;
+	size_t n_missing = 0;
+
+	for (size_t i = 0; i < report->n_nodes; i++) {
+		n_missing += !report->nodes[i].was_reached;
+	}
+	free(report->error);
+	report->is_restarted = true;
+	report->error = mem_printf("no node is the server process %s (%zu not reached): its "
+				   "sessions ended with it if it was restarted; nothing was killed",
+		job->request.run_id, n_missing);
+}
+
+static bool has_met_process(const struct job *job)
+{
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		if (sweep_has_met_process(job->sweeps[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void finish(struct job *job)
 {
 	warn_of_old_nodes(job);
+	if (job->request.run_id != NULL && !has_met_process(job) &&
+		job->report->state != REPORT_CANCELLED) {
+		refuse_restarted(job);
+	}
 	sources_report(&job->sources, job->report);
 	sources_finish(&job->sources);
 	report_locals(job);
@@ -128,11 +158,24 @@ static void go_on(struct job *job)
 	}
 }
 
+/* The process is found: nobody else is waited for. */
+static void end_search(struct job *job)
+{
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		if (!sweep_has_met_process(job->sweeps[i])) {
+			sweep_cancel(job->sweeps[i], true);
+		}
+	}
+}
+
 static void on_sweep_planned(void *context)
 {
 	struct job *job = context;
 
 	job->event_fn(job->context, JOB_LISTED);
+	if (job->request.run_id != NULL) {
+		end_search(job);
+	}
 	go_on(job);
 }
 

@@ -113,6 +113,26 @@ static void add_addresses(struct report_node *node, const struct job *job, const
 	}
 }
 
+/*
+ * Is it, or may it be, the process that the request is for? One that is known to be another is not
+ * swept, and once it is known which it is, nobody else is.
+ */
+static bool may_be_process(const struct job *job, const struct link *link)
+{
+	const struct topology *topology = job->instance->topology;
+	const char *run_id = job->request.run_id;
+
+	if (run_id == NULL || strcmp(link_server(link)->run_id, run_id) == 0) {
+		return true;
+	}
+	for (size_t i = 0; i < topology_n_nodes(topology); i++) {
+		if (strcmp(link_server(topology_node(topology, i))->run_id, run_id) == 0) {
+			return false;
+		}
+	}
+	return link_state(link) != LINK_READY;
+}
+
 /* The nodes of the report are put in place before the first sweep points there. */
 bool job_start_wave(struct job *job)
 {
@@ -126,12 +146,15 @@ bool job_start_wave(struct job *job)
 	for (size_t i = 0; i < n_nodes; i++) {
 		struct link *link = topology_node(topology, i);
 
-		if (wants(job, link) && !is_swept(job, link) && !is_left_out(job, link)) {
+		if (wants(job, link) && !is_swept(job, link) && !is_left_out(job, link) &&
+			may_be_process(job, link)) {
 			links[n++] = link;
 			add_addresses(report_add_node(job->report, link_address(link)), job, link);
 		}
 	}
-	add_missing_nodes(job);
+	if (job->request.run_id == NULL) {
+		add_missing_nodes(job);
+	}
 	for (size_t i = 0; i < n; i++) {
 		add_sweep(job, links[i], &job->report->nodes[first + i]);
 	}
@@ -146,7 +169,8 @@ bool job_start_wave(struct job *job)
 
 bool job_is_wave_due(const struct job *job)
 {
-	return job->n_waves < MAX_WAVES && job->request.n_nodes == 0 && !job->request.is_dry_run &&
+	return job->n_waves < MAX_WAVES && job->request.n_nodes == 0 &&
+	       job->request.run_id == NULL && !job->request.is_dry_run &&
 	       !job->report->is_too_many && job->report->state != REPORT_CANCELLED &&
 	       clock_monotonic_ms() < job->deadline_ms;
 }

@@ -362,6 +362,11 @@ size_t sweep_node(const struct sweep *sweep, const struct report *report)
 	return (size_t)(sweep->in.node - report->nodes);
 }
 
+bool sweep_has_met_process(const struct sweep *sweep)
+{
+	return sweep->has_met_process;
+}
+
 uint64_t sweep_n_meant(const struct sweep *sweep)
 {
 	return sweep->n_meant;

@@ -112,6 +112,9 @@ size_t sweep_node(const struct sweep *sweep, const struct report *report);
 /* Brings the counts of the node up to date, as far as the server's answers tell. */
 void sweep_refresh(struct sweep *sweep);
 
+/* Was the node listed, and was it the process that the request is for, if it is for one? */
+bool sweep_has_met_process(const struct sweep *sweep);
+
 /* Sessions that it has killed, tried to or is about to, each counted once. */
 uint64_t sweep_n_meant(const struct sweep *sweep);
 

@@ -62,6 +62,7 @@ struct sweep {
 	struct caps caps;
 	struct sweep_warming warming;
 	char run_id[sizeof(((struct link_server *)NULL)->run_id)];
+	bool has_met_process;   /* it was listed, and is the one that the request is for */
 	uint64_t serial;        /* of the connection that listed it */
 	uint64_t newest_serial; /* of all connections then */
 	bool is_holding;        /* the link opens no new connections */
@@ -133,6 +134,10 @@ void sweep_on_listing_failed(struct sweep *sweep, const struct listing_result *r
 /* The link opens no new connections until the sets are killed, else they might be hit. */
 void sweep_hold_link(struct sweep *sweep);
 void sweep_release_link(struct sweep *sweep);
+/* The end where it is not the process that the request is for: nothing of it is to be killed. */
+void sweep_finish_unmeant(struct sweep *sweep);
+/* Is it that one? */
+bool sweep_is_meant(const struct sweep *sweep);
 /* Is the server behind the link still the process that was listed? */
 bool sweep_is_same_process(const struct sweep *sweep);
 

@@ -95,6 +95,13 @@ void sweep_on_listing_failed(struct sweep *sweep, const struct listing_result *r
 	CHECK(!"a whole listing is no failure");
 }
 
+bool sweep_is_meant(const struct sweep *sweep)
+{
+	const char *run_id = sweep->in.request->run_id;
+
+	return run_id == NULL || strcmp(link_server(sweep->in.link)->run_id, run_id) == 0;
+}
+
 /* Did the server tell which process it is, then and now? */
 static bool is_process_known(const struct sweep *sweep)
 {
@@ -176,6 +183,16 @@ static bool is_elsewhere(struct sweep *sweep)
 	return true;
 }
 
+/* No plan of an older listing is left, and the report has nothing of this one. */
+void sweep_finish_unmeant(struct sweep *sweep)
+{
+	sweep->has_met_process = false;
+	sweep_forget_snapshot(sweep);
+	memset(&sweep->in.node->counts, 0, sizeof(sweep->in.node->counts));
+	report_node_clear_steps(sweep->in.node);
+	sweep_finish(sweep);
+}
+
 void sweep_on_link_ready(struct sweep *sweep)
 {
 	if (is_elsewhere(sweep)) {
@@ -190,6 +207,8 @@ void sweep_on_link_ready(struct sweep *sweep)
 	sweep->in.node->was_reached = true;
 	if (sweep->has_snapshot && sweep->n_rounds > 0) {
 		resume(sweep);
+	} else if (!sweep_is_meant(sweep)) {
+		sweep_finish_unmeant(sweep);
 	} else {
 		sweep_begin_prove(sweep);
 	}

@@ -12,6 +12,9 @@
 #include "redis/reply.h"
 #include "redis/server_info.h"
 
+/* A server that has run for less may have done so for less than the ids are known. */
+#define YOUNG_S 3600
+
 static void set_text(char **text, const char *value)
 {
 	free(*text);
@@ -78,6 +81,21 @@ static void warn_unlisted_monitors(struct sweep *sweep)
 	}
 }
 
+/* Whoever took the ids from a listing may have done so before the start. */
+static void warn_young_server(struct sweep *sweep)
+{
+	const struct link_server *server = link_server(sweep->in.link);
+
+	if (sweep->in.request->run_id != NULL || server->uptime_s < 0 ||
+		server->uptime_s >= YOUNG_S || !selectors_name_ids(&sweep->in.request->match)) {
+		return;
+	}
+	report_warn(sweep->in.report,
+		"%s: the server started %lld s ago, and ids begin anew with each start: say "
+		"run_id=%s if they were listed since then, else list again",
+		sweep->in.node->address, (long long)server->uptime_s, server->run_id);
+}
+
 static void warn_about_listing(struct sweep *sweep)
 {
 	warn_unlisted_monitors(sweep);
@@ -99,6 +117,7 @@ static void warn_about_listing(struct sweep *sweep)
 	if (link_is_by_turns(sweep->in.link)) {
 		report_warn(sweep->in.report, "%s: " LINK_BY_TURNS, sweep->in.node->address);
 	}
+	warn_young_server(sweep);
 	if (sweep->snapshot.n_unreadable > 0) {
 		report_warn(sweep->in.report, "%s: %llu lines of the listing set aside; %s",
 			sweep->in.node->address, (unsigned long long)sweep->snapshot.n_unreadable,
@@ -147,6 +166,10 @@ static void on_listed(void *context, const struct listing_result *result)
 
 	if (result->end != LISTING_WHOLE) {
 		sweep_on_listing_failed(sweep, result);
+		return;
+	}
+	if (!sweep->has_met_process) {
+		sweep_finish_unmeant(sweep);
 		return;
 	}
 	if (sweep->snapshot.is_too_large) {
@@ -262,6 +285,7 @@ static void on_started(void *context)
 
 	sweep_forget_snapshot(sweep);
 	describe_server(sweep);
+	sweep->has_met_process = sweep_is_meant(sweep);
 	know_own(sweep);
 	sweep->serial = link_main_serial(sweep->in.link);
 	sweep->newest_serial = link_newest_serial(sweep->in.link);

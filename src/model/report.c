@@ -354,8 +354,9 @@ static enum report_state decide_state(const struct report *report, bool is_dry_r
 		n_failed += report->nodes[i].is_failed;
 		n_left_out += report->nodes[i].is_left_out;
 	}
-	if (report->is_too_many || (n_failed + n_left_out == report->n_nodes &&
-					   report->counts.killed + report->counts.gone == 0)) {
+	if (report->is_too_many || report->is_restarted ||
+		(n_failed + n_left_out == report->n_nodes &&
+			report->counts.killed + report->counts.gone == 0)) {
 		return REPORT_FAILED;
 	}
 	if (n_failed > 0 || report->counts.survivors > 0) {

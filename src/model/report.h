@@ -122,8 +122,9 @@ struct report {
 	int64_t elapsed_ms;
 	struct counts counts;
 	uint64_t reconnected;
-	bool is_too_many; /* refused: more than `max` would be killed */
-	char *error;      /* in a sentence what went wrong, for the DAS message; NULL: nothing */
+	bool is_too_many;  /* refused: more than `max` would be killed */
+	bool is_restarted; /* likewise: no node is the process of `run_id` */
+	char *error;       /* in a sentence what went wrong, for the DAS message; NULL: nothing */
 	char **warnings;
 	size_t n_warnings;
 	size_t warnings_capacity;

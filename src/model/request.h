@@ -18,6 +18,7 @@
 #define REQUEST_MAX_WATCH_MS (10 * 60 * 1000)
 #define REQUEST_MAX_REASON_BYTES 200
 #define REQUEST_MAX_NODES 1000
+#define REQUEST_MAX_RUN_ID_BYTES 47
 #define REQUEST_MAX_IDS 10000
 
 enum pace {
@@ -34,6 +35,7 @@ struct request {
 	struct selectors except; /* any protects */
 	char **nodes;            /* only these nodes, by address; none: all */
 	size_t n_nodes;
+	char *run_id; /* only the node that is this server process; NULL: all */
 	bool is_dry_run;
 	bool has_max;
 	uint64_t max; /* refuse if more sessions would be killed */

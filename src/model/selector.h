@@ -75,6 +75,8 @@ void selectors_finish(struct selectors *list);
 bool selectors_is_equal(const struct selectors *a, const struct selectors *b); /* by text */
 uint64_t selectors_fields(const struct selectors *list);                       /* bits 1 << field */
 
+bool selectors_name_ids(const struct selectors *list); /* does one say `id = N`? */
+
 enum selector_verdict selectors_test_all(
 	const struct selectors *list, const struct session *session); /* empty: YES */
 enum selector_verdict selectors_test_any(

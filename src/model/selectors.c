@@ -59,6 +59,16 @@ uint64_t selectors_fields(const struct selectors *list)
 	return fields;
 }
 
+bool selectors_name_ids(const struct selectors *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->items[i]->field == SESSION_ID && list->items[i]->op == SELECTOR_EQUAL) {
+			return true;
+		}
+	}
+	return false;
+}
+
 enum selector_verdict selectors_test_all(
 	const struct selectors *list, const struct session *session)
 {

@@ -137,6 +137,9 @@ static void set_request(json_t *line, const struct request *request)
 	set_ids(line, request);
 	json_set(line, "except", selector_texts(&request->except));
 	set_chosen_nodes(line, request);
+	if (request->run_id != NULL) {
+		json_set(line, "run_id", json_text_of(request->run_id));
+	}
 	json_set(line, "dry_run", json_boolean(request->is_dry_run));
 	if (request->has_max) {
 		json_set(line, "max", json_integer((json_int_t)request->max));

@@ -6,9 +6,9 @@
  * Every line has `time` (UTC, RFC 3339) and `event`: intent, outcome, denied, interrupted, start,
  * stop, reload, late. Those about a request have `request_id`, `action`, `instance`, the caller
  * (`uid`, `gid`, `pid`, `user`, `exe`) and, once parsed, the parameters (`all`, `match`, `except`,
- * `dry_run`, `timeout_ms`, `reason`; `node`, `max`, `pace`, `stall_budget_ms`, `break_busy`,
- * `watch_ms` where given). An outcome has the report without the plan. A `late` line has
- * `killed`, more than the outcome says, and `nodes` with `address`, `killed` and `lost`. An
+ * `dry_run`, `timeout_ms`, `reason`; `node`, `run_id`, `max`, `pace`, `stall_budget_ms`,
+ * `break_busy`, `watch_ms` where given). An outcome has the report without the plan. A `late` line
+ * has `killed`, more than the outcome says, and `nodes` with `address`, `killed` and `lost`. An
  * `interrupted` line says what its intent said, which is from `intent_time`.
  *
  * Writing is synchronous: a kill that cannot be recorded must be known before it starts. A line

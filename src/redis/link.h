@@ -134,6 +134,7 @@ struct link_server {
 	struct caps caps;
 	int64_t n_clients;     /* at the last keep-alive; -1 unknown */
 	int64_t max_clients;   /* -1 unknown */
+	int64_t uptime_s;      /* since its start, at that time; -1 unknown */
 	int64_t n_connections; /* ever accepted, at that time; -1 unknown */
 	int64_t n_monitors;    /* sessions of MONITOR, at that time; -1 it does not tell */
 	bool has_child;        /* a child that saves or rewrites the data set, at that time */
@@ -146,7 +147,7 @@ struct link_server {
 
 /* For the initialiser of one of which nothing is known. */
 #define LINK_SERVER_UNKNOWN \
-	.n_clients = -1, .max_clients = -1, .n_connections = -1, .n_monitors = -1
+	.n_clients = -1, .max_clients = -1, .n_connections = -1, .n_monitors = -1, .uptime_s = -1
 
 /* What the least user must be allowed; found missing when the link comes up. */
 #define LINK_PERMISSIONS(PERMISSION)                          \

@@ -149,6 +149,8 @@ static void read_line(
 		read_number(value, &info->master_port);
 	} else if (slice_is(key, "connected_clients")) {
 		read_number(value, &server->n_clients);
+	} else if (slice_is(key, "uptime_in_seconds")) {
+		read_number(value, &server->uptime_s);
 	} else if (slice_is(key, "total_connections_received")) {
 		read_number(value, &server->n_connections);
 	} else if (slice_is(key, "monitor_clients")) {

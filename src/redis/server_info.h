@@ -9,9 +9,9 @@
 
 /*
  * Reads "key:value" lines into name, version, run_id, role, family, n_clients, max_clients,
- * n_connections, n_monitors, child; what is not there stays as it was. Servers with forks of the
- * protocol still report a redis_version (Valkey: 7.2.4 for ever), so their own keys win. Where
- * there is no run_id (Kvrocks, Dragonfly) process and start make one.
+ * n_connections, n_monitors, uptime_s, child; what is not there stays as it was. Servers with forks
+ * of the protocol still report a redis_version (Valkey: 7.2.4 for ever), so their own keys win.
+ * Where there is no run_id (Kvrocks, Dragonfly) process and start make one.
  */
 void server_info_read(struct slice info, struct link_server *server);
 

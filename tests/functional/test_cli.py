@@ -288,7 +288,7 @@ def test_options_become_parameters(fake):
     done = run(
         "kill", "--match", "user = app", "r-1", "--match=name = pool-*", "--except",
         "addr = 10.0.0.0/29", "--except", "idle < 5s", "--node", "n1:1", "--node", "n2:2",
-        "--dry-run", "--max", "10", "--pace", "gentle", "--stall-budget", "25ms", "--timeout",
+        "--run-id", "abc-7", "--dry-run", "--max", "10", "--pace", "gentle", "--stall-budget", "25ms", "--timeout",
         "10s", "--watch", "5s", "--break-busy", "--reason", "50% & more + é", "--yes",
         socket=fake.socket_path,
     )  # fmt: skip
@@ -301,6 +301,7 @@ def test_options_become_parameters(fake):
             ("except", "idle < 5s"),
             ("node", "n1:1"),
             ("node", "n2:2"),
+            ("run_id", "abc-7"),
             ("dry_run", "true"),
             ("max", "10"),
             ("pace", "gentle"),

@@ -35,7 +35,8 @@ def test_list_shows_every_session(server, daemon, make_clients):
     assert done.returncode == 0
     assert ids == sorted(ids)
     assert set(ids) - {server.redis().client_id()} == server.session_ids()
-    assert done.stderr == f"{len(ids)} sessions\n"
+    run_id = f"{daemon.node()['address']}: run id {daemon.node()['run_id']}"
+    assert done.stderr == f"{len(ids)} sessions\n{run_id}\n"
     for state, count in [("pubsub", 5), ("blocked", 3), ("monitor", 2), ("in MULTI", 4)]:
         assert len(re.findall(f"  {state}  ", done.stdout)) == count
 
@@ -51,7 +52,7 @@ def test_list_selects_sorts_and_limits(server, daemon, make_clients):
     pool = [int(each["id"]) for each in server.sessions() if each["name"] == "pool-a"]
     assert [int(row["ID"]) for row in rows] == sorted(pool)[:-4:-1]
     found = len(server.sessions())
-    assert re.fullmatch(rf"({found}|{found + 1}) sessions, 12 selected, 3 shown\n", done.stderr)
+    assert re.fullmatch(rf"({found}|{found + 1}) sessions, 12 selected, 3 shown\n.*\n", done.stderr)
 
 
 def test_list_in_groups(server, daemon, make_clients):

@@ -232,8 +232,10 @@ def test_record(busy, late_lines):
     present, missing = nodes_of(busy)
     os.chmod(busy.directory, 0o755)
     answer(busy.kill("r-test", caller=Caller(NOBODY, NOBODY)), 403)
+    process = max(node["run_id"] for node in busy.instance("r-test")["nodes"])
     everything = {
-        "match": "id > 0", "except": "id = 0", "node": present, "max": 1000, "pace": "gentle",
+        "match": "id > 0", "except": "id = 0", "node": present,
+        "run_id": process, "max": 1000, "pace": "gentle",
         "stall_budget": "25ms", "break_busy": True, "watch": "1ms", "reason": "all of it",
     }  # fmt: skip
     answer(busy.kill("r-test", **everything))

@@ -122,6 +122,9 @@ WRONG_PARAMETERS = {
     "no pace": ({"all": True, "pace": "warp"}, "pace", "warp"),
     "no node of it": ({"all": True, "node": "127.0.0.1:1"}, "node", "127.0.0.1:1"),
     "empty node": ({"all": True, "node": ""}, "node"),
+    "empty run id": ({"all": True, "run_id": ""}, "run_id", "empty"),
+    "no run id": ({"all": True, "run_id": "A b"}, "run_id", "A b"),
+    "long run id": ({"all": True, "run_id": "a" * 48}, "run_id", "long"),
     "long reason": ({"all": True, "reason": "x" * 201}, "reason", "200"),
 }
 

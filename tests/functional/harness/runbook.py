@@ -155,6 +155,7 @@ VARYING = [
     # The kernel's list of sockets may lack one while others come and go.
     (re.compile(r"^ *(processes: not known of|\?  ).*\n", re.MULTILINE), ""),
     (re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}"), "ID"),
+    (re.compile(r"\b[0-9a-f]{40}\b"), "ID"),  # run ids
     (re.compile(r"[\d.,]+ (us|ms|s|min|h)\b"), "TIME"),
     (re.compile(r"\d[\d.,]*"), "N"),
     (re.compile(r"[\u2588-\u258f]+"), ""),  # bars

@@ -1,5 +1,11 @@
 /*
  * Salvos of kill commands.
+ *
+ * A server says how many a set command hit, not whom: newcomers may be among them, and some of the
+ * listed may have left. So sets go out in batches, with nothing else in flight. Before each the
+ * server is asked whether anybody has connected since the listing. Nobody: all that are hit were
+ * listed. Else it lists once more right ahead of the batch, in one piece with it, which a server
+ * works off without serving anybody else: who is listed then is who is hit.
  */
 #include "kill/salvo.h"
 
@@ -12,6 +18,7 @@
 #include "kill/refusal.h"
 #include "redis/link.h"
 #include "redis/reply.h"
+#include "redis/server_info.h"
 
 /*
  * Without a budget: victims and commands in flight. The server works off what it reads at once, 16
@@ -23,13 +30,24 @@
 #define WINDOW_VICTIMS 4000
 #define WINDOW_COMMANDS 768
 
+/* Set commands in a batch: with what is ahead of them they fit into one read of the server. */
+#define BATCH_SETS 64
+
 /* A command has the link's time-out and this for each victim. */
 #define TIMEOUT_PER_VICTIM_MS 1
 
+enum shot_kind {
+	SHOT_KILL,
+	SHOT_ASK,   /* has anybody connected since the listing? */
+	SHOT_CHECK, /* the same behind a batch that was sent because nobody had */
+	SHOT_LOOK,  /* who is there now? */
+};
+
 struct shot {
-	const struct plan_step *step;
-	size_t offset; /* of its first victim in the step */
-	size_t n;      /* victims */
+	enum shot_kind kind;
+	const struct plan_step *step; /* KILL */
+	size_t offset;                /* of its first victim in the step */
+	size_t n;                     /* victims; of questions none */
 	int64_t sent_us;
 };
 
@@ -55,6 +73,12 @@ struct salvo {
 	size_t first_shot;
 	size_t n_shots;
 	size_t n_victims; /* in flight */
+
+	bool is_asked;      /* and answered, for the next batch */
+	bool is_quiet;      /* nobody had connected */
+	bool has_looked;    /* the batch in flight has a whole listing ahead of it */
+	bool is_in_batch;   /* one is being sent */
+	size_t n_sets_left; /* of the batch that is being sent */
 
 	size_t burst; /* victims that fit into the budget, as measured so far; 0: ask the plan */
 	size_t burst_victims;  /* that were sent in it */
@@ -121,6 +145,7 @@ void salvo_free(struct salvo *salvo)
 }
 
 static void on_reply(void *context, const struct reply *reply, const char *lost);
+static void on_look_line(void *context, struct slice text);
 
 static const struct plan_step *next_step(const struct salvo *salvo)
 {
@@ -129,14 +154,41 @@ static const struct plan_step *next_step(const struct salvo *salvo)
 
 /* ---- sending ---- */
 
-static void push_shot(struct salvo *salvo, const struct plan_step *step, size_t n)
+/* Questions are no commands of the kill, but for a listing. */
+static bool is_counted(enum shot_kind kind)
+{
+	return kind == SHOT_KILL || kind == SHOT_LOOK;
+}
+
+static void push_shot(
+	struct salvo *salvo, enum shot_kind kind, const struct plan_step *step, size_t n)
 {
 	size_t place = (salvo->first_shot + salvo->n_shots) % WINDOW_COMMANDS;
 
 	CHECK(salvo->n_shots < WINDOW_COMMANDS);
-	salvo->shots[place] = (struct shot){step, salvo->offset, n, clock_monotonic_us()};
+	salvo->shots[place] = (struct shot){kind, step, salvo->offset, n, clock_monotonic_us()};
 	salvo->n_shots++;
 	salvo->n_victims += n;
+	salvo->result.n_commands += is_counted(kind);
+}
+
+static void send_question(struct salvo *salvo, enum shot_kind kind)
+{
+	const struct slice argv_look[] = {
+		slice_of(link_options(salvo->link)->client_command), SLICE_LITERAL("LIST")};
+	const struct slice argv_ask[] = {SLICE_LITERAL("INFO"), SLICE_LITERAL("stats")};
+	struct link_command command = {
+		.argv = kind == SHOT_LOOK ? argv_look : argv_ask,
+		.argc = 2,
+		.line_fn = kind == SHOT_LOOK ? on_look_line : NULL,
+		.reply_fn = on_reply,
+		.context = salvo,
+		.owner = &salvo->calls,
+	};
+	int r = link_send(salvo->link, &command);
+
+	CHECK(r == 0);
+	push_shot(salvo, kind, NULL, 0);
 }
 
 /* Sends the next command for at most `most` victims; returns for how many it is. */
@@ -158,8 +210,7 @@ static size_t send_next(struct salvo *salvo, size_t most)
 	int r = link_send(salvo->link, &command);
 
 	CHECK(r == 0);
-	push_shot(salvo, step, n);
-	salvo->result.n_commands++;
+	push_shot(salvo, SHOT_KILL, step, n);
 	salvo->offset += n;
 	if (salvo->offset == step->n) {
 		salvo->step++;
@@ -264,15 +315,53 @@ static bool has_connection(struct salvo *salvo)
 	return false;
 }
 
-static void send_more(struct salvo *salvo)
+/* A set that only those can be in who were there at the listing needs no counting. */
+static bool needs_batch(const struct salvo *salvo, const struct plan_step *step)
+{
+	return step->kind != PLAN_STEP_IDS && salvo->plan->least_age_s <= 0;
+}
+
+/* May this step be sent, as far as it is known by then whom it hits? */
+static bool is_in_batch(struct salvo *salvo, const struct plan_step *step)
+{
+	bool can_ask = salvo->snapshot->n_connections >= 0;
+
+	if (!needs_batch(salvo, step)) {
+		return true;
+	}
+	if (salvo->n_sets_left > 0) {
+		salvo->n_sets_left--;
+		return true;
+	}
+	if (salvo->n_shots > 0) {
+		return false;
+	}
+	if (can_ask && !salvo->is_asked) {
+		send_question(salvo, SHOT_ASK);
+		return false;
+	}
+	salvo->is_asked = false;
+	salvo->has_looked = false;
+	salvo->is_quiet &= can_ask;
+	if (!salvo->is_quiet) {
+		snapshot_verify_begin(salvo->snapshot);
+		send_question(salvo, SHOT_LOOK);
+	}
+	salvo->is_in_batch = true;
+	salvo->n_sets_left = BATCH_SETS - 1;
+	return true;
+}
+
+static void send_steps(struct salvo *salvo)
 {
 	while (!salvo->is_stopped && next_step(salvo) != NULL && has_connection(salvo)) {
-		if (!is_way_clear(salvo, next_step(salvo))) {
+		if (!is_way_clear(salvo, next_step(salvo)) ||
+			!is_in_batch(salvo, next_step(salvo))) {
 			return;
 		}
 		if (next_step(salvo)->victims_per_burst > 0) {
 			/* Nothing else is in flight while a burst is. */
-			if (salvo->n_shots == 0) {
+			if (salvo->n_victims == 0) {
 				send_burst(salvo);
 			}
 			return;
@@ -285,7 +374,80 @@ static void send_more(struct salvo *salvo)
 	}
 }
 
+static void send_more(struct salvo *salvo)
+{
+	send_steps(salvo);
+	if (salvo->is_in_batch && salvo->is_quiet && salvo->n_shots < WINDOW_COMMANDS) {
+		send_question(salvo, SHOT_CHECK);
+	}
+	salvo->is_in_batch = false;
+	salvo->n_sets_left = 0;
+}
+
 /* ---- counting ---- */
+
+static void on_look_line(void *context, struct slice text)
+{
+	struct salvo *salvo = context;
+	struct session_line line;
+
+	if (salvo->snapshot != NULL) {
+		session_read_line(
+			&line, text, salvo->snapshot->caps->family, salvo->snapshot->node);
+		snapshot_look(salvo->snapshot, &line);
+	}
+}
+
+/* How many have connected since the listing; -1: it is not known. */
+static int64_t n_newcomers(const struct salvo *salvo, const struct reply *reply)
+{
+	struct link_server server = {.n_connections = -1};
+
+	if (reply->type == REPLY_TEXT) {
+		server_info_read(reply->text, &server);
+	}
+	return server.n_connections < salvo->snapshot->n_connections
+		       ? -1
+		       : server.n_connections - salvo->snapshot->n_connections;
+}
+
+static void take_answer_to_question(
+	struct salvo *salvo, enum shot_kind kind, const struct reply *reply)
+{
+	switch (kind) {
+	case SHOT_ASK:
+		salvo->is_asked = true;
+		salvo->is_quiet = n_newcomers(salvo, reply) == 0;
+		break;
+	case SHOT_CHECK:
+		/* Somebody came in the moment between the question and the batch. */
+		salvo->result.n_unsure =
+			n_newcomers(salvo, reply) < 0
+				? salvo->result.n_claimed
+				: MIN((uint64_t)n_newcomers(salvo, reply), salvo->result.n_claimed);
+		break;
+	case SHOT_LOOK:
+		salvo->has_looked = reply->type == REPLY_LISTING;
+		break;
+	case SHOT_KILL:
+		break;
+	}
+}
+
+/* Of those that a set is for, who was there to be hit; the others had ended before. */
+static size_t count_there(struct salvo *salvo, const struct shot *shot)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < shot->n; i++) {
+		struct snapshot_entry *entry =
+			&salvo->snapshot->entries[salvo->plan->victims[shot->step->first + i]];
+
+		entry->is_missed = !entry->is_listed;
+		n += entry->is_listed && (shot->step->kind == PLAN_STEP_TYPE || !entry->is_moved);
+	}
+	return n;
+}
 
 /*
  * The next burst is as large as the last one would have been to fit the budget exactly, less a
@@ -318,11 +480,16 @@ static struct shot pop_shot(struct salvo *salvo)
 /* The server counts whom it killed; 0 for a single id means that it was gone before. */
 static void count_hits(struct salvo *salvo, const struct shot *shot, uint64_t n_hits)
 {
-	salvo->result.n_claimed += MIN(n_hits, (uint64_t)shot->n);
-	if (n_hits > shot->n) {
-		salvo->result.n_extra += n_hits - shot->n;
+	bool is_set = shot->step->kind != PLAN_STEP_IDS;
+	uint64_t n_most = shot->n;
+
+	if (is_set && salvo->has_looked && salvo->snapshot != NULL &&
+		needs_batch(salvo, shot->step)) {
+		n_most = count_there(salvo, shot);
 	}
-	if (salvo->snapshot != NULL && shot->n == 1 && shot->step->kind == PLAN_STEP_IDS) {
+	salvo->result.n_claimed += MIN(n_hits, n_most);
+	salvo->result.n_extra += n_hits - MIN(n_hits, n_most);
+	if (salvo->snapshot != NULL && shot->n == 1 && !is_set) {
 		salvo->snapshot->entries[salvo->plan->victims[shot->step->first + shot->offset]]
 			.is_missed = n_hits == 0;
 	}
@@ -363,10 +530,15 @@ static void on_reply(void *context, const struct reply *reply, const char *lost)
 	struct salvo *salvo = context;
 	struct shot shot = pop_shot(salvo);
 
-	if (reply != NULL) {
+	if (reply == NULL) {
+		take_loss(salvo, &shot, lost);
+	} else if (shot.kind == SHOT_KILL) {
 		take_answer(salvo, &shot, reply);
 	} else {
-		take_loss(salvo, &shot, lost);
+		salvo->last_reply_us = clock_monotonic_us();
+		if (salvo->snapshot != NULL) {
+			take_answer_to_question(salvo, shot.kind, reply);
+		}
 	}
 	if (salvo->n_shots == 0 && salvo->burst_victims > 0) {
 		adapt_burst(salvo, clock_monotonic_us());
@@ -400,6 +572,9 @@ void salvo_fire(struct salvo *salvo, const struct plan *plan, struct snapshot *s
 	salvo->offset = 0;
 	salvo->burst = 0;
 	salvo->burst_victims = 0;
+	salvo->is_asked = false;
+	salvo->is_quiet = true;
+	salvo->has_looked = false;
 	salvo->is_stopped = false;
 	salvo->serial = link_main_serial(salvo->link);
 	salvo->last_reply_us = 0;
@@ -418,7 +593,7 @@ static void take_unsent_back(struct salvo *salvo)
 		size_t place = (salvo->first_shot + --salvo->n_shots) % WINDOW_COMMANDS;
 
 		salvo->n_victims -= salvo->shots[place].n;
-		salvo->result.n_commands--;
+		salvo->result.n_commands -= is_counted(salvo->shots[place].kind);
 	}
 }
 

@@ -26,6 +26,7 @@ struct salvo_result {
 	uint64_t n_claimed;  /* victims that the server said it killed */
 	uint64_t n_presumed; /* in flight when the connection was lost: it may have killed them */
 	uint64_t n_extra;    /* hits of set commands beyond the victims */
+	uint64_t n_unsure;   /* of n_claimed, at most so many were newcomers in place of victims */
 	uint64_t n_commands;
 	uint64_t n_in_flight;      /* victims of commands that are not answered, and may be yet */
 	int64_t max_stall_us;      /* the longest wait for an answer while nothing else came in */

@@ -19,6 +19,7 @@ void snapshot_init(struct snapshot *snapshot, const struct request *request,
 		.node = node,
 		.sources = sources,
 		.link_id = link_id,
+		.n_connections = -1,
 		.cell_texts.seed = sources->keys.seed,
 	};
 	snapshot->key_mask = snapshot_choose_keys(snapshot);

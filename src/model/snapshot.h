@@ -62,6 +62,7 @@ struct snapshot_entry {
 	bool is_missed;  /* no command hit it: it had ended, or was not any more what it was */
 	bool is_listed;  /* by the listing that is being read for verification */
 	bool is_dying;   /* listed with a flag that says so */
+	bool is_moved;   /* listed by snapshot_look(), in another cell than before */
 };
 
 struct snapshot_cell {
@@ -90,6 +91,7 @@ struct snapshot {
 	size_t capacity;
 	struct counts counts;  /* found, unmatched, is_protected, matched */
 	uint64_t n_released;   /* were victims, until a later listing judged them otherwise */
+	int64_t n_connections; /* that the server had ever accepted before; -1: not known */
 	uint64_t watermark;    /* the highest id listed */
 	uint64_t given_fields; /* bits: fields that the server gave for at least one session */
 	uint32_t key_mask;     /* bits 1 << enum snapshot_key: the keys of cells */
@@ -148,6 +150,12 @@ struct snapshot_remains {
 	uint64_t dying; /* listed, but on their way out */
 };
 struct snapshot_remains snapshot_verify_end(struct snapshot *snapshot);
+
+/*
+ * A look just before a set command, after snapshot_verify_begin(): one line of who is there now.
+ * Nothing is judged: is_listed and is_moved say who of the victims the command can hit.
+ */
+void snapshot_look(struct snapshot *snapshot, const struct session_line *line);
 
 /* NULL when that id was not listed. */
 struct snapshot_entry *snapshot_find(struct snapshot *snapshot, uint64_t id);

@@ -82,6 +82,16 @@ static bool write_cell_text(const struct snapshot *snapshot, const struct sessio
 	return true;
 }
 
+uint32_t snapshot_known_cell(const struct snapshot *snapshot, const struct session *session)
+{
+	char text[MAX_CELL_TEXT_BYTES];
+	struct slice key = {text, 0};
+
+	return write_cell_text(snapshot, session, text, &key.len)
+		       ? intern_find(&snapshot->cell_texts, key)
+		       : INTERN_NONE;
+}
+
 /* INTERN_NONE when there are too many. Known cells go on to be counted in: a command for one of
  * them must not overlook anybody. */
 uint32_t snapshot_find_cell(struct snapshot *snapshot, const struct session *session)

@@ -23,6 +23,9 @@ void snapshot_note_kept(const struct snapshot *snapshot, struct snapshot_entry *
 /* The cell that the session is in now, for the filters of a command that names it by id. */
 uint32_t snapshot_find_cell(struct snapshot *snapshot, const struct session *session);
 
+/* The same, if it is one of those that there are. */
+uint32_t snapshot_known_cell(const struct snapshot *snapshot, const struct session *session);
+
 /* After the last line the texts stay where they are: lets the cells point into them. */
 void snapshot_point_cells(struct snapshot *snapshot);
 

@@ -83,6 +83,17 @@ void snapshot_verify(struct snapshot *snapshot, const struct session_line *line)
 	}
 }
 
+void snapshot_look(struct snapshot *snapshot, const struct session_line *line)
+{
+	struct snapshot_entry *entry = snapshot_find(snapshot, line->session.id);
+
+	if (entry != NULL) {
+		entry->is_listed = true;
+		entry->is_moved = line->is_readable &&
+				  entry->cell != snapshot_known_cell(snapshot, &line->session);
+	}
+}
+
 struct snapshot_remains snapshot_verify_end(struct snapshot *snapshot)
 {
 	struct snapshot_remains remains = {0};

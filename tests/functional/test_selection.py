@@ -253,6 +253,33 @@ def test_at_most_however_many_connect(server, make_relay, make_daemon, make_clie
     assert newcomers.status()["closed_by_server"] == 0
 
 
+def test_who_left_and_who_came_before_a_set(server, make_relay, make_daemon, make_clients):
+    """A command for a type hits newcomers: whom it hit and who had left by himself is told apart."""
+    relay = make_relay(server)
+    daemon = make_daemon([{"id": "r-test", "address": relay.address, "links": 1}])
+    leaving = make_clients(server, total=50)
+    staying = make_clients(server, total=50)
+    server.redis().connection_pool.disconnect()
+    # The first question belongs to the listing, the second comes before the command.
+    relay.hold(b"stats", after=1, others_pass=True)
+    pending = daemon.begin_kill("r-test")
+    relay.wait_until_held()
+    ids = server.session_ids()
+    leaving.quit()
+    wait_until(lambda: len(server.session_ids() & ids) <= len(ids) - 50, "half of them to leave")
+    server.redis().connection_pool.disconnect()
+    newcomers = make_clients(server, total=50)
+    relay.release()
+    report = pending.response().json
+    staying.wait_for(closed_by_server=50)
+    newcomers.wait_for(closed_by_server=50)
+    assert_adds_up(report)
+    n_others = report["matched"] - 100
+    assert report["killed"] + report["gone"] == report["matched"] and n_others <= 2
+    assert abs(report["killed"] - 50) <= n_others and abs(report["gone"] - 50) <= n_others
+    assert 50 <= report["extra"] <= 52 and report["warnings"] == [], report
+
+
 def test_a_field_that_is_not_given(server, daemon, make_clients):
     """Only newer servers list the library; where it is missing nobody matches, and it is said."""
     crowd = make_clients(server, total=20)

@@ -93,6 +93,7 @@ static int sweep_setup(void **state)
 
 	fixture_init(&fixture->base, 1);
 	fixture->server = &fixture->base.servers[0];
+	fixture->server->tells_connections = true;
 	fixture->peer = fixture->server->peer;
 	fixture->first_id = peer_server_add(fixture->server, "app", N_SESSIONS);
 	fixture->request = fixture_request(NULL);

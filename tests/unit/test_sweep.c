@@ -252,6 +252,68 @@ static void test_newcomers_live(void **state)
 
 /* ---- one command ---- */
 
+/* Half have left and others have come since the listing: a set command hits the others too. */
+static void test_newcomers_in_a_set(void **state)
+{
+	struct sweep_fixture *fixture = *state;
+
+	fixture->is_manual = true;
+	sweep_go(fixture);
+	wait_state(fixture, SWEEP_PLANNED);
+	for (uint64_t i = 0; i < 5; i++) {
+		peer_server_find(fixture->server, fixture->first_id + i)->is_gone = true;
+	}
+	peer_server_add(fixture->server, "app", 7);
+	sweep_kill(fixture->sweep);
+	wait_done(fixture);
+	expect_counts(fixture, N_SESSIONS - 5, 5, 0);
+	assert_int_equal(fixture->node->counts.extra, 7);
+	assert_int_equal(peer_n_commands(fixture->peer, "CLIENT KILL TYPE normal SKIPME"), 1);
+	assert_int_equal(fixture->report->n_warnings, 0);
+}
+
+/* The same where the server does not tell how many have connected: it is asked who is there. */
+static void test_set_without_number(void **state)
+{
+	struct sweep_fixture *fixture = *state;
+
+	fixture->server->tells_connections = false;
+	sweep_go(fixture);
+	wait_done(fixture);
+	expect_counts(fixture, N_SESSIONS, 0, 0);
+	assert_int_equal(fixture->node->counts.extra, 0);
+	assert_int_equal(peer_n_commands(fixture->peer, "INFO stats"), 0);
+	assert_int_equal(fixture->node->n_commands, 4);
+}
+
+static char *answer_and_let_in(void *context, const struct peer_command *command)
+{
+	struct sweep_fixture *fixture = context;
+
+	peer_server_add(fixture->server, "app", 3);
+	return peer_server_reply(fixture->server, command);
+}
+
+/* Somebody comes between the question and the command: what is not known is said. */
+static void test_newcomer_at_the_last_moment(void **state)
+{
+	struct sweep_fixture *fixture = *state;
+
+	fixture->is_manual = true;
+	sweep_go(fixture);
+	wait_state(fixture, SWEEP_PLANNED);
+	peer_add(fixture->peer, (struct peer_rule){
+					.prefix = "CLIENT KILL TYPE normal SKIPME",
+					.reply_fn = answer_and_let_in,
+					.context = fixture,
+					.times = 1,
+				});
+	sweep_kill(fixture->sweep);
+	wait_done(fixture);
+	assert_true(fixture_has_warning(
+		fixture->report, "node: up to 3 of the killed may have connected"));
+}
+
 /* A set command that the server does not take: a warning, and then by ids. */
 static void test_set_refused(void **state)
 {
@@ -371,6 +433,9 @@ int main(void)
 		SWEEP_ROW(test_gone_from_a_set),
 		SWEEP_ROW(test_extra),
 		SWEEP_ROW(test_newcomers_live),
+		SWEEP_ROW(test_newcomers_in_a_set),
+		SWEEP_ROW(test_set_without_number),
+		SWEEP_ROW(test_newcomer_at_the_last_moment),
 		SWEEP_ROW(test_set_refused),
 		SWEEP_ROW(test_child_holds_sockets),
 		SWEEP_ROW(test_child_older_than_sessions),

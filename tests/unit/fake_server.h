@@ -49,6 +49,7 @@ struct fake_server {
 	struct fake_session sessions[FAKE_MAX_SESSIONS];
 	size_t n;
 	bool is_slow; /* to free what it killed */
+	bool is_ored; /* it ends whom any of several filters hits */
 	fake_killed_fn *killed_fn;
 	void *context;
 };
@@ -293,9 +294,29 @@ static bool fake_is_hit_by(const struct fake_server *server, const struct fake_s
 	return session->age_s >= (int64_t)number + (server->caps.family == SERVER_GARNET);
 }
 
+/* By any of the filters, as on Kvrocks; SKIPME is none. */
+static bool fake_is_hit_by_any(const struct fake_server *server, const struct fake_session *session,
+	const struct slice *argv, size_t argc)
+{
+	uint64_t id;
+
+	for (size_t i = 2; i + 1 < argc; i += 2) {
+		if (slice_is(argv[i], "ID")
+				? parse_u64(argv[i + 1], &id) && id == session->id
+				: !slice_is(argv[i], "SKIPME") &&
+					  fake_is_hit_by(server, session, argv[i], argv[i + 1])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool fake_is_hit(const struct fake_server *server, const struct fake_session *session,
 	const struct slice *argv, size_t argc)
 {
+	if (server->is_ored) {
+		return fake_is_hit_by_any(server, session, argv, argc);
+	}
 	for (size_t i = 2; i < argc; i += 2) {
 		if (slice_is(argv[i], "ID")) {
 			bool is_named = false;

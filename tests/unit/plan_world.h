@@ -25,6 +25,7 @@ struct world {
 	struct snapshot snapshot;
 	struct plan plan;
 	int64_t passed_s; /* since the listing */
+	uint64_t n_killed;
 };
 
 /* ---- chance ---- */
@@ -144,7 +145,9 @@ static void make_caps(struct world *world)
 	struct caps *caps = &world->server.caps;
 
 	caps->family = PICK(world, families);
-	if (caps->family == SERVER_KVROCKS || caps->family == SERVER_DRAGONFLY) {
+	/* Whatever it calls itself, and it may call itself Redis. */
+	world->server.is_ored = caps->family == SERVER_KVROCKS || happens(world, 10);
+	if (world->server.is_ored || caps->family == SERVER_DRAGONFLY) {
 		return; /* whose filters mean something else are not probed */
 	}
 	for (unsigned cap = 0; cap < CAPS_N; cap++) {

@@ -19,7 +19,7 @@
 #include "plan_world.h"
 #include "snapshot_lines.h"
 
-#define N_CASES 20000
+#define N_CASES 100000
 #define FIRST_SEED 1
 #define MAX_ROUNDS 12 /* who changes right before each command is missed each time */
 
@@ -30,6 +30,8 @@ struct tally {
 	size_t bounded; /* sets with MAXAGE or IDLE */
 	size_t late;    /* sessions taken up in the verification */
 	size_t beside_own;
+	size_t ored;
+	size_t capped; /* kills with a limit that hit somebody */
 };
 
 /* ---- who may be killed ---- */
@@ -70,6 +72,7 @@ static void on_killed(void *context, const struct fake_session *session)
 		fake_print(&world->server, session, line);
 		fail_msg("killed %s", line);
 	}
+	world->n_killed++;
 }
 
 /* ---- the kill ---- */
@@ -229,6 +232,7 @@ static void run_case(uint64_t seed, struct tally *tally)
 {
 	struct world *world = mem_new(struct world);
 	size_t n_listed;
+	uint64_t n_allowed;
 	uint64_t alive = 1;
 
 	world->random = seed;
@@ -238,13 +242,24 @@ static void run_case(uint64_t seed, struct tally *tally)
 	make_server(world);
 	list_sessions(world);
 	n_listed = world->snapshot.n;
+	n_allowed = world->snapshot.counts.matched;
 	for (unsigned round = 0; alive > 0 && round < MAX_ROUNDS; round++) {
+		if (world->request.has_max && world->snapshot.counts.matched > n_allowed) {
+			break; /* nobody has agreed to these: see is_beyond_limit() of a sweep */
+		}
 		make_plan(world, round > 0);
 		carry_out_plan(world, tally);
 		alive = verify(world);
 	}
 	tally->late += world->snapshot.n - n_listed;
-	check_end(world);
+	tally->ored += world->server.is_ored;
+	tally->capped += world->request.has_max && world->n_killed > 0;
+	if (world->request.has_max) {
+		assert_in_range(world->n_killed, 0, n_allowed);
+	}
+	if (!world->request.has_max || world->snapshot.counts.matched <= n_allowed) {
+		check_end(world);
+	}
 	plan_finish(&world->plan);
 	snapshot_finish(&world->snapshot);
 	sources_finish(&world->sources);
@@ -284,6 +299,8 @@ static void test_exact(void **state)
 		assert_in_range(tally->bounded, n_cases / 200, SIZE_MAX);
 		assert_in_range(tally->late, n_cases / 200, SIZE_MAX);
 		assert_in_range(tally->beside_own, n_cases / 200, SIZE_MAX);
+		assert_in_range(tally->ored, n_cases / 50, SIZE_MAX);
+		assert_in_range(tally->capped, n_cases / 50, SIZE_MAX);
 	}
 }
 

@@ -80,9 +80,7 @@ static json_t *node_json(const struct report_node *node, bool with_plan)
 	json_t *object = json_object();
 
 	json_set(object, "address", json_text_of(node->address));
-	if (node->n_also > 0) {
-		json_set(object, "also", addresses(node));
-	}
+	json_set(object, "also", addresses(node));
 	json_set(object, "role", json_text_of(node->role));
 	json_set(object, "server", json_text_of(node->server));
 	json_set(object, "run_id", json_text_of(node->run_id));

@@ -133,7 +133,17 @@ def test_sessions(busy, tables):
     hold_answers("GET /v1/instances/{id}/sessions", listing, groups)
 
 
-def test_reports(busy):
+@pytest.fixture
+def twins(make_daemon, server):
+    """Two addresses of one server, and known as such."""
+    address = [server.tcp_address, server.address]
+    daemon = make_daemon([{"id": "twins", "address": address}])
+    path = "/v1/instances/twins/sessions"
+    wait_until(lambda: len(daemon.http("GET", path).json["nodes"]) == 1, "them to be one")
+    return daemon
+
+
+def test_reports(busy, twins):
     present, missing = nodes_of(busy)
     reports = [
         answer(busy.kill("r-test", node=missing, timeout="1ms"), 503),
@@ -141,6 +151,7 @@ def test_reports(busy):
         # This one looks whose the sessions are, for the kill as well.
         answer(busy.kill("r-test", node=present, dry_run=True)),
         answer(busy.kill("r-test", node=present)),
+        answer(twins.kill("twins", dry_run=True)),
     ]
     hold_answers("The report", *reports)
     kills = answer(busy.http("GET", "/v1/kills"))

@@ -292,13 +292,25 @@ static void add_own(struct own_sessions *own, const struct protection_own *one)
 	own->items[own->n++] = *one;
 }
 
-/* `is_told_here`: by the very server that lists, on the link that it is asked over. */
-static struct protection_own describe(const struct link_connection *connection, bool is_told_here)
+/*
+ * Was its id told by the server that lists? Of those that bear no mark, by Unix sockets without a
+ * name, the kernel knows who is at the other end, which a run_id only says.
+ */
+static bool is_told_here(
+	const struct link *link, const struct link *other, const struct link_connection *connection)
+{
+	return link == other ||
+	       (connection->is_nameless && connection->server_pid != 0 &&
+		       link_n_connections(link) > 0 &&
+		       link_connection(link, 0).server_pid == connection->server_pid);
+}
+
+static struct protection_own describe(const struct link_connection *connection, bool needs_no_mark)
 {
 	enum session_field mark = connection->is_nameless ? SESSION_ADDR : SESSION_NAME;
 	struct protection_own own = {
 		.id = connection->server->own_id,
-		.field = is_told_here ? SESSION_ID : mark,
+		.field = needs_no_mark ? SESSION_ID : mark,
 	};
 
 	snprintf(own.mark, sizeof(own.mark), "%s",
@@ -330,7 +342,8 @@ static void add_known(const struct link *link, const struct link *other,
 			  (link == other && !may_be_told(link, connection));
 
 	if (leads_here && connection->is_proven && connection->server->own_id != 0) {
-		struct protection_own one = describe(connection, link == other);
+		struct protection_own one =
+			describe(connection, is_told_here(link, other, connection));
 
 		add_own(own, &one);
 	}

@@ -323,6 +323,8 @@ struct link_connection {
 	int descriptor; /* to be looked at only; -1: there is none */
 	/* Of its socket, as a listing has it where nothing stands between; "": there is none. */
 	char address[LINK_MAX_ADDRESS_BYTES];
+	/* Who listens at the other end of a Unix socket, by the kernel's word; 0: not known. */
+	int server_pid;
 };
 
 /* Those that are open, proven or not; the main one first. */

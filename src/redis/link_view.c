@@ -169,6 +169,17 @@ static void print_address(int descriptor, char *buffer, size_t n_bytes)
 	}
 }
 
+/* Not of the first process, which listens for others. */
+static int find_server_pid(int descriptor)
+{
+	struct ucred who;
+	socklen_t length = sizeof(who);
+
+	return getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 && who.pid > 1
+		       ? who.pid
+		       : 0;
+}
+
 static struct link_connection view(const struct link *link, const struct connection *connection)
 {
 	struct link_connection view = {
@@ -185,6 +196,7 @@ static struct link_connection view(const struct link *link, const struct connect
 	};
 
 	print_address(view.descriptor, view.address, sizeof(view.address));
+	view.server_pid = find_server_pid(view.descriptor);
 	return view;
 }
 

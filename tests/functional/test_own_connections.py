@@ -300,7 +300,9 @@ def test_a_server_that_claims_to_be_another(
 
 @pytest.mark.parametrize("way", ["address", "tcp_address"])
 def test_two_instances_of_one_server(make_server, make_clients, make_daemon, password_file, way):
-    """By the name of each; where the account may not give names, by the address of the socket."""
+    """By the name of each; where the account may not give names, by the address of the socket, or by
+    who listens at the other end of it.
+    """
     least = "-@all +auth +hello +info +client|list +client|kill +client|id"
     server = make_server(
         lines=[
@@ -309,7 +311,7 @@ def test_two_instances_of_one_server(make_server, make_clients, make_daemon, pas
         ],
         has_least_user=False,
     )
-    for username in ["named"] + ["nameless"] * (way == "tcp_address"):
+    for username in ("named", "nameless"):
         account = {"username": username, "password-file": password_file}
         daemon = make_daemon(
             [

@@ -234,6 +234,7 @@ static void on_keepalive_reply(void *context, const struct reply *reply, const c
 	(void)lost;
 	if (reply != NULL && reply->type == REPLY_TEXT) {
 		server_info_read(reply->text, &connection->server);
+		connection->in.changed_fn(connection, connection->in.context);
 	}
 }
 

@@ -126,6 +126,7 @@ struct connection {
 	size_t n_unanswered; /* of this round */
 	unsigned round;
 	bool has_family;           /* the server said what it is */
+	bool has_asked;            /* an expendable one */
 	enum link_filters filters; /* of an expendable one: what it has learned */
 	bool is_nameless;          /* it may not call itself by its name */
 	size_t n_named;            /* sessions in a listing that bear its name */

@@ -379,6 +379,7 @@ static void send_probes(struct connection *connection)
 		return;
 	}
 	if (connection->in.is_expendable) {
+		connection->has_asked = true;
 		send_row(connection, &filter_rows[0]);
 		return;
 	}

@@ -195,7 +195,7 @@ void link_change(struct link *link, const struct endpoint *endpoint, const struc
 	if (is_other_login || is_other_address) {
 		link_close_attempts(link, false);
 		if (link->asker != NULL) {
-			link_give_up(link->asker, "the options have changed");
+			link_stop_asking(link, "the options have changed");
 		}
 		link->n_failures = 0;
 		link->attempt_trouble = LINK_TROUBLE_NONE;
@@ -266,8 +266,7 @@ void link_hold(struct link *link)
 	link->n_holding++;
 	guard_enter(&link->guard);
 	if (link->asker != NULL) {
-		link->n_askers--;
-		link_give_up(link->asker, "somebody makes a plan");
+		link_stop_asking(link, "somebody makes a plan");
 	}
 	link_balance(link);
 	guard_leave(&link->guard);

@@ -7,6 +7,7 @@
 #include <event2/event.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "redis/link_internal.h"
 #include "redis/timer.h"
@@ -15,6 +16,8 @@
 #define SETTLING_MS 300
 /* Who gets no answer asks no more than this often; a server may take one filter only. */
 #define MAX_ASKERS 3
+/* Who does not get in, as on a full server, could not ask: another one tries after a while. */
+#define ASK_AGAIN_MS 2000
 
 bool link_are_filters_anded(const struct link *link, const char *run_id)
 {
@@ -59,6 +62,7 @@ static void forget(struct link *link, const char *run_id)
 {
 	link->filters = LINK_FILTERS_UNKNOWN;
 	link->n_askers = 0;
+	link->ask_again_ms = 0;
 	memcpy(link->filters_run_id, run_id, sizeof(link->filters_run_id));
 }
 
@@ -75,8 +79,8 @@ void link_ask_for_filters(struct link *link)
 	if (strcmp(link->filters_run_id, run_id) != 0) {
 		forget(link, run_id);
 	}
-	if (link->filters == LINK_FILTERS_UNKNOWN && link->n_askers < MAX_ASKERS) {
-		link->n_askers++;
+	if (link->filters == LINK_FILTERS_UNKNOWN && link->n_askers < MAX_ASKERS &&
+		clock_monotonic_ms() >= link->ask_again_ms) {
 		link->asker = link_open_connection(link, true);
 	}
 }
@@ -96,8 +100,23 @@ static void probe_all(struct link *link)
 	}
 }
 
+void link_stop_asking(struct link *link, const char *words)
+{
+	bool has_asked = link->asker->has_asked;
+
+	link_give_up(link->asker, words);
+	link->n_askers -= has_asked;
+	link->ask_again_ms = 0;
+}
+
 void link_note_filters(struct link *link, const struct connection *asker)
 {
+	if (asker->has_asked) {
+		link->n_askers++;
+	} else {
+		link->ask_again_ms = clock_monotonic_ms() + ASK_AGAIN_MS;
+		link_end_settling(link);
+	}
 	if (strcmp(asker->server.run_id, link->filters_run_id) != 0) {
 		return; /* another process by now */
 	}

@@ -73,7 +73,8 @@ struct link {
 	struct connection *asker;  /* expendable: asks how filters combine; NULL: none at present */
 	enum link_filters filters; /* of the process that has */
 	char filters_run_id[sizeof(((struct link_server *)NULL)->run_id)];
-	unsigned n_askers;      /* that told nothing, in a row, of that process */
+	unsigned n_askers;      /* that asked that process */
+	int64_t ask_again_ms;   /* monotonic: no asker before */
 	struct event *settling; /* READY waits for the answer, once, and not for long */
 	bool is_settling;
 	void *attachment;
@@ -129,6 +130,8 @@ void link_begin_settling(struct link *link);
 void link_end_settling(struct link *link);
 /* Callback of its timer; `context` is the link. */
 void link_on_settled(int fd, short what, void *context);
+/* An asker ends, and does not count: somebody else needs it gone. */
+void link_stop_asking(struct link *link, const char *words);
 /* The one that asked has ended. */
 void link_note_filters(struct link *link, const struct connection *asker);
 /* A connection made by the options in force, not in any list yet. */

@@ -288,6 +288,36 @@ static void test_filters(void **state)
 	}
 }
 
+static char *fill_up(void *context, const struct peer_command *command UNUSED)
+{
+	peer_turn_away(context, "-ERR max number of clients reached\r\n");
+	return mem_printf(":0\r\n");
+}
+
+/* The last place is the link's; how filters combine is asked when there is room again. */
+static void test_filters_of_a_full_server(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->asks_for_filters = true;
+	fixture->keepalive_ms = 50;
+	peer_add(fixture->peer, (struct peer_rule){.prefix = "CLIENT KILL ID 92",
+					.reply_fn = fill_up,
+					.context = fixture->peer,
+					.times = 1});
+	peer_on(fixture->peer, "CLIENT KILL ID 7 ADDR", ":0\r\n");
+	peer_add(fixture->peer,
+		(struct peer_rule){
+			.prefix = "CLIENT KILL ID 7 SKIPME", .reply = ":1\r\n", .closes = true});
+	fixture_make_again(fixture);
+	fixture_start(fixture);
+	assert_int_equal(peer_n_accepted(fixture->peer), 2);
+	assert_int_equal(peer_n_commands(fixture->peer, "CLIENT KILL TYPE"), 0);
+	peer_turn_away(fixture->peer, NULL);
+	fixture_wait(fixture, caps_has(&link_server(fixture->link)->caps, CAP_KILL_TYPE));
+	assert_int_equal(peer_n_accepted(fixture->peer), 3);
+}
+
 static void test_only_questions(void **state)
 {
 	struct fixture *fixture = *state;
@@ -494,6 +524,7 @@ int main(void)
 		FIXTURE_ROW(test_old_server_without_no_evict),
 		FIXTURE_ROW(test_own_id_by_name),
 		FIXTURE_ROW(test_filters),
+		FIXTURE_ROW(test_filters_of_a_full_server),
 		FIXTURE_ROW(test_only_questions),
 		FIXTURE_ROW(test_renamed_client_command),
 		FIXTURE_ROW(test_lost_in_handshake),

@@ -117,6 +117,9 @@ static void note_closed(struct link *link, struct connection *connection)
 	}
 	TAILQ_REMOVE(&link->open, connection, entry);
 	TAILQ_INSERT_TAIL(&link->dead, connection, entry);
+	if (TAILQ_EMPTY(&link->open)) {
+		link_forget_filters(link);
+	}
 	if (connection->is_given_up) {
 		return;
 	}

@@ -100,6 +100,14 @@ static void probe_all(struct link *link)
 	}
 }
 
+void link_forget_filters(struct link *link)
+{
+	if (link->filters_run_id[0] == '\0') {
+		link->filters = LINK_FILTERS_UNKNOWN;
+		link->n_askers = 0;
+	}
+}
+
 void link_stop_asking(struct link *link, const char *words)
 {
 	bool has_asked = link->asker->has_asked;

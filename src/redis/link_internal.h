@@ -123,6 +123,8 @@ void link_on_retry(int fd, short what, void *context);
 /* After every change: asks how filters combine when that is not known and costs nobody a place. */
 void link_ask_for_filters(struct link *link);
 bool link_are_filters_anded(const struct link *link, const char *run_id);
+/* No connection is left: of a server without a run_id it is not known whether it is the same. */
+void link_forget_filters(struct link *link);
 /* Does READY wait for it? At the start only. */
 bool link_is_settling(const struct link *link);
 /* The first connection is proven. */

@@ -116,7 +116,7 @@ bool topology_has_askers(const struct topology *topology)
 void topology_open_asker(struct topology *topology, struct asker *asker, struct link *link)
 {
 	asker->link = link;
-	asker->question = (struct question){topology, link};
+	asker->question = (struct question){.topology = topology, .link = link};
 	asker->watcher.changed_fn = on_asker_changed;
 	link_watch(link, &asker->watcher);
 }

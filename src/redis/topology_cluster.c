@@ -165,7 +165,7 @@ void topology_ask_cluster(struct topology *topology)
 	keep_askers_as_needed(topology);
 	link = find_asked(topology);
 	if (link != NULL) {
-		topology->question = (struct question){topology, link};
+		topology->question = (struct question){.topology = topology, .link = link};
 		question_ask(&topology->question, argv, ARRAY_SIZE(argv), on_nodes);
 	} else if (topology_has_askers(topology)) {
 		topology_set_error(topology, link_address(topology->askers[0].link),

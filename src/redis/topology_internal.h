@@ -24,6 +24,7 @@ struct links {
 struct question {
 	struct topology *topology;
 	struct link *link;
+	bool is_second; /* in other words, since those of now were not understood */
 };
 
 /* Somebody who knows the nodes: a Sentinel, or a configured node of the cluster. */

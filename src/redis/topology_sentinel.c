@@ -101,6 +101,9 @@ static void apply(struct topology *topology)
 	topology_apply_members(topology);
 }
 
+static void ask_one_for_replicas(struct question *question, struct slice word);
+
+/* Before 5.0 they know replicas by another word. */
 static void on_replicas(void *context, const struct reply *reply, const char *lost)
 {
 	struct question *question = context;
@@ -110,6 +113,11 @@ static void on_replicas(void *context, const struct reply *reply, const char *lo
 
 	if (lost != NULL) {
 		topology_set_error(topology, link_address(question->link), lost);
+	} else if (reply_is_error(reply, "ERR") && !question->is_second) {
+		question->is_second = true;
+		topology->n_unanswered--;
+		ask_one_for_replicas(question, SLICE_LITERAL("SLAVES"));
+		return;
 	} else if (reply->type != REPLY_ARRAY) {
 		topology_set_refusal(topology, question->link, reply, "sentinel|replicas");
 	} else {
@@ -126,6 +134,14 @@ static void on_replicas(void *context, const struct reply *reply, const char *lo
 	} else {
 		topology_fail_round(topology);
 	}
+}
+
+static void ask_one_for_replicas(struct question *question, struct slice word)
+{
+	struct slice argv[] = {
+		SLICE_LITERAL("SENTINEL"), word, slice_of(question->topology->opts.master)};
+
+	question_ask(question, argv, ARRAY_SIZE(argv), on_replicas);
 }
 
 /* ---- the master ---- */
@@ -175,8 +191,6 @@ static void fail_without_majority(struct topology *topology)
 /* Those that name another one may live in another world: they are not asked. */
 static void ask_for_replicas(struct topology *topology)
 {
-	struct slice argv[] = {SLICE_LITERAL("SENTINEL"), SLICE_LITERAL("REPLICAS"),
-		slice_of(topology->opts.master)};
 	const struct endpoint *elected = find_elected(topology);
 
 	if (elected == NULL) {
@@ -190,7 +204,8 @@ static void ask_for_replicas(struct topology *topology)
 		struct asker *asker = &topology->askers[i];
 
 		if (is_named_by(asker, elected)) {
-			question_ask(&asker->question, argv, ARRAY_SIZE(argv), on_replicas);
+			asker->question.is_second = false;
+			ask_one_for_replicas(&asker->question, SLICE_LITERAL("REPLICAS"));
 		}
 	}
 }

@@ -480,16 +480,16 @@ static struct shot pop_shot(struct salvo *salvo)
 /* The server counts whom it killed; 0 for a single id means that it was gone before. */
 static void count_hits(struct salvo *salvo, const struct shot *shot, uint64_t n_hits)
 {
-	bool is_set = shot->step->kind != PLAN_STEP_IDS;
+	/* Once it is cut, the plan and the snapshot may be gone. */
+	bool is_planned = salvo->snapshot != NULL;
 	uint64_t n_most = shot->n;
 
-	if (is_set && salvo->has_looked && salvo->snapshot != NULL &&
-		needs_batch(salvo, shot->step)) {
+	if (is_planned && salvo->has_looked && needs_batch(salvo, shot->step)) {
 		n_most = count_there(salvo, shot);
 	}
 	salvo->result.n_claimed += MIN(n_hits, n_most);
 	salvo->result.n_extra += n_hits - MIN(n_hits, n_most);
-	if (salvo->snapshot != NULL && shot->n == 1 && !is_set) {
+	if (is_planned && shot->n == 1 && shot->step->kind == PLAN_STEP_IDS) {
 		salvo->snapshot->entries[salvo->plan->victims[shot->step->first + shot->offset]]
 			.is_missed = n_hits == 0;
 	}

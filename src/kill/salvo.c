@@ -180,6 +180,7 @@ static void send_question(struct salvo *salvo, enum shot_kind kind)
 	struct link_command command = {
 		.argv = kind == SHOT_LOOK ? argv_look : argv_ask,
 		.argc = 2,
+		.called = "CLIENT KILL",
 		.line_fn = kind == SHOT_LOOK ? on_look_line : NULL,
 		.reply_fn = on_reply,
 		.context = salvo,

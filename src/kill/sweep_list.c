@@ -300,6 +300,7 @@ static void ask_for_connections(struct sweep *sweep)
 	struct link_command command = {
 		.argv = argv,
 		.argc = ARRAY_SIZE(argv),
+		.called = "CLIENT LIST",
 		.reply_fn = on_stats,
 		.context = sweep,
 		.owner = &sweep->calls,

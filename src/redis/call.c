@@ -14,6 +14,10 @@
 
 static void name_call(struct call *call, const struct link_command *command)
 {
+	if (command->called != NULL) {
+		snprintf(call->name, sizeof(call->name), "%s", command->called);
+		return;
+	}
 	snprintf(call->name, sizeof(call->name), "%.*s", SLICE_ARG(command->argv[0]));
 	if (command->argc > 1 && command->argv[1].len < 12) {
 		size_t used = strlen(call->name);

@@ -204,6 +204,7 @@ size_t calls_drop_unsent(struct calls *calls);
 struct link_command {
 	const struct slice *argv; /* copied */
 	size_t argc;
+	const char *called; /* on the way of which it is asked, for people; NULL: it stands alone */
 	int64_t timeout_ms; /* 0: command_timeout of the link. Starts when it is the oldest
 			       unanswered */
 	/*

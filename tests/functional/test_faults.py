@@ -169,7 +169,7 @@ def test_stopped_server(server, make_server, make_daemon, make_clients):
     answer = pending.response()
     assert 1 < time.monotonic() - begin < 5
     assert answer.status == 500 and answer.json["Code"] == "InternalError"
-    assert "no answer to INFO stats within 1500 ms" in answer.json["Message"]
+    assert "no answer to CLIENT LIST within 1500 ms" in answer.json["Message"]
     assert_recorded(daemon, answer.json["RequestId"], "failed")
     # Now there is no link, and a request waits for one as long as it may.
     assert daemon.kill("r-test", timeout="300ms").status == 503

@@ -39,7 +39,7 @@ def test_the_network_goes_away(host, far_server, server, make_daemon, make_clien
     host.pull()
     answer = daemon.kill("r-test", timeout="5s")
     assert (answer.status, answer.json["state"]) == (500, "failed")
-    assert answer.json["nodes"][0]["error"] == "no answer to INFO stats within 500 ms"
+    assert answer.json["nodes"][0]["error"] == "no answer to CLIENT LIST within 500 ms"
     assert_adds_up(answer.json)
     assert daemon.kill("near").json["state"] == "done"
     assert clients.status()["open"] == 50

@@ -104,7 +104,7 @@ def test_a_stall_during_a_listing(make_storm):
         own_ids = storm.own_ids()
         pending = storm.stall(lambda: storm.daemon.begin_kill("r-test", timeout="30s"))
         answer = pending.response()
-        assert answer.status == 500 and "no answer to INFO stats" in answer.text
+        assert answer.status == 500 and "no answer to CLIENT LIST" in answer.text
         ready_again(storm)
         storm.kill()
         assert storm.own_ids() == own_ids

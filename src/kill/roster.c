@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kill/refusal.h"
+#include "model/protection.h"
 
 void roster_opts_finish(struct roster_opts *opts)
 {
@@ -179,16 +180,24 @@ static void keep(struct roster *roster, uint32_t node, const struct session_line
 	}
 }
 
-/* Addresses are grouped without their ports: what people ask for is the host. */
+/*
+ * Addresses are grouped without their ports: what people ask for is the host. The daemon's own
+ * names are each another one, and are grouped by the expression that selects them.
+ */
 static struct slice group_value(const struct roster *roster, const struct session *session)
 {
-	if (session->values[roster->opts.group].data == NULL) {
+	struct slice value = session->values[roster->opts.group];
+
+	if (value.data == NULL) {
 		return SLICE_LITERAL("");
+	}
+	if (roster->opts.group == SESSION_NAME && slice_has_prefix(value, PROTECTION_OWN_PREFIX)) {
+		return SLICE_LITERAL(PROTECTION_OWN_PREFIX "*");
 	}
 	if (roster->opts.group == SESSION_ADDR) {
 		return address_source_name(&session->addr);
 	}
-	return session->values[roster->opts.group];
+	return value;
 }
 
 void roster_count(struct roster *roster, struct slice value, uint64_t n)

@@ -152,8 +152,10 @@ static bool read_place(struct slice text, struct place *ret)
 	struct endpoint endpoint;
 	struct err ignored;
 
-	if (endpoint_parse(text, &endpoint, &ignored) && endpoint.path == NULL &&
-		!slice_has_prefix(text, "redis")) {
+	if (memmem(text.data, text.len, "://", 3) != NULL) {
+		return false;
+	}
+	if (endpoint_parse(text, &endpoint, &ignored)) {
 		*ret = (struct place){endpoint.host, endpoint.port};
 		return true;
 	}

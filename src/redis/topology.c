@@ -263,6 +263,7 @@ static bool update_nodes(struct topology *topology)
 			nodes->items[n_kept++] = node;
 		} else {
 			is_changed = true;
+			nodes->items[i] = NULL;
 			topology_free_node(node, false);
 		}
 	}
@@ -446,8 +447,8 @@ void topology_unref(struct topology *topology)
 	CHECK(topology->watchers == NULL);
 	calls_drop(&topology->calls);
 	topology_close_askers(topology);
-	for (size_t i = 0; i < topology->nodes.n; i++) {
-		topology_free_node(topology->nodes.items[i], false);
+	while (topology->nodes.n > 0) {
+		topology_free_node(topology->nodes.items[--topology->nodes.n], false);
 	}
 	free(topology->nodes.items);
 	topology_close_names(topology);

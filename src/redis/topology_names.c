@@ -116,6 +116,7 @@ static void drop_closed(struct name *name)
 
 		if (node->name == name && node->is_former &&
 			!link_has_open_connection(node->link)) {
+			nodes->items[i] = NULL;
 			topology_free_node(node, false);
 		} else {
 			nodes->items[n_kept++] = node;

@@ -167,12 +167,14 @@ static void test_report(void **state)
 		"no field", "error", report->error);
 	json_auto_t *counts = json_loads("{" COUNTS "}", 0, NULL);
 	json_auto_t *nodes = json_loads(
-		"[{\"address\":\"127.0.0.1:6379\",\"role\":\"\",\"server\":\"\",\"run_id\":"
+		"[{\"address\":\"127.0.0.1:6379\",\"also\":[],\"role\":\"\",\"server\":\"\",\"run_"
+		"id\":"
 		"\"\"," COUNTS ",\"commands\":2,\"in_flight\":0,\"late\":0,\"max_stall_ms\":25.613,"
 		"\"phases_ms\":{\"list\":1.25,\"plan\":0.0,"
 		"\"kill\":0.0,\"verify\":0.007},\"plan\":[{\"command\":\"CLIENT KILL TYPE "
 		"normal SKIPME yes\",\"expect\":7}],\"error\":null},"
-		"{\"address\":\"10.0.0.9:6379\",\"role\":\"\",\"server\":\"\",\"run_id\":"
+		"{\"address\":\"10.0.0.9:6379\",\"also\":[],\"role\":\"\",\"server\":\"\",\"run_"
+		"id\":"
 		"\"\"," NO_COUNTS
 		",\"commands\":0,\"in_flight\":0,\"late\":0,\"max_stall_ms\":0.0," NO_PHASES
 		",\"plan\":[],\"error\":\"no "

@@ -56,7 +56,7 @@ struct sweep {
 
 	char *address; /* of the link, as the node is named by it */
 	struct protection protection;
-	int64_t started_ms; /* monotonic */
+	int64_t started_ms;      /* monotonic */
 	struct own_sessions own; /* when the listing began */
 	char *own_user;
 	struct caps caps;

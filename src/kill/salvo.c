@@ -445,7 +445,8 @@ static size_t count_there(struct salvo *salvo, const struct shot *shot)
 			&salvo->snapshot->entries[salvo->plan->victims[shot->step->first + i]];
 
 		entry->is_missed = !entry->is_listed;
-		n += entry->is_listed && (shot->step->kind == PLAN_STEP_TYPE || !entry->is_moved);
+		n += entry->is_listed &&
+		     (shot->step->kind == PLAN_STEP_TYPE ? !entry->is_retyped : !entry->is_moved);
 	}
 	return n;
 }

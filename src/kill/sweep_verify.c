@@ -181,6 +181,14 @@ static bool is_beyond_limit(const struct sweep *sweep)
 	return sweep->in.request->has_max && sweep->n_meant > sweep->n_allowed;
 }
 
+/* More hits of sets than the listed that have ended, or are about to: others were hit as well. */
+static void count_others(struct sweep *sweep, uint64_t n_ended)
+{
+	if (sweep->n_claimed > n_ended && sweep->n_presumed == 0) {
+		sweep->in.node->counts.extra += sweep->n_claimed - n_ended;
+	}
+}
+
 /* Behind a balancer others have sessions too. */
 static void end(struct sweep *sweep)
 {
@@ -200,6 +208,7 @@ static void judge_remains(struct sweep *sweep)
 	sweep_update_counts(sweep, sweep->n_claimed);
 	/* A claim for somebody who is still listed was none, unless he is on his way out. */
 	sweep->n_verified = sweep->in.node->counts.killed;
+	count_others(sweep, sweep->n_verified + remains.dying);
 	sweep->n_claimed =
 		MIN(sweep->n_claimed + sweep->n_presumed, sweep->n_verified + remains.dying);
 	sweep->n_presumed = 0;

@@ -63,6 +63,7 @@ struct snapshot_entry {
 	bool is_listed;  /* by the listing that is being read for verification */
 	bool is_dying;   /* listed with a flag that says so */
 	bool is_moved;   /* listed by snapshot_look(), in another cell than before */
+	bool is_retyped; /* likewise, of another type */
 };
 
 struct snapshot_cell {

@@ -91,6 +91,8 @@ void snapshot_look(struct snapshot *snapshot, const struct session_line *line)
 		entry->is_listed = true;
 		entry->is_moved = line->is_readable &&
 				  entry->cell != snapshot_known_cell(snapshot, &line->session);
+		entry->is_retyped = line->is_readable && entry->cell != INTERN_NONE &&
+				    snapshot->cells[entry->cell].type != line->session.type;
 	}
 }
 

@@ -1,0 +1,359 @@
+/*
+ * Where the operating system is: these functions stand in front of libc's, for the daemon and for
+ * libevent alike. Time passes only here: when the daemon waits and nothing is ready, the world goes
+ * on to its next event.
+ */
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <event2/util.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "redis/query.h"
+#include "sim.h"
+
+#define MAX_WATCHED 4096
+/* More turns than that without time passing is spinning. */
+#define MAX_TURNS_AT_ONCE 20000
+/* What one turn of the daemon takes. */
+#define TURN_US 3
+
+static struct {
+	bool is_on;
+	int epoll_fd;
+	struct {
+		sim_readable_fn *fn;
+		void *context;
+	} watched[MAX_WATCHED];
+	uint64_t n_turns;
+	bool is_disk_bad;
+} edges;
+
+void edges_begin(void)
+{
+	edges.is_on = true;
+	edges.epoll_fd = (int)syscall(SYS_epoll_create1, 0);
+	edges.n_turns = 0;
+	edges.is_disk_bad = false;
+	memset(edges.watched, 0, sizeof(edges.watched));
+}
+
+void edges_end(void)
+{
+	edges.is_on = false;
+	close(edges.epoll_fd);
+}
+
+void edges_watch(int fd, sim_readable_fn *fn, void *context)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	CHECK(fd < MAX_WATCHED);
+	edges.watched[fd].fn = fn;
+	edges.watched[fd].context = context;
+	CHECK(syscall(SYS_epoll_ctl, edges.epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0);
+}
+
+void edges_unwatch(int fd)
+{
+	edges.watched[fd].fn = NULL;
+	syscall(SYS_epoll_ctl, edges.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+uint64_t edges_n_turns(void)
+{
+	return edges.n_turns;
+}
+
+void edges_set_bad_disk(bool is_bad)
+{
+	edges.is_disk_bad = is_bad;
+}
+
+/* ---- time ---- */
+
+int clock_gettime(clockid_t which, struct timespec *ret)
+{
+	int64_t us;
+
+	if (!edges.is_on) {
+		return (int)syscall(SYS_clock_gettime, which, ret);
+	}
+	us = which == CLOCK_REALTIME || which == CLOCK_REALTIME_COARSE ? sim_wall_us()
+								       : sim_now() + 1000 * SIM_S;
+	*ret = (struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+	return 0;
+}
+
+int gettimeofday(struct timeval *restrict ret, void *restrict zone)
+{
+	struct timespec now;
+
+	(void)zone;
+	clock_gettime(CLOCK_REALTIME, &now);
+	*ret = (struct timeval){.tv_sec = now.tv_sec, .tv_usec = now.tv_nsec / 1000};
+	return 0;
+}
+
+time_t time(time_t *ret)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (ret != NULL) {
+		*ret = now.tv_sec;
+	}
+	return now.tv_sec;
+}
+
+/* What the daemon has written since goes to whom it is for. */
+static void take_input(void)
+{
+	struct epoll_event events[64];
+	int n = (int)syscall(SYS_epoll_pwait, edges.epoll_fd, events, 64, 0, NULL, 8);
+
+	for (int i = 0; i < n; i++) {
+		int fd = events[i].data.fd;
+
+		if (edges.watched[fd].fn != NULL) {
+			edges.watched[fd].fn(edges.watched[fd].context);
+		}
+	}
+}
+
+static int wait_for_events(int fd, struct epoll_event *events, int n_most, int timeout_ms)
+{
+	static int64_t turns_at;
+	static unsigned n_turns_at_once;
+	int64_t until = timeout_ms < 0 ? INT64_MAX : sim_now() + timeout_ms * SIM_MS;
+
+	edges.n_turns++;
+	n_turns_at_once = sim_now() / 1000 == turns_at ? n_turns_at_once + 1 : 0;
+	turns_at = sim_now() / 1000;
+	if (n_turns_at_once > MAX_TURNS_AT_ONCE) {
+		sim_fail("bounded", "the daemon spins");
+	}
+	sim_advance(TURN_US);
+	for (;;) {
+		int n = (int)syscall(SYS_epoll_pwait, fd, events, n_most, 0, NULL, 8);
+
+		if (n != 0) {
+			return n;
+		}
+		take_input();
+		if (sim_next() > until || sim_next() == INT64_MAX) {
+			CHECK(until != INT64_MAX);
+			sim_advance(MAX(until - sim_now(), 0));
+			return 0;
+		}
+		sim_run_next();
+	}
+}
+
+int epoll_wait(int fd, struct epoll_event *events, int n_most, int timeout_ms)
+{
+	return edges.is_on ? wait_for_events(fd, events, n_most, timeout_ms)
+			   : (int)syscall(SYS_epoll_pwait, fd, events, n_most, timeout_ms, NULL, 8);
+}
+
+/* libevent takes the finer one where there is one. */
+int epoll_pwait2(int fd, struct epoll_event *events, int n_most, const struct timespec *timeout,
+	const sigset_t *mask)
+{
+	(void)mask;
+	return epoll_wait(fd, events, n_most,
+		timeout == NULL
+			? -1
+			: (int)(timeout->tv_sec * 1000 + (timeout->tv_nsec + 999999) / 1000000));
+}
+
+/* ---- chance ---- */
+
+void evutil_secure_rng_get_bytes(void *buffer, size_t n_bytes)
+{
+	unsigned char *bytes = buffer;
+
+	for (size_t i = 0; i < n_bytes; i++) {
+		bytes[i] = (unsigned char)sim_random();
+	}
+}
+
+ssize_t getrandom(void *buffer, size_t n_bytes, unsigned flags)
+{
+	(void)flags;
+	evutil_secure_rng_get_bytes(buffer, n_bytes);
+	return (ssize_t)n_bytes;
+}
+
+/* ---- the disk ---- */
+
+int fdatasync(int fd)
+{
+	(void)fd;
+	if (edges.is_disk_bad) {
+		errno = EIO;
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- sockets ---- */
+
+/* Their types as glibc declares them. */
+int connect(int fd, __CONST_SOCKADDR_ARG any, socklen_t n_bytes)
+{
+	const struct sockaddr *address = any.__sockaddr__;
+	char ip[INET6_ADDRSTRLEN];
+	int error;
+
+	if (!edges.is_on || address->sa_family == AF_UNIX) {
+		return (int)syscall(SYS_connect, fd, address, n_bytes);
+	}
+	if (address->sa_family == AF_INET) {
+		const struct sockaddr_in *v4 = (const void *)address;
+
+		inet_ntop(AF_INET, &v4->sin_addr, ip, sizeof(ip));
+		error = wire_connect(fd, ip, ntohs(v4->sin_port));
+	} else {
+		error = ECONNREFUSED;
+	}
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+static void set_address(struct sockaddr *ret, socklen_t *n_bytes, const char *ip, uint16_t port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+	inet_pton(AF_INET, ip, &address.sin_addr);
+	memcpy(ret, &address, MIN((size_t)*n_bytes, sizeof(address)));
+	*n_bytes = sizeof(address);
+}
+
+int getsockname(int fd, __SOCKADDR_ARG any, socklen_t *restrict n_bytes)
+{
+	struct sockaddr *ret = any.__sockaddr__;
+	const char *ip;
+	uint16_t port, own_port;
+
+	if (edges.is_on && wire_address(fd, &ip, &port, &own_port)) {
+		set_address(ret, n_bytes, "10.255.0.1", own_port);
+		return 0;
+	}
+	return (int)syscall(SYS_getsockname, fd, ret, n_bytes);
+}
+
+int getpeername(int fd, __SOCKADDR_ARG any, socklen_t *restrict n_bytes)
+{
+	struct sockaddr *ret = any.__sockaddr__;
+	const char *ip;
+	uint16_t port, own_port;
+
+	if (edges.is_on && wire_address(fd, &ip, &port, &own_port)) {
+		set_address(ret, n_bytes, ip, port);
+		return 0;
+	}
+	return (int)syscall(SYS_getpeername, fd, ret, n_bytes);
+}
+
+/* Callers are known by the names that their sockets have. */
+int getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restrict n_bytes)
+{
+	struct sockaddr_un peer;
+	socklen_t n_peer = sizeof(peer);
+	int r = (int)syscall(SYS_getsockopt, fd, level, name, value, n_bytes);
+
+	if (edges.is_on && level == SOL_SOCKET && name == SO_PEERCRED && r == 0) {
+		struct ucred *who = value;
+
+		who->pid = 1;
+		if (syscall(SYS_getpeername, fd, &peer, &n_peer) == 0 &&
+			n_peer > offsetof(struct sockaddr_un, sun_path) + 1 &&
+			callers_uid(peer.sun_path + 1,
+				n_peer - offsetof(struct sockaddr_un, sun_path) - 1, &who->uid)) {
+			who->gid = who->uid;
+		}
+	}
+	return r;
+}
+
+/* ---- names ---- */
+
+struct bell {
+	int fd;
+};
+
+struct query {
+	char *host;
+	bool is_done;
+};
+
+struct bell *bell_new(void)
+{
+	struct bell *bell = mem_new(struct bell);
+
+	bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return bell;
+}
+
+void bell_unref(struct bell *bell)
+{
+	close(bell->fd);
+	free(bell);
+}
+
+int bell_descriptor(const struct bell *bell)
+{
+	return bell->fd;
+}
+
+void bell_hush(struct bell *bell)
+{
+	eventfd_t n;
+
+	(void)!eventfd_read(bell->fd, &n);
+}
+
+/* Nothing in this world is called by a name: what is looked up is not found. */
+struct query *query_new(struct bell *bell, const char *host)
+{
+	struct query *query = mem_new(struct query);
+
+	(void)!eventfd_write(bell->fd, 1);
+	query->host = mem_printf("%s", host);
+	query->is_done = true;
+	return query;
+}
+
+bool query_is_done(struct query *query)
+{
+	return query->is_done;
+}
+
+int query_take(struct query *query, struct addrinfo **ret_addresses)
+{
+	(void)query;
+	*ret_addresses = NULL;
+	return EAI_NONAME;
+}
+
+void query_free(struct query *query)
+{
+	free(query->host);
+	free(query);
+}

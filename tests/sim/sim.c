@@ -1,0 +1,230 @@
+/*
+ * Seeds: runs them one after the other, each in this process; the first one that fails is made
+ * smaller, and told. See README.md of tests/.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/parse.h"
+#include "sim.h"
+
+static const struct sim_size full = {100, 100, 100, 100};
+
+/* What a child tells before it dies. */
+struct progress {
+	uint64_t seed;
+	uint64_t n_done;
+	uint64_t n_events;
+	uint64_t hash; /* of the last one */
+};
+
+static struct progress *progress;
+
+static void run_seeds(uint64_t first, uint64_t step, uint64_t n, const struct sim_size *size)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		progress->seed = first + i * step;
+		scenario_run(progress->seed, size);
+		progress->n_done++;
+		progress->n_events += sim_n_events();
+		progress->hash = sim_log_hash();
+	}
+}
+
+/* True: it went well. */
+static bool run_child(uint64_t seed, const struct sim_size *size, bool is_quiet)
+{
+	int status = 0;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		if (is_quiet) {
+			CHECK(freopen("/dev/null", "w", stdout) != NULL);
+			CHECK(freopen("/dev/null", "w", stderr) != NULL);
+		}
+		run_seeds(seed, 1, 1, size);
+		fflush(stdout);
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static struct sim_size shrink(uint64_t seed)
+{
+	static const unsigned percents[] = {0, 10, 25, 50, 75};
+	struct sim_size size = full;
+	unsigned *const parts[] = {&size.servers, &size.faults, &size.sessions, &size.length};
+
+	for (size_t k = 0; k < ARRAY_SIZE(parts); k++) {
+		unsigned whole = *parts[k];
+
+		for (size_t i = 0; i < ARRAY_SIZE(percents); i++) {
+			*parts[k] = percents[i];
+			if (!run_child(seed, &size, true)) {
+				break;
+			}
+			*parts[k] = whole;
+		}
+	}
+	return size;
+}
+
+static void tell(uint64_t seed)
+{
+	struct sim_size size = shrink(seed);
+
+	printf("seed %llu fails; at its smallest: --seed %llu --size %u,%u,%u,%u\n",
+		(unsigned long long)seed, (unsigned long long)seed, size.servers, size.sessions,
+		size.faults, size.length);
+	(void)run_child(seed, &size, false);
+}
+
+struct options {
+	uint64_t seed, n;
+	unsigned jobs;
+	struct sim_size size;
+	bool is_one, is_echoed, is_replay;
+};
+
+static uint64_t number(const char *text)
+{
+	uint64_t value;
+
+	CHECK(parse_u64(slice_of(text), &value));
+	return value;
+}
+
+static struct options read_options(int argc, char **argv)
+{
+	static const struct option table[] = {
+		{"seed", required_argument, NULL, 's'},
+		{"count", required_argument, NULL, 'n'},
+		{"jobs", required_argument, NULL, 'j'},
+		{"size", required_argument, NULL, 'z'},
+		{"log", no_argument, NULL, 'l'},
+		{"replay", no_argument, NULL, 'r'},
+		{NULL, 0, NULL, 0},
+	};
+	struct options options = {.seed = 1, .n = 1, .jobs = 1, .size = full};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		switch (option) {
+		case 's':
+			options.seed = number(optarg);
+			break;
+		case 'n':
+			options.n = number(optarg);
+			break;
+		case 'j':
+			options.jobs = (unsigned)number(optarg);
+			break;
+		case 'z':
+			CHECK(sscanf(optarg, "%u,%u,%u,%u", &options.size.servers,
+				      &options.size.sessions, &options.size.faults,
+				      &options.size.length) == 4);
+			options.is_one = true;
+			break;
+		case 'l':
+			options.is_echoed = true;
+			break;
+		case 'r':
+			options.is_replay = true;
+			break;
+		default:
+			exit(2);
+		}
+	}
+	return options;
+}
+
+/* Twice the same seed is twice the same. */
+static bool replays(uint64_t seed)
+{
+	uint64_t hash;
+
+	CHECK(run_child(seed, &full, true));
+	hash = progress->hash;
+	CHECK(run_child(seed, &full, true));
+	if (progress->hash != hash) {
+		printf("seed %llu does not replay\n", (unsigned long long)seed);
+	}
+	return progress->hash == hash;
+}
+
+static int run_all(const struct options *options)
+{
+	struct progress *all = mmap(NULL, options->jobs * sizeof(struct progress),
+		PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t n_done = 0, n_events = 0;
+	int n_failed = 0;
+	struct timespec begun, ended;
+	double seconds;
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	fflush(stdout);
+	for (unsigned i = 0; i < options->jobs; i++) {
+		if (fork() == 0) {
+			progress = &all[i];
+			CHECK(freopen("/dev/null", "w", stdout) != NULL);
+			run_seeds(options->seed + i, options->jobs,
+				(options->n + options->jobs - 1 - i) / options->jobs, &full);
+			_exit(0);
+		}
+	}
+	for (unsigned i = 0; i < options->jobs; i++) {
+		int status;
+
+		wait(&status);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	seconds = (double)(ended.tv_sec - begun.tv_sec) +
+		  (double)(ended.tv_nsec - begun.tv_nsec) / 1e9;
+	for (unsigned i = 0; i < options->jobs; i++) {
+		uint64_t wanted = (options->n + options->jobs - 1 - i) / options->jobs;
+
+		n_done += all[i].n_done;
+		n_events += all[i].n_events;
+		if (all[i].n_done < wanted) {
+			n_failed++;
+			tell(all[i].seed);
+		}
+	}
+	printf("%llu seeds from %llu, %.0f a second, %llu events each: %s\n",
+		(unsigned long long)n_done, (unsigned long long)options->seed,
+		(double)n_done / seconds, (unsigned long long)(n_done > 0 ? n_events / n_done : 0),
+		n_failed == 0 ? "all well" : "FAILED");
+	return n_failed == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = read_options(argc, argv);
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	progress = mmap(
+		NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (options.is_replay) {
+		for (uint64_t i = 0; i < options.n; i++) {
+			if (!replays(options.seed + i)) {
+				return 1;
+			}
+		}
+		return 0;
+	}
+	if (options.is_one || options.is_echoed) {
+		sim_echo_log(options.is_echoed);
+		return run_child(options.seed, &options.size, false) ? 0 : 1;
+	}
+	return run_all(&options);
+}

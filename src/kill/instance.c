@@ -359,6 +359,12 @@ static void add_maybe(const struct link *link, const struct link *other,
 		struct protection_own one = describe(connection, false);
 
 		add_own(own, &one);
+		/* The server may list it before it has read its name. */
+		if (connection->server->own_id == 0 && connection->address[0] != '\0') {
+			one.field = SESSION_ADDR;
+			snprintf(one.mark, sizeof(one.mark), "%s", connection->address);
+			add_own(own, &one);
+		}
 	}
 }
 

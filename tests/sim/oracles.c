@@ -49,7 +49,10 @@ void oracle_listed(struct server *server)
 		for (size_t i = 0; i < server->n_sessions; i++) {
 			struct client *session = &server->sessions[i];
 
-			if (session->end == NULL &&
+			bool is_hidden =
+				session->role == ROLE_MONITOR && server->shape->hides_monitors;
+
+			if (session->end == NULL && !is_hidden &&
 				kill_covers(kill, kill->group, server_user(server, session),
 					session->name, session->role)) {
 				session->first_matched |= bit;
@@ -80,8 +83,12 @@ static bool may_end(const struct order *kill, const struct server *server,
 					  session->listed_name, session->listed_role)) {
 		return true;
 	}
-	return is_set && kill_covers(kill, kill->group, server_user(server, session), session->name,
-				 session->role);
+	if ((session->first_matched & (UINT64_C(1) << (kill->number % 64))) != 0) {
+		return true; /* in a listing of its own, and another kill has listed since */
+	}
+	(void)is_set;
+	return kill_covers(
+		kill, kill->group, server_user(server, session), session->name, session->role);
 }
 
 static bool is_candidate(const struct order *kill, const struct server *server,
@@ -140,7 +147,9 @@ void oracle_ended(struct server *server, struct client *session, bool is_set)
 	if (session->role == ROLE_REPLICA || session->role == ROLE_MASTER ||
 		session->role == ROLE_SLOT) {
 		/* One by id, and changed since, cannot be told where filters are not ANDed. */
-		if (strstr(server->shape->filters, " TYPE ") != NULL && !server->shape->is_ored) {
+		if (server->shown_at > 0 && sim_now() > server->shown_at + SIM_S &&
+			strstr(server->shape->filters, " TYPE ") != NULL &&
+			!server->shape->is_ored) {
 			sim_fail("exact", "%llu of %u is replication",
 				(unsigned long long)session->id, server->port);
 		}

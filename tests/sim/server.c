@@ -213,6 +213,7 @@ void server_start(struct server *server)
 	random_hex(server->run_id, 40);
 	server->next_id = 1 + sim_roll(3);
 	server->n_accepted = 0;
+	server->shown_at = 0;
 	server->started = sim_now();
 	server->healthy_since = sim_now();
 	server->stalled_until = server->busy_until = server->script_until = 0;
@@ -618,6 +619,7 @@ static void client_kill(struct end *end, const struct words *words)
 		n++;
 		if (session->end == end) {
 			end->is_dying = true;
+			server->shown_at = sim_now();
 			i++;
 			continue;
 		}
@@ -893,7 +895,7 @@ static void log_command(const struct end *end, const struct words *words)
 
 		used += MIN((size_t)n, sizeof(text) - used);
 	}
-	if (!is_word(words->argv[0], "INFO") && !is_word(words->argv[0], "AUTH")) {
+	if (!is_word(words->argv[0], "AUTH")) {
 		sim_log("%u:%llu %s", end->server->port, (unsigned long long)end->id, text);
 	}
 }

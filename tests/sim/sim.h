@@ -179,6 +179,7 @@ struct server {
 	int64_t busy_until; /* with commands */
 	int64_t script_until;
 	int64_t healthy_since;
+	int64_t shown_at;   /* when it showed how its filters combine; 0: not yet */
 	int64_t down_since; /* INT64_MAX: it is up */
 	bool has_child, is_loading, may_not_kill;
 	const char *password; /* NULL: none */

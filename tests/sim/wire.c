@@ -89,6 +89,14 @@ static int64_t latency(void)
 	return 50 + (int64_t)sim_roll(200) + (sim_fault(2) ? (int64_t)sim_roll(300) * SIM_MS : 0);
 }
 
+/* When something arrives that follows what arrives at that time. */
+static int64_t not_before(int64_t at)
+{
+	int64_t alone = sim_now() + latency();
+
+	return MAX(alone, at);
+}
+
 /* ---- towards the daemon ---- */
 
 static void on_due(void *context, uint64_t value)
@@ -127,7 +135,7 @@ static void on_due(void *context, uint64_t value)
 
 static void add_piece(struct wire *wire, const char *bytes, size_t n)
 {
-	struct piece piece = {.at = MAX(sim_now() + latency(), wire->last_at), .n = n};
+	struct piece piece = {.at = not_before(wire->last_at), .n = n};
 
 	if (wire->fd < 0) {
 		return;
@@ -238,7 +246,7 @@ static void on_readable(void *context)
 	arrival->wire = wire;
 	arrival->n = (size_t)n;
 	memcpy(arrival->bytes, buffer, (size_t)n);
-	wire->last_in_at = MAX(sim_now() + latency(), wire->last_in_at);
+	wire->last_in_at = not_before(wire->last_in_at);
 	sim_at(wire->last_in_at, on_arrival, arrival, 0);
 }
 

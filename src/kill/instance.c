@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "redis/server_info.h"
 
 /* An instance and what others do not see of it. */
 struct entry {
@@ -321,9 +322,7 @@ static struct protection_own describe(const struct link_connection *connection, 
 /* Two connections lead to one server when the process behind them is the same. */
 static bool is_same_server(const struct link *link, const struct link_connection *connection)
 {
-	const char *run_id = link_server(link)->run_id;
-
-	return run_id[0] != '\0' && strcmp(run_id, connection->server->run_id) == 0;
+	return server_info_is_same_process(link_server(link)->run_id, connection->server->run_id);
 }
 
 /* Where servers do not say who they are: those of one link lead to one. */
@@ -349,6 +348,17 @@ static void add_known(const struct link *link, const struct link *other,
 	}
 }
 
+/* It is not told which process is behind it: if it is listed here, by its mark, it is here. */
+static void add_unplaced(const struct link *link, const struct link *other,
+	const struct link_connection *connection, struct own_sessions *own)
+{
+	if (link != other && connection->is_proven && !may_be_told(link, connection)) {
+		struct protection_own one = describe(connection, false);
+
+		add_own(own, &one);
+	}
+}
+
 /* The process behind it is not known yet, or is this one, which add_known() did not see. */
 static void add_maybe(const struct link *link, const struct link *other,
 	const struct link_connection *connection, struct own_sessions *own)
@@ -358,13 +368,15 @@ static void add_maybe(const struct link *link, const struct link *other,
 			is_same_server(link, connection))) {
 		struct protection_own one = describe(connection, false);
 
-		add_own(own, &one);
-		/* The server may list it before it has read its name. */
+		/*
+		 * Before it has an id it may be listed without its name; and to whom it has told
+		 * that, he may have told it to others.
+		 */
 		if (connection->server->own_id == 0 && connection->address[0] != '\0') {
 			one.field = SESSION_ADDR;
 			snprintf(one.mark, sizeof(one.mark), "%s", connection->address);
-			add_own(own, &one);
 		}
+		add_own(own, &one);
 	}
 }
 
@@ -411,6 +423,8 @@ struct own_sessions instances_own_sessions(
 
 	add_all(instances, link, add_known, &own);
 	own.n_known = own.n;
+	add_all(instances, link, add_unplaced, &own);
+	own.n_told = own.n;
 	add_all(instances, link, add_maybe, &own);
 	return own;
 }

@@ -101,6 +101,7 @@ struct own_sessions {
 	size_t n_of_link;             /* so many are of the link */
 	/* So many lead to that server, by what is said there: it may stand in several instances. */
 	size_t n_known;
+	size_t n_told; /* with those that are here if they are listed here */
 	/* Of the others it is not known yet: their handshakes are under way, or were refused, or
 	 * their address is that of the link. */
 	size_t n;

@@ -316,10 +316,17 @@ static bool has_connection(struct salvo *salvo)
 	return false;
 }
 
-/* A set that only those can be in who were there at the listing needs no counting. */
+/* May somebody who was listed have come to be in the set since, by AUTH or another name? */
+static bool may_be_entered(const struct salvo *salvo)
+{
+	return !snapshot_is_all_matched(salvo->snapshot);
+}
+
+/* A set that only those can be in who were meant at the listing needs no counting. */
 static bool needs_batch(const struct salvo *salvo, const struct plan_step *step)
 {
-	return step->kind != PLAN_STEP_IDS && salvo->plan->least_age_s <= 0;
+	return step->kind != PLAN_STEP_IDS &&
+	       (salvo->plan->least_age_s <= 0 || may_be_entered(salvo));
 }
 
 /* May this step be sent, as far as it is known by then whom it hits? */
@@ -337,13 +344,13 @@ static bool is_in_batch(struct salvo *salvo, const struct plan_step *step)
 	if (salvo->n_shots > 0) {
 		return false;
 	}
-	if (can_ask && !salvo->is_asked) {
+	if (can_ask && !salvo->is_asked && !may_be_entered(salvo)) {
 		send_question(salvo, SHOT_ASK);
 		return false;
 	}
 	salvo->is_asked = false;
 	salvo->has_looked = false;
-	salvo->is_quiet &= can_ask;
+	salvo->is_quiet &= can_ask && !may_be_entered(salvo);
 	if (!salvo->is_quiet) {
 		snapshot_verify_begin(salvo->snapshot);
 		send_question(salvo, SHOT_LOOK);

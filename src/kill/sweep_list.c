@@ -118,6 +118,13 @@ static void warn_about_listing(struct sweep *sweep)
 		report_warn(sweep->in.report, "%s: " LINK_BY_TURNS, sweep->in.node->address);
 	}
 	warn_young_server(sweep);
+	if (!link_are_filters_known(sweep->in.link)) {
+		report_warn(sweep->in.report,
+			"%s: how the server takes several filters of CLIENT KILL could not be "
+			"asked yet (it takes a free place), so that ids are killed whatever the "
+			"sessions have become since they were listed",
+			sweep->in.node->address);
+	}
 	if (sweep->snapshot.n_unreadable > 0) {
 		report_warn(sweep->in.report, "%s: %llu lines of the listing set aside; %s",
 			sweep->in.node->address, (unsigned long long)sweep->snapshot.n_unreadable,
@@ -270,6 +277,7 @@ static void know_own(struct sweep *sweep)
 	protection->own = own->items;
 	protection->n_own = own->n;
 	protection->n_known = own->n_known;
+	protection->n_told = own->n_told;
 	protection->n_aside = link_can_step_aside(sweep->in.link) ? own->n_of_link - 1 : 0;
 	protection->own_user = NULL;
 	if (protection->n_aside == 0 && own->n_of_link > 1 && own->n_known == own->n_of_link &&

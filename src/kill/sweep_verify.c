@@ -105,7 +105,8 @@ static bool is_known(const struct own_sessions *own, const struct protection_own
 static bool is_as_planned(const struct own_sessions *planned, const struct own_sessions *now)
 {
 	if (now->n_of_link == 0 || now->items[0].id != planned->items[0].id ||
-		now->n - now->n_known > planned->n - planned->n_known) {
+		now->n - now->n_told > planned->n - planned->n_told ||
+		now->n_told - now->n_known > planned->n_told - planned->n_known) {
 		return false;
 	}
 	for (size_t i = 0; i < now->n_known; i++) {

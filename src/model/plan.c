@@ -275,12 +275,14 @@ static int64_t lower_bound(const struct snapshot *snapshot, enum session_field f
 
 /*
  * With a limit nobody may be hit who was not counted for it. Only an age keeps out whoever connects
- * after the listing, if it is more than the kill has time for, late commands included.
+ * after the listing, if it is more than the kill has time for, late commands included; and nobody
+ * may have been listed who may come to fit, by AUTH or SUBSCRIBE.
  */
 static bool may_have_sets(const struct plan *plan)
 {
 	const struct request *request = plan->snapshot->request;
-	bool is_bound = plan->least_age_s > request->timeout_ms * NEWCOMER_MARGIN / 1000;
+	bool is_bound = plan->least_age_s > request->timeout_ms * NEWCOMER_MARGIN / 1000 &&
+			snapshot_is_all_matched(plan->snapshot);
 
 	/* Lines that could not be read belong to no cell: what a set would hit is not known then.
 	 */

@@ -39,7 +39,7 @@ static bool may_hold_own(const struct protection *protection, const struct sessi
 	bool is_of_another = protection->own_user != NULL && user.data != NULL &&
 			     !slice_is(user, protection->own_user);
 
-	return protection->n_own > protection->n_known ||
+	return protection->n_own > MAX(protection->n_told, protection->n_known) ||
 	       (protection->n_known > 1 + protection->n_aside && !is_of_another);
 }
 

@@ -36,6 +36,7 @@ struct protection {
 	const struct protection_own *own;
 	size_t n_own;
 	size_t n_known;
+	size_t n_told; /* with those behind them that are there if they are listed */
 	/*
 	 * The first so many behind own[0] step aside from commands for a whole type before these
 	 * are sent: sets are planned as if they were not there.

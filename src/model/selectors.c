@@ -62,7 +62,7 @@ uint64_t selectors_fields(const struct selectors *list)
 bool selectors_name_ids(const struct selectors *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
-		if (list->items[i]->field == SESSION_ID && list->items[i]->op == SELECTOR_EQUAL) {
+		if (list->items[i]->field == SESSION_ID) {
 			return true;
 		}
 	}

@@ -323,3 +323,8 @@ void snapshot_count_sources(const struct snapshot *snapshot)
 		}
 	}
 }
+
+bool snapshot_is_all_matched(const struct snapshot *snapshot)
+{
+	return snapshot->counts.found - snapshot->counts.matched <= snapshot->protection->n_known;
+}

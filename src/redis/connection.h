@@ -71,6 +71,8 @@ struct connection_inputs {
 	 * ends with that.
 	 */
 	bool is_expendable;
+	/* Of the server at that address, as it was known last. */
+	char known_run_id[sizeof(((struct link_server *)NULL)->run_id)];
 	/* Is it known that the server behind the connection ANDs its filters? */
 	bool (*are_anded_fn)(const struct connection *connection, void *context);
 	/* The state or is_late has changed; not told before the starting call returned. */

@@ -142,6 +142,7 @@ static void on_info(
 	(void)row;
 	if (reply->type == REPLY_TEXT) {
 		server_info_read(reply->text, &connection->server);
+		server_info_keep_run_id(&connection->server, connection->in.known_run_id);
 		connection->has_family = connection->server.name[0] != '\0';
 	}
 }
@@ -304,6 +305,9 @@ static const struct handshake_row listing_row = {
 	{"CLIENT", "LIST"}, on_listing, LINK_PERMISSION_CLIENT_LIST, NONE, ignore_line};
 
 /* Redis before 5.0 tells a connection its id nowhere else. */
+static const struct handshake_row own_line_row = {{"CLIENT", "LIST", "ID", OWN_ID}, on_listing,
+	LINK_PERMISSION_CLIENT_LIST, NONE, on_line_of_all};
+
 static const struct handshake_row own_id_row = {
 	{"CLIENT", "LIST"}, on_listing_of_all, LINK_PERMISSION_CLIENT_LIST, NONE, on_line_of_all};
 
@@ -361,6 +365,33 @@ static void send_rows(struct connection *connection, const struct handshake_row 
 	}
 }
 
+/* The one that ends itself by its id has to see first that it is its own. */
+static bool must_be_shown(const struct connection *connection)
+{
+	return connection->in.is_expendable && !connection->is_nameless && connection->n_named == 0;
+}
+
+static void send_own_line(struct connection *connection)
+{
+	if (must_be_shown(connection)) {
+		send_row(connection, &own_line_row);
+	}
+}
+
+/* Before 6.2 there is no LIST ID. */
+static void send_own_line_of_all(struct connection *connection)
+{
+	if (must_be_shown(connection)) {
+		send_row(connection, &own_id_row);
+	}
+}
+
+static bool may_ask_for_filters(const struct connection *connection)
+{
+	return connection->is_nameless ||
+	       (connection->n_named == 1 && connection->named_id == connection->server.own_id);
+}
+
 static bool needs_id(const struct connection *connection)
 {
 	return connection->server.own_id == 0 && !connection->in.opts->is_for_questions;
@@ -380,7 +411,9 @@ static void send_probes(struct connection *connection)
 	}
 	if (connection->in.is_expendable) {
 		connection->has_asked = true;
-		send_row(connection, &filter_rows[0]);
+		if (may_ask_for_filters(connection)) {
+			send_row(connection, &filter_rows[0]);
+		}
 		return;
 	}
 	if (connection->in.are_anded_fn(connection, connection->in.context)) {
@@ -413,7 +446,7 @@ static void send_last(struct connection *connection)
 static void send_next_round(struct connection *connection)
 {
 	static void (*const rounds[])(struct connection * connection) = {
-		send_own_id, send_probes, send_last};
+		send_own_id, send_own_line, send_own_line_of_all, send_probes, send_last};
 
 	while (connection->n_unanswered == 0 && connection->round < ARRAY_SIZE(rounds)) {
 		rounds[connection->round++](connection);

@@ -312,6 +312,9 @@ bool link_is_by_turns(const struct link *link);
 	"the address leads to several servers by turns (a balancer), and one of them answers " \
 	"here; configure the servers themselves"
 
+/* Has the server shown how it takes several filters of CLIENT KILL, or does nobody ask? */
+bool link_are_filters_known(const struct link *link);
+
 /* A connection of a link as others may see it. */
 struct link_connection {
 	const struct link_server *server; /* what is known of it so far */

@@ -251,8 +251,8 @@ static void on_asker_changed(struct connection *asker, void *context)
 {
 	struct link *link = context;
 
-	if (asker->state == CONNECTION_REFUSED) {
-		link_give_up(asker, "it was refused");
+	if (asker->state == CONNECTION_REFUSED || asker->is_late) {
+		link_give_up(asker, "it was refused, or is not answered");
 		return;
 	}
 	if (asker->state != CONNECTION_CLOSED) {
@@ -296,6 +296,7 @@ struct connection *link_open_connection(struct link *link, bool is_expendable)
 		link->tls = tls_context_new(&link->opts.tls);
 	}
 	inputs.tls = has_tls(link) ? link->tls : NULL;
+	snprintf(inputs.known_run_id, sizeof(inputs.known_run_id), "%s", link_server(link)->run_id);
 	connection = connection_new(&inputs);
 	connection->serial = ++link->n_connections;
 	return connection;

@@ -25,6 +25,13 @@ bool link_are_filters_anded(const struct link *link, const char *run_id)
 	       (link->filters == LINK_FILTERS_ANDED && strcmp(link->filters_run_id, run_id) == 0);
 }
 
+bool link_are_filters_known(const struct link *link)
+{
+	return !link->world.asks_for_filters ||
+	       (link->filters != LINK_FILTERS_UNKNOWN &&
+		       strcmp(link->filters_run_id, link_server(link)->run_id) == 0);
+}
+
 bool link_is_settling(const struct link *link)
 {
 	return link->is_settling;

@@ -6,9 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/macros.h"
 #include "base/mem.h"
 #include "base/parse.h"
+
+/* INFO tells whole seconds, and takes a moment. */
+#define ROUNDING_S 2
 
 /* Copies as much as fits; never out of bounds, always terminated. */
 static void copy(char *to, size_t to_bytes, struct slice from)
@@ -170,6 +174,52 @@ static void read_line(
 	}
 }
 
+/* "pid-17-4711": its parts. */
+static bool split_run_id(const char *run_id, struct slice *ret_pid, int64_t *ret_started_s)
+{
+	struct slice rest = slice_of(run_id);
+	struct slice word;
+
+	return slice_next(&rest, '-', &word) && slice_is(word, "pid") &&
+	       slice_next(&rest, '-', ret_pid) && rest.data != NULL &&
+	       parse_i64(rest, ret_started_s);
+}
+
+bool server_info_is_same_process(const char *a, const char *b)
+{
+	struct slice pid_a, pid_b;
+	int64_t started_a, started_b;
+
+	if (!split_run_id(a, &pid_a, &started_a) || !split_run_id(b, &pid_b, &started_b)) {
+		return a[0] != '\0' && strcmp(a, b) == 0;
+	}
+	return slice_is_equal(pid_a, pid_b) && started_a - started_b <= ROUNDING_S &&
+	       started_b - started_a <= ROUNDING_S;
+}
+
+void server_info_keep_run_id(struct link_server *server, const char *before)
+{
+	if (server_info_is_same_process(server->run_id, before)) {
+		snprintf(server->run_id, sizeof(server->run_id), "%s", before);
+	}
+}
+
+/* "pid-17-4711": the process, and when it started by our clock; read again it is the same. */
+static void make_run_id(struct slice process_id, struct link_server *server)
+{
+	char before[sizeof(server->run_id)];
+	int64_t started_s = clock_monotonic_ms() / 1000 - server->uptime_s;
+
+	memcpy(before, server->run_id, sizeof(before));
+	if (server->uptime_s < 0) {
+		snprintf(server->run_id, sizeof(server->run_id), "pid-%.*s", SLICE_ARG(process_id));
+		return;
+	}
+	snprintf(server->run_id, sizeof(server->run_id), "pid-%.*s-%lld", SLICE_ARG(process_id),
+		(long long)started_s);
+	server_info_keep_run_id(server, before);
+}
+
 static void apply(const struct info *info, struct link_server *server)
 {
 	if (info->own_version.data != NULL || info->redis_version.data != NULL) {
@@ -181,8 +231,7 @@ static void apply(const struct info *info, struct link_server *server)
 	if (info->run_id.len > 0) {
 		copy(server->run_id, sizeof(server->run_id), info->run_id);
 	} else if (info->process_id.len > 0) {
-		snprintf(server->run_id, sizeof(server->run_id), "pid-%.*s",
-			SLICE_ARG(info->process_id));
+		make_run_id(info->process_id, server);
 	}
 	server->has_child = info->has_child;
 	if (info->master_port > 0 && info->master_port <= UINT16_MAX) {

@@ -15,6 +15,14 @@
  */
 void server_info_read(struct slice info, struct link_server *server);
 
+/*
+ * Do they stand for one process? Where there is no run_id, the number of the process and its start
+ * have to agree, but for a second or two. "" is no process.
+ */
+bool server_info_is_same_process(const char *run_id, const char *other);
+/* Known as `before` already: it stays that. */
+void server_info_keep_run_id(struct link_server *server, const char *before);
+
 /* Does it say that it listens at the port or path of `endpoint`? False where it does not tell. */
 bool server_info_listens_at(const struct link_server *server, const struct endpoint *endpoint);
 

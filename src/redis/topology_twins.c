@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "model/session.h"
 #include "redis/reply.h"
+#include "redis/server_info.h"
 #include "redis/topology_internal.h"
 
 /* What one of a pair is asked: does it list the other's connection? */
@@ -19,6 +20,7 @@ struct side {
 	uint64_t asked_serial;
 	uint64_t id; /* of the other's connection, as it was told there */
 	char name[LINK_MAX_NAME_BYTES];
+	char address[LINK_MAX_ADDRESS_BYTES]; /* of its socket; "" for one by a Unix socket */
 	bool is_listed;
 };
 
@@ -49,6 +51,17 @@ static void settle(struct pair *pair)
 	free_pair(pair);
 }
 
+/*
+ * A name that was told to one server, and an id that it claims, may be those of somebody's session
+ * on the other. The address of our socket nobody else has; where addresses are translated on the
+ * way, two addresses of a server are two nodes.
+ */
+static bool is_from_there(const struct side *side, const struct session *session)
+{
+	return side->address[0] != '\0' ? slice_is(session->values[SESSION_ADDR], side->address)
+					: session->addr.kind == ADDRESS_UNIX;
+}
+
 static void on_line(void *context, struct slice text)
 {
 	struct side *side = context;
@@ -57,7 +70,8 @@ static void on_line(void *context, struct slice text)
 	session_read_line(
 		&line, text, link_server(side->asked->link)->caps.family, (struct slice){"", 0});
 	side->is_listed |= line.is_readable && line.session.id == side->id &&
-			   slice_is(line.session.values[SESSION_NAME], side->name);
+			   slice_is(line.session.values[SESSION_NAME], side->name) &&
+			   is_from_there(side, &line.session);
 }
 
 static void on_answered(void *context, const struct reply *reply, const char *lost)
@@ -101,6 +115,7 @@ static void init_side(struct side *side, struct pair *pair, struct node *asked, 
 		.id = connection.server->own_id,
 	};
 	snprintf(side->name, sizeof(side->name), "%s", connection.name);
+	snprintf(side->address, sizeof(side->address), "%s", connection.address);
 }
 
 static void ask_pair(struct node *earlier, struct node *later)
@@ -142,7 +157,10 @@ static bool is_twin(const struct node *later)
 static bool may_be_same(const struct node *a, const struct node *b)
 {
 	return link_state(a->link) == LINK_READY && link_state(b->link) == LINK_READY &&
-	       strcmp(link_server(a->link)->run_id, link_server(b->link)->run_id) == 0 &&
+	       (server_info_is_same_process(
+			link_server(a->link)->run_id, link_server(b->link)->run_id) ||
+		       (link_server(a->link)->run_id[0] == '\0' &&
+			       link_server(b->link)->run_id[0] == '\0')) &&
 	       link_server(a->link)->own_id != 0 && link_server(b->link)->own_id != 0;
 }
 

@@ -252,6 +252,7 @@ static void test_filters(void **state)
 	struct fixture *fixture = *state;
 
 	fixture->asks_for_filters = true;
+	peer_on(fixture->peer, "CLIENT SETNAME", "-ERR no names\r\n");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct peer_rule with_address = rows[i].with_address;
 		struct peer_rule alone = rows[i].alone;
@@ -288,6 +289,20 @@ static void test_filters(void **state)
 	}
 }
 
+/* The one that asks is told the id of somebody else: it does not end him. */
+static void test_filters_by_a_wrong_id(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->asks_for_filters = true;
+	peer_on(fixture->peer, "CLIENT LIST ID 7", "$32\r\nid=7 addr=10.0.0.1:1 name=other\n\r\n");
+	peer_on(fixture->peer, "CLIENT LIST", "$32\r\nid=7 addr=10.0.0.1:1 name=other\n\r\n");
+	fixture_make_again(fixture);
+	fixture_start(fixture);
+	fixture_wait(fixture, peer_n_accepted(fixture->peer) >= 4);
+	assert_int_equal(peer_n_commands(fixture->peer, "CLIENT KILL ID 7"), 0);
+}
+
 static char *fill_up(void *context, const struct peer_command *command UNUSED)
 {
 	peer_turn_away(context, "-ERR max number of clients reached\r\n");
@@ -300,6 +315,7 @@ static void test_filters_of_a_full_server(void **state)
 	struct fixture *fixture = *state;
 
 	fixture->asks_for_filters = true;
+	peer_on(fixture->peer, "CLIENT SETNAME", "-ERR no names\r\n");
 	fixture->keepalive_ms = 50;
 	peer_add(fixture->peer, (struct peer_rule){.prefix = "CLIENT KILL ID 92",
 					.reply_fn = fill_up,
@@ -524,6 +540,7 @@ int main(void)
 		FIXTURE_ROW(test_old_server_without_no_evict),
 		FIXTURE_ROW(test_own_id_by_name),
 		FIXTURE_ROW(test_filters),
+		FIXTURE_ROW(test_filters_by_a_wrong_id),
 		FIXTURE_ROW(test_filters_of_a_full_server),
 		FIXTURE_ROW(test_only_questions),
 		FIXTURE_ROW(test_renamed_client_command),

@@ -62,7 +62,8 @@ static void test_files(void **state UNUSED)
 		assert_int_equal(server.caps.family, row->family);
 		assert_string_equal(server.name, row->name);
 		assert_string_equal(server.version, row->version);
-		assert_string_equal(server.run_id, row->run_id);
+		/* Without a run_id the start of the process is behind its number. */
+		assert_memory_equal(server.run_id, row->run_id, strlen(row->run_id));
 		assert_string_equal(server.role, row->role);
 		assert_int_equal(server.n_clients, row->n_clients);
 		assert_int_equal(server.max_clients, row->max_clients);
@@ -93,6 +94,27 @@ static void test_what_is_not_there_stays(void **state UNUSED)
 	assert_string_equal(server.version, "9.0.0");
 	assert_string_equal(server.role, "replica");
 	assert_int_equal(server.own_id, 7);
+}
+
+static void test_processes(void **state UNUSED)
+{
+	struct link_server server = nothing();
+	char before[sizeof(server.run_id)];
+
+	assert_true(server_info_is_same_process("a", "a"));
+	assert_false(server_info_is_same_process("a", "b"));
+	assert_false(server_info_is_same_process("", ""));
+	assert_true(server_info_is_same_process("pid-1-100", "pid-1-102"));
+	assert_false(server_info_is_same_process("pid-1-100", "pid-1-103"));
+	assert_false(server_info_is_same_process("pid-1-100", "pid-2-100"));
+	assert_false(server_info_is_same_process("pid-1-100", "pid-1"));
+	server_info_read(SLICE_LITERAL("process_id:1\r\nuptime_in_seconds:50\r\n"), &server);
+	memcpy(before, server.run_id, sizeof(before));
+	server_info_read(SLICE_LITERAL("process_id:1\r\nuptime_in_seconds:51\r\n"), &server);
+	assert_string_equal(server.run_id, before);
+	/* The same number, and it has just started. */
+	server_info_read(SLICE_LITERAL("process_id:1\r\nuptime_in_seconds:0\r\n"), &server);
+	assert_string_not_equal(server.run_id, before);
 }
 
 static void test_too_old(void **state UNUSED)
@@ -179,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_what_is_not_there_stays),
+		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_too_old),
 		cmocka_unit_test(test_odd_texts),
 		cmocka_unit_test(test_long_values),

@@ -72,9 +72,25 @@ static bool has_met_process(const struct job *job)
 	return false;
 }
 
+/* As it is known at the end: the look-up may have been on its way at the beginning. */
+static void warn_of_former_addresses(struct job *job)
+{
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		const struct link *link = sweep_link(job->sweeps[i]);
+
+		if (topology_is_former(job->instance->topology, link)) {
+			job_warn(job,
+				"%s: the configured name does not stand for this address any more; "
+				"it is a node over the connection that is still open",
+				link_address(link));
+		}
+	}
+}
+
 static void finish(struct job *job)
 {
 	warn_of_old_nodes(job);
+	warn_of_former_addresses(job);
 	if (job->request.run_id != NULL && !has_met_process(job) &&
 		job->report->state != REPORT_CANCELLED) {
 		refuse_restarted(job);

@@ -91,10 +91,6 @@ static bool is_left_out(struct job *job, const struct link *link)
 {
 	const struct link *twin;
 
-	if (topology_is_unused(job->instance->topology, link)) {
-		report_warn_unused(job->report, link_address(link), link_error(link));
-		return true;
-	}
 	twin = topology_twin(job->instance->topology, link);
 	return twin != NULL && wants(job, twin);
 }

@@ -15,6 +15,9 @@
 #include "base/mem.h"
 #include "kill/refusal.h"
 
+/* A plan that has waited for longer is made anew. */
+#define MAX_PLAN_AGE_MS 1000
+
 static void on_link_changed(struct link_watcher *watcher, enum link_state state);
 
 /* NULL: a state that only waits for somebody else. */
@@ -343,6 +346,9 @@ void sweep_start(struct sweep *sweep)
 	} else if (link_leads_nowhere(sweep->in.link)) {
 		sweep_fail(sweep, link_error(sweep->in.link));
 	} else {
+		if (topology_is_unused(sweep->in.instance->topology, sweep->in.link)) {
+			link_try_now(sweep->in.link);
+		}
 		break_busy_handshake(sweep);
 	}
 }
@@ -372,13 +378,22 @@ uint64_t sweep_n_meant(const struct sweep *sweep)
 	return sweep->n_meant;
 }
 
+/* Once: where all is slow the second one is not younger. */
+static bool is_plan_old(struct sweep *sweep)
+{
+	bool is_old = clock_monotonic_ms() - sweep->listed_ms > MAX_PLAN_AGE_MS && !sweep->was_old;
+
+	sweep->was_old |= is_old;
+	return is_old;
+}
+
 void sweep_kill(struct sweep *sweep)
 {
 	CHECK(sweep->state == SWEEP_PLANNED);
 	if (sweep->in.request->is_dry_run) {
 		sweep_finish(sweep);
-	} else if (!sweep_is_same_process(sweep)) {
-		/* It was restarted while others were waited for: the plan is void. */
+	} else if (!sweep_is_same_process(sweep) || is_plan_old(sweep)) {
+		/* It was restarted, or others were waited for: who is there may be others now. */
 		if (sweep_has_link(sweep)) {
 			sweep_on_link_ready(sweep);
 		}

@@ -5,9 +5,13 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "kill/refusal.h"
 #include "kill/sweep_internal.h"
+
+/* INFO tells whole seconds, and takes a moment. */
+#define UPTIME_ROUNDING_S 2
 
 void sweep_fail_without_link(struct sweep *sweep, const char *what)
 {
@@ -129,9 +133,24 @@ static bool is_restarted(const struct sweep *sweep)
 		       server->own_id <= sweep->snapshot.watermark);
 }
 
+/* It runs for longer than it is since the listing: it is no successor of the one that was listed.
+ */
+static bool is_older(const struct sweep *sweep)
+{
+	const struct link_server *server = link_server(sweep->in.link);
+	int64_t since_s = (clock_monotonic_ms() - sweep->listed_ms) / 1000;
+
+	return is_process_known(sweep) && strcmp(sweep->run_id, server->run_id) != 0 &&
+	       server->uptime_s > since_s + UPTIME_ROUNDING_S;
+}
+
 static void resume(struct sweep *sweep)
 {
-	if (is_restarted(sweep)) {
+	if (is_older(sweep)) {
+		sweep_fail(sweep,
+			"the connection was lost, and another server answers at this address now: "
+			"what became of the sessions is not known");
+	} else if (is_restarted(sweep)) {
 		report_warn(sweep->in.report,
 			"%s: the server was restarted during the kill; its old sessions ended "
 			"with it",

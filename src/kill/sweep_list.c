@@ -108,12 +108,6 @@ static void warn_about_listing(struct sweep *sweep)
 	warn_missing_fields(sweep, &sweep->in.request->match);
 	warn_missing_fields(sweep, &sweep->in.request->except);
 	warn_missing_fields(sweep, &sweep->in.instance->opts->protect);
-	if (topology_is_former(sweep->in.instance->topology, sweep->in.link)) {
-		report_warn(sweep->in.report,
-			"%s: the configured name does not stand for this address any more; it is "
-			"a node over the connection that is still open",
-			sweep->in.node->address);
-	}
 	if (link_is_by_turns(sweep->in.link)) {
 		report_warn(sweep->in.report, "%s: " LINK_BY_TURNS, sweep->in.node->address);
 	}

@@ -14,7 +14,7 @@
 #define AGAIN_MS 100
 /* One that says it is somebody else may be on its way back: a master of before a fail-over is made
  * a replica after some seconds. Longer than that nobody waits for it. */
-#define FOREIGN_PATIENCE_MS 5000
+#define FOREIGN_PATIENCE_MS 15000
 
 static void on_said(void *context, const struct reply *reply, const char *lost)
 {

@@ -234,6 +234,13 @@ void link_freeze(struct link *link, bool is_frozen)
 	}
 }
 
+void link_try_now(struct link *link)
+{
+	if (link_state(link) == LINK_BACKOFF && evtimer_pending(link->retry, NULL)) {
+		timer_start(link->retry, 0);
+	}
+}
+
 void link_want(struct link *link)
 {
 	link->n_wanting++;

@@ -301,7 +301,11 @@ bool link_is_at_former_address(const struct link *link);
 bool link_leads_nowhere(const struct link *link);
 /* Was it READY once, since it was made? */
 bool link_was_ever_ready(const struct link *link);
-bool link_was_never_reached(const struct link *link); /* and was tried */
+/* It was tried, and nobody there has ever taken a connection. */
+bool link_was_never_reached(const struct link *link);
+bool link_is_failing(const struct link *link); /* the last attempt was in vain */
+/* Tries at once, in BACKOFF only. */
+void link_try_now(struct link *link);
 bool link_has_open_connection(const struct link *link);
 /*
  * Does its address lead to several servers by turns (a balancer)? Seen when another process

@@ -52,13 +52,21 @@ static const struct connection *find_other_server(
 	return NULL;
 }
 
-static void note_proven(struct link *link, struct connection *connection)
+bool link_note_other_server(struct link *link, const struct connection *connection)
 {
 	const struct connection *other = find_other_server(link, connection);
 
-	if (other != NULL) {
-		link->turns_serial = other->serial;
-		link->turns_ms = clock_monotonic_ms();
+	if (other == NULL) {
+		return false;
+	}
+	link->turns_serial = other->serial;
+	link->turns_ms = clock_monotonic_ms();
+	return true;
+}
+
+static void note_proven(struct link *link, struct connection *connection)
+{
+	if (link_note_other_server(link, connection)) {
 		connection->was_proven = false;
 		connection_close(connection, LINK_TROUBLE_PASSING,
 			"another server answers at this address than on the other connection: it "
@@ -217,8 +225,10 @@ static void note(struct link *link, struct connection *connection)
 	case CONNECTION_CLOSED:
 		note_closed(link, connection);
 		break;
-	case CONNECTION_DIALING:
 	case CONNECTION_HANDSHAKE:
+		link->was_connected = true;
+		break;
+	case CONNECTION_DIALING:
 		break;
 	}
 }

@@ -133,6 +133,7 @@ void link_note_filters(struct link *link, const struct connection *asker)
 		link_end_settling(link);
 	}
 	if (strcmp(asker->server.run_id, link->filters_run_id) != 0) {
+		link_note_other_server(link, asker);
 		return; /* another process by now */
 	}
 	link->filters = asker->filters;

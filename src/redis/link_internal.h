@@ -64,7 +64,8 @@ struct link {
 	bool is_retired;
 	bool is_retiring; /* as soon as nobody wants it any more */
 	char retire_words[128];
-	bool is_frozen; /* opens no new connections */
+	bool was_connected; /* somebody was there once */
+	bool is_frozen;     /* opens no new connections */
 	bool is_balancing;
 	uint64_t turns_serial; /* of the main one when another process answered; 0: none has */
 	int64_t turns_ms;      /* monotonic */
@@ -117,6 +118,9 @@ void link_bring_back(struct link *link);
 
 /* Callback of the timer of attempts; `context` is the link. */
 void link_on_retry(int fd, short what, void *context);
+
+/* Another process answers there than behind those that are proven, as far as it says. */
+bool link_note_other_server(struct link *link, const struct connection *connection);
 
 /* ---- link_filters.c ---- */
 

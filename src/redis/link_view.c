@@ -119,7 +119,12 @@ bool link_was_ever_ready(const struct link *link)
 
 bool link_was_never_reached(const struct link *link)
 {
-	return link->n_times_ready == 0 && link->n_failures > 0;
+	return !link->was_connected && link->n_failures > 0;
+}
+
+bool link_is_failing(const struct link *link)
+{
+	return link->n_failures > 0;
 }
 
 bool link_has_open_connection(const struct link *link)

@@ -19,6 +19,7 @@ void members_finish(struct members *members)
 		endpoint_finish(&member->endpoint);
 		free(member->label);
 		free(member->trouble);
+		free(member->announced);
 		free(member->id);
 	}
 	free(members->items);
@@ -102,6 +103,7 @@ struct member *members_add(
 	const char *trouble = find_trouble(host, port);
 	const struct member *twin;
 	struct endpoint endpoint;
+	CLEANUP(mem_free_p) char *announced = NULL;
 	struct member *member;
 	char *label;
 
@@ -121,8 +123,14 @@ struct member *members_add(
 	}
 	label = endpoint_print(&endpoint);
 	twin = members_find(members, label);
+	announced = mem_printf("%.*s:%llu", SLICE_ARG(host), (unsigned long long)port);
 	if (twin != NULL && id.len > 0 && (twin->id == NULL || !slice_is(id, twin->id))) {
 		trouble = "it has the same address as another node";
+	} else if (twin != NULL && twin->announced != NULL &&
+		   strcmp(twin->announced, announced) != 0) {
+		free(label);
+		label = mem_printf("%s", announced);
+		trouble = "`address-map` leads to the address of another node";
 	}
 	if (trouble != NULL) {
 		member = add_trouble(members, slice_of(label), id, trouble);
@@ -135,8 +143,28 @@ struct member *members_add(
 		endpoint_finish(&endpoint);
 	} else {
 		member->endpoint = endpoint;
+		member->announced = slice_copy(slice_of(announced));
 	}
 	return member;
+}
+
+void members_add_copy(struct members *members, const struct member *member)
+{
+	struct member *copy;
+
+	if (members->n >= MEMBERS_MAX) {
+		return;
+	}
+	copy = add(members, slice_copy(slice_of(member->label)),
+		member->id != NULL ? slice_of(member->id) : (struct slice){"", 0});
+	if (copy != NULL) {
+		endpoint_copy(&copy->endpoint, &member->endpoint);
+		copy->trouble =
+			member->trouble != NULL ? slice_copy(slice_of(member->trouble)) : NULL;
+		copy->announced =
+			member->announced != NULL ? slice_copy(slice_of(member->announced)) : NULL;
+		copy->is_master = member->is_master;
+	}
 }
 
 /* ---- maps, which RESP2 has as flat arrays ---- */

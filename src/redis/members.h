@@ -26,6 +26,7 @@
 struct member {
 	char *label;              /* its address, or what else it can be called by */
 	struct endpoint endpoint; /* zeroed when it cannot be reached */
+	char *announced;          /* host:port as it was told; NULL when it cannot be reached */
 	char *trouble;            /* why it cannot; NULL: it can, as far as is known */
 	char *id;                 /* of a node of a cluster; NULL: none */
 	bool is_master;           /* as the Sentinels say */
@@ -49,6 +50,9 @@ const struct member *members_find(const struct members *members, const char *lab
  */
 struct member *members_add(
 	struct members *members, struct slice host, uint64_t port, struct slice id);
+
+/* One of another list, as it is; nothing where it is there already. */
+void members_add_copy(struct members *members, const struct member *member);
 
 /*
  * Of the reply to SENTINEL MASTERS: the address of the master called `name`, borrowed from the

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "base/parse.h"
@@ -169,6 +170,17 @@ static bool read_place(struct slice text, struct place *ret)
 	return true;
 }
 
+static bool is_mapped(const struct reach *reach, const struct place *from)
+{
+	for (size_t i = 0; i < reach->n_mappings; i++) {
+		if (reach->mappings[i].from.port == from->port &&
+			strcasecmp(reach->mappings[i].from.host, from->host) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool reach_add_mapping(struct reach *reach, struct slice from, struct slice to, struct err *err)
 {
 	struct place places[2] = {{0}};
@@ -182,6 +194,10 @@ bool reach_add_mapping(struct reach *reach, struct slice from, struct slice to, 
 			"\"%.*s\" to \"%.*s\": one has a port and the other has none; expected "
 			"both to be hosts, or both host:port",
 			SLICE_ARG(from), SLICE_ARG(to));
+		is_read = false;
+	} else if (is_mapped(reach, &places[0])) {
+		err_set(err, "\"%.*s\" is mapped a second time; expected every address once",
+			SLICE_ARG(from));
 		is_read = false;
 	} else {
 		add_mapping(reach, &places[0], &places[1]);
@@ -243,4 +259,17 @@ bool reach_find(const struct reach *reach, struct slice host, uint16_t port, str
 		.port = to != NULL && to->port != 0 ? to->port : port,
 	};
 	return true;
+}
+
+bool reach_is_place(const struct reach *reach, const struct endpoint *endpoint)
+{
+	for (size_t i = 0; i < reach->n_mappings; i++) {
+		const struct place *to = &reach->mappings[i].to;
+
+		if (strcmp(to->host, endpoint->host) == 0 &&
+			(to->port == 0 || to->port == endpoint->port)) {
+			return true;
+		}
+	}
+	return is_allowed(reach, slice_of(endpoint->host));
 }

@@ -39,6 +39,9 @@ NODISCARD bool reach_add_pattern(struct reach *reach, struct slice text, struct 
 NODISCARD bool reach_add_mapping(
 	struct reach *reach, struct slice from, struct slice to, struct err *err);
 
+/* May an endpoint be where one of the announced ones is? */
+bool reach_is_place(const struct reach *reach, const struct endpoint *endpoint);
+
 /*
  * Where `host` and `port` are for this host: an endpoint on the heap. False: `nodes` does not allow
  * to go there. What is mapped is allowed, since the configuration names it.

@@ -143,6 +143,7 @@ void topology_close_askers(struct topology *topology)
 
 		link_unwatch(asker->link, &asker->watcher);
 		endpoint_finish(&asker->master);
+		topology_forget_table(asker);
 		topology_drop_link(topology, asker->link);
 		asker->link = NULL;
 	}

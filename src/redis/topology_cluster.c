@@ -2,6 +2,7 @@
  * Asking a cluster: a node that has shown to belong to it, or else a seed.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/macros.h"
@@ -24,17 +25,35 @@ static struct members_asked asked_of(
 
 static void ask_shards(struct question *question);
 
+/* Is what the node says to be believed? Not before it has shown, by the same answer, to be one. */
+static bool is_believed(struct question *question, const struct reply *reply)
+{
+	struct topology *topology = question->topology;
+	struct node *node = topology_find_node(topology, question->link);
+	char words[256];
+
+	if (node == NULL) {
+		return true; /* a seed */
+	}
+	topology_hear_node(node, reply);
+	if (topology_proof(topology, node->link, words, sizeof(words)) == TOPOLOGY_PROVEN) {
+		return true;
+	}
+	topology_set_error(topology, link_address(node->link), words);
+	topology_fail_round(topology);
+	return false;
+}
+
 /* Its own id, and all that servers before 7.0 know of the others. */
 static void hear_nodes(struct question *question, const struct reply *reply)
 {
 	struct topology *topology = question->topology;
-	struct node *node = topology_find_node(topology, question->link);
 	struct members_asked asked =
 		asked_of(question, members_own_id(reply->text), topology->asked_id);
 	struct err err;
 
-	if (node != NULL) {
-		topology_hear_node(node, reply);
+	if (!is_believed(question, reply)) {
+		return;
 	}
 	members_finish(&topology->members);
 	if (members_read_cluster_nodes(reply->text, &asked, &topology->members, &err)) {
@@ -62,20 +81,41 @@ static void on_nodes(void *context, const struct reply *reply, const char *lost)
 	}
 }
 
+/* SHARDS leaves out a replica whose master was forgotten, which NODES still has. */
+static void add_left_out(struct topology *topology, const struct members *listed)
+{
+	for (size_t i = 0; i < listed->n; i++) {
+		const struct member *member = &listed->items[i];
+		bool is_there = member->id == NULL;
+
+		for (size_t k = 0; k < topology->members.n && !is_there; k++) {
+			const char *id = topology->members.items[k].id;
+
+			is_there = id != NULL && strcmp(id, member->id) == 0;
+		}
+		if (!is_there) {
+			members_add_copy(&topology->members, member);
+		}
+	}
+}
+
 static void hear_shards(struct question *question, const struct reply *reply)
 {
 	struct topology *topology = question->topology;
 	struct members_asked asked = {link_endpoint(question->link)->host, topology->asked_id};
+	struct members listed = topology->members;
 	struct err err;
 
-	members_finish(&topology->members);
+	topology->members = (struct members){.reach = listed.reach};
 	if (members_read_cluster_shards(
 		    reply, &asked, topology->opts.node_opts->tls.is_on, &topology->members, &err)) {
+		add_left_out(topology, &listed);
 		topology_apply_members(topology);
 	} else {
 		topology_set_error(topology, link_address(question->link), err.text);
 		topology_fail_round(topology);
 	}
+	members_finish(&listed);
 }
 
 /* Servers before 7.0 have no SHARDS: what NODES has told is all. */
@@ -113,7 +153,7 @@ static bool may_be_asked(const struct topology *topology, const struct link *lin
 	       topology_proof(topology, link, ignored, sizeof(ignored)) == TOPOLOGY_PROVEN;
 }
 
-/* A node that has shown to be one, or else a seed; NULL: none. */
+/* A node that has shown to be one; NULL: none. */
 static struct link *find_asked(const struct topology *topology)
 {
 	const struct nodes *nodes = &topology->nodes;
@@ -126,13 +166,120 @@ static struct link *find_asked(const struct topology *topology)
 			return link;
 		}
 	}
-	for (size_t i = 0; topology_has_askers(topology) && i < topology_n_configured(topology);
-		i++) {
-		if (link_state(topology->askers[i].link) == LINK_READY) {
-			return topology->askers[i].link;
+	return NULL;
+}
+
+/* ---- the configured nodes, where no other is known ---- */
+
+/* Do the two know each other? */
+static bool is_acquainted(const struct asker *a, const struct asker *b)
+{
+	return memmem(a->table, strlen(a->table), b->id, strlen(b->id)) != NULL &&
+	       memmem(b->table, strlen(b->table), a->id, strlen(a->id)) != NULL;
+}
+
+/* More than half of those that answer have to be of one cluster; NULL: they are not. */
+static struct asker *find_spokesman(const struct topology *topology)
+{
+	size_t n = topology_n_configured(topology);
+	size_t n_answered = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		n_answered += topology->askers[i].table != NULL;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct asker *asker = &topology->askers[i];
+		size_t n_with_it = 0;
+
+		for (size_t k = 0; asker->table != NULL && k < n; k++) {
+			n_with_it += topology->askers[k].table != NULL &&
+				     is_acquainted(asker, &topology->askers[k]);
+		}
+		if (2 * n_with_it > n_answered) {
+			return asker;
 		}
 	}
 	return NULL;
+}
+
+static void decide(struct topology *topology)
+{
+	struct asker *asker = find_spokesman(topology);
+	struct members_asked asked;
+	struct err err;
+
+	if (asker == NULL) {
+		if (topology->round_error[0] == '\0') {
+			snprintf(topology->round_error, sizeof(topology->round_error),
+				"the configured nodes do not know each other: they are of "
+				"different clusters");
+		}
+		topology_fail_round(topology);
+		return;
+	}
+	asked = asked_of(&asker->question, slice_of(asker->id), topology->asked_id);
+	members_finish(&topology->members);
+	if (members_read_cluster_nodes(slice_of(asker->table), &asked, &topology->members, &err)) {
+		ask_shards(&asker->question);
+	}
+}
+
+static void on_seed_nodes(void *context, const struct reply *reply, const char *lost)
+{
+	struct question *question = context;
+	struct topology *topology = question->topology;
+	struct asker *asker = (struct asker *)((char *)question - offsetof(struct asker, question));
+
+	if (lost != NULL) {
+		topology_set_error(topology, link_address(question->link), lost);
+	} else if (reply->type != REPLY_TEXT) {
+		topology_set_refusal(topology, question->link, reply, "cluster|nodes");
+	} else if (members_own_id(reply->text).len > 0) {
+		asker->table = slice_copy(reply->text);
+		snprintf(asker->id, sizeof(asker->id), "%.*s",
+			SLICE_ARG(members_own_id(reply->text)));
+	}
+	if (--topology->n_unanswered == 0) {
+		decide(topology);
+	}
+}
+
+void topology_forget_table(struct asker *asker)
+{
+	free(asker->table);
+	asker->table = NULL;
+}
+
+/* One that is about to get in may contradict the others. */
+static bool is_under_way(const struct link *link)
+{
+	return (link_state(link) == LINK_HANDSHAKE || link_state(link) == LINK_CONNECTING) &&
+	       !link_is_failing(link);
+}
+
+static void ask_seeds(struct topology *topology)
+{
+	static const struct slice argv[] = {{"CLUSTER", 7}, {"NODES", 5}};
+
+	for (size_t i = 0; i < topology_n_configured(topology); i++) {
+		if (is_under_way(topology->askers[i].link)) {
+			return;
+		}
+	}
+	for (size_t i = 0; i < topology_n_configured(topology); i++) {
+		struct asker *asker = &topology->askers[i];
+
+		topology_forget_table(asker);
+		if (link_state(asker->link) == LINK_READY) {
+			question_ask(&asker->question, argv, ARRAY_SIZE(argv), on_seed_nodes);
+		} else {
+			topology_set_error(
+				topology, link_address(asker->link), link_error(asker->link));
+		}
+	}
+	if (topology->n_unanswered == 0) {
+		topology_fail_round(topology);
+	}
 }
 
 static bool is_any_asked(const struct topology *topology)
@@ -168,8 +315,6 @@ void topology_ask_cluster(struct topology *topology)
 		topology->question = (struct question){.topology = topology, .link = link};
 		question_ask(&topology->question, argv, ARRAY_SIZE(argv), on_nodes);
 	} else if (topology_has_askers(topology)) {
-		topology_set_error(topology, link_address(topology->askers[0].link),
-			link_error(topology->askers[0].link));
-		topology_fail_round(topology);
+		ask_seeds(topology);
 	}
 }

@@ -33,6 +33,8 @@ struct asker {
 	struct question question;
 	struct link *link;      /* NULL: not needed at present */
 	struct endpoint master; /* what this Sentinel says in this round; zeroed: nothing */
+	char *table;            /* what this node of a cluster says, likewise; NULL: nothing */
+	char id[MEMBERS_ID_BYTES];
 };
 
 /* A name of the configuration, which stands for all its addresses. */
@@ -62,6 +64,8 @@ struct node {
 	uint64_t said_serial;
 	char said_id[MEMBERS_ID_BYTES];
 	char said_words[256]; /* why it does not */
+	size_t n_others;      /* with an id */
+	size_t n_known_to_it; /* of the other nodes, those in its own table */
 };
 
 struct nodes {
@@ -144,6 +148,7 @@ void topology_close_askers(struct topology *topology);
 void topology_ask_sentinels(struct topology *topology);
 void topology_ask_cluster(struct topology *topology);
 void topology_forget_replicas(struct topology *topology);
+void topology_forget_table(struct asker *asker);
 
 /* ---- topology_opts.c ---- */
 

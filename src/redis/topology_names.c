@@ -15,7 +15,7 @@
 #include "redis/topology_internal.h"
 
 /* A name that has more stands for no group that one daemon looks after. */
-#define MAX_ADDRESSES 32
+#define MAX_ADDRESSES 256
 
 static bool is_name(const struct endpoint *endpoint)
 {
@@ -215,8 +215,10 @@ static void on_lookup(void *context, const struct addrinfo *addresses, const cha
 
 void topology_look_up(struct topology *topology)
 {
-	topology->asked_ms =
-		topology->n_unanswered == 0 ? clock_monotonic_ms() : topology->asked_ms;
+	if (topology->n_unanswered == 0) {
+		topology->asked_ms = clock_monotonic_ms();
+		topology->round_error[0] = '\0';
+	}
 	for (size_t i = 0; i < topology->n_names; i++) {
 		struct name *name = &topology->names[i];
 

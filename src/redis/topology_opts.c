@@ -167,7 +167,9 @@ static void change_configured_nodes(struct topology *topology)
 		}
 		node = take_unwanted(topology, &before);
 		if (node != NULL) {
+			node->is_former = false;
 			keep_node(topology, node, endpoint);
+			link_freeze(node->link, false);
 		} else {
 			node = topology_open_node(topology, endpoint);
 			link_start(node->link);
@@ -183,8 +185,29 @@ static void change_configured_nodes(struct topology *topology)
 	topology_look_up(topology);
 }
 
+/* Where it may not go any more no new password is sent. */
+static void drop_excluded(struct topology *topology)
+{
+	struct nodes *nodes = &topology->nodes;
+	size_t n_kept = 0;
+
+	for (size_t i = 0; i < nodes->n; i++) {
+		struct node *node = nodes->items[i];
+
+		if (node->trouble == NULL &&
+			!reach_is_place(&topology->opts.reach, link_endpoint(node->link))) {
+			nodes->items[i] = NULL;
+			topology_free_node(node, false);
+		} else {
+			nodes->items[n_kept++] = node;
+		}
+	}
+	nodes->n = n_kept;
+}
+
 static void change_known_nodes(struct topology *topology)
 {
+	drop_excluded(topology);
 	for (size_t i = 0; i < topology->nodes.n; i++) {
 		struct link *link = topology->nodes.items[i]->link;
 
@@ -229,6 +252,7 @@ static void change_askers(struct topology *topology, size_t n_before)
 	for (size_t i = 0; had_askers && i < n_before; i++) {
 		link_unwatch(before[i].link, &before[i].watcher);
 		endpoint_finish(&before[i].master);
+		topology_forget_table(&before[i]);
 		topology_add_link(&links, before[i].link);
 	}
 	topology->askers = mem_alloc_array(opts->n_endpoints, sizeof(struct asker));

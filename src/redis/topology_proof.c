@@ -33,8 +33,9 @@ static const struct link_replication *replication_of(const struct topology *topo
 {
 	const struct node *master = find_master(topology);
 
-	return master != NULL && is_master(master->link) ? &link_server(master->link)->replication
-							 : &topology->replication;
+	return master != NULL && is_master(master->link) && topology->error[0] == '\0'
+		       ? &link_server(master->link)->replication
+		       : &topology->replication;
 }
 
 static bool is_same_id(const char *a, const char *b)
@@ -62,8 +63,23 @@ static bool is_replica_of_master(const struct topology *topology, const struct l
 	       is_same_id(replica->replid, master->replid2) || has_master(topology, replica);
 }
 
-static enum topology_proof judge_master(const struct link_server *server, const char **ret_words)
+/* Without a majority it has to have the data set of the one that was proven last. */
+static bool is_still_master(const struct topology *topology, const struct link_server *server)
 {
+	const char *known = topology->replication.replid;
+
+	return topology->error[0] == '\0' || is_same_id(server->replication.replid, known) ||
+	       is_same_id(server->replication.replid2, known);
+}
+
+static enum topology_proof judge_master(
+	const struct topology *topology, const struct link_server *server, const char **ret_words)
+{
+	if (!is_still_master(topology, server)) {
+		*ret_words = "it is not the master that was known before, and fewer than half of "
+			     "the Sentinels can be asked";
+		return TOPOLOGY_NOT_YET;
+	}
 	*ret_words = "more than half of the Sentinels call it the master, and it says that it is "
 		     "none";
 	return strcmp(server->role, "master") == 0 ? TOPOLOGY_PROVEN : TOPOLOGY_NOT_YET;
@@ -97,8 +113,17 @@ static enum topology_proof judge_cluster_node(
 	}
 	snprintf(buffer, n_bytes, "the cluster lists node %s there, and it says that it is %s",
 		node->id != NULL ? node->id : "", node->said_id);
-	return node->id != NULL && strcmp(node->id, node->said_id) == 0 ? TOPOLOGY_PROVEN
-									: TOPOLOGY_FOREIGN;
+	if (node->id == NULL || strcmp(node->id, node->said_id) != 0) {
+		return TOPOLOGY_FOREIGN;
+	}
+	if (2 * node->n_known_to_it < node->n_others) {
+		snprintf(buffer, n_bytes,
+			"it knows %zu of %zu other nodes: it has left the cluster, or not yet "
+			"joined it",
+			node->n_known_to_it, node->n_others);
+		return TOPOLOGY_FOREIGN;
+	}
+	return TOPOLOGY_PROVEN;
 }
 
 static void on_said(void *context, const struct reply *reply, const char *lost)
@@ -108,11 +133,30 @@ static void on_said(void *context, const struct reply *reply, const char *lost)
 	}
 }
 
+/* One that was reset says the same of itself as before, and knows nobody of the others any more. */
+static void count_acquaintances(struct node *node, struct slice table)
+{
+	const struct nodes *nodes = &node->topology->nodes;
+
+	node->n_others = 0;
+	node->n_known_to_it = 0;
+	for (size_t i = 0; i < nodes->n; i++) {
+		const char *id = nodes->items[i]->id;
+
+		if (nodes->items[i] != node && id != NULL) {
+			node->n_others++;
+			node->n_known_to_it +=
+				memmem(table.data, table.len, id, strlen(id)) != NULL;
+		}
+	}
+}
+
 void topology_hear_node(struct node *node, const struct reply *reply)
 {
 	struct slice id =
 		reply->type == REPLY_TEXT ? members_own_id(reply->text) : (struct slice){"", 0};
 
+	count_acquaintances(node, reply->text);
 	node->said_serial = link_main_serial(node->link);
 	node->said_words[0] = '\0';
 	snprintf(node->said_id, sizeof(node->said_id), "%.*s", SLICE_ARG(id));
@@ -146,7 +190,7 @@ void topology_note_node(struct node *node)
 
 	if (topology->opts.kind == TOPOLOGY_CLUSTER) {
 		ask_node(node);
-	} else if (node->is_master && is_master(node->link)) {
+	} else if (node->is_master && is_master(node->link) && topology->error[0] == '\0') {
 		topology->replication = link_server(node->link)->replication;
 	}
 }
@@ -177,7 +221,7 @@ enum topology_proof topology_proof(
 	} else if (topology->opts.kind == TOPOLOGY_CLUSTER) {
 		proof = judge_cluster_node(node, &why, buffer, sizeof(buffer));
 	} else if (node->is_master) {
-		proof = judge_master(server, &why);
+		proof = judge_master(topology, server, &why);
 	} else {
 		proof = judge_replica(topology, server, &why);
 	}

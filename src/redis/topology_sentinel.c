@@ -10,6 +10,9 @@
 #include "base/mem.h"
 #include "redis/topology_internal.h"
 
+/* Of those that only a minority lists so many are named; one that lies may list thousands. */
+#define MAX_NAMED 16
+
 /* An address that some Sentinels list as a replica. */
 struct replica {
 	struct endpoint endpoint;
@@ -74,30 +77,43 @@ static void count_replica(
 	}
 }
 
-static void apply(struct topology *topology)
+/* Those of a majority, or the others: they are named, but none is logged in to. */
+static void add_replicas(struct topology *topology, bool is_of_majority)
 {
 	const struct replicas *replicas = topology->replicas;
-	struct members *members = &topology->members;
-	static const struct slice none = {"", 0};
-	struct member *member;
+	size_t n_named = 0;
 
-	members_finish(members);
-	member = members_add(members, slice_of(replicas->master.host), replicas->master.port, none);
-	if (member != NULL) {
-		member->is_master = true;
-	}
 	for (size_t i = 0; i < replicas->n; i++) {
 		const struct replica *replica = &replicas->items[i];
+		struct member *member;
 
-		member = members_add(
-			members, slice_of(replica->endpoint.host), replica->endpoint.port, none);
-		if (member != NULL && member->trouble == NULL &&
-			!is_majority(topology, replica->n_sentinels)) {
+		if (is_majority(topology, replica->n_sentinels) != is_of_majority ||
+			(!is_of_majority && ++n_named > MAX_NAMED)) {
+			continue;
+		}
+		member = members_add(&topology->members, slice_of(replica->endpoint.host),
+			replica->endpoint.port, (struct slice){"", 0});
+		if (member != NULL && member->trouble == NULL && !is_of_majority) {
 			member->trouble = mem_printf(
 				"only %zu of %zu Sentinels list it: it is not logged in to",
 				replica->n_sentinels, topology_n_configured(topology));
 		}
 	}
+}
+
+static void apply(struct topology *topology)
+{
+	const struct endpoint *elected = &topology->replicas->master;
+	struct member *master;
+
+	members_finish(&topology->members);
+	master = members_add(
+		&topology->members, slice_of(elected->host), elected->port, (struct slice){"", 0});
+	if (master != NULL) {
+		master->is_master = true;
+	}
+	add_replicas(topology, true);
+	add_replicas(topology, false);
 	topology_apply_members(topology);
 }
 

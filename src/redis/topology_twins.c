@@ -207,6 +207,7 @@ void topology_forget_twins(struct node *node)
 struct link *topology_twin(const struct topology *topology, const struct link *link)
 {
 	const struct node *node = topology_find_node(topology, link);
+	char ignored[8];
 
 	if (node == NULL || !is_twin(node)) {
 		return NULL;
@@ -214,5 +215,9 @@ struct link *topology_twin(const struct topology *topology, const struct link *l
 	while (is_twin(node->twin)) {
 		node = node->twin;
 	}
-	return node->twin->link;
+	/* One that is not swept stands for nobody. */
+	return topology_proof(topology, node->twin->link, ignored, sizeof(ignored)) ==
+			       TOPOLOGY_PROVEN
+		       ? node->twin->link
+		       : NULL;
 }

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import signal
 import socket
 import threading
+import time
 
 import pytest
 import redis
@@ -71,7 +73,10 @@ def test_a_stranger_at_the_address_of_a_replica(
     """Sentinel lists it within seconds; its sessions are not ours to end."""
     primary = make_server()
     replica = make_server(primary=primary)
-    daemon = make_daemon([watched(make_sentinels(primary, 1, 1))])
+    sentinels = make_sentinels(primary, 1, 1)
+    # Its own sessions are ended too: it is not to take that for the end of the primary.
+    sentinels[0].run(f"SENTINEL SET {NAME} down-after-milliseconds 60000")
+    daemon = make_daemon([watched(sentinels)])
     wait_for_nodes(
         daemon, NAME, {primary.tcp_address: "ready", replica.tcp_address: "ready"}
     )
@@ -637,7 +642,6 @@ def test_a_name_that_moved(host, servers, look_after, make_clients):
         "127.0.0.2:6379",
         "redis.test:6379",
     }
-    answer = daemon.kill("r-test")
     assert any("does not stand for this address" in w for w in answer.json["warnings"]), answer.text
     with contextlib.suppress(redis.exceptions.ConnectionError):
         servers[0].redis().client_kill_filter(_type="normal", skipme=True)
@@ -661,3 +665,138 @@ def test_an_address_of_a_name_that_nobody_listens_at(host, servers, look_after, 
     assert [node["address"] for node in answer.json["nodes"]] == ["127.0.0.1:6379"]
     assert any("was never reached" in warning for warning in answer.json["warnings"])
     crowd.wait_for(closed_by_server=10)
+
+
+def test_an_address_of_a_name_where_a_full_server_is(host, servers, look_after, make_clients):
+    """Somebody is there: that is no address that nobody misses."""
+    servers[1].redis().config_set("maxclients", 1)
+    host.set_hosts("127.0.0.1 redis.test", "127.0.0.2 redis.test")
+    daemon = look_after()
+    wait_for_nodes(daemon, "r-test", {"127.0.0.1:6379": "ready", "127.0.0.2:6379": "failed"})
+    answer = daemon.kill("r-test", timeout="1s")
+    assert answer.json["state"] == "partial", answer.text
+    assert "max number of clients" in node_of(answer, "127.0.0.2:6379")["error"]
+
+
+def test_an_address_of_a_name_that_is_there_again(host, servers, look_after, make_clients):
+    servers[1].stop()
+    host.set_hosts("127.0.0.1 redis.test", "127.0.0.2 redis.test")
+    daemon = look_after()
+    wait_until(lambda: daemon.http("GET", "/healthz").status == 200, "all to be well")
+    servers[1].start()
+    crowd = make_clients(servers[1], total=10)
+    answer = daemon.kill("r-test")
+    assert answer.json["state"] == "done" and len(answer.json["nodes"]) == 2, answer.text
+    crowd.wait_for(closed_by_server=10)
+
+
+def test_a_name_that_is_found_again(host, servers, look_after):
+    daemon = look_after()
+    wait_until(lambda: "cannot find" in (daemon.instance("r-test")["error"] or ""), "the error")
+    host.set_hosts("127.0.0.1 redis.test")
+    wait_for_nodes(daemon, "r-test", {"redis.test:6379": "ready"})
+    answer = daemon.kill("r-test")
+    assert answer.json["state"] == "done" and answer.json["warnings"] == [], answer.text
+    assert daemon.instance("r-test")["error"] is None
+
+
+def test_a_reload_from_a_name_that_moved_to_an_address(host, servers, look_after, make_clients):
+    host.set_hosts("127.0.0.1 redis.test")
+    daemon = look_after()
+    wait_for_nodes(daemon, "r-test", {"redis.test:6379": "ready"})
+    host.set_hosts("127.0.0.2 redis.test")
+    assert daemon.kill("r-test").json["state"] == "done"
+    config = daemon.read_config().replace("redis.test:6379", "127.0.0.2:6379")
+    daemon.write_config(config)
+    daemon.signal(signal.SIGHUP)
+    wait_for_nodes(daemon, "r-test", {"127.0.0.2:6379": "ready"})
+    crowd = make_clients(servers[1], total=10)
+    assert daemon.kill("r-test").json["state"] == "done"
+    crowd.wait_for(closed_by_server=10)
+
+
+# ---- what left ----
+
+
+def test_a_node_that_left_the_cluster(make_server, make_daemon, make_clients):
+    """Its word is no more than its own; and what it joins then is not ours."""
+    ours = Cluster(make_server, masters=3, replicas=0)
+    theirs = Cluster(make_server, masters=1, replicas=0)
+    daemon = make_daemon(
+        [{"id": "cart", "cluster": {"addresses": [node.tcp_address for node in ours.nodes]}}],
+        wait="socket",
+    )
+    wait_for_nodes(daemon, "cart", {node.tcp_address: "ready" for node in ours.nodes})
+    left, *stayed = ours.masters
+    left_id = left.redis().execute_command("CLUSTER", "MYID")
+    left.redis().execute_command("CLUSTER", "RESET", "SOFT")
+    for node in stayed:
+        node.redis().execute_command("CLUSTER", "FORGET", left_id)
+    theirs.meet(left)
+    strangers = make_clients(theirs.masters[0], total=10)
+    # More rounds than it takes until each node has been asked.
+    for _ in range(8):
+        crowds = [make_clients(node, total=5) for node in stayed]
+        answer = daemon.kill("cart", timeout="3s")
+        assert answer.json["state"] in ("done", "partial"), answer.text
+        for crowd in crowds:
+            crowd.wait_for(closed_by_server=5)
+    wait_for_nodes(daemon, "cart", {node.tcp_address: "ready" for node in stayed})
+    assert strangers.status()["closed_by_server"] == 0
+
+
+def test_a_seed_of_another_cluster(make_server, make_daemon, make_clients):
+    ours = Cluster(make_server, masters=2, replicas=0)
+    theirs = Cluster(make_server, masters=1, replicas=0)
+    seeds = [theirs.masters[0], *ours.masters]
+    daemon = make_daemon(
+        [{"id": "cart", "cluster": {"addresses": [node.tcp_address for node in seeds]}}],
+        wait="socket",
+    )
+    wait_for_nodes(daemon, "cart", {node.tcp_address: "ready" for node in ours.nodes})
+    strangers = make_clients(theirs.masters[0], total=5)
+    crowd = make_clients(ours.masters[0], total=5)
+    assert daemon.kill("cart").json["state"] == "done"
+    crowd.wait_for(closed_by_server=5)
+    assert strangers.status()["closed_by_server"] == 0
+
+
+def test_a_replica_whose_master_was_forgotten(make_server, make_daemon, make_clients):
+    """CLUSTER SHARDS leaves it out."""
+    ours = Cluster(make_server, masters=2, replicas=1)
+    dead, kept = ours.masters
+    orphan = next(
+        node for node in ours.replicas if node.redis().info("replication")["master_port"] == dead.port
+    )
+    for node in ours.nodes:
+        node.redis().config_set("cluster-replica-no-failover", "yes")
+    daemon = make_daemon(
+        [{"id": "cart", "cluster": {"addresses": [kept.tcp_address]}}], wait="socket"
+    )
+    wait_for_nodes(daemon, "cart", {node.tcp_address: "ready" for node in ours.nodes})
+    dead_id = dead.redis().execute_command("CLUSTER", "MYID")
+    dead.kill()
+    for node in (kept, *(node for node in ours.replicas if node is not orphan)):
+        with contextlib.suppress(redis.exceptions.ResponseError):
+            node.redis().execute_command("CLUSTER", "FORGET", dead_id)
+    crowd = make_clients(orphan, total=5)
+    answer = daemon.kill("cart", timeout="4s")
+    crowd.wait_for(closed_by_server=5)
+    assert orphan.tcp_address in {node["address"] for node in answer.json["nodes"]}
+
+
+def test_an_address_that_moves_during_the_kill(make_server, make_daemon, make_relay, make_clients):
+    """Another server there is no restart: what became of the sessions is not known."""
+    first, second = make_server(), make_server()
+    relay = make_relay(first, tcp=True)
+    daemon = make_daemon([{"id": "r-test", "address": relay.address}])
+    clients = make_clients(first, total=20)
+    time.sleep(3.5)  # longer than INFO can tell apart from a start just now
+    relay.hold(b"KILL")
+    pending = daemon.begin_kill("r-test", timeout="8s")
+    relay.wait_until_held()
+    relay.lead_to(second)
+    answer = pending.response()
+    assert answer.json["state"] in ("partial", "failed"), answer.text
+    assert "another server" in answer.json["nodes"][0]["error"], answer.text
+    assert clients.status()["closed_by_server"] == 0

@@ -85,6 +85,10 @@ class Daemon:
         rules = [(rule, re.sub(r"(@\d+)?(\*\d+)?$", "", rule)) for rule in self._faults.split(",")]
         return [rule for rule, name in rules if not struck & {name, f"{name}:"}]
 
+    def read_config(self):
+        with open(self.config_path, encoding="utf-8") as file:
+            return file.read()
+
     def write_config(self, text):
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(text)

@@ -65,6 +65,13 @@ class Relay:
             self._is_held = False
             self._changed.notify_all()
 
+    def lead_to(self, server):
+        """To another server from now on; what is open ends, and what is held is lost."""
+        self._server = server
+        for sock in list(self._sockets):
+            self._shut(sock)
+        self.release()
+
     def count(self, word):
         """How often the server got `word` since this was asked for the first time (then 0)."""
         with self._changed:

@@ -13,6 +13,8 @@ cd "$(dirname "$0")/.." || exit 2
 ROOT=$PWD
 BUILD_ROOT=${SESSKILL_TEST_BUILD:-$ROOT/build-test}
 FUNCTIONAL_TIMEOUT_S=900
+# Tests side by side: most of them wait for something.
+N_JOBS=3
 # The version that the sources are formatted with; others differ in details.
 FORMATTER_MAJOR=14
 
@@ -102,8 +104,8 @@ functional_tests() {
 	# Debian's own Python has Debian's modules. SIGINT, so that a run given up still reports.
 	SESSKILL_BUILD=$directory SESSKILL_TEST_LEAST_USER=$2 PYTHONDONTWRITEBYTECODE=1 \
 		timeout --signal=INT --kill-after=20 "$FUNCTIONAL_TIMEOUT_S" \
-		/usr/bin/python3 -m pytest -q --durations=5 -k "$selection" --junitxml="$results" \
-		tests/functional
+		/usr/bin/python3 -m pytest -q -n "$N_JOBS" --durations=5 -k "$selection" \
+		--junitxml="$results" tests/functional
 	status=$?
 	# 5: no test was selected by -k.
 	if [ "$status" -eq 5 ] && [ -n "$selection" ]; then
@@ -129,6 +131,11 @@ suite() {
 		functional_tests "$directory" "$least_user"
 	fi
 	return 0
+}
+
+# simulation DIRECTORY SEED COUNT: incidents in a simulated world, see tests/README.md.
+simulation() {
+	"$1/tests/sim/sim" --seed "$2" --count "$3" --jobs "$(nproc)"
 }
 
 is_formatted() {
@@ -222,6 +229,12 @@ fi
 if [ "$is_built" = no ]; then
 	echo "skipped: installation and systemd units (not built)"
 else
+	new_seed=$(date +%s)000000
+	one "simulation, seeds from 1" simulation "$BUILD_ROOT/plain" 1 1000
+	one "simulation, new seeds from $new_seed" simulation "$BUILD_ROOT/plain" "$new_seed" 1000
+	if [ "$with_sanitizers" = yes ]; then
+		one "simulation, sanitized" simulation "$BUILD_ROOT/sanitized" 1 200
+	fi
 	one "installs all that it needs" is_installed_whole
 	if command -v systemd-analyze >/dev/null; then
 		one "systemd units are clean" units_are_clean

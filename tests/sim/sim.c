@@ -3,6 +3,7 @@
  * smaller, and told. See README.md of tests/.
  */
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "base/parse.h"
 #include "sim.h"
 
@@ -23,6 +25,7 @@ struct progress {
 	uint64_t n_done;
 	uint64_t n_events;
 	uint64_t hash; /* of the last one */
+	bool is_over;  /* all of its part */
 };
 
 static struct progress *progress;
@@ -93,7 +96,7 @@ struct options {
 	uint64_t seed, n;
 	unsigned jobs;
 	struct sim_size size;
-	bool is_one, is_echoed, is_replay;
+	bool is_one, is_echoed, is_replay, is_brief;
 };
 
 static uint64_t number(const char *text)
@@ -113,6 +116,7 @@ static struct options read_options(int argc, char **argv)
 		{"size", required_argument, NULL, 'z'},
 		{"log", no_argument, NULL, 'l'},
 		{"replay", no_argument, NULL, 'r'},
+		{"brief", no_argument, NULL, 'b'},
 		{NULL, 0, NULL, 0},
 	};
 	struct options options = {.seed = 1, .n = 1, .jobs = 1, .size = full};
@@ -138,6 +142,9 @@ static struct options read_options(int argc, char **argv)
 		case 'l':
 			options.is_echoed = true;
 			break;
+		case 'b':
+			options.is_brief = true;
+			break;
 		case 'r':
 			options.is_replay = true;
 			break;
@@ -162,49 +169,85 @@ static bool replays(uint64_t seed)
 	return progress->hash == hash;
 }
 
+static void tell_briefly(uint64_t seed, uint64_t n_done)
+{
+	printf("found by seed %llu, after %llu seeds\n", (unsigned long long)seed,
+		(unsigned long long)n_done);
+}
+
+/* The rest is not waited for once one has failed. */
+static void wait_for_all(const pid_t *children, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		int status;
+
+		wait(&status);
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+			for (unsigned k = 0; k < n; k++) {
+				kill(children[k], SIGKILL);
+			}
+		}
+	}
+}
+
+static double seconds_since(const struct timespec *begun)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - begun->tv_sec) + (double)(now.tv_nsec - begun->tv_nsec) / 1e9;
+}
+
+static void run_part(const struct options *options, unsigned part)
+{
+	CHECK(freopen("/dev/null", "w", stdout) != NULL);
+	run_seeds(options->seed + part, options->jobs,
+		(options->n + options->jobs - 1 - part) / options->jobs, &full);
+	progress->is_over = true;
+	_exit(0);
+}
+
 static int run_all(const struct options *options)
 {
 	struct progress *all = mmap(NULL, options->jobs * sizeof(struct progress),
 		PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CLEANUP(mem_free_p) pid_t *children = mem_alloc_array(options->jobs, sizeof(pid_t));
 	uint64_t n_done = 0, n_events = 0;
-	int n_failed = 0;
-	struct timespec begun, ended;
+	const struct progress *failed = NULL;
+	struct timespec begun;
 	double seconds;
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	fflush(stdout);
 	for (unsigned i = 0; i < options->jobs; i++) {
-		if (fork() == 0) {
+		children[i] = fork();
+		if (children[i] == 0) {
 			progress = &all[i];
-			CHECK(freopen("/dev/null", "w", stdout) != NULL);
-			run_seeds(options->seed + i, options->jobs,
-				(options->n + options->jobs - 1 - i) / options->jobs, &full);
-			_exit(0);
+			run_part(options, i);
 		}
 	}
+	wait_for_all(children, options->jobs);
+	seconds = seconds_since(&begun);
 	for (unsigned i = 0; i < options->jobs; i++) {
-		int status;
-
-		wait(&status);
-	}
-	clock_gettime(CLOCK_MONOTONIC, &ended);
-	seconds = (double)(ended.tv_sec - begun.tv_sec) +
-		  (double)(ended.tv_nsec - begun.tv_nsec) / 1e9;
-	for (unsigned i = 0; i < options->jobs; i++) {
-		uint64_t wanted = (options->n + options->jobs - 1 - i) / options->jobs;
-
 		n_done += all[i].n_done;
 		n_events += all[i].n_events;
-		if (all[i].n_done < wanted) {
-			n_failed++;
-			tell(all[i].seed);
+		/* Of those that did not get to the end one has failed, the others were stopped. */
+		if (!all[i].is_over && (failed == NULL || !run_child(all[i].seed, &full, true))) {
+			failed = &all[i];
 		}
+	}
+	if (failed != NULL && options->is_brief) {
+		tell_briefly(failed->seed, n_done);
+		return 1;
+	}
+	if (failed != NULL) {
+		tell(failed->seed);
 	}
 	printf("%llu seeds from %llu, %.0f a second, %llu events each: %s\n",
 		(unsigned long long)n_done, (unsigned long long)options->seed,
 		(double)n_done / seconds, (unsigned long long)(n_done > 0 ? n_events / n_done : 0),
-		n_failed == 0 ? "all well" : "FAILED");
-	return n_failed == 0 ? 0 : 1;
+		failed == NULL ? "all well" : "FAILED");
+	return failed == NULL ? 0 : 1;
 }
 
 int main(int argc, char **argv)

@@ -83,7 +83,8 @@ static bool may_end(const struct order *kill, const struct server *server,
 					  session->listed_name, session->listed_role)) {
 		return true;
 	}
-	if ((session->first_matched & (UINT64_C(1) << (kill->number % 64))) != 0) {
+	if (kill->is_disturbed &&
+		(session->first_matched & (UINT64_C(1) << (kill->number % 64))) != 0) {
 		return true; /* in a listing of its own, and another kill has listed since */
 	}
 	(void)is_set;
@@ -155,6 +156,15 @@ void oracle_ended(struct server *server, struct client *session, bool is_set)
 		}
 	}
 	attribute(server, session, is_set);
+}
+
+void oracle_left(const struct server *server)
+{
+	if (server->group != NULL && !scenario_is_changing() &&
+		sim_now() - server->group->settled > 3 * SIM_S &&
+		!server->group->is_stranger_listed) {
+		sim_fail("in", "the last connection to %u was given up", server->port);
+	}
 }
 
 /* ---- answers ---- */

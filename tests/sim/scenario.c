@@ -29,7 +29,13 @@ static struct {
 	unsigned n_links;
 	unsigned command_timeout_ms;
 	bool is_ending;
+	int64_t reloaded; /* when it was told to, last */
 } scene;
+
+bool scenario_is_changing(void)
+{
+	return scene.is_ending || (scene.reloaded > 0 && sim_now() - scene.reloaded < 8 * SIM_S);
+}
 
 /* ---- building ---- */
 
@@ -147,12 +153,17 @@ static void write_config(void)
 static void build(void)
 {
 	static const char *const ids[MAX_GROUPS] = {"cache", "orders"};
+	struct server *other;
 
 	scene.n_groups = 1 + (sim_happens(40) && sim_size()->servers == 100);
 	for (size_t i = 0; i < scene.n_groups; i++) {
 		make_group(&scene.groups[i], ids[i]);
 	}
+	other = server_new(SERVER_DATA, shape_pick());
 	scene.stranger = server_new(SERVER_DATA, shape_pick());
+	if (sim_happens(50)) {
+		follow(scene.stranger, other);
+	}
 	scene.n_links = 1 + (unsigned)sim_roll(2);
 	scene.command_timeout_ms = 500 * (1 + (unsigned)sim_roll(6));
 	for (size_t i = 0; i < servers_n(); i++) {
@@ -273,6 +284,7 @@ static void make_trouble(void)
 		scene.n_links = 3 - scene.n_links;
 		write_config();
 		sim_log("reload: links %u", scene.n_links);
+		scene.reloaded = sim_now();
 		raise(SIGHUP);
 		break;
 	}

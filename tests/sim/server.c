@@ -27,7 +27,8 @@ struct end {
 	size_t n_in, in_capacity;
 	bool is_scheduled;
 	bool is_logged_in;
-	bool is_dying; /* closed once the answer is out */
+	bool has_listed; /* it is one that kills go over */
+	bool is_dying;   /* closed once the answer is out */
 	FILE *out;
 	char *out_bytes;
 	size_t n_out;
@@ -440,6 +441,7 @@ static void client_list(struct end *end, const struct words *words)
 	say_bulk(end, text);
 	server->busy_until = sim_now() + (int64_t)server->n_sessions;
 	if (words->n == 2) {
+		end->has_listed = true;
 		oracle_listed(server);
 	}
 }
@@ -594,11 +596,63 @@ static struct verdict judge(
 	return (struct verdict){shape->is_ored ? any : every, !has_id};
 }
 
+static void on_restart(void *context, uint64_t value)
+{
+	(void)value;
+	server_start(context);
+	for (size_t i = sim_roll(60); i > 0; i--) {
+		(void)server_connect(context);
+	}
+}
+
+static void on_crash(void *context, uint64_t value)
+{
+	struct server *server = context;
+
+	(void)value;
+	if (server->is_up) {
+		server_stop(server);
+		sim_in((int64_t)sim_roll(300) * SIM_MS, on_restart, server, 0);
+	}
+}
+
+/* What happens in the middle of a kill is what matters most. */
+static bool is_struck(struct end *end)
+{
+	struct server *server = end->server;
+
+	if (!sim_fault(1)) {
+		return false;
+	}
+	switch (sim_roll(3)) {
+	case 0:
+		sim_in((int64_t)sim_roll(200), on_crash, server, 0);
+		break;
+	case 1:
+		sim_log("net: cuts the connection of the kill");
+		oracle_disturbed(server);
+		wire_cut(end->wire);
+		return true;
+	default:
+		server_stall(server, (int64_t)sim_roll(4000) * SIM_MS);
+		break;
+	}
+	return false;
+}
+
+static bool is_question(const struct words *words)
+{
+	return words->n > 3 && words->argv[words->n - 1].len > 18;
+}
+
 static void client_kill(struct end *end, const struct words *words)
 {
 	struct server *server = end->server;
 	size_t n = 0;
 
+	if (!is_question(words) && is_struck(end)) {
+		return;
+	}
 	if (server->may_not_kill) {
 		say(end, "-NOPERM this user has no permissions to run the 'client|kill' "
 			 "command\r\n");
@@ -919,7 +973,8 @@ static void work_off(void *context, uint64_t value)
 		return;
 	}
 	end->out = open_memstream(&end->out_bytes, &end->n_out);
-	while (!end->is_dying && end->wire != NULL && next_command(end, &at, &words)) {
+	while (!end->is_dying && end->wire != NULL && server->is_up &&
+		next_command(end, &at, &words)) {
 		log_command(end, &words);
 		carry_out(end, &words);
 	}
@@ -957,10 +1012,25 @@ static void on_bytes(void *context, struct slice bytes)
 	}
 }
 
+static bool has_other_end(const struct end *end)
+{
+	for (const struct end *other = end->server->ends; other != NULL; other = other->next) {
+		if (other != end && other->wire != NULL && wire_is_held(other->wire)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void on_closed(void *context)
 {
 	struct end *end = context;
+	struct server *server = end->server;
+	bool is_cut = end->wire == NULL || wire_is_cut(end->wire);
 
+	if (server->is_up && !is_cut && end->has_listed && !has_other_end(end)) {
+		oracle_left(server);
+	}
 	end->wire = NULL;
 	close_end(end);
 }

@@ -107,6 +107,7 @@ void wire_close(struct wire *wire);
 void wire_cut(struct wire *wire);       /* at once, what is under way is lost */
 void wire_half_open(struct wire *wire); /* nothing passes any more, and nobody is told */
 /* Does the daemon still have it, and can it be heard? */
+bool wire_is_cut(const struct wire *wire);
 bool wire_is_held(const struct wire *wire);
 uint16_t wire_port(const struct wire *wire); /* the daemon's */
 size_t wire_n_open(void);
@@ -266,6 +267,8 @@ void oracles_begin(void);
 void oracle_listed(struct server *server);
 /* A command of the daemon ends that session. `is_set`: by a set, not by its id. */
 void oracle_ended(struct server *server, struct client *session, bool is_set);
+/* The daemon has closed its last connection to a server, by itself. */
+void oracle_left(const struct server *server);
 void oracle_answered(struct order *kill, struct slice body);
 void oracle_tick(void *context, uint64_t value);
 void oracle_disturbed(const struct server *server);
@@ -273,6 +276,9 @@ void oracles_end(const char *audit_path);
 const char *oracle_instances(struct slice body);
 
 /* ---- scenario.c ---- */
+
+/* Is it to end, or was it told something new a moment ago? */
+bool scenario_is_changing(void);
 
 /* One case, from building the world to its end. */
 void scenario_run(uint64_t seed, const struct sim_size *size);

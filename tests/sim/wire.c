@@ -36,6 +36,7 @@ struct wire {
 	int64_t last_in_at;
 	bool is_silent; /* half-open */
 	bool is_slow;   /* a byte at a time, for a while */
+	bool is_cut;    /* by the network */
 	bool is_over;   /* the other end knows */
 };
 
@@ -173,6 +174,7 @@ void wire_close(struct wire *wire)
 
 void wire_cut(struct wire *wire)
 {
+	wire->is_cut = true;
 	close_ours(wire);
 	if (!wire->is_over && wire->end.closed_fn != NULL) {
 		wire->is_over = true;
@@ -288,6 +290,11 @@ int wire_connect(int fd, const char *ip, uint16_t port)
 		return 0;
 	}
 	return server_accept(server, wire);
+}
+
+bool wire_is_cut(const struct wire *wire)
+{
+	return wire->is_cut;
 }
 
 bool wire_is_held(const struct wire *wire)

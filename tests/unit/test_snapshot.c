@@ -41,6 +41,8 @@ static const struct class_row class_rows[] = {
 	 */
 	{{.family = SERVER_DRAGONFLY}, {"id=5 name=a b c", "id=6 name=x flags=S"}, 3, 0, 2, 1, 2,
 		{5}},
+	{{.family = SERVER_DRAGONFLY}, {"id=5 name=a b c", "id=6 name=x flags=M"}, 3, 0, 2, 1, 2,
+		{5}},
 	{{.family = SERVER_DRAGONFLY, .except = {"name = x"}}, {"id=5 name=a b c"}, 2, 0, 2, 0, 1,
 		{0}},
 	{{.family = SERVER_DRAGONFLY, .protect = {"name = x"}}, {"id=5 name=a b c"}, 2, 0, 2, 0, 1,

@@ -167,6 +167,15 @@ void topology_hear_node(struct node *node, const struct reply *reply)
 	}
 }
 
+/* What it says may change: who joins does not know the others at first. */
+static bool is_proven(const struct node *node)
+{
+	const char *ignored;
+	char buffer[256];
+
+	return judge_cluster_node(node, &ignored, buffer, sizeof(buffer)) == TOPOLOGY_PROVEN;
+}
+
 static void ask_node(struct node *node)
 {
 	struct slice argv[TOPOLOGY_MAX_QUESTION];
@@ -179,7 +188,7 @@ static void ask_node(struct node *node)
 	};
 
 	if (link_state(node->link) == LINK_READY && calls_is_empty(&node->calls) &&
-		node->said_serial != link_main_serial(node->link)) {
+		!is_proven(node)) {
 		(void)!link_send(node->link, &command);
 	}
 }

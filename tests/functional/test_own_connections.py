@@ -5,6 +5,7 @@ and what was planned for those that were there is not sent when there are others
 import json
 import os
 import signal
+import socket
 
 import pytest
 
@@ -308,10 +309,11 @@ def test_two_instances_of_one_server(make_server, make_clients, make_daemon, pas
         lines=[
             f"user nameless on >secret {least}",
             f"user named on >secret {least} +client|setname",
+            f"user uninformed on >secret {least} +client|setname -info",
         ],
         has_least_user=False,
     )
-    for username in ("named", "nameless"):
+    for username in ("named", "uninformed", "nameless"):
         account = {"username": username, "password-file": password_file}
         daemon = make_daemon(
             [
@@ -328,3 +330,45 @@ def test_two_instances_of_one_server(make_server, make_clients, make_daemon, pas
         clients.wait_for(closed_by_server=20)
         assert ready_ids(daemon) | ready_ids(daemon, "second") == before
         daemon.stop()
+
+
+def test_who_comes_to_fit_after_the_listing(make_server, make_daemon, make_relay):
+    """30 of 60 have left and 30 others have logged in as the user when the kill gets there."""
+    server = make_server(
+        lines=["user app on nopass ~* +@all", "user web on nopass ~* +@all"], has_least_user=False
+    )
+    relay = make_relay(server)
+    daemon = make_daemon([{"id": "r-test", "address": relay.address}], has_least_user=False)
+    apps = [log_in(server, "app") for _ in range(60)]
+    webs = [log_in(server, "web") for _ in range(40)]
+    # The listing that goes out in one piece with the kill.
+    relay.hold(b"LIST\r\n", after=1)
+    pending = daemon.begin_kill("r-test", match="user = app")
+    relay.wait_until_held()
+    for session in apps[:30]:
+        session.close()
+    wait_until(lambda: len(sessions_of(server, "app")) == 30, "them to leave")
+    for session in webs[:30]:
+        say(session, "AUTH app x")
+    relay.release()
+    report = pending.response().json
+    assert report["state"] == "done", report
+    assert sessions_of(server, "app") == []
+    assert (report["killed"], report["gone"], report["extra"]) == (30, 30, 30), report
+    assert len(sessions_of(server, "web")) == 10
+
+
+def log_in(server, user):
+    session = socket.socket(socket.AF_UNIX)
+    session.connect(server.unix_path)
+    say(session, f"AUTH {user} x")
+    return session
+
+
+def say(session, line):
+    session.sendall(f"{line}\r\n".encode())
+    assert session.recv(100).startswith(b"+OK")
+
+
+def sessions_of(server, user):
+    return [session for session in server.sessions() if session["user"] == user]

@@ -62,6 +62,7 @@ struct node {
 	uint64_t twins_asked_serial; /* of the connection that twins were looked for over */
 	/* What it says of itself, over the connection of that number; 0: nothing yet. */
 	uint64_t said_serial;
+	char said_run_id[sizeof(((struct link_server *)NULL)->run_id)]; /* as which process */
 	char said_id[MEMBERS_ID_BYTES];
 	char said_words[256]; /* why it does not */
 	size_t n_others;      /* with an id */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "redis/server_info.h"
 #include "redis/topology_internal.h"
 
 /* ---- Sentinel ---- */
@@ -99,11 +100,19 @@ static enum topology_proof judge_replica(
 
 /* ---- Cluster ---- */
 
+/* Over this connection, or over another one to the same process. */
+static bool has_said(const struct node *node)
+{
+	return node->said_serial != 0 && (node->said_serial == link_main_serial(node->link) ||
+						 server_info_is_same_process(node->said_run_id,
+							 link_server(node->link)->run_id));
+}
+
 static enum topology_proof judge_cluster_node(
 	const struct node *node, const char **ret_words, char *buffer, size_t n_bytes)
 {
 	*ret_words = buffer;
-	if (node->said_serial == 0 || node->said_serial != link_main_serial(node->link)) {
+	if (!has_said(node)) {
 		*ret_words = "it has not said yet which node of the cluster it is";
 		return TOPOLOGY_NOT_YET;
 	}
@@ -158,6 +167,8 @@ void topology_hear_node(struct node *node, const struct reply *reply)
 
 	count_acquaintances(node, reply->text);
 	node->said_serial = link_main_serial(node->link);
+	snprintf(node->said_run_id, sizeof(node->said_run_id), "%s",
+		link_server(node->link)->run_id);
 	node->said_words[0] = '\0';
 	snprintf(node->said_id, sizeof(node->said_id), "%.*s", SLICE_ARG(id));
 	if (reply->type == REPLY_ERROR) {

@@ -238,6 +238,7 @@ static void fail_over(struct fleet *group)
 static void make_trouble(void)
 {
 	struct server *server = pick_server();
+	bool is_silent;
 
 	if (!server->is_up) {
 		return;
@@ -255,8 +256,9 @@ static void make_trouble(void)
 		break;
 	case 2:
 		oracle_disturbed(server);
-		wire_cut_some(server->ip, server->port, sim_happens(30));
-		server_settle(server);
+		is_silent = sim_happens(30);
+		wire_cut_some(server->ip, server->port, is_silent);
+		server->healthy_since = sim_now() + (is_silent ? WIRE_UNACKNOWLEDGED : 0);
 		break;
 	case 3:
 		sim_log("server %u: is full", server->port);

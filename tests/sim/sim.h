@@ -104,6 +104,7 @@ void wire_set_end(struct wire *wire, const struct wire_end *end);
 void wire_send(struct wire *wire, struct slice bytes);
 /* What was sent before arrives first. */
 void wire_close(struct wire *wire);
+#define WIRE_UNACKNOWLEDGED (25 * SIM_S)
 void wire_cut(struct wire *wire);       /* at once, what is under way is lost */
 void wire_half_open(struct wire *wire); /* nothing passes any more, and nobody is told */
 /* Does the daemon still have it, and can it be heard? */

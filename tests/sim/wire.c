@@ -182,9 +182,17 @@ void wire_cut(struct wire *wire)
 	}
 }
 
+static void on_given_up(void *context, uint64_t value)
+{
+	(void)value;
+	wire_cut(context);
+}
+
+/* The kernel ends it when nothing is acknowledged for that long (dial.c). */
 void wire_half_open(struct wire *wire)
 {
 	wire->is_silent = true;
+	sim_in(WIRE_UNACKNOWLEDGED, on_given_up, wire, 0);
 }
 
 void wire_cut_some(const char *ip, uint16_t port, bool is_silent)
@@ -286,7 +294,7 @@ int wire_connect(int fd, const char *ip, uint16_t port)
 	wire = wire_new(fd, server->ip, port);
 	if (sim_fault(1)) {
 		sim_log("net: a connection to %s:%u is half-open", ip, port);
-		wire->is_silent = true;
+		wire_half_open(wire);
 		return 0;
 	}
 	return server_accept(server, wire);

@@ -625,9 +625,11 @@ struct salvo_result salvo_cut(struct salvo *salvo, salvo_done_fn late_fn, void *
 	salvo->done_fn = late_fn;
 	salvo->context = context;
 	memset(&salvo->result, 0, sizeof(salvo->result));
-	if (salvo->is_stepping) {
+	if (salvo->is_stepping || salvo->n_victims == 0) {
+		/* Nobody wants to know what was only asked. */
 		calls_drop(&salvo->calls);
 		salvo->is_stepping = false;
+		salvo->n_shots = 0;
 	}
 	keep_aside(salvo, false);
 	return result;

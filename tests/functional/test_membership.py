@@ -81,9 +81,7 @@ def test_a_stranger_at_the_address_of_a_replica(
         daemon, NAME, {primary.tcp_address: "ready", replica.tcp_address: "ready"}
     )
     replica.kill()
-    stranger = make_server(
-        lines=[f"port {replica.port}", *STUBBORN], has_least_user=False, tcp=False
-    )
+    stranger = make_server(lines=[f"port {replica.port}", *STUBBORN], tcp=False)
     stranger.port = replica.port
     strangers = make_clients(stranger, total=20)
     crowd = make_clients(primary, total=20)
@@ -294,6 +292,8 @@ class Liar:
             return encode(self._answers[words[1].upper()])
         if words[0].upper() == "INFO":
             return encode("redis_version:7.0.15\r\nrun_id:1\r\n")
+        if words[0].upper() == "AUTH":
+            return b"+OK\r\n"
         return b"-ERR not here\r\n"
 
     def close(self):

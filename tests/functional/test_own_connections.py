@@ -358,6 +358,17 @@ def test_who_comes_to_fit_after_the_listing(make_server, make_daemon, make_relay
     assert len(sessions_of(server, "web")) == 10
 
 
+def test_the_deadline_passes_before_a_set_is_sent(make_world):
+    """Only a question is in flight: its answer is nobody's any more."""
+    server, relay, daemon, clients = make_world(**{"command-timeout": "5s"})
+    relay.hold(b"stats", after=1)
+    report = daemon.kill("r-test", timeout="500ms").json
+    assert report["state"] in ("partial", "failed") and report["killed"] == 0, report
+    relay.release()
+    assert daemon.kill("r-test").json["state"] == "done"
+    clients.wait_for(closed_by_server=50)
+
+
 def log_in(server, user):
     session = socket.socket(socket.AF_UNIX)
     session.connect(server.unix_path)

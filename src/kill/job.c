@@ -336,8 +336,36 @@ bool job_is_late(const struct job *job)
 	return !LIST_EMPTY(&job->late);
 }
 
+/* By the address that stands first, or by the other one where that has begun already. */
+static bool is_swept_by(const struct job *job, const struct sweep *sweep, const struct sweep *other)
+{
+	const struct topology *topology = job->instance->topology;
+
+	return topology_twin(topology, sweep_link(sweep)) == sweep_link(other) ||
+	       (topology_twin(topology, sweep_link(other)) == sweep_link(sweep) &&
+		       sweep_state(other) > SWEEP_PROVE);
+}
+
+static bool is_twin_swept(void *context, const struct sweep *sweep)
+{
+	struct job *job = context;
+
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		struct report_node *node =
+			&job->report->nodes[sweep_node(job->sweeps[i], job->report)];
+
+		if (job->sweeps[i] != sweep && !node->is_left_out && !node->is_failed &&
+			is_swept_by(job, sweep, job->sweeps[i])) {
+			report_node_add_address(node, link_address(sweep_link(sweep)));
+			return true;
+		}
+	}
+	return false;
+}
+
 void job_listen(struct job *job, struct sweep_inputs *inputs)
 {
+	inputs->is_twin_swept_fn = is_twin_swept;
 	inputs->late_fn = on_sweep_late;
 	inputs->planned_fn = on_sweep_planned;
 	inputs->watching_fn = on_sweep_watching;

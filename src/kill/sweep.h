@@ -95,6 +95,8 @@ struct sweep_inputs {
 	 * Their answers may come late.
 	 */
 	void (*late_fn)(void *context, const struct sweep *sweep, struct salvo *salvo);
+	/* Is its server swept by another address already? Then this sweep ends. NULL: it is not. */
+	bool (*is_twin_swept_fn)(void *context, const struct sweep *sweep);
 	/* Once; the sweep may be freed after it has returned, not in it. */
 	void (*done_fn)(void *context);
 	void *context;

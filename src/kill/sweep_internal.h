@@ -57,6 +57,7 @@ struct sweep {
 	char *address; /* of the link, as the node is named by it */
 	struct protection protection;
 	int64_t started_ms;      /* monotonic */
+	unsigned n_twin_moments; /* that it was waited for who else this server is */
 	bool was_old;            /* its plan, when it was to be carried out */
 	struct own_sessions own; /* when the listing began */
 	char *own_user;

@@ -16,6 +16,9 @@
  * a replica after some seconds. Longer than that nobody waits for it. */
 #define FOREIGN_PATIENCE_MS 15000
 
+#define TWIN_MOMENT_MS 5
+#define MAX_TWIN_MOMENTS 60
+
 static void on_said(void *context, const struct reply *reply, const char *lost)
 {
 	struct sweep *sweep = context;
@@ -47,6 +50,30 @@ static void on_said(void *context, const struct reply *reply, const char *lost)
 	}
 }
 
+/* Right after a start it takes a moment to see that two addresses are one server's. */
+static bool waits_for_twin(struct sweep *sweep)
+{
+	if (!topology_is_twin_asked(sweep->in.instance->topology, sweep->in.link) ||
+		sweep->n_twin_moments++ == MAX_TWIN_MOMENTS) {
+		return false;
+	}
+	sweep_set_state(sweep, SWEEP_PROVE);
+	sweep_start_timer(sweep->moment, TWIN_MOMENT_MS);
+	return true;
+}
+
+/* Nothing of it is reported twice. */
+static bool is_swept_elsewhere(struct sweep *sweep)
+{
+	if (sweep->in.is_twin_swept_fn == NULL ||
+		!sweep->in.is_twin_swept_fn(sweep->in.context, sweep)) {
+		return false;
+	}
+	sweep->in.node->is_left_out = true;
+	sweep_finish(sweep);
+	return true;
+}
+
 void sweep_begin_prove(struct sweep *sweep)
 {
 	struct slice argv[TOPOLOGY_MAX_QUESTION];
@@ -59,6 +86,9 @@ void sweep_begin_prove(struct sweep *sweep)
 	};
 	int r;
 
+	if (waits_for_twin(sweep) || is_swept_elsewhere(sweep)) {
+		return;
+	}
 	if (command.argc == 0) {
 		sweep_begin_warm(sweep);
 		return;

@@ -221,3 +221,28 @@ struct link *topology_twin(const struct topology *topology, const struct link *l
 		       ? node->twin->link
 		       : NULL;
 }
+
+bool topology_is_twin_asked(const struct topology *topology, const struct link *link)
+{
+	const struct node *node = topology_find_node(topology, link);
+	const struct pair *pair;
+
+	if (node == NULL) {
+		return false;
+	}
+	LIST_FOREACH(pair, &topology->pairs, entry)
+	{
+		if (pair->sides[0].asked == node || pair->sides[1].asked == node) {
+			return true;
+		}
+	}
+	for (size_t i = 0; i < topology->nodes.n; i++) {
+		const struct node *other = topology->nodes.items[i];
+
+		if (other != node && link_main_serial(link) != node->twins_asked_serial &&
+			may_be_same(node, other)) {
+			return true;
+		}
+	}
+	return false;
+}

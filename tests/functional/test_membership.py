@@ -533,6 +533,24 @@ def test_one_server_under_three_addresses(server, make_daemon, make_clients):
     )
 
 
+def test_one_server_under_two_addresses_at_once(make_server, make_daemon, make_clients):
+    """A kill that comes before it is known, and one after a restart of the server."""
+    server = make_server()
+    clients = make_clients(server, total=20)
+    address = [server.tcp_address, server.address]
+    daemon = make_daemon([{"id": "r-test", "address": address}], wait="socket")
+    answer = daemon.kill("r-test", max=25)
+    assert answer.json["state"] == "done" and len(answer.json["nodes"]) == 1, answer.text
+    assert answer.json["matched"] == 21, answer.text
+    clients.wait_for(closed_by_server=20)
+    server.kill()
+    server.start()
+    clients = make_clients(server, total=20)
+    answer = daemon.kill("r-test", max=25)
+    assert answer.json["state"] == "done" and len(answer.json["nodes"]) == 1, answer.text
+    clients.wait_for(closed_by_server=20)
+
+
 class Balancer:
     """Passes connections on to several servers by turns."""
 

@@ -72,6 +72,12 @@ void oracle_disturbed(const struct server *server)
 	}
 }
 
+static bool takes_filters(const struct server *server)
+{
+	return server->shown_at > 0 && sim_now() > server->shown_at + SIM_S &&
+	       strstr(server->shape->filters, " TYPE ") != NULL && !server->shape->is_ored;
+}
+
 /* Did the daemon have reason to believe that this kill covers it, or does it? */
 static bool may_end(const struct order *kill, const struct server *server,
 	const struct client *session, bool is_set)
@@ -83,7 +89,9 @@ static bool may_end(const struct order *kill, const struct server *server,
 					  session->listed_name, session->listed_role)) {
 		return true;
 	}
-	if (kill->is_disturbed &&
+	/* Where an id cannot be bound to what its session was, it goes by the listing of the plan.
+	 */
+	if ((kill->is_disturbed || !takes_filters(server)) &&
 		(session->first_matched & (UINT64_C(1) << (kill->number % 64))) != 0) {
 		return true; /* in a listing of its own, and another kill has listed since */
 	}
@@ -124,9 +132,14 @@ static void attribute(const struct server *server, const struct client *session,
 		}
 	}
 	if (found == NULL) {
-		sim_fail("exact", "%llu of %u was ended: user %s, name %s; nobody asked for that",
-			(unsigned long long)session->id, server->port, session->user,
-			session->name);
+		sim_fail("exact",
+			"%llu of %u was ended, and nobody asked for that: user %s, name %s, type "
+			"%d; "
+			"listed: %d, as user %s, name %s, type %d",
+			(unsigned long long)session->id, server->port, session->user, session->name,
+			(int)session->role, session->is_listed,
+			session->is_listed ? session->listed_user : "",
+			session->is_listed ? session->listed_name : "", (int)session->listed_role);
 	}
 	count_ended(found);
 }
@@ -148,9 +161,7 @@ void oracle_ended(struct server *server, struct client *session, bool is_set)
 	if (session->role == ROLE_REPLICA || session->role == ROLE_MASTER ||
 		session->role == ROLE_SLOT) {
 		/* One by id, and changed since, cannot be told where filters are not ANDed. */
-		if (server->shown_at > 0 && sim_now() > server->shown_at + SIM_S &&
-			strstr(server->shape->filters, " TYPE ") != NULL &&
-			!server->shape->is_ored) {
+		if (takes_filters(server)) {
 			sim_fail("exact", "%llu of %u is replication",
 				(unsigned long long)session->id, server->port);
 		}
@@ -208,7 +219,7 @@ static void check_done(const struct order *kill)
 			const struct client *session = &server->sessions[k];
 
 			if (session->end == NULL && (session->first_matched & bit) != 0 &&
-				session->is_listed &&
+				session->is_listed && session->changed <= kill->asked &&
 				!(session->role == ROLE_MONITOR && server->shape->hides_monitors) &&
 				kill_covers(kill, kill->group, session->listed_user,
 					session->listed_name, session->listed_role) &&

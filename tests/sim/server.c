@@ -166,6 +166,7 @@ void server_change(struct server *server, size_t index)
 		session->role = ROLE_NORMAL;
 	}
 	session->db = (unsigned)sim_roll(3);
+	session->changed = sim_now();
 	session->active = sim_now();
 }
 

@@ -150,9 +150,9 @@ struct client {
 	char own_name[40]; /* of one that is a connection of the daemon */
 	enum role role;
 	unsigned db;
-	int64_t since, active; /* times */
-	struct end *end;       /* of the daemon's; NULL: of others */
-	bool is_listed;        /* in the newest whole listing, and as what: */
+	int64_t since, active, changed; /* times */
+	struct end *end;                /* of the daemon's; NULL: of others */
+	bool is_listed;                 /* in the newest whole listing, and as what: */
 	const char *listed_user, *listed_name;
 	enum role listed_role;
 	uint64_t first_matched; /* kills whose first listing had it selected: bits */

@@ -21,6 +21,8 @@
  * Not so a node of a cluster: it may be busy, and its link is the one that kills.
  */
 #define SENTINEL_TIMEOUT_MS 1000
+/* Both questions of a round. */
+#define SENTINEL_ROUND_MS (2 * SENTINEL_TIMEOUT_MS)
 
 const char *topology_kind_name(enum topology_kind kind)
 {
@@ -392,9 +394,14 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	if (topology->opts.kind == TOPOLOGY_STANDALONE) {
 		topology_look_up(topology);
 	} else if (topology->n_unanswered == 0) {
-		/* Else a slow answer is still on its way; its command has a deadline. */
 		begin_round(topology);
-	}
+	} else if (topology->opts.kind == TOPOLOGY_SENTINEL &&
+		   clock_monotonic_ms() - topology->asked_ms > SENTINEL_ROUND_MS) {
+		/* A question behind an older one, which may take longer, has no time of its own. */
+		calls_drop(&topology->calls);
+		topology->n_unanswered = 0;
+		topology_hear_no_more(topology);
+	} /* else a slow answer is still on its way */
 }
 
 void topology_refresh(struct topology *topology)

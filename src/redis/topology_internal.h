@@ -103,6 +103,7 @@ struct topology {
 	int64_t up_to_date_ms;           /* when the last one began whose answers are in force */
 	char asked_id[MEMBERS_ID_BYTES]; /* of the cluster node that is asked */
 	struct members members;          /* what is said */
+	bool is_asking_for_replicas;     /* else for masters */
 	struct replicas *replicas;       /* likewise, by several Sentinels; NULL */
 	char round_error[1024];          /* why it is in vain so far */
 	LIST_HEAD(, pair) pairs;         /* of nodes that may be of one server: being asked */
@@ -148,6 +149,8 @@ void topology_close_askers(struct topology *topology);
 /* A round of questions. */
 void topology_ask_sentinels(struct topology *topology);
 void topology_ask_cluster(struct topology *topology);
+/* Whoever has not answered does not count in this round. */
+void topology_hear_no_more(struct topology *topology);
 void topology_forget_replicas(struct topology *topology);
 void topology_forget_table(struct asker *asker);
 

@@ -117,6 +117,15 @@ static void apply(struct topology *topology)
 	topology_apply_members(topology);
 }
 
+static void end_replicas(struct topology *topology)
+{
+	if (is_majority(topology, topology->replicas->n_asked)) {
+		apply(topology);
+	} else {
+		topology_fail_round(topology);
+	}
+}
+
 static void ask_one_for_replicas(struct question *question, struct slice word);
 
 /* Before 5.0 they know replicas by another word. */
@@ -142,13 +151,8 @@ static void on_replicas(void *context, const struct reply *reply, const char *lo
 			count_replica(topology->replicas, question->link, host, port);
 		}
 	}
-	if (--topology->n_unanswered > 0) {
-		return;
-	}
-	if (is_majority(topology, topology->replicas->n_asked)) {
-		apply(topology);
-	} else {
-		topology_fail_round(topology);
+	if (--topology->n_unanswered == 0) {
+		end_replicas(topology);
 	}
 }
 
@@ -213,6 +217,7 @@ static void ask_for_replicas(struct topology *topology)
 		fail_without_majority(topology);
 		return;
 	}
+	topology->is_asking_for_replicas = true;
 	topology_forget_replicas(topology);
 	topology->replicas = mem_new(struct replicas);
 	topology->replicas->master = *elected;
@@ -259,9 +264,20 @@ static void on_masters(void *context, const struct reply *reply, const char *los
 	}
 }
 
+void topology_hear_no_more(struct topology *topology)
+{
+	if (topology->is_asking_for_replicas) {
+		end_replicas(topology);
+	} else {
+		ask_for_replicas(topology);
+	}
+}
+
 void topology_ask_sentinels(struct topology *topology)
 {
 	static const struct slice argv[] = {{"SENTINEL", 8}, {"MASTERS", 7}};
+
+	topology->is_asking_for_replicas = false;
 
 	for (size_t i = 0; i < topology_n_configured(topology); i++) {
 		struct asker *asker = &topology->askers[i];

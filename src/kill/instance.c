@@ -315,7 +315,9 @@ static struct protection_own describe(const struct link_connection *connection, 
 	};
 
 	snprintf(own.mark, sizeof(own.mark), "%s",
-		connection->is_nameless ? connection->address : connection->name);
+		!connection->is_nameless         ? connection->name
+		: connection->address[0] != '\0' ? connection->address
+						 : PROTECTION_BY_UNIX_SOCKET);
 	return own;
 }
 

@@ -3,10 +3,15 @@
  */
 #include "model/protection.h"
 
+#include <string.h>
+
 static bool is_it(const struct protection_own *own, const struct session *session)
 {
 	if (own->field == SESSION_ID) {
 		return own->id == session->id;
+	}
+	if (own->field == SESSION_ADDR && strcmp(own->mark, PROTECTION_BY_UNIX_SOCKET) == 0) {
+		return own->id == session->id && session->addr.kind == ADDRESS_UNIX;
 	}
 	return (own->id == 0 || own->id == session->id) && own->mark[0] != '\0' &&
 	       slice_is(session->values[own->field], own->mark);

@@ -15,6 +15,9 @@
 
 #define PROTECTION_MAX_MARK_BYTES 64
 
+/* As a mark: a connection by a Unix socket has no address of its own; its id has to do. */
+#define PROTECTION_BY_UNIX_SOCKET "unix"
+
 /*
  * How one of this daemon's connections is known in a listing. An id says enough where the server
  * that lists has told it. What was told elsewhere may be a lie, or of another server: then the

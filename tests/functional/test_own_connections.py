@@ -324,11 +324,12 @@ def test_two_instances_of_one_server(make_server, make_clients, make_daemon, pas
         )
         wait_until(lambda d=daemon: len(ready_ids(d)) == len(ready_ids(d, "second")) == 2, "links")
         before = ready_ids(daemon) | ready_ids(daemon, "second")
-        clients = make_clients(server, total=20)
-        report = daemon.kill("r-test").json
-        assert (report["state"], report["protected"]) == ("done", 4)
-        clients.wait_for(closed_by_server=20)
-        assert ready_ids(daemon) | ready_ids(daemon, "second") == before
+        for instance in ("r-test", "second"):
+            clients = make_clients(server, total=20)
+            report = daemon.kill(instance).json
+            assert (report["state"], report["protected"]) == ("done", 4)
+            clients.wait_for(closed_by_server=20)
+            assert ready_ids(daemon) | ready_ids(daemon, "second") == before
         daemon.stop()
 
 

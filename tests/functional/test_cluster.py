@@ -98,6 +98,10 @@ def test_fail_over_between_list_and_kill(cluster, make_relay, make_daemon, make_
     master, replica = cluster.masters[0], cluster.replicas[0]
     relay = make_relay(master, tcp=True)
     master.redis().config_set("cluster-announce-port", relay.port)
+    wait_until(
+        lambda: all(f":{relay.port}@" in raw(node, "CLUSTER", "NODES") for node in cluster.nodes),
+        "every node to hear of that",
+    )
     addresses = {relay.address, *(node.tcp_address for node in cluster.nodes if node is not master)}
     daemon = make_daemon(
         [{"id": "cart", "cluster": {"addresses": [replica.tcp_address]}}],

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import threading
-import time
 
 import pytest
 import redis
@@ -812,7 +811,9 @@ def test_an_address_that_moves_during_the_kill(make_server, make_daemon, make_re
     relay = make_relay(first, tcp=True)
     daemon = make_daemon([{"id": "r-test", "address": relay.address}])
     clients = make_clients(first, total=20)
-    time.sleep(3.5)  # longer than INFO can tell apart from a start just now
+    wait_until(  # INFO cannot tell a younger one from a start just now
+        lambda: second.redis().info("server")["uptime_in_seconds"] >= 4, "the other one to age"
+    )
     relay.hold(b"KILL")
     pending = daemon.begin_kill("r-test", timeout="8s")
     relay.wait_until_held()

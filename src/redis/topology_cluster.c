@@ -25,6 +25,13 @@ static struct members_asked asked_of(
 
 static void ask_shards(struct question *question);
 
+/* The round ends without a list: what was asked over the link, or came of it, is why. */
+static void fail_with(struct topology *topology, const struct link *link, const char *words)
+{
+	topology_set_error(topology, link_address(link), words);
+	topology_fail_round(topology);
+}
+
 /* Is what the node says to be believed? Not before it has shown, by the same answer, to be one. */
 static bool is_believed(struct question *question, const struct reply *reply)
 {
@@ -39,8 +46,7 @@ static bool is_believed(struct question *question, const struct reply *reply)
 	if (topology_proof(topology, node->link, words, sizeof(words)) == TOPOLOGY_PROVEN) {
 		return true;
 	}
-	topology_set_error(topology, link_address(node->link), words);
-	topology_fail_round(topology);
+	fail_with(topology, node->link, words);
 	return false;
 }
 
@@ -59,8 +65,7 @@ static void hear_nodes(struct question *question, const struct reply *reply)
 	if (members_read_cluster_nodes(reply->text, &asked, &topology->members, &err)) {
 		ask_shards(question);
 	} else {
-		topology_set_error(topology, link_address(question->link), err.text);
-		topology_fail_round(topology);
+		fail_with(topology, question->link, err.text);
 	}
 }
 
@@ -71,8 +76,7 @@ static void on_nodes(void *context, const struct reply *reply, const char *lost)
 
 	topology->n_unanswered--;
 	if (lost != NULL) {
-		topology_set_error(topology, link_address(question->link), lost);
-		topology_fail_round(topology);
+		fail_with(topology, question->link, lost);
 	} else if (reply->type != REPLY_TEXT) {
 		topology_set_refusal(topology, question->link, reply, "cluster|nodes");
 		topology_fail_round(topology);
@@ -112,8 +116,7 @@ static void hear_shards(struct question *question, const struct reply *reply)
 		add_left_out(topology, &listed);
 		topology_apply_members(topology);
 	} else {
-		topology_set_error(topology, link_address(question->link), err.text);
-		topology_fail_round(topology);
+		fail_with(topology, question->link, err.text);
 	}
 	members_finish(&listed);
 }
@@ -126,8 +129,7 @@ static void on_shards(void *context, const struct reply *reply, const char *lost
 
 	topology->n_unanswered--;
 	if (lost != NULL) {
-		topology_set_error(topology, link_address(question->link), lost);
-		topology_fail_round(topology);
+		fail_with(topology, question->link, lost);
 	} else if (reply_is_error(reply, "ERR")) {
 		topology_apply_members(topology);
 	} else if (reply->type == REPLY_ERROR) {

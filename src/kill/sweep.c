@@ -180,6 +180,8 @@ static void fail_expired(struct sweep *sweep)
 		sweep_fail(sweep, "the deadline passed while a script was being ended");
 		return;
 	case SWEEP_WATCH:
+		sweep_end_watch(sweep, "the last listing was not answered in time");
+		return;
 	case SWEEP_DONE:
 		break;
 	}

@@ -11,6 +11,8 @@
 
 /* Between two looks. */
 #define WATCH_PERIOD_MS 1000
+/* What the last look has for its answer. */
+#define WATCH_LAST_LOOK_MS 1000
 
 /* The kill is done whatever happens now; only who comes back is not known any more. */
 void sweep_end_watch(struct sweep *sweep, const char *words)
@@ -69,7 +71,7 @@ void sweep_look_who_came(struct sweep *sweep)
 void sweep_begin_watch(struct sweep *sweep)
 {
 	sweep_settle_counts(sweep);
-	event_del(sweep->timer);
+	sweep_start_timer(sweep->timer, sweep->in.request->watch_ms + WATCH_LAST_LOOK_MS);
 	sweep->watch_mark = sweep->snapshot.watermark;
 	sweep->newest_id = sweep->snapshot.watermark;
 	sweep->watch_until_ms = clock_monotonic_ms() + sweep->in.request->watch_ms;

@@ -83,6 +83,9 @@ static bool read_value(struct selector *selector, struct slice text, struct err 
 	enum session_field_kind kind = session_field_kind(selector->field);
 	struct selector_value value = {.text = text};
 
+	if (kind == SESSION_KIND_TEXT && slice_is(text, "\"\"")) {
+		value.text = SLICE_LITERAL("");
+	}
 	value.has_wildcard = slice_has_char(text, '*') || slice_has_char(text, '?');
 	if (text.len == 0) {
 		err_set(err, "a value is missing");

@@ -12,9 +12,10 @@
 #include "redis/server_info.h"
 #include "redis/timer.h"
 
-/* Between two attempts: grows from the first to the last, each +-50 %. */
+/* Between two attempts: grows from the first to the last, each +-50 %. A server that is well again
+ * is had back within 5 s. */
 #define BACKOFF_FIRST_MS 100
-#define BACKOFF_LAST_MS 5000
+#define BACKOFF_LAST_MS 3000
 /*
  * Where a server is full, places are had by who asks most often; and who was in a moment ago may
  * find his own place still free. Nowhere else is haste of use.

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "redis/link_internal.h"
+#include "redis/server_info.h"
 #include "redis/tls.h"
 
 /* Connections lost in a row while they waited for a listing: more than chance, or somebody's kill.
@@ -45,7 +46,8 @@ static const struct connection *find_other_server(
 		if (other != connection && other->state == CONNECTION_READY &&
 			link_is_current(other) && other->server.run_id[0] != '\0' &&
 			connection->server.run_id[0] != '\0' &&
-			strcmp(other->server.run_id, connection->server.run_id) != 0) {
+			!server_info_is_same_process(
+				other->server.run_id, connection->server.run_id)) {
 			return other;
 		}
 	}
@@ -64,8 +66,22 @@ bool link_note_other_server(struct link *link, const struct connection *connecti
 	return true;
 }
 
+/* Two that came up at the same time have each worked out by itself which process it is. */
+static void keep_run_id(struct link *link, struct connection *connection)
+{
+	const struct connection *other;
+
+	TAILQ_FOREACH(other, &link->open, entry)
+	{
+		if (other != connection && other->state == CONNECTION_READY) {
+			server_info_keep_run_id(&connection->server, other->server.run_id);
+		}
+	}
+}
+
 static void note_proven(struct link *link, struct connection *connection)
 {
+	keep_run_id(link, connection);
 	if (link_note_other_server(link, connection)) {
 		connection->was_proven = false;
 		connection_close(connection, LINK_TROUBLE_PASSING,

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "redis/link_internal.h"
+#include "redis/server_info.h"
 #include "redis/timer.h"
 
 /* At the start READY waits for the answer, which takes some milliseconds. */
@@ -132,7 +133,7 @@ void link_note_filters(struct link *link, const struct connection *asker)
 		link->ask_again_ms = clock_monotonic_ms() + ASK_AGAIN_MS;
 		link_end_settling(link);
 	}
-	if (strcmp(asker->server.run_id, link->filters_run_id) != 0) {
+	if (!server_info_is_same_process(asker->server.run_id, link->filters_run_id)) {
 		link_note_other_server(link, asker);
 		return; /* another process by now */
 	}

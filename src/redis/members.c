@@ -24,7 +24,16 @@ void members_finish(struct members *members)
 	}
 	free(members->items);
 	intern_finish(&members->labels);
-	*members = (struct members){.reach = members->reach};
+	*members = members_like(members);
+}
+
+struct members members_like(const struct members *members)
+{
+	return (struct members){
+		.reach = members->reach,
+		.last_place_fn = members->last_place_fn,
+		.last_place_context = members->last_place_context,
+	};
 }
 
 const struct member *members_find(const struct members *members, const char *label)
@@ -96,6 +105,30 @@ static const char *find_trouble(struct slice host, uint64_t port)
 	return port == 0 || port > UINT16_MAX ? "it has no port for clients" : NULL;
 }
 
+/* Where it was, for want of an address that is told. */
+static struct member *add_at_last_place(struct members *members, struct slice id)
+{
+	const struct endpoint *place = NULL;
+	struct member *member = NULL;
+	char *label;
+
+	if (id.len > 0 && members->last_place_fn != NULL) {
+		place = members->last_place_fn(members->last_place_context, id);
+	}
+	if (place == NULL) {
+		return NULL;
+	}
+	label = endpoint_print(place);
+	if (members_find(members, label) != NULL) {
+		free(label);
+		return NULL; /* another one is there by now */
+	}
+	member = add(members, label, id);
+	endpoint_copy(&member->endpoint, place);
+	member->announced = slice_copy(slice_of(member->label));
+	return member;
+}
+
 struct member *members_add(
 	struct members *members, struct slice host, uint64_t port, struct slice id)
 {
@@ -114,6 +147,10 @@ struct member *members_add(
 	if (trouble != NULL) {
 		struct slice place = is_printable(host) ? host : SLICE_LITERAL("unreadable");
 
+		member = add_at_last_place(members, id);
+		if (member != NULL) {
+			return member;
+		}
 		return add_trouble(members, place, id, trouble);
 	}
 	if (!reach_find(members->reach != NULL ? members->reach : &everywhere, host, (uint16_t)port,
@@ -248,8 +285,9 @@ static struct slice host_or_asked(
 	return is_asked && asked->host != NULL ? slice_of(asked->host) : (struct slice){"", 0};
 }
 
+/* `is_placed`: those whose address is told, else the others, which come behind them. */
 static void add_shard_node(const struct reply *node, const struct members_asked *asked,
-	bool has_tls, struct members *members)
+	bool has_tls, bool is_placed, struct members *members)
 {
 	uint64_t tls_port = find_number(node, "tls-port");
 	uint64_t port = has_tls && tls_port > 0 ? tls_port : find_number(node, "port");
@@ -260,7 +298,9 @@ static void add_shard_node(const struct reply *node, const struct members_asked 
 		host = find_text(node, "ip");
 	}
 	host = host_or_asked(host, asked->id[0] != '\0' && slice_is(id, asked->id), asked);
-	(void)members_add(members, host, port, id);
+	if ((host.len > 0) == is_placed) {
+		(void)members_add(members, host, port, id);
+	}
 }
 
 static bool is_any(const struct members *members, struct err *err)
@@ -271,16 +311,23 @@ static bool is_any(const struct members *members, struct err *err)
 	return members->n > 0;
 }
 
-bool members_read_cluster_shards(const struct reply *shards, const struct members_asked *asked,
-	bool has_tls, struct members *members, struct err *err)
+static void add_shards(const struct reply *shards, const struct members_asked *asked, bool has_tls,
+	bool is_placed, struct members *members)
 {
 	for (size_t i = 0; i < shards->n_elements; i++) {
 		const struct reply *nodes = find_value(shards->elements[i], "nodes");
 
 		for (size_t k = 0; nodes != NULL && k < nodes->n_elements; k++) {
-			add_shard_node(nodes->elements[k], asked, has_tls, members);
+			add_shard_node(nodes->elements[k], asked, has_tls, is_placed, members);
 		}
 	}
+}
+
+bool members_read_cluster_shards(const struct reply *shards, const struct members_asked *asked,
+	bool has_tls, struct members *members, struct err *err)
+{
+	add_shards(shards, asked, has_tls, true, members);
+	add_shards(shards, asked, has_tls, false, members);
 	return is_any(members, err);
 }
 
@@ -318,11 +365,11 @@ static bool next_node(struct slice *text, struct node_line *ret)
  * "10.0.0.1:7000@17000,hostname": the last colon before the '@' ends the host (IPv6 has more). One
  * that has none is only known by its id (":0@0 ... noaddr", or ":7000@17000" and failed).
  */
-static void add_node_line(
-	const struct node_line *line, const struct members_asked *asked, struct members *members)
+static void add_node_line(const struct node_line *line, const struct members_asked *asked,
+	bool is_placed, struct members *members)
 {
 	struct slice rest = line->address;
-	struct slice place;
+	struct slice place, host;
 	uint64_t port = 0;
 	size_t colon;
 
@@ -339,22 +386,30 @@ static void add_node_line(
 	if (has_flag(line->flags, "noaddr")) {
 		colon = 0;
 	}
-	(void)members_add(members,
-		host_or_asked((struct slice){place.data, colon > 0 ? colon - 1 : 0},
-			has_flag(line->flags, "myself"), asked),
-		port, line->id);
+	host = host_or_asked((struct slice){place.data, colon > 0 ? colon - 1 : 0},
+		has_flag(line->flags, "myself"), asked);
+	if ((host.len > 0) == is_placed) {
+		(void)members_add(members, host, port, line->id);
+	}
 }
 
-bool members_read_cluster_nodes(struct slice text, const struct members_asked *asked,
-	struct members *members, struct err *err)
+static void add_node_lines(struct slice text, const struct members_asked *asked, bool is_placed,
+	struct members *members)
 {
 	struct node_line line;
 
 	while (next_node(&text, &line)) {
 		if (!has_flag(line.flags, "handshake")) {
-			add_node_line(&line, asked, members);
+			add_node_line(&line, asked, is_placed, members);
 		}
 	}
+}
+
+bool members_read_cluster_nodes(struct slice text, const struct members_asked *asked,
+	struct members *members, struct err *err)
+{
+	add_node_lines(text, asked, true, members);
+	add_node_lines(text, asked, false, members);
 	return is_any(members, err);
 }
 

@@ -32,9 +32,17 @@ struct member {
 	bool is_master;           /* as the Sentinels say */
 };
 
+/*
+ * Where the node of that id proved to be last; NULL: not known. The others may have lost its
+ * address, which does not move it.
+ */
+typedef const struct endpoint *members_last_place_fn(const void *context, struct slice id);
+
 /* Zeroed is empty and goes everywhere. */
 struct members {
-	const struct reach *reach; /* borrowed; NULL: everywhere */
+	const struct reach *reach;            /* borrowed; NULL: everywhere */
+	members_last_place_fn *last_place_fn; /* NULL: none is known */
+	const void *last_place_context;
 	struct member *items;
 	size_t n;
 	size_t capacity;
@@ -42,6 +50,8 @@ struct members {
 };
 
 void members_finish(struct members *members);
+/* An empty one that reads answers as that one does. */
+struct members members_like(const struct members *members);
 /* NULL: there is none of that label. */
 const struct member *members_find(const struct members *members, const char *label);
 /*

@@ -431,6 +431,8 @@ struct topology *topology_new(const struct link_world *world, const struct topol
 	topology->letting_go = event_new(world->loop, -1, 0, on_letting_go, topology);
 	CHECK(topology->timer != NULL && topology->letting_go != NULL);
 	topology->members.reach = &topology->opts.reach;
+	topology->members.last_place_fn = topology_last_place;
+	topology->members.last_place_context = topology;
 	if (opts->kind == TOPOLOGY_STANDALONE) {
 		topology_open_configured(topology);
 		topology->is_known = true;

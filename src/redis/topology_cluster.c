@@ -23,6 +23,20 @@ static struct members_asked asked_of(
 	return (struct members_asked){link_endpoint(question->link)->host, buffer};
 }
 
+const struct endpoint *topology_last_place(const void *context, struct slice id)
+{
+	const struct topology *topology = context;
+
+	for (size_t i = 0; i < topology->nodes.n; i++) {
+		const struct node *node = topology->nodes.items[i];
+
+		if (slice_is(id, node->said_id) && !link_leads_nowhere(node->link)) {
+			return link_endpoint(node->link);
+		}
+	}
+	return NULL;
+}
+
 static void ask_shards(struct question *question);
 
 /* The round ends without a list: what was asked over the link, or came of it, is why. */
@@ -110,7 +124,7 @@ static void hear_shards(struct question *question, const struct reply *reply)
 	struct members listed = topology->members;
 	struct err err;
 
-	topology->members = (struct members){.reach = listed.reach};
+	topology->members = members_like(&listed);
 	if (members_read_cluster_shards(
 		    reply, &asked, topology->opts.node_opts->tls.is_on, &topology->members, &err)) {
 		add_left_out(topology, &listed);

@@ -149,6 +149,9 @@ void topology_close_askers(struct topology *topology);
 /* A round of questions. */
 void topology_ask_sentinels(struct topology *topology);
 void topology_ask_cluster(struct topology *topology);
+/* Of a node of the cluster that says itself who it is, over a connection that is open: where it is.
+ */
+members_last_place_fn topology_last_place;
 /* Whoever has not answered does not count in this round. */
 void topology_hear_no_more(struct topology *topology);
 void topology_forget_replicas(struct topology *topology);

@@ -325,3 +325,23 @@ def test_a_signal_during_a_kill_that_cannot_end(setting, make_clients):
     assert [r["event"] for r in daemon.audit()] == ["start", "intent", "outcome", "stop"]
     server.resume_process()
     assert clients.status()["open"] == 50
+
+
+def test_a_server_that_stands_still_does_not_hold_up_the_watching(
+    make_server, make_daemon, make_clients
+):
+    """The kill is done, and says when it could no longer look."""
+    server = make_server()
+    daemon = make_daemon([server], settings={"defaults": {"command-timeout": "60s"}})
+    clients = make_clients(server, total=5)
+    events = daemon.begin_kill("r-test", watch="500ms", stream=True).events()
+    while next(events)["event"] != "verified":
+        pass
+    server.pause_process()
+    *_, report = events
+    server.resume_process()
+    clients.wait_for(closed_by_server=5)
+    assert report["state"] == "done"
+    (warning,) = report["warnings"]
+    assert "who came back is not known to the end" in warning
+    assert "the last listing was not answered in time" in warning

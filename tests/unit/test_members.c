@@ -101,6 +101,36 @@ static void test_shards(void **state UNUSED)
 	resp_release(reply);
 }
 
+/* Two have been seen, C at the place where B is told to be by now. */
+static const struct endpoint *find_last_place(const void *context, struct slice id)
+{
+	static const struct endpoint at_a = {.host = (char *)"10.0.0.9", .port = 7000};
+	static const struct endpoint at_b = {.host = (char *)"10.0.0.2", .port = 7000};
+
+	return slice_is(id, "eeee") ? &at_a : slice_is(id, ID_C) ? &at_b : NULL;
+}
+
+/* The others have lost its address, which does not move it; unless somebody else is there. */
+static void test_lost_addresses(void **state UNUSED)
+{
+	static const char text[] = ID_C " :0@0 master,noaddr - 0 0 0 disconnected\n" ID_B
+					" 10.0.0.2:7000@17000 myself,master - 0 0 1 connected\n"
+					"eeee :0@0 slave,noaddr - 0 0 0 disconnected\n"
+					"ffff :0@0 slave,noaddr - 0 0 0 disconnected\n";
+	struct members members = {.last_place_fn = find_last_place};
+	struct err err;
+
+	assert_true(members_read_cluster_nodes(slice_of(text), &asked, &members, &err));
+	assert_int_equal(members.n, 4);
+	assert_null(trouble_of(&members, "10.0.0.9:7000"));
+	assert_string_equal(members_find(&members, "10.0.0.9:7000")->id, "eeee");
+	assert_string_equal(members_find(&members, "10.0.0.2:7000")->id, ID_B);
+	assert_string_equal(trouble_of(&members, "node " ID_C), "its address is not known");
+	assert_string_equal(trouble_of(&members, "node ffff"), "its address is not known");
+	members_finish(&members);
+	assert_true(members.last_place_fn == find_last_place);
+}
+
 static void add(struct members *members, const char *host, uint64_t port, const char *id)
 {
 	(void)members_add(members, slice_of(host), port, slice_of(id));
@@ -240,6 +270,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nodes),
 		cmocka_unit_test(test_shards),
+		cmocka_unit_test(test_lost_addresses),
 		cmocka_unit_test(test_odd_ones),
 		cmocka_unit_test(test_reach),
 		cmocka_unit_test(test_no_places),

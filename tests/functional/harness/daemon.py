@@ -215,9 +215,11 @@ class Daemon:
         """The same, without waiting for the answer: a harness.http.Pending."""
         return http.Pending(self.socket_path, method, target, **options)
 
-    def begin_kill(self, instance, **params):
+    def begin_kill(self, instance, stream=False, **params):
         """kill(), without waiting for the answer."""
-        return self.begin("POST", f"/v1/instances/{instance}/kill", body=self._kill_form(params))
+        headers = {"Accept": "application/x-ndjson"} if stream else None
+        form = self._kill_form(params)
+        return self.begin("POST", f"/v1/instances/{instance}/kill", body=form, headers=headers)
 
     @staticmethod
     def _kill_form(params):

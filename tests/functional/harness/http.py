@@ -120,6 +120,14 @@ class Pending:
         finally:
             self._connection.close()
 
+    def events(self):
+        """Those of a stream, each as soon as it is there; the connection is closed behind them."""
+        try:
+            for line in self._connection.getresponse():
+                yield json.loads(line)
+        finally:
+            self._connection.close()
+
     def hang_up(self):
         self._connection.close()
 

@@ -2,6 +2,7 @@
  * Who asks the daemon for something: over its real control socket, in HTTP, as different users;
  * some hang up, some do not read.
  */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +25,10 @@ struct visitor {
 	uid_t uid;
 	char name[32];
 	struct order *kill; /* NULL: it only looks */
+	/* What it does with an answer of 200; NULL: nothing. */
+	void (*take_fn)(struct slice body);
 	char *in;
 	size_t n, capacity;
-	bool is_instances;
 };
 
 static struct visitor *callers;
@@ -65,6 +67,18 @@ void callers_end(void)
 	}
 }
 
+void callers_lose(void)
+{
+	for (struct visitor *caller = callers; caller != NULL; caller = caller->next) {
+		hang_up(caller);
+	}
+	for (size_t i = 0; i < n_kills; i++) {
+		if (kills[i].answered == 0) {
+			kills[i].hung_up = kills[i].is_disturbed = true;
+		}
+	}
+}
+
 size_t callers_n_kills(void)
 {
 	return n_kills;
@@ -88,24 +102,91 @@ bool callers_uid(const char *name, size_t length, uid_t *ret_uid)
 
 /* ---- answers ---- */
 
-/* Is the whole answer there? Then its status and body. */
-static bool read_answer(const struct visitor *caller, int *ret_status, struct slice *ret_body)
+static bool has_header(const char *head, const char *end, const char *text)
 {
-	static const char length_key[] = "content-length:";
-	const char *end = caller->n > 0 ? memmem(caller->in, caller->n, "\r\n\r\n", 4) : NULL;
-	size_t length = 0;
-
-	if (end == NULL || caller->n < 12) {
-		return false;
-	}
-	*ret_status = atoi(caller->in + 9);
-	for (const char *at = caller->in; at < end; at++) {
-		if (strncasecmp(at, length_key, strlen(length_key)) == 0) {
-			length = (size_t)atoi(at + strlen(length_key));
+	for (const char *at = head; at + strlen(text) <= end; at++) {
+		if (strncasecmp(at, text, strlen(text)) == 0) {
+			return true;
 		}
 	}
-	*ret_body = (struct slice){end + 4, length};
-	return caller->n >= (size_t)(end + 4 - caller->in) + length;
+	return false;
+}
+
+static size_t content_length(const char *head, const char *end)
+{
+	static const char key[] = "content-length:";
+
+	for (const char *at = head; at + strlen(key) < end; at++) {
+		if (strncasecmp(at, key, strlen(key)) == 0) {
+			return strtoul(at + strlen(key), NULL, 10);
+		}
+	}
+	return 0;
+}
+
+/* Takes the chunks out of a body, in place. False: the last one is not there yet. */
+static bool join_chunks(char *body, size_t n, struct slice *ret_body)
+{
+	size_t at = 0, used = 0;
+
+	for (;;) {
+		const char *line = memmem(body + at, n - at, "\r\n", 2);
+		size_t size;
+
+		if (line == NULL) {
+			return false;
+		}
+		size = strtoul(body + at, NULL, 16);
+		at = (size_t)(line + 2 - body);
+		if (size == 0) {
+			*ret_body = (struct slice){body, used};
+			return true;
+		}
+		if (at + size + 2 > n) {
+			return false;
+		}
+		memmove(body + used, body + at, size);
+		used += size;
+		at += size + 2;
+	}
+}
+
+/* The last line of a stream is the report. */
+static struct slice last_line(struct slice body)
+{
+	struct slice line = {NULL, 0}, next;
+
+	while (slice_next(&body, '\n', &next)) {
+		line = next.len > 0 ? next : line;
+	}
+	return line;
+}
+
+/* Is the whole answer there? Then its status and body; `copy` holds it. */
+static bool read_answer(
+	const struct visitor *caller, int *ret_status, char **ret_copy, struct slice *ret_body)
+{
+	const char *end = caller->n > 12 ? memmem(caller->in, caller->n, "\r\n\r\n", 4) : NULL;
+	size_t n_body, length;
+
+	if (end == NULL) {
+		return false;
+	}
+	n_body = caller->n - (size_t)(end + 4 - caller->in);
+	*ret_status = atoi(caller->in + 9);
+	*ret_copy = mem_alloc_array(n_body + 1, 1);
+	memcpy(*ret_copy, end + 4, n_body);
+	(*ret_copy)[n_body] = '\0';
+	if (has_header(caller->in, end, "transfer-encoding: chunked")) {
+		if (!join_chunks(*ret_copy, n_body, ret_body)) {
+			return false;
+		}
+		*ret_body = last_line(*ret_body);
+		return true;
+	}
+	length = content_length(caller->in, end);
+	*ret_body = (struct slice){*ret_copy, length};
+	return n_body >= length;
 }
 
 static void take_answer(struct visitor *caller, int status, struct slice body)
@@ -113,21 +194,27 @@ static void take_answer(struct visitor *caller, int status, struct slice body)
 	struct order *kill = caller->kill;
 
 	if (kill == NULL) {
-		if (caller->is_instances && status == 200) {
-			oracle_instances(body);
+		if (caller->take_fn != NULL && status == 200) {
+			caller->take_fn(body);
 		}
 		return;
 	}
-	kill->answered = sim_now();
+	/* A task goes on by itself. */
 	kill->status = status;
 	sim_log("kill %u: answered %d after %lld ms", kill->number, status,
 		(long long)((sim_now() - kill->asked) / SIM_MS));
+	if (kill->is_task && status == 200) {
+		kill->hung_up = true;
+		return;
+	}
+	kill->answered = sim_now();
 	oracle_answered(kill, body);
 }
 
 static void on_readable(void *context)
 {
 	struct visitor *caller = context;
+	CLEANUP(mem_free_p) char *copy = NULL;
 	struct slice body;
 	int status;
 	ssize_t n;
@@ -142,7 +229,7 @@ static void on_readable(void *context)
 		caller->n += (size_t)n;
 		caller->in[caller->n] = '\0';
 	}
-	if (read_answer(caller, &status, &body)) {
+	if (read_answer(caller, &status, &copy, &body)) {
 		hang_up(caller);
 		take_answer(caller, status, body);
 	} else if (n == 0) {
@@ -156,7 +243,7 @@ static void on_readable(void *context)
 
 /* ---- requests ---- */
 
-static struct visitor *call(uid_t uid, const char *request)
+static struct visitor *call(uid_t uid, const char *request, bool is_reading)
 {
 	struct visitor *caller = mem_new(struct visitor);
 	struct sockaddr_un own = {.sun_family = AF_UNIX};
@@ -176,8 +263,10 @@ static struct visitor *call(uid_t uid, const char *request)
 		caller->fd = -1;
 		return caller;
 	}
-	edges_watch(caller->fd, on_readable, caller);
-	CHECK(send(caller->fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request));
+	if (is_reading) {
+		edges_watch(caller->fd, on_readable, caller);
+	}
+	(void)!send(caller->fd, request, strlen(request), MSG_NOSIGNAL);
 	return caller;
 }
 
@@ -185,7 +274,6 @@ static void on_impatient(void *context, uint64_t value)
 {
 	struct visitor *caller = context;
 
-	(void)value;
 	if (caller->fd >= 0) {
 		sim_log("kill %u: its caller hangs up", caller->kill->number);
 		caller->kill->hung_up = true;
@@ -193,127 +281,110 @@ static void on_impatient(void *context, uint64_t value)
 	}
 }
 
-static void choose(struct order *kill)
+/* Several at once may share a run, or wait. */
+static void note_others(struct order *kill)
 {
-	static const char *const users[] = {"app", "web", "default"};
-	static const char *const names[] = {"api", "job", "nobody"};
-	static const char *const types[] = {"normal", "pubsub"};
-	static const int64_t timeouts[] = {1, 300, 2000, 5000, 10000};
-
-	kill->what = (enum ask)sim_roll(4);
-	kill->value = kill->what == ASK_USER   ? SIM_PICK(users)
-		      : kill->what == ASK_NAME ? SIM_PICK(names)
-		      : kill->what == ASK_TYPE ? SIM_PICK(types)
-					       : "";
-	kill->except_user = sim_happens(20) ? SIM_PICK(users) : NULL;
-	kill->is_dry_run = sim_happens(15);
-	kill->has_max = sim_happens(20);
-	kill->max = sim_roll(60);
-	kill->is_watched = sim_happens(10);
-	kill->timeout = SIM_PICK(timeouts) * SIM_MS;
-	kill->is_denied = sim_happens(8);
+	for (size_t i = 0; i + 1 < n_kills; i++) {
+		if (kills[i].group == kill->group && order_is_active(&kills[i])) {
+			kill->is_disturbed = kills[i].is_disturbed = true;
+			kill->is_waiting_allowed = true;
+		}
+	}
 }
 
-static char *write_form(const struct order *kill)
+static char *kill_request(const struct order *kill)
 {
-	static const char *const fields[] = {"", "user", "name", "type"};
-	char *text = kill->what == ASK_ALL
-			     ? mem_printf("all=true")
-			     : mem_printf("match=%s+%%3D+%s", fields[kill->what], kill->value);
-	char *before = text;
+	CLEANUP(mem_free_p) char *form = order_form(kill);
+	CLEANUP(mem_free_p)
+	char *target = kill->is_das ? mem_printf("/")
+				    : mem_printf("/v1/instances/%s/kill", kill->group->id);
 
-	text = mem_printf("%s&timeout=%lldms%s%s%s%s", before, (long long)(kill->timeout / SIM_MS),
-		kill->except_user != NULL ? "&except=user+%3D+" : "",
-		kill->except_user != NULL ? kill->except_user : "",
-		kill->is_dry_run ? "&dry_run=true" : "", kill->is_watched ? "&watch=500ms" : "");
-	free(before);
-	if (kill->has_max) {
-		before = text;
-		text = mem_printf("%s&max=%llu", before, (unsigned long long)kill->max);
-		free(before);
-	}
-	return text;
+	sim_log("kill %u on %s: %s%s%s", kill->number, kill->group->id, form,
+		kill->is_denied ? ", by nobody" : "", kill->is_stream ? ", as a stream" : "");
+	return mem_printf("POST %s HTTP/1.1\r\nHost: x\r\n%sContent-Type: "
+			  "application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n%s",
+		target, kill->is_stream ? "Accept: application/x-ndjson\r\n" : "", strlen(form),
+		form);
 }
 
 void caller_kill(struct fleet *group)
 {
 	struct order *kill = &kills[n_kills];
-	CLEANUP(mem_free_p) char *form = NULL;
 	CLEANUP(mem_free_p) char *request = NULL;
+	bool is_reading;
 	struct visitor *caller;
 
 	if (n_kills == MAX_KILLS) {
 		return;
 	}
 	*kill = (struct order){.number = (unsigned)n_kills++, .group = group, .asked = sim_now()};
-	choose(kill);
-	for (size_t i = 0; i + 1 < n_kills; i++) {
-		/* Several at once may share a run, or wait. */
-		if (kills[i].group == group && kills[i].answered == 0) {
-			kill->is_disturbed = kills[i].is_disturbed = true;
-			kill->is_waiting_allowed = true;
-		}
-	}
-	form = write_form(kill);
-	request = mem_printf("POST /v1/instances/%s/kill HTTP/1.1\r\nHost: x\r\nContent-Type: "
-			     "application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n%s",
-		group->id, strlen(form), form);
-	sim_log("kill %u on %s: %s%s", kill->number, group->id, form,
-		kill->is_denied ? ", by nobody" : "");
-	caller = call(kill->is_denied ? NOBODY : 0, request);
+	order_choose(kill);
+	note_others(kill);
+	kill->was_group_well = oracle_is_group_well(group);
+	is_reading = !(kill->is_stream && sim_fault(30));
+	request = kill_request(kill);
+	caller = call(kill->is_denied ? NOBODY : kill->uid, request, is_reading);
 	caller->kill = kill;
-	if (caller->fd < 0) {
+	if (caller->fd < 0 || !is_reading) {
 		kill->hung_up = true;
 	} else if (sim_fault(10)) {
 		sim_in((int64_t)sim_roll(500) * SIM_MS, on_impatient, caller, 0);
 	}
 }
 
-void caller_look(void)
+static struct visitor *get(const char *target, bool is_reading)
 {
-	static const char *const targets[] = {
-		"/v1/instances", "/v1/instances", "/healthz", "/metrics", "/v1/kills"};
-	const char *target = SIM_PICK(targets);
 	CLEANUP(mem_free_p)
 	char *request = mem_printf("GET %s HTTP/1.1\r\nHost: x\r\n\r\n", target);
-	struct visitor *caller = call(0, request);
 
-	caller->is_instances = strcmp(target, "/v1/instances") == 0;
+	return call(0, request, is_reading);
 }
 
-bool callers_is_idle(void)
+void caller_look(struct fleet *group)
 {
-	for (size_t i = 0; i < n_kills; i++) {
-		if (kills[i].answered == 0 && !kills[i].hung_up) {
-			return false;
+	static const char *const targets[] = {"/healthz", "/metrics", "/v1/kills"};
+	CLEANUP(mem_free_p) char *sessions = NULL;
+
+	switch (sim_roll(4)) {
+	case 0:
+		(void)get(SIM_PICK(targets), true);
+		break;
+	case 1:
+		sessions = mem_printf("/v1/instances/%s/sessions?match=name+%%3D+*", group->id);
+		group->looked = sim_now();
+		(void)get(sessions, !sim_fault(10));
+		break;
+	default:
+		get("/v1/instances", true)->take_fn = oracle_instances;
+		break;
+	}
+}
+
+/* ---- cancelling ---- */
+
+static void cancel_first(struct slice body)
+{
+	json_auto_t *answer = json_loadb(body.data, body.len, 0, NULL);
+	size_t i;
+	json_t *kill;
+
+	json_array_foreach(json_object_get(answer, "kills"), i, kill)
+	{
+		const char *id = json_string_value(json_object_get(kill, "request_id"));
+		const char *state = json_string_value(json_object_get(kill, "state"));
+		CLEANUP(mem_free_p) char *request = NULL;
+
+		if (id != NULL && state != NULL &&
+			(strcmp(state, "running") == 0 || strcmp(state, "waiting") == 0)) {
+			sim_log("cancels %.8s", id);
+			request = mem_printf("DELETE /v1/kills/%s HTTP/1.1\r\nHost: x\r\n\r\n", id);
+			(void)call(0, request, true);
+			return;
 		}
 	}
-	return true;
 }
 
-/* ---- what is asked for ---- */
-
-bool kill_covers(const struct order *kill, const struct fleet *group, const char *user,
-	const char *name, enum role role)
+void caller_cancel(void)
 {
-	bool is_asked = true;
-
-	switch (kill->what) {
-	case ASK_ALL:
-		break;
-	case ASK_USER:
-		is_asked = strcmp(user, kill->value) == 0;
-		break;
-	case ASK_NAME:
-		is_asked = strcmp(name, kill->value) == 0;
-		break;
-	case ASK_TYPE:
-		is_asked =
-			role == (strcmp(kill->value, "pubsub") == 0 ? ROLE_PUBSUB : ROLE_NORMAL) ||
-			(role == ROLE_MONITOR && strcmp(kill->value, "normal") == 0);
-		break;
-	}
-	return is_asked && role != ROLE_REPLICA && role != ROLE_MASTER && role != ROLE_SLOT &&
-	       (kill->except_user == NULL || strcmp(user, kill->except_user) != 0) &&
-	       !(group->has_protect && strcmp(user, "admin") == 0);
+	get("/v1/kills", true)->take_fn = cancel_first;
 }

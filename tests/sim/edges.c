@@ -1,21 +1,23 @@
 /*
  * Where the operating system is: these functions stand in front of libc's, for the daemon and for
  * libevent alike. Time passes only here: when the daemon waits and nothing is ready, the world goes
- * on to its next event.
+ * on to its next event. What a turn of the daemon works off is counted here.
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <event2/event.h>
 #include <event2/util.h>
 #include <fcntl.h>
-#include <netdb.h>
+#include <limits.h>
 #include <netinet/in.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -23,8 +25,8 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "base/mem.h"
-#include "redis/query.h"
+#include "model/request.h"
+#include "model/session.h"
 #include "sim.h"
 
 #define MAX_WATCHED 4096
@@ -40,17 +42,31 @@ static struct {
 		sim_readable_fn *fn;
 		void *context;
 	} watched[MAX_WATCHED];
-	uint64_t n_turns;
-	bool is_disk_bad;
+	enum disk disk;
+	bool had_bad_disk;
+	int64_t n_synced;
+	bool is_crashing, can_crash;
+	jmp_buf crashed;
+	uint64_t n_lines, n_judged; /* in this turn */
+	unsigned n_turns_at_once;
+	int64_t turns_at;
 } edges;
+
+/* libevent says that it finds the signals of a loop that died. */
+static void hear_nothing(int severity, const char *words)
+{
+}
 
 void edges_begin(void)
 {
 	edges.is_on = true;
 	edges.epoll_fd = (int)syscall(SYS_epoll_create1, 0);
-	edges.n_turns = 0;
-	edges.is_disk_bad = false;
+	edges.disk = DISK_GOOD;
+	edges.had_bad_disk = false;
+	edges.n_synced = 0;
+	edges.is_crashing = false;
 	memset(edges.watched, 0, sizeof(edges.watched));
+	event_set_log_callback(hear_nothing);
 }
 
 void edges_end(void)
@@ -75,14 +91,84 @@ void edges_unwatch(int fd)
 	syscall(SYS_epoll_ctl, edges.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
-uint64_t edges_n_turns(void)
+void edges_set_disk(enum disk disk)
 {
-	return edges.n_turns;
+	edges.disk = disk;
+	edges.had_bad_disk |= disk != DISK_GOOD;
 }
 
-void edges_set_bad_disk(bool is_bad)
+bool edges_had_bad_disk(void)
 {
-	edges.is_disk_bad = is_bad;
+	return edges.had_bad_disk;
+}
+
+bool edges_is_disk_good(void)
+{
+	return edges.disk == DISK_GOOD;
+}
+
+int64_t edges_n_synced(void)
+{
+	return edges.n_synced;
+}
+
+/* ---- the death of the daemon ---- */
+
+void edges_crash(void)
+{
+	edges.is_crashing = edges.can_crash;
+}
+
+/* As the kernel does for a process that is gone. Ours are those that are watched, and the log. */
+static void close_descriptors(void)
+{
+	for (int fd = 3; fd < MAX_WATCHED; fd++) {
+		if (fd != edges.epoll_fd && edges.watched[fd].fn == NULL && !wire_is_ours(fd)) {
+			close(fd);
+		}
+	}
+}
+
+bool edges_run(void (*fn)(void))
+{
+	edges.can_crash = true;
+	edges.is_crashing = false;
+	if (setjmp(edges.crashed) == 0) {
+		fn();
+		edges.can_crash = false;
+		return true;
+	}
+	edges.can_crash = edges.is_crashing = false;
+	names_lose();
+	close_descriptors();
+	return false;
+}
+
+/* ---- counting what a turn works off ---- */
+
+/* The linker puts these in front of the daemon's own (-Wl,--wrap). */
+void __real_session_read_line(struct session_line *ret_line, struct slice text,
+	enum server_family family, struct slice node);
+void __wrap_session_read_line(struct session_line *ret_line, struct slice text,
+	enum server_family family, struct slice node);
+
+void __wrap_session_read_line(struct session_line *ret_line, struct slice text,
+	enum server_family family, struct slice node)
+{
+	edges.n_lines++;
+	__real_session_read_line(ret_line, text, family, node);
+}
+
+enum request_class __real_request_judge(const struct request *request,
+	const struct protection *protection, const struct session *session);
+enum request_class __wrap_request_judge(const struct request *request,
+	const struct protection *protection, const struct session *session);
+
+enum request_class __wrap_request_judge(const struct request *request,
+	const struct protection *protection, const struct session *session)
+{
+	edges.n_judged++;
+	return __real_request_judge(request, protection, session);
 }
 
 /* ---- time ---- */
@@ -104,7 +190,6 @@ int gettimeofday(struct timeval *restrict ret, void *restrict zone)
 {
 	struct timespec now;
 
-	(void)zone;
 	clock_gettime(CLOCK_REALTIME, &now);
 	*ret = (struct timeval){.tv_sec = now.tv_sec, .tv_usec = now.tv_nsec / 1000};
 	return 0;
@@ -136,22 +221,31 @@ static void take_input(void)
 	}
 }
 
-static int wait_for_events(int fd, struct epoll_event *events, int n_most, int timeout_ms)
+/* A turn is over: was it one too many, or too long? */
+static void end_turn(void)
 {
-	static int64_t turns_at;
-	static unsigned n_turns_at_once;
-	int64_t until = timeout_ms < 0 ? INT64_MAX : sim_now() + timeout_ms * SIM_MS;
-
-	edges.n_turns++;
-	n_turns_at_once = sim_now() / 1000 == turns_at ? n_turns_at_once + 1 : 0;
-	turns_at = sim_now() / 1000;
-	if (n_turns_at_once > MAX_TURNS_AT_ONCE) {
+	oracle_turn(edges.n_lines, edges.n_judged);
+	edges.n_lines = edges.n_judged = 0;
+	edges.n_turns_at_once =
+		sim_now() / SIM_MS == edges.turns_at ? edges.n_turns_at_once + 1 : 0;
+	edges.turns_at = sim_now() / SIM_MS;
+	if (edges.n_turns_at_once > MAX_TURNS_AT_ONCE) {
 		sim_fail("bounded", "the daemon spins");
 	}
 	sim_advance(TURN_US);
+}
+
+static int wait_for_events(int fd, struct epoll_event *events, int n_most, int timeout_ms)
+{
+	int64_t until = timeout_ms < 0 ? INT64_MAX : sim_now() + timeout_ms * SIM_MS;
+
+	end_turn();
 	for (;;) {
 		int n = (int)syscall(SYS_epoll_pwait, fd, events, n_most, 0, NULL, 8);
 
+		if (edges.is_crashing) {
+			longjmp(edges.crashed, 1);
+		}
 		if (n != 0) {
 			return n;
 		}
@@ -175,7 +269,6 @@ int epoll_wait(int fd, struct epoll_event *events, int n_most, int timeout_ms)
 int epoll_pwait2(int fd, struct epoll_event *events, int n_most, const struct timespec *timeout,
 	const sigset_t *mask)
 {
-	(void)mask;
 	return epoll_wait(fd, events, n_most,
 		timeout == NULL
 			? -1
@@ -195,7 +288,6 @@ void evutil_secure_rng_get_bytes(void *buffer, size_t n_bytes)
 
 ssize_t getrandom(void *buffer, size_t n_bytes, unsigned flags)
 {
-	(void)flags;
 	evutil_secure_rng_get_bytes(buffer, n_bytes);
 	return (ssize_t)n_bytes;
 }
@@ -204,12 +296,39 @@ ssize_t getrandom(void *buffer, size_t n_bytes, unsigned flags)
 
 int fdatasync(int fd)
 {
-	(void)fd;
-	if (edges.is_disk_bad) {
+	struct stat status;
+
+	if (edges.is_on && edges.disk == DISK_CANNOT_SYNC) {
 		errno = EIO;
 		return -1;
 	}
+	if (fstat(fd, &status) == 0) {
+		edges.n_synced = status.st_size;
+	}
 	return 0;
+}
+
+static bool is_file(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* A disk that fills up takes some of the last line. */
+ssize_t write(int fd, const void *bytes, size_t n_bytes)
+{
+	if (edges.is_on && fd == STDERR_FILENO) {
+		return (ssize_t)n_bytes; /* the log, which has much to say here */
+	}
+	if (edges.is_on && edges.disk >= DISK_FULL && n_bytes > 0 && is_file(fd)) {
+		if (edges.disk == DISK_FULL && n_bytes > 1 && sim_happens(50)) {
+			return (ssize_t)syscall(SYS_write, fd, bytes, 1 + sim_roll(n_bytes - 1));
+		}
+		errno = edges.disk == DISK_FULL ? ENOSPC : EROFS;
+		return -1;
+	}
+	return (ssize_t)syscall(SYS_write, fd, bytes, n_bytes);
 }
 
 /* ---- sockets ---- */
@@ -290,70 +409,4 @@ int getsockopt(int fd, int level, int name, void *restrict value, socklen_t *res
 		}
 	}
 	return r;
-}
-
-/* ---- names ---- */
-
-struct bell {
-	int fd;
-};
-
-struct query {
-	char *host;
-	bool is_done;
-};
-
-struct bell *bell_new(void)
-{
-	struct bell *bell = mem_new(struct bell);
-
-	bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return bell;
-}
-
-void bell_unref(struct bell *bell)
-{
-	close(bell->fd);
-	free(bell);
-}
-
-int bell_descriptor(const struct bell *bell)
-{
-	return bell->fd;
-}
-
-void bell_hush(struct bell *bell)
-{
-	eventfd_t n;
-
-	(void)!eventfd_read(bell->fd, &n);
-}
-
-/* Nothing in this world is called by a name: what is looked up is not found. */
-struct query *query_new(struct bell *bell, const char *host)
-{
-	struct query *query = mem_new(struct query);
-
-	(void)!eventfd_write(bell->fd, 1);
-	query->host = mem_printf("%s", host);
-	query->is_done = true;
-	return query;
-}
-
-bool query_is_done(struct query *query)
-{
-	return query->is_done;
-}
-
-int query_take(struct query *query, struct addrinfo **ret_addresses)
-{
-	(void)query;
-	*ret_addresses = NULL;
-	return EAI_NONAME;
-}
-
-void query_free(struct query *query)
-{
-	free(query->host);
-	free(query);
 }

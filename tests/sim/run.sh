@@ -2,8 +2,10 @@
 # The simulation at length, or against bugs that are put in on purpose.
 #
 #   tests/sim/run.sh HOURS      new seeds for so long, on all cores; stops at the first that fails
-#   tests/sim/run.sh --mutants  applies each patch of tests/sim/mutants to a copy of the sources and
-#                               looks for a seed that finds it, among the first 5,000
+#   tests/sim/run.sh --mutants [NAME...]
+#                               applies each patch of tests/sim/mutants (those of these names) to a
+#                               copy of the sources and looks for a seed that finds it, among the
+#                               first 5,000
 # SESSKILL_TEST_BUILD names the place of the builds; else build-sim/.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -14,7 +16,7 @@ N_SEEDS=5000
 . tests/lib/build.sh
 
 usage() {
-	sed -n '4,6s/^# \{0,1\}//p' "$0" >&2
+	sed -n '4,8s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 }
 
@@ -27,38 +29,53 @@ hours() {
 	done
 }
 
-# mutant PATCH: prints a line; fails when no seed finds it.
-mutant() {
-	local name output
-	name=$(basename "$1" .patch)
+# in_tree PATCH COMMAND...: with the patch applied to the copy of the sources, which is taken back.
+in_tree() {
+	local patch=$1 status=0
+	shift
+	if ! patch -s -p1 -d "$BUILD/tree" <"$patch"; then
+		echo "does not apply"
+		return 1
+	fi
+	"$@" || status=$?
+	patch -s -R -p1 -d "$BUILD/tree" <"$patch"
+	return $status
+}
+
+# look_for: prints which seed tells the program from a right one; fails when none does.
+look_for() {
+	(cd "$BUILD/tree" && build_in "$BUILD/mutant" tests/sim/sim -Dbuildtype=debugoptimized) || return 1
+	if "$BUILD/mutant/tests/sim/sim" --seed 1 --count $N_SEEDS --jobs "$(nproc)" --brief; then
+		echo "LIVES"
+		return 1
+	fi
+}
+
+# mutants [NAME...]: a line for each.
+mutants() {
+	local status=0 patch name output
 	rm -rf "$BUILD/tree"
 	mkdir -p "$BUILD/tree"
 	git ls-files -z | xargs -0 cp --parents -t "$BUILD/tree"
-	if ! patch -s -p1 -d "$BUILD/tree" <"$1"; then
-		echo "$name: does not apply"
-		return 1
-	fi
-	(cd "$BUILD/tree" && build_in "$BUILD/mutant" tests/sim/sim -Dbuildtype=debugoptimized) || return 1
-	if output=$("$BUILD/mutant/tests/sim/sim" --seed 1 --count $N_SEEDS --jobs "$(nproc)" --brief); then
-		echo "$name: LIVES after $N_SEEDS seeds"
-		return 1
-	fi
-	echo "$name: $output"
-}
-
-mutants() {
-	local status=0 patch
 	for patch in tests/sim/mutants/*.patch; do
-		mutant "$patch" || status=1
+		name=$(basename "$patch" .patch)
+		if [ $# -gt 0 ] && [[ " $* " != *" $name "* ]]; then
+			continue
+		fi
+		output=$(in_tree "$patch" look_for) || status=1
+		echo "$name: ${output##*$'\n'}"
 	done
 	return $status
 }
 
-[ $# -eq 1 ] || usage
+[ $# -ge 1 ] || usage
 # shellcheck disable=SC2086 # a list of words
 need_packages $BUILD_PACKAGES
 case $1 in
---mutants) mutants ;;
+--mutants)
+	shift
+	mutants "$@"
+	;;
 [1-9]*) hours "$1" ;;
 *) usage ;;
 esac

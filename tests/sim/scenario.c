@@ -18,30 +18,57 @@
 #define TICK_MS 40
 /* SIGTERM ends the daemon within that. */
 #define STOP_WITHIN (10 * SIM_S)
+/* A daemon that begins, or reads its configuration anew, has so long to find everything. */
+#define SETTLES_WITHIN (8 * SIM_S)
 
 static struct {
 	struct fleet groups[MAX_GROUPS];
 	size_t n_groups;
 	struct server *stranger;
 	char directory[64];
-	char config[96], socket[96], audit[96];
-	int64_t until;
+	char config[96], socket[96], audit[96], password[96];
 	unsigned n_links;
 	unsigned command_timeout_ms;
-	bool is_ending;
-	int64_t reloaded; /* when it was told to, last */
+	bool is_ending, needs_record, had_crash;
+	int64_t changed; /* when it was told something new, last; 0: never */
 } scene;
 
 bool scenario_is_changing(void)
 {
-	return scene.is_ending || (scene.reloaded > 0 && sim_now() - scene.reloaded < 8 * SIM_S);
+	return scene.is_ending || sim_now() - scene.changed < SETTLES_WITHIN;
+}
+
+const char *scenario_record(void)
+{
+	return scene.audit;
+}
+
+bool scenario_needs_record(void)
+{
+	return scene.needs_record;
+}
+
+struct server *scenario_stranger(void)
+{
+	return scene.stranger;
+}
+
+int64_t scenario_command_timeout(void)
+{
+	return scene.command_timeout_ms * SIM_MS;
+}
+
+bool scenario_had_crash(void)
+{
+	return scene.had_crash;
 }
 
 /* ---- building ---- */
 
 static void fill(struct server *server)
 {
-	size_t n = sim_roll(60) * sim_size()->sessions / 100;
+	size_t most = sim_happens(2) ? 3000 : 60;
+	size_t n = sim_roll(most) * sim_size()->sessions / 100;
 
 	for (size_t i = 0; i < n; i++) {
 		struct client *session = server_connect(server);
@@ -49,7 +76,7 @@ static void fill(struct server *server)
 		if (session == NULL) {
 			return;
 		}
-		session->since -= (int64_t)sim_roll(600) * SIM_S;
+		session->now.since -= (int64_t)sim_roll(600) * SIM_S;
 	}
 }
 
@@ -67,17 +94,49 @@ static const struct shape *shape_of_group(enum group_kind kind)
 	const struct shape *shape = shape_pick();
 
 	/* The others have neither Sentinels nor such clusters. */
-	while (kind != GROUP_STANDALONE && (shape->run_key == NULL || !shape->has_client_id)) {
+	while (kind != GROUP_STANDALONE &&
+		(shape->run_key == NULL || !shape_has(shape, SHAPE_CLIENT_ID))) {
 		shape = shape_pick();
 	}
 	return shape;
 }
 
-static void follow(struct server *replica, struct server *master)
+static void add_sentinels(struct fleet *group, const struct shape *shape)
 {
-	replica->master = master;
-	memcpy(replica->replid, master->replid, sizeof(replica->replid));
-	memcpy(replica->replid2, master->replid2, sizeof(replica->replid2));
+	group->n_sentinels = ARRAY_SIZE(group->sentinels);
+	for (size_t i = 0; i < group->n_sentinels; i++) {
+		struct server *sentinel = server_new(SERVER_SENTINEL, shape);
+
+		sentinel->group = group;
+		sentinel->is_hostile = i == 0 && sim_fault(30);
+		/* One that has fallen asleep knows an old world for ever. */
+		sentinel->news_delay =
+			i == 1 && sim_fault(20) ? INT64_MAX / 2 : (int64_t)sim_roll(3000) * SIM_MS;
+		group->sentinels[i] = sentinel;
+	}
+}
+
+/* All nodes of a standalone group behind one name, which then have one port. */
+static void call_by_name(struct fleet *group)
+{
+	const char *ips[ARRAY_SIZE(group->nodes)];
+
+	group->name = strcmp(group->id, "cache") == 0 ? "cache.sim" : "orders.sim";
+	for (size_t i = 0; i < group->n_nodes; i++) {
+		group->nodes[i]->port = group->nodes[0]->port;
+		ips[i] = group->nodes[i]->ip;
+	}
+	names_set(group->name, ips, group->n_nodes);
+}
+
+static void name_nodes(const struct fleet *group)
+{
+	char name[40];
+
+	for (size_t i = 0; i < group->n_nodes; i++) {
+		snprintf(name, sizeof(name), "node-%u.sim", group->nodes[i]->port);
+		names_set(name, &group->nodes[i]->ip, 1);
+	}
 }
 
 static void make_group(struct fleet *group, const char *id)
@@ -87,19 +146,27 @@ static void make_group(struct fleet *group, const char *id)
 
 	group->id = id;
 	group->kind = (enum group_kind)sim_roll(3);
+	group->epoch = 1;
+	group->looked = -10 * SIM_S;
 	group->has_protect = sim_happens(40);
+	group->has_password = sim_happens(30);
+	group->announces_names = sim_happens(30);
 	shape = shape_of_group(group->kind);
 	for (size_t i = 0; i < n; i++) {
-		add_node(group, shape);
-		if (group->kind == GROUP_SENTINEL && i > 0) {
-			follow(group->nodes[i], group->nodes[0]);
+		struct server *node = add_node(group, shape);
+
+		node->has_password = group->has_password;
+		if (i > 0 && (group->kind == GROUP_SENTINEL ||
+				     (group->kind == GROUP_CLUSTER && sim_happens(30)))) {
+			server_follow(node, group->nodes[0]);
 		}
 	}
-	group->n_sentinels = group->kind == GROUP_SENTINEL ? 3 : 0;
-	for (size_t i = 0; i < group->n_sentinels; i++) {
-		group->sentinels[i] = server_new(SERVER_SENTINEL, shape);
-		group->sentinels[i]->group = group;
-		group->sentinels[i]->is_hostile = i == 0 && sim_fault(30);
+	if (group->kind == GROUP_SENTINEL) {
+		add_sentinels(group, shape);
+	} else if (group->kind == GROUP_CLUSTER) {
+		name_nodes(group);
+	} else if (sim_happens(30)) {
+		call_by_name(group);
 	}
 	group->is_stranger_listed = group->kind != GROUP_STANDALONE && sim_fault(20);
 }
@@ -117,7 +184,11 @@ static void print_group(FILE *out, const struct fleet *group)
 	switch (group->kind) {
 	case GROUP_STANDALONE:
 		fprintf(out, "    address: [");
-		print_addresses(out, group->nodes, group->n_nodes);
+		if (group->name != NULL) {
+			fprintf(out, "\"%s:%u\"", group->name, group->nodes[0]->port);
+		} else {
+			print_addresses(out, group->nodes, group->n_nodes);
+		}
 		fprintf(out, "]\n");
 		break;
 	case GROUP_SENTINEL:
@@ -131,17 +202,34 @@ static void print_group(FILE *out, const struct fleet *group)
 		fprintf(out, "]}\n");
 		break;
 	}
+	if (group->has_password) {
+		fprintf(out, "    password-file: %s\n", scene.password);
+	}
 	if (group->has_protect) {
 		fprintf(out, "    protect: [\"user = admin\"]\n");
 	}
 }
 
+static void write_password(void)
+{
+	FILE *out = fopen(scene.password, "w");
+
+	CHECK(out != NULL && fchmod(fileno(out), 0600) == 0);
+	fputs(SIM_PASSWORD "\n", out);
+	fclose(out);
+}
+
+/* The second user may do everything on the first instance, but read no reports. */
 static void write_config(void)
 {
 	FILE *out = fopen(scene.config, "w");
 
-	CHECK(out != NULL);
-	fprintf(out, "control:\n  socket: %s\naudit:\n  file: %s\n", scene.socket, scene.audit);
+	CHECK(out != NULL && fchmod(fileno(out), 0600) == 0);
+	fprintf(out, "control:\n  socket: %s\naudit:\n  file: %s\n  required: %s\n", scene.socket,
+		scene.audit, scene.needs_record ? "true" : "false");
+	fprintf(out, "access:\n"
+		     "  - {effect: allow, actions: [\"*\"], users: [\"0\"]}\n"
+		     "  - {effect: allow, actions: [\"hdm:*Kill*\"], users: [\"1001\"]}\n");
 	fprintf(out, "defaults:\n  command-timeout: %ums\n  links: %u\ninstances:\n",
 		scene.command_timeout_ms, scene.n_links);
 	for (size_t i = 0; i < scene.n_groups; i++) {
@@ -162,9 +250,10 @@ static void build(void)
 	other = server_new(SERVER_DATA, shape_pick());
 	scene.stranger = server_new(SERVER_DATA, shape_pick());
 	if (sim_happens(50)) {
-		follow(scene.stranger, other);
+		server_follow(scene.stranger, other);
 	}
 	scene.n_links = 1 + (unsigned)sim_roll(2);
+	scene.needs_record = sim_happens(40);
 	scene.command_timeout_ms = 500 * (1 + (unsigned)sim_roll(6));
 	for (size_t i = 0; i < servers_n(); i++) {
 		server_start(servers_get(i));
@@ -172,125 +261,33 @@ static void build(void)
 			fill(servers_get(i));
 		}
 	}
+	write_password();
 	write_config();
 }
 
-/* ---- trouble ---- */
-
-static struct server *pick_server(void)
+void scenario_reload(void)
 {
-	return servers_get(sim_roll(servers_n()));
+	scene.n_links = 3 - scene.n_links;
+	write_config();
+	sim_log("reload: links %u", scene.n_links);
+	scene.changed = sim_now();
+	raise(SIGHUP);
 }
 
-static void on_back(void *context, uint64_t value)
+/* Under the sanitizers the memory of a dead daemon would count as lost. */
+void scenario_crash(void)
 {
-	struct server *server = context;
-
-	(void)value;
-	server_start(server);
-	if (server->kind == SERVER_DATA) {
-		fill(server);
+#ifndef __SANITIZE_ADDRESS__
+	if (!scene.is_ending) {
+		sim_log("the daemon is killed");
+		scene.changed = sim_now();
+		scene.had_crash = true;
+		edges_crash();
 	}
-	if (server->group != NULL) {
-		server->group->settled = sim_now();
-	}
+#endif
 }
 
-static void on_roomy(void *context, uint64_t value)
-{
-	struct server *server = context;
-
-	(void)value;
-	server->max_clients = 10000;
-	server_settle(server);
-}
-
-static void on_allowed(void *context, uint64_t value)
-{
-	struct server *server = context;
-
-	(void)value;
-	server->may_not_kill = false;
-	server->is_loading = false;
-	server_settle(server);
-}
-
-static void fail_over(struct fleet *group)
-{
-	struct server *old = group->nodes[0];
-	struct server *new = group->nodes[group->n_nodes - 1];
-
-	if (group->kind != GROUP_SENTINEL || group->n_nodes < 2 || new->master == NULL) {
-		return;
-	}
-	sim_log("fail-over of %s from %u to %u", group->id, old->port, new->port);
-	new->master = NULL;
-	memcpy(new->replid2, new->replid, sizeof(new->replid2));
-	new->replid[0] = new->replid[0] == 'a' ? 'b' : 'a';
-	for (size_t i = 0; i + 1 < group->n_nodes; i++) {
-		follow(group->nodes[i], new);
-	}
-	group->nodes[0] = new;
-	group->nodes[group->n_nodes - 1] = old;
-	group->settled = sim_now();
-}
-
-static void make_trouble(void)
-{
-	struct server *server = pick_server();
-	bool is_silent;
-
-	if (!server->is_up) {
-		return;
-	}
-	switch (sim_roll(9)) {
-	case 0:
-		server_stall(server, (int64_t)sim_roll(8000) * SIM_MS);
-		break;
-	case 1:
-		server_stop(server);
-		sim_in((int64_t)sim_roll(6000) * SIM_MS, on_back, server, 0);
-		if (server->group != NULL) {
-			server->group->settled = INT64_MAX / 2;
-		}
-		break;
-	case 2:
-		oracle_disturbed(server);
-		is_silent = sim_happens(30);
-		wire_cut_some(server->ip, server->port, is_silent);
-		server->healthy_since = sim_now() + (is_silent ? WIRE_UNACKNOWLEDGED : 0);
-		break;
-	case 3:
-		sim_log("server %u: is full", server->port);
-		server->max_clients = server->n_sessions;
-		sim_in((int64_t)sim_roll(6000) * SIM_MS, on_roomy, server, 0);
-		break;
-	case 4:
-		sim_log("server %u: runs a script", server->port);
-		server->script_until = sim_now() + (int64_t)sim_roll(5000) * SIM_MS;
-		server->healthy_since = server->script_until;
-		oracle_disturbed(server);
-		break;
-	case 5:
-		sim_log("server %u: takes the right to kill away", server->port);
-		server->may_not_kill = true;
-		sim_in((int64_t)sim_roll(6000) * SIM_MS, on_allowed, server, 0);
-		break;
-	case 6:
-		fail_over(&scene.groups[sim_roll(scene.n_groups)]);
-		break;
-	case 7:
-		sim_jump_wall(((int64_t)sim_roll(7200) - 3600) * SIM_S);
-		break;
-	case 8:
-		scene.n_links = 3 - scene.n_links;
-		write_config();
-		sim_log("reload: links %u", scene.n_links);
-		scene.reloaded = sim_now();
-		raise(SIGHUP);
-		break;
-	}
-}
+/* ---- what goes on ---- */
 
 static void stir(struct server *server)
 {
@@ -315,24 +312,26 @@ static void stir(struct server *server)
 
 static void on_tick(void *context, uint64_t value)
 {
-	(void)context;
-	(void)value;
 	if (scene.is_ending) {
 		return;
 	}
 	for (size_t i = 0; i < servers_n(); i++) {
+		server_close_idle(servers_get(i));
 		if (servers_get(i)->kind == SERVER_DATA && sim_happens(30)) {
 			stir(servers_get(i));
 		}
 	}
 	if (sim_fault(2)) {
-		make_trouble();
+		trouble_make();
 	}
 	if (sim_happens(4)) {
 		caller_kill(&scene.groups[sim_roll(scene.n_groups)]);
 	}
 	if (sim_happens(8)) {
-		caller_look();
+		caller_look(&scene.groups[sim_roll(scene.n_groups)]);
+	}
+	if (sim_fault(1)) {
+		caller_cancel();
 	}
 	sim_in(TICK_MS * SIM_MS, on_tick, NULL, 0);
 }
@@ -341,15 +340,11 @@ static void on_tick(void *context, uint64_t value)
 
 static void on_too_long(void *context, uint64_t value)
 {
-	(void)context;
-	(void)value;
 	sim_fail("answered", "SIGTERM has not ended the daemon within 10 s");
 }
 
 static void on_stop(void *context, uint64_t value)
 {
-	(void)context;
-	(void)value;
 	sim_log("SIGTERM");
 	scene.is_ending = true;
 	raise(SIGTERM);
@@ -375,6 +370,26 @@ static void run_daemon(void)
 	daemon_free(daemon);
 }
 
+/* What was not synced is lost with the machine. */
+static void lose_power(void)
+{
+	if (sim_happens(50)) {
+		sim_log("and the machine with it");
+		CHECK(truncate(scene.audit, edges_n_synced()) == 0);
+	}
+}
+
+static void run_daemons(void)
+{
+	while (!edges_run(run_daemon)) {
+		callers_lose();
+		unlink(scene.socket);
+		lose_power();
+		sim_log("the daemon is started again");
+		oracles_begin();
+	}
+}
+
 static void unblock_signals(void)
 {
 	sigset_t set;
@@ -386,20 +401,34 @@ static void unblock_signals(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-void scenario_run(uint64_t seed, const struct sim_size *size)
+static void name_files(void)
 {
-	memset(&scene, 0, sizeof(scene));
 	snprintf(scene.directory, sizeof(scene.directory), "/dev/shm/sesskill-sim-%d",
 		(int)getpid());
 	mkdir(scene.directory, 0700);
 	snprintf(scene.config, sizeof(scene.config), "%s/c", scene.directory);
 	snprintf(scene.socket, sizeof(scene.socket), "%s/s", scene.directory);
 	snprintf(scene.audit, sizeof(scene.audit), "%s/a", scene.directory);
+	snprintf(scene.password, sizeof(scene.password), "%s/p", scene.directory);
+}
+
+static void remove_files(void)
+{
+	unlink(scene.config);
+	unlink(scene.password);
 	unlink(scene.audit);
 	unlink(scene.socket);
+}
+
+void scenario_run(uint64_t seed, const struct sim_size *size)
+{
+	memset(&scene, 0, sizeof(scene));
+	name_files();
+	remove_files();
 	log_set_level(LOG_LEVEL_ERROR);
 	unblock_signals();
 	sim_begin(seed, size);
+	names_begin();
 	wire_begin();
 	servers_begin();
 	callers_begin(scene.socket);
@@ -409,15 +438,13 @@ void scenario_run(uint64_t seed, const struct sim_size *size)
 	sim_in(0, on_tick, NULL, 0);
 	sim_in(SIM_S, oracle_tick, NULL, 0);
 	sim_in((5 + (int64_t)sim_roll(25)) * SIM_S * size->length / 100, on_stop, NULL, 0);
-	run_daemon();
-	oracles_end(scene.audit);
+	run_daemons();
+	oracles_end();
 	edges_end();
 	callers_end();
 	wire_end_all();
 	servers_end();
 	sim_end();
-	unlink(scene.config);
-	unlink(scene.audit);
-	unlink(scene.socket);
+	remove_files();
 	rmdir(scene.directory);
 }

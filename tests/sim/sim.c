@@ -182,6 +182,10 @@ static void wait_for_all(const pid_t *children, unsigned n)
 		int status;
 
 		wait(&status);
+		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) {
+			printf("a process of several seeds has died by signal %d\n",
+				WTERMSIG(status));
+		}
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 			for (unsigned k = 0; k < n; k++) {
 				kill(children[k], SIGKILL);
@@ -198,13 +202,24 @@ static double seconds_since(const struct timespec *begun)
 	return (double)(now.tv_sec - begun->tv_sec) + (double)(now.tv_nsec - begun->tv_nsec) / 1e9;
 }
 
-static void run_part(const struct options *options, unsigned part)
+static void run_part(const struct options *options, unsigned part, FILE *output)
 {
-	CHECK(freopen("/dev/null", "w", stdout) != NULL);
+	CHECK(dup2(fileno(output), STDOUT_FILENO) == STDOUT_FILENO);
 	run_seeds(options->seed + part, options->jobs,
 		(options->n + options->jobs - 1 - part) / options->jobs, &full);
 	progress->is_over = true;
 	_exit(0);
+}
+
+/* A seed that fails only behind others tells what it has said there. */
+static void tell_output(FILE *output)
+{
+	char line[512];
+
+	rewind(output);
+	while (fgets(line, sizeof(line), output) != NULL) {
+		fputs(line, stdout);
+	}
 }
 
 static int run_all(const struct options *options)
@@ -214,16 +229,19 @@ static int run_all(const struct options *options)
 	CLEANUP(mem_free_p) pid_t *children = mem_alloc_array(options->jobs, sizeof(pid_t));
 	uint64_t n_done = 0, n_events = 0;
 	const struct progress *failed = NULL;
+	CLEANUP(mem_free_p) FILE **outputs = mem_alloc_array(options->jobs, sizeof(FILE *));
 	struct timespec begun;
 	double seconds;
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	fflush(stdout);
 	for (unsigned i = 0; i < options->jobs; i++) {
+		outputs[i] = tmpfile();
+		CHECK(outputs[i] != NULL);
 		children[i] = fork();
 		if (children[i] == 0) {
 			progress = &all[i];
-			run_part(options, i);
+			run_part(options, i, outputs[i]);
 		}
 	}
 	wait_for_all(children, options->jobs);
@@ -240,8 +258,14 @@ static int run_all(const struct options *options)
 		tell_briefly(failed->seed, n_done);
 		return 1;
 	}
-	if (failed != NULL) {
+	if (failed != NULL && run_child(failed->seed, &full, true)) {
+		printf("seed %llu fails, and not alone\n", (unsigned long long)failed->seed);
+		tell_output(outputs[failed - all]);
+	} else if (failed != NULL) {
 		tell(failed->seed);
+	}
+	for (unsigned i = 0; i < options->jobs; i++) {
+		fclose(outputs[i]);
 	}
 	printf("%llu seeds from %llu, %.0f a second, %llu events each: %s\n",
 		(unsigned long long)n_done, (unsigned long long)options->seed,

@@ -2,10 +2,12 @@
  * A simulated world around the real daemon: time, network, servers, callers, disk. One thread, one
  * process, all of it follows from a seed.
  *
- * edges.c stands where the operating system is, world.c has time, chance and the log of events,
- * wire.c the connections, server.c what is at their other end (shapes.c: which servers there are),
- * callers.c who asks the daemon for something, oracles.c what has to hold whatever happens,
- * scenario.c what happens, sim.c the seeds.
+ * edges.c stands where the operating system is, names.c where the resolver is, world.c has time,
+ * chance and the log of events. wire.c has the connections, server.c what is at their other end
+ * (shapes.c: which servers there are; server_clients.c, server_answers.c: what they say).
+ * orders.c is what can be asked of the daemon, callers.c who does. scenario.c builds a world and
+ * ends it, trouble.c is what goes wrong in it. oracles.c and oracles_record.c say what has to hold
+ * whatever happens. sim.c runs seeds.
  */
 #ifndef SIM_H
 #define SIM_H
@@ -77,10 +79,23 @@ void edges_begin(void);
 void edges_end(void);
 void edges_watch(int fd, sim_readable_fn *fn, void *context);
 void edges_unwatch(int fd);
-/* How often the daemon has waited for events, and at most at one moment. */
-uint64_t edges_n_turns(void);
-/* The next syncs of the disk fail. */
-void edges_set_bad_disk(bool is_bad);
+enum disk { DISK_GOOD, DISK_CANNOT_SYNC, DISK_FULL, DISK_READ_ONLY };
+void edges_set_disk(enum disk disk);
+bool edges_had_bad_disk(void); /* at any time */
+bool edges_is_disk_good(void);
+/* How much of the record is on the disk for good, in bytes. */
+int64_t edges_n_synced(void);
+/* The daemon dies at its next turn: nothing of its own runs any more, its descriptors close. */
+void edges_crash(void);
+/* Runs `fn`; true: it came to its end, false: the daemon died in it. */
+bool edges_run(void (*fn)(void));
+
+/* ---- names.c ---- */
+
+/* A name, and where it leads to from now on (again). */
+void names_begin(void);
+void names_lose(void); /* the daemon that has asked is gone */
+void names_set(const char *name, const char *const *ips, size_t n_ips);
 
 /* ---- wire.c ---- */
 
@@ -105,9 +120,11 @@ void wire_send(struct wire *wire, struct slice bytes);
 /* What was sent before arrives first. */
 void wire_close(struct wire *wire);
 #define WIRE_UNACKNOWLEDGED (25 * SIM_S)
-void wire_cut(struct wire *wire);       /* at once, what is under way is lost */
+void wire_cut(struct wire *wire);                        /* at once, what is under way is lost */
+void wire_cut_within(struct wire *wire, size_t n_bytes); /* after so many bytes of what is sent */
 void wire_half_open(struct wire *wire); /* nothing passes any more, and nobody is told */
 /* Does the daemon still have it, and can it be heard? */
+bool wire_is_ours(int fd); /* a descriptor of the simulator */
 bool wire_is_cut(const struct wire *wire);
 bool wire_is_held(const struct wire *wire);
 uint16_t wire_port(const struct wire *wire); /* the daemon's */
@@ -115,6 +132,17 @@ size_t wire_n_open(void);
 void wire_cut_some(const char *ip, uint16_t port, bool is_silent);
 
 /* ---- shapes.c ---- */
+
+enum shape_has {
+	SHAPE_CLIENT_ID = 1 << 0, /* CLIENT ID */
+	SHAPE_LIST_ID = 1 << 1,   /* CLIENT LIST ID */
+	SHAPE_MULTI_ID = 1 << 2,  /* CLIENT KILL takes several ids */
+	SHAPE_NO_EVICT = 1 << 3,
+	SHAPE_ACL = 1 << 4,
+	SHAPE_SHARDS = 1 << 5, /* CLUSTER SHARDS */
+	SHAPE_ORED = 1 << 6,   /* filters are alternatives */
+	SHAPE_HIDES_MONITORS = 1 << 7,
+};
 
 struct shape {
 	const char *name;          /* for people */
@@ -125,36 +153,39 @@ struct shape {
 	const char *run_key; /* "run_id"; NULL: none */
 	const char *filters; /* of CLIENT KILL, each with blanks around it */
 	const char *fields;  /* of CLIENT LIST: l lib-name, u user, r resp, a laddr, t tot-mem */
-	bool has_client_id;
-	bool has_list_id;
-	bool has_multi_id;
-	bool has_no_evict;
-	bool is_ored;
-	bool has_acl;
-	bool hides_monitors;
+	unsigned has;
 	char slot_flag; /* of a slot migration's link; '\0': none */
 };
 
 extern const struct shape shapes[];
 extern const size_t n_shapes;
 const struct shape *shape_pick(void);
+bool shape_has(const struct shape *shape, unsigned what);
 
 /* ---- server.c ---- */
 
 enum role { ROLE_NORMAL, ROLE_PUBSUB, ROLE_REPLICA, ROLE_MASTER, ROLE_SLOT, ROLE_MONITOR };
+#define DB_UNTOLD UINT32_MAX
 
-struct client {
+/* What a server tells of a session, at one time. */
+struct facts {
 	uint64_t id;
 	const char *user, *name;
+	bool has_user; /* the server tells users */
+	bool is_odd;   /* its line cannot be read: by the name that the client chose */
 	char addr[32];
-	char own_name[40]; /* of one that is a connection of the daemon */
 	enum role role;
 	unsigned db;
-	int64_t since, active, changed; /* times */
-	struct end *end;                /* of the daemon's; NULL: of others */
-	bool is_listed;                 /* in the newest whole listing, and as what: */
-	const char *listed_user, *listed_name;
-	enum role listed_role;
+	int64_t since, active; /* times */
+	int64_t at;            /* when it was told; -1: never */
+};
+
+struct client {
+	struct facts now;
+	char own_name[40]; /* of one that is a connection of the daemon */
+	int64_t changed;   /* time */
+	struct end *end;   /* of the daemon's; NULL: of others */
+	struct facts listed;
 	uint64_t first_matched; /* kills whose first listing had it selected: bits */
 };
 
@@ -171,6 +202,7 @@ struct server {
 	char node_id[48];
 	struct server *master; /* of a replica; NULL: it is one */
 	struct fleet *group;   /* NULL: a stranger */
+	int64_t left_at;       /* its group; 0: never */
 	struct client *sessions;
 	size_t n_sessions, capacity;
 	uint64_t next_id;
@@ -180,14 +212,20 @@ struct server {
 	int64_t stalled_until;
 	int64_t busy_until; /* with commands */
 	int64_t script_until;
+	int64_t loading_until;
 	int64_t healthy_since;
 	int64_t shown_at;   /* when it showed how its filters combine; 0: not yet */
 	int64_t down_since; /* INT64_MAX: it is up */
-	bool has_child, is_loading, may_not_kill;
-	const char *password; /* NULL: none */
+	bool has_child, may_not_kill;
+	bool is_stormy; /* who is ended comes back at once, and others knock all the time */
+	size_t most_reply_bytes; /* output limit; 0: none */
+	int64_t idle_timeout;    /* 0: none */
+	bool has_password, is_password_changed;
 	uint64_t n_commands, n_refused;
 	uint64_t listed_kills; /* that have had their first listing: bits */
 	bool is_hostile;       /* a Sentinel that lies */
+	int64_t news_delay;    /* of a Sentinel: it knows what was so long ago */
+	bool has_lost_address; /* the others of its cluster do not know where it is */
 	struct end *ends;
 };
 
@@ -200,86 +238,156 @@ struct fleet {
 	size_t n_nodes;
 	struct server *sentinels[3];
 	size_t n_sentinels;
-	bool is_stranger_listed; /* the topology names somebody who is none of it */
-	bool has_protect;
+	struct server *former_master; /* before the newest fail-over; NULL: there was none */
+	unsigned epoch;               /* of Sentinel */
+	const char *name;             /* of a standalone group that is called by one name */
+	bool announces_names;         /* of a cluster */
+	bool is_stranger_listed;      /* the topology names somebody who is none of it */
+	bool has_protect, has_password;
 	int64_t settled; /* when its topology last changed */
+	int64_t looked;  /* when somebody asked for its sessions */
 };
 
+#define SIM_PASSWORD "correct horse"
+
+void server_follow(struct server *replica, struct server *master);
 struct server *server_new(enum server_kind kind, const struct shape *shape);
+/* Who answers there; one that is up before one that is not. NULL: nobody. */
 struct server *server_at(const char *ip, uint16_t port);
 /* A connection arrives; 0 or an errno. */
 int server_accept(struct server *server, struct wire *wire);
 void server_start(struct server *server);
 void server_stop(struct server *server); /* its sessions end */
 void server_stall(struct server *server, int64_t us);
+/* From now on it is held to what one that is well has to do. */
 void server_settle(struct server *server);
-/* "" where the server tells no users. */
-const char *server_user(const struct server *server, const struct client *session);
+bool server_is_healthy(const struct server *server);
 /* Is it a connection that the daemon knows? */
 bool server_is_own(const struct client *session);
+/* What it tells of that session now. */
+struct facts server_facts(const struct server *server, const struct client *session);
+bool server_hides(const struct server *server, const struct client *session);
 struct client *server_connect(struct server *server); /* somebody else; NULL: full */
 void server_disconnect(struct server *server, size_t index);
 void server_change(struct server *server, size_t index); /* as sessions do */
-bool server_is_healthy(const struct server *server);
+void server_close_idle(struct server *server);
 void servers_begin(void);
 void servers_end(void);
 size_t servers_n(void);
 struct server *servers_get(size_t index);
 
-/* ---- callers.c ---- */
+/* ---- orders.c ---- */
 
-enum ask { ASK_ALL, ASK_USER, ASK_NAME, ASK_TYPE };
+enum field {
+	FIELD_USER,
+	FIELD_NAME,
+	FIELD_TYPE,
+	FIELD_ADDR,
+	FIELD_ID,
+	FIELD_AGE,
+	FIELD_IDLE,
+	FIELD_DB
+};
+
+/* One expression of a selection. */
+struct test {
+	enum field field;
+	char op; /* '=', '<', '>', '!' */
+	const char *text;
+	uint64_t number;
+};
 
 /* A kill that was asked for, as the simulator knows it. */
 struct order {
 	unsigned number;
 	struct fleet *group;
-	enum ask what;
-	const char *value;
-	const char *except_user; /* NULL: none */
-	bool is_dry_run, has_max, is_denied, is_watched;
+	struct test tests[2], excepts[1];
+	size_t n_tests, n_excepts; /* no tests: all */
+	char run_id[48];           /* "": any */
+	bool is_dry_run, has_max, is_denied, is_watched, is_gentle, is_das, is_stream, is_task;
 	uint64_t max;
+	unsigned uid;
 	int64_t asked, timeout;
 	int64_t answered; /* 0: not yet */
-	int64_t accepted; /* by the daemon; 0: not known */
 	bool hung_up;
 	bool has_late;           /* commands were in flight when it was answered */
 	bool is_waiting_allowed; /* others of its instance run before it */
+	bool is_cancelled;       /* somebody tried */
+	bool was_group_well;     /* when it was asked for */
+	bool has_intent;         /* seen in the record */
 	int status;
+	char state[16];    /* of its report; "": none */
+	uint64_t n_killed; /* as its report says */
 	uint64_t n_ended;  /* by commands of the daemon, in the book */
 	bool is_disturbed; /* something was lost or restarted: counts cannot be exact */
+	struct seen {
+		const struct server *server;
+		uint64_t n, n_matched;
+		uint64_t n_doubtful; /* lines that cannot be read, connections that were left */
+	} seen[16];                  /* its nodes' listings, the newest ones */
+	size_t n_seen;
 };
+
+/* May it still end sessions? */
+bool order_is_active(const struct order *order);
+void order_choose(struct order *order);
+/* The body of its request; to be freed. */
+char *order_form(const struct order *order);
+/* Does the request cover such a session, by what was told of it? */
+bool order_covers(const struct order *order, const struct facts *facts);
+
+/* ---- callers.c ---- */
 
 void callers_begin(const char *socket_path);
 void callers_end(void);
 void caller_kill(struct fleet *group);
-void caller_look(void); /* at the instances, health, metrics, sessions */
+void caller_look(struct fleet *group); /* at the instances, health, metrics, sessions */
+void caller_cancel(void);
 size_t callers_n_kills(void);
 struct order *callers_kill(size_t index);
-bool callers_is_idle(void);
-/* Does the request cover such a session? */
-bool kill_covers(const struct order *kill, const struct fleet *group, const char *user,
-	const char *name, enum role role);
 bool callers_uid(const char *name, size_t length, uid_t *ret_uid);
+/* The daemon is gone, and with it what it was to answer. */
+void callers_lose(void);
 
 /* ---- oracles.c ---- */
 
-void oracles_begin(void);
+void oracles_begin(void); /* also for a daemon that is started again */
 void oracle_listed(struct server *server);
-/* A command of the daemon ends that session. `is_set`: by a set, not by its id. */
-void oracle_ended(struct server *server, struct client *session, bool is_set);
+/* A command of the daemon ends that session. */
+void oracle_ended(struct server *server, struct client *session);
 /* The daemon has closed its last connection to a server, by itself. */
 void oracle_left(const struct server *server);
 void oracle_answered(struct order *kill, struct slice body);
 void oracle_tick(void *context, uint64_t value);
 void oracle_disturbed(const struct server *server);
-void oracles_end(const char *audit_path);
-const char *oracle_instances(struct slice body);
+/* One turn of the daemon is over, in which it worked off so much. */
+void oracle_turn(uint64_t n_lines, uint64_t n_judged);
+void oracle_instances(struct slice body);
+void oracles_end(void);
+bool oracle_is_group_well(const struct fleet *group);
+
+/* ---- oracles_record.c ---- */
+
+/* Sessions are being ended for that kill: is its intent on the disk? */
+void oracle_intended(struct order *kill, const char *path);
+/* The record, whole, at the end. */
+void oracle_record(const char *path);
+
+/* ---- trouble.c ---- */
+
+void trouble_make(void);
 
 /* ---- scenario.c ---- */
 
 /* Is it to end, or was it told something new a moment ago? */
 bool scenario_is_changing(void);
+const char *scenario_record(void); /* its path */
+bool scenario_needs_record(void);
+int64_t scenario_command_timeout(void);
+void scenario_reload(void);
+void scenario_crash(void);
+bool scenario_had_crash(void);
+struct server *scenario_stranger(void);
 
 /* One case, from building the world to its end. */
 void scenario_run(uint64_t seed, const struct sim_size *size);

@@ -16,6 +16,8 @@
 
 #define MAX_FDS 4096
 #define READ_BYTES 65536
+/* Of an answer on a slow connection so many come one by one. */
+#define SLOW_BYTES 64
 
 struct piece {
 	int64_t at;
@@ -35,7 +37,8 @@ struct wire {
 	int64_t last_at; /* pieces arrive in their order */
 	int64_t last_in_at;
 	bool is_silent; /* half-open */
-	bool is_slow;   /* a byte at a time, for a while */
+	bool is_slow;   /* a byte at a time */
+	size_t n_left;  /* bytes until it is cut; SIZE_MAX: it is not */
 	bool is_cut;    /* by the network */
 	bool is_over;   /* the other end knows */
 };
@@ -85,15 +88,16 @@ size_t wire_n_open(void)
 	return n;
 }
 
-static int64_t latency(void)
+static int64_t latency(const struct wire *wire)
 {
-	return 50 + (int64_t)sim_roll(200) + (sim_fault(2) ? (int64_t)sim_roll(300) * SIM_MS : 0);
+	return (wire->is_slow ? 5 : 50) + (int64_t)sim_roll(200) +
+	       (sim_fault(2) ? (int64_t)sim_roll(300) * SIM_MS : 0);
 }
 
 /* When something arrives that follows what arrives at that time. */
-static int64_t not_before(int64_t at)
+static int64_t not_before(const struct wire *wire, int64_t at)
 {
-	int64_t alone = sim_now() + latency();
+	int64_t alone = sim_now() + latency(wire);
 
 	return MAX(alone, at);
 }
@@ -104,7 +108,6 @@ static void on_due(void *context, uint64_t value)
 {
 	struct wire *wire = context;
 
-	(void)value;
 	while (wire->fd >= 0 && wire->first_out < wire->n_out) {
 		struct piece *piece = &wire->out[wire->first_out];
 		ssize_t n;
@@ -116,6 +119,7 @@ static void on_due(void *context, uint64_t value)
 			close_ours(wire);
 			return;
 		}
+		piece->n = MIN(piece->n, wire->n_left);
 		n = wire->is_silent
 			    ? (ssize_t)piece->n
 			    : send(wire->fd, piece->bytes, piece->n, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -129,14 +133,18 @@ static void on_due(void *context, uint64_t value)
 			sim_in(SIM_MS, on_due, wire, 0);
 			return;
 		}
+		wire->n_left -= wire->n_left == SIZE_MAX ? 0 : piece->n;
 		free(piece->bytes);
 		wire->first_out++;
+		if (wire->n_left == 0) {
+			wire_cut(wire);
+		}
 	}
 }
 
 static void add_piece(struct wire *wire, const char *bytes, size_t n)
 {
-	struct piece piece = {.at = not_before(wire->last_at), .n = n};
+	struct piece piece = {.at = not_before(wire, wire->last_at), .n = n};
 
 	if (wire->fd < 0) {
 		return;
@@ -159,7 +167,9 @@ void wire_send(struct wire *wire, struct slice bytes)
 	while (at < bytes.len) {
 		size_t n = bytes.len - at;
 
-		if (sim_fault(5) && n > 1) {
+		if (wire->is_slow) {
+			n = MIN(n, at < SLOW_BYTES ? (size_t)1 : (size_t)256);
+		} else if (sim_fault(5) && n > 1) {
 			n = 1 + sim_roll(MIN(n, (size_t)4096));
 		}
 		add_piece(wire, bytes.data + at, n);
@@ -182,9 +192,13 @@ void wire_cut(struct wire *wire)
 	}
 }
 
+void wire_cut_within(struct wire *wire, size_t n_bytes)
+{
+	wire->n_left = n_bytes;
+}
+
 static void on_given_up(void *context, uint64_t value)
 {
-	(void)value;
 	wire_cut(context);
 }
 
@@ -224,7 +238,6 @@ static void on_arrival(void *context, uint64_t value)
 	struct arrival *arrival = context;
 	struct wire *wire = arrival->wire;
 
-	(void)value;
 	if (!wire->is_over && wire->end.bytes_fn != NULL && arrival->n > 0) {
 		wire->end.bytes_fn(wire->end.context, (struct slice){arrival->bytes, arrival->n});
 	} else if (!wire->is_over && arrival->n == 0) {
@@ -256,7 +269,7 @@ static void on_readable(void *context)
 	arrival->wire = wire;
 	arrival->n = (size_t)n;
 	memcpy(arrival->bytes, buffer, (size_t)n);
-	wire->last_in_at = not_before(wire->last_in_at);
+	wire->last_in_at = not_before(wire, wire->last_in_at);
 	sim_at(wire->last_in_at, on_arrival, arrival, 0);
 }
 
@@ -275,7 +288,9 @@ static struct wire *wire_new(int fd, const char *ip, uint16_t port)
 		.daemon_fd = fd,
 		.ip = ip,
 		.port = port,
-		.own_port = next_port++};
+		.own_port = next_port++,
+		.n_left = SIZE_MAX,
+		.is_slow = sim_fault(4)};
 	all = wire;
 	CHECK(fd < MAX_FDS);
 	by_fd[fd] = wire;
@@ -295,9 +310,21 @@ int wire_connect(int fd, const char *ip, uint16_t port)
 	if (sim_fault(1)) {
 		sim_log("net: a connection to %s:%u is half-open", ip, port);
 		wire_half_open(wire);
+		server->healthy_since =
+			MAX(server->healthy_since, sim_now() + scenario_command_timeout());
 		return 0;
 	}
 	return server_accept(server, wire);
+}
+
+bool wire_is_ours(int fd)
+{
+	for (const struct wire *wire = all; wire != NULL; wire = wire->next) {
+		if (wire->fd == fd) {
+			return true;
+		}
+	}
+	return false;
 }
 
 bool wire_is_cut(const struct wire *wire)

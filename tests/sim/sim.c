@@ -30,6 +30,20 @@ struct progress {
 
 static struct progress *progress;
 
+/* Of builds that measure coverage (-Db_coverage=true). */
+extern void __gcov_dump(void) __attribute__((weak));
+
+static void leave(void) __attribute__((noreturn));
+
+static void leave(void)
+{
+	fflush(stdout);
+	if (__gcov_dump != NULL) {
+		__gcov_dump();
+	}
+	_exit(0);
+}
+
 static void run_seeds(uint64_t first, uint64_t step, uint64_t n, const struct sim_size *size)
 {
 	for (uint64_t i = 0; i < n; i++) {
@@ -55,8 +69,7 @@ static bool run_child(uint64_t seed, const struct sim_size *size, bool is_quiet)
 			CHECK(freopen("/dev/null", "w", stderr) != NULL);
 		}
 		run_seeds(seed, 1, 1, size);
-		fflush(stdout);
-		_exit(0);
+		leave();
 	}
 	CHECK(waitpid(child, &status, 0) == child);
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -208,7 +221,7 @@ static void run_part(const struct options *options, unsigned part, FILE *output)
 	run_seeds(options->seed + part, options->jobs,
 		(options->n + options->jobs - 1 - part) / options->jobs, &full);
 	progress->is_over = true;
-	_exit(0);
+	leave();
 }
 
 /* A seed that fails only behind others tells what it has said there. */

@@ -403,8 +403,7 @@ static void unblock_signals(void)
 
 static void name_files(void)
 {
-	snprintf(scene.directory, sizeof(scene.directory), "/dev/shm/sesskill-sim-%d",
-		(int)getpid());
+	snprintf(scene.directory, sizeof(scene.directory), SIM_DIRECTORY "%08d", (int)getpid());
 	mkdir(scene.directory, 0700);
 	snprintf(scene.config, sizeof(scene.config), "%s/c", scene.directory);
 	snprintf(scene.socket, sizeof(scene.socket), "%s/s", scene.directory);

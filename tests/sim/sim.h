@@ -60,6 +60,9 @@ bool sim_happens(unsigned percent);
 bool sim_fault(unsigned percent); /* likewise, less often in a smaller world */
 #define SIM_PICK(array) ((array)[sim_roll(ARRAY_SIZE(array))])
 
+/* Of this process; its number, eight digits, follows. */
+#define SIM_DIRECTORY "/dev/shm/sesskill-sim-"
+
 /* One line of the log of events: its hash tells two runs apart. */
 void sim_log(const char *format, ...) PRINTF_LIKE(1, 2);
 uint64_t sim_log_hash(void);

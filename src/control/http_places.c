@@ -151,7 +151,8 @@ static bool is_place_free(const struct http_server *server, const struct http_co
 	return server->n_connections - server->n_waiting < n_places;
 }
 
-/* Too many wait: the last to come of the user who has the most connections is turned away. */
+/* Too many wait: of the user with the most connections the first to come, who has most likely given
+ * up, is turned away. */
 static void shorten_queue(struct http_server *server)
 {
 	struct http_connection *found = NULL, *connection;
@@ -161,7 +162,7 @@ static void shorten_queue(struct http_server *server)
 		if (!http_has_place(connection) &&
 			(found == NULL || connection->claim < found->claim ||
 				(connection->claim == found->claim &&
-					connection->user->n_connections >=
+					connection->user->n_connections >
 						found->user->n_connections))) {
 			found = connection;
 		}

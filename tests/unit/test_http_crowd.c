@@ -69,7 +69,7 @@ static void test_full_of_idlers(void **state)
 	client_send(fixture, &newcomer, "GET /new HTTP/1.1\r\n\r\n");
 	client_expect(fixture, &newcomer, "path=/new");
 	assert_true(n_served(fixture) <= 8);
-	assert_true(client_has_ended(&idlers[0]));
+	client_expect_end(fixture, &idlers[0]);
 	for (size_t i = 1; i < 8; i++) {
 		assert_false(client_has_ended(&idlers[i]));
 	}

@@ -119,6 +119,7 @@ void kill_stream_on_event(
 	case JOB_RESPAWN:
 		send_event(stream, "respawn", request_id, report);
 		break;
+	case JOB_WAITING:
 	case JOB_LATE: /* the stream has ended */
 	case JOB_DONE:
 		break;

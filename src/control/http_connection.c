@@ -48,10 +48,23 @@ static int64_t patience_ms(const struct http_limits *limits, enum http_state sta
  * Where nothing is read the kernel is asked to tell when the caller leaves. Once: the condition
  * stays, and would be reported for ever.
  */
+static void stop_reading(struct http_connection *connection)
+{
+	bufferevent_disable(connection->bufferevent, EV_READ);
+	event_add(connection->hang_up, NULL);
+}
+
+static void go_on_reading(struct http_connection *connection)
+{
+	if ((bufferevent_get_enabled(connection->bufferevent) & EV_READ) == 0) {
+		event_del(connection->hang_up);
+		bufferevent_enable(connection->bufferevent, EV_READ);
+	}
+}
+
 static void set_state(struct http_connection *connection, enum http_state state)
 {
 	int64_t ms = patience_ms(&connection->server->limits, state);
-	bool is_reading = state == HTTP_IDLE || state == HTTP_READING || state == HTTP_LINGERING;
 
 	connection->state = state;
 	connection->since_ms = clock_monotonic_ms();
@@ -59,12 +72,8 @@ static void set_state(struct http_connection *connection, enum http_state state)
 	if (ms >= 0) {
 		set_timer(connection, ms);
 	}
-	if (is_reading) {
-		event_del(connection->hang_up);
-		bufferevent_enable(connection->bufferevent, EV_READ);
-	} else {
-		bufferevent_disable(connection->bufferevent, EV_READ);
-		event_add(connection->hang_up, NULL);
+	if (state == HTTP_IDLE || state == HTTP_LINGERING) {
+		go_on_reading(connection);
 	}
 }
 
@@ -218,6 +227,9 @@ static void handle(struct http_connection *connection)
 	set_state(connection, HTTP_HANDLING);
 	server->n_unanswered++;
 	server->handler(server->context, request);
+	if (connection->state == HTTP_HANDLING) {
+		stop_reading(connection); /* the answer will take its time */
+	}
 }
 
 static void read_request(struct http_connection *connection)
@@ -269,22 +281,44 @@ static void on_written(struct bufferevent *bufferevent UNUSED, void *context)
 	}
 }
 
-static void on_end(struct bufferevent *bufferevent UNUSED, short what UNUSED, void *context)
+/* POLLRDHUP alone: sends no more, but reads. */
+static bool has_left(const struct http_connection *connection)
 {
-	http_connection_free(context);
+	struct pollfd peer = {bufferevent_getfd(connection->bufferevent), POLLRDHUP, 0};
+
+	return poll(&peer, 1, 0) == 1 && (peer.revents & (POLLHUP | POLLERR)) != 0;
 }
 
-/* POLLRDHUP alone: sends no more, but reads. */
-static void on_hang_up(evutil_socket_t fd, short what, void *context)
+/* Who sends no more while he is answered is asked again whether he is there. */
+static void free_if_left(struct http_connection *connection)
 {
-	struct http_connection *connection = context;
-	struct pollfd peer = {fd, POLLRDHUP, 0};
-
-	if ((what & EV_TIMEOUT) != 0 ||
-		(poll(&peer, 1, 0) == 1 && (peer.revents & (POLLHUP | POLLERR)) != 0)) {
+	if (has_left(connection)) {
 		http_connection_free(connection);
 	} else if (connection->state == HTTP_HANDLING || connection->state == HTTP_WRITING) {
 		set_timer(connection, ASK_MS);
+	}
+}
+
+static void on_end(struct bufferevent *bufferevent UNUSED, short what, void *context)
+{
+	struct http_connection *connection = context;
+
+	if ((what & BEV_EVENT_EOF) != 0 &&
+		(connection->state == HTTP_HANDLING || connection->state == HTTP_WRITING)) {
+		free_if_left(connection);
+	} else {
+		http_connection_free(connection);
+	}
+}
+
+static void on_hang_up(evutil_socket_t fd UNUSED, short what, void *context)
+{
+	struct http_connection *connection = context;
+
+	if ((what & EV_TIMEOUT) != 0) {
+		http_connection_free(connection); /* it is cut */
+	} else {
+		free_if_left(connection);
 	}
 }
 
@@ -295,7 +329,7 @@ static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *cont
 	switch (connection->state) {
 	case HTTP_HANDLING:
 	case HTTP_WRITING: /* it is only time to ask again */
-		on_hang_up(bufferevent_getfd(connection->bufferevent), 0, connection);
+		free_if_left(connection);
 		return;
 	case HTTP_WAITING:
 		http_connection_turn_away(connection, "too many callers, and no place came free");
@@ -345,6 +379,7 @@ struct http_connection *http_connection_new(struct http_server *server, int fd)
 	server->n_connections++;
 	server->n_waiting++;
 	set_state(connection, HTTP_WAITING);
+	stop_reading(connection);
 	return connection;
 }
 

@@ -222,8 +222,11 @@ static void handle(struct http_connection *connection)
 
 	connection->is_unread = request->is_too_large;
 	connection->is_last = request->is_too_large || request->head.is_last || server->is_stopped;
+	if (!connection->has_names) {
+		peer_read_names(&connection->caller);
+		connection->has_names = true;
+	}
 	request->caller = connection->caller;
-	peer_read_names(&request->caller);
 	set_state(connection, HTTP_HANDLING);
 	server->n_unanswered++;
 	server->handler(server->context, request);

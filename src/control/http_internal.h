@@ -55,7 +55,8 @@ struct http_connection {
 	struct http_server *server;
 	struct http_user *user;
 	enum http_claim claim;
-	struct caller caller; /* without the names that take looking up */
+	struct caller caller;
+	bool has_names; /* with those of the caller that take looking up: from the first request */
 	struct bufferevent *bufferevent;
 	struct event *timer;   /* the deadline of the state */
 	struct event *hang_up; /* the caller has closed, or will send no more */

@@ -119,10 +119,21 @@ static size_t max_rows(const struct roster *roster)
 	return roster->opts.has_group ? ROSTER_MAX_LIMIT : roster->opts.limit;
 }
 
+/* Sorting many takes a while. Sessions of one server come in the order that is mostly asked for. */
+static bool is_in_order(const struct roster *roster)
+{
+	for (size_t i = 1; i < roster->n_rows; i++) {
+		if (compare_rows(&roster->rows[i - 1], &roster->rows[i], (void *)roster) > 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
 /* Puts the rows in order and drops those beyond the limit. */
 static void prune(struct roster *roster)
 {
-	if (roster->n_rows > 0) {
+	if (!is_in_order(roster)) {
 		qsort_r(roster->rows, roster->n_rows, sizeof(struct roster_row), compare_rows,
 			roster);
 	}

@@ -177,16 +177,6 @@ static struct slice take_head(struct evbuffer *input)
 	return (struct slice){text, (size_t)end.pos + 4};
 }
 
-static void say_continue(struct http_connection *connection)
-{
-	struct http_request *request = connection->request;
-
-	if (request->head.expects_continue && !request->is_too_large) {
-		evbuffer_add_printf(bufferevent_get_output(connection->bufferevent),
-			"HTTP/1.1 100 Continue\r\n\r\n");
-	}
-}
-
 /* False: there is none yet, or it was refused. */
 static bool read_head(struct http_connection *connection, struct evbuffer *input)
 {
@@ -211,7 +201,10 @@ static bool read_head(struct http_connection *connection, struct evbuffer *input
 	request->is_too_large =
 		!request->head.is_chunked &&
 		request->head.n_body_bytes > connection->server->limits.max_body_bytes;
-	say_continue(connection);
+	if (request->head.expects_continue && !request->is_too_large) {
+		evbuffer_add_printf(bufferevent_get_output(connection->bufferevent),
+			"HTTP/1.1 100 Continue\r\n\r\n");
+	}
 	return true;
 }
 
@@ -284,18 +277,12 @@ static void on_written(struct bufferevent *bufferevent UNUSED, void *context)
 	}
 }
 
-/* POLLRDHUP alone: sends no more, but reads. */
-static bool has_left(const struct http_connection *connection)
+/* Who sends no more (POLLRDHUP alone) while he is answered is asked again whether he is there. */
+static void free_if_left(struct http_connection *connection)
 {
 	struct pollfd peer = {bufferevent_getfd(connection->bufferevent), POLLRDHUP, 0};
 
-	return poll(&peer, 1, 0) == 1 && (peer.revents & (POLLHUP | POLLERR)) != 0;
-}
-
-/* Who sends no more while he is answered is asked again whether he is there. */
-static void free_if_left(struct http_connection *connection)
-{
-	if (has_left(connection)) {
+	if (poll(&peer, 1, 0) == 1 && (peer.revents & (POLLHUP | POLLERR)) != 0) {
 		http_connection_free(connection);
 	} else if (connection->state == HTTP_HANDLING || connection->state == HTTP_WRITING) {
 		set_timer(connection, ASK_MS);

@@ -6,8 +6,8 @@
  *  1. somebody who may do nothing here, unless he is such a one himself;
  *  2. a connection of his own user that has kept its place waiting for its caller (to ask, or to
  *     take an answer) for longer than limits.grace_ms;
- *  3. one of a user who would still have more than his: one that waits for its caller so long, or,
- *     except from root and the daemon's own user, any other. What it asked for goes on without it.
+ *  3. one of a user who would still have as many as his: one that waits for its caller so long, or,
+ *     of no higher claim, any other. What it asked for goes on without it.
  *
  * Among these one of the lowest claim goes first, then one that waits for its caller, then one of
  * the user with the most places, then the oldest. Root and the daemon's own user have some places
@@ -86,7 +86,7 @@ static bool makes_way(
 		return has_waited_long(connection);
 	}
 	return connection->user->n_places > newcomer->user->n_places + 1 &&
-	       (connection->claim != HTTP_CLAIM_OWN || has_waited_long(connection));
+	       (connection->claim <= newcomer->claim || has_waited_long(connection));
 }
 
 /* Of two that may be taken, neither NULL. */
@@ -212,6 +212,6 @@ void http_places_spare(struct http_server *server)
 		}
 	}
 	if (found != NULL) {
-		http_connection_turn_away(found, too_many_wait);
+		http_connection_turn_away(found, "no descriptor is left");
 	}
 }

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "control/http_internal.h"
+#include "control/peer.h"
 
 /* After a failed accept(), mostly for want of descriptors: it would fail again at once. */
 #define ACCEPT_PAUSE_MS 100
@@ -44,6 +46,26 @@ static void on_accept_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *
 	event_add(server->arrival, NULL);
 }
 
+/* By the kernel's word; without it he is nobody. */
+static void take_in(struct http_server *server, int fd)
+{
+	struct caller caller;
+	enum http_claim claim;
+	struct err err;
+
+	if (peer_read(fd, &caller, &err) < 0) {
+		log_warning("a caller is treated as nobody: %s", err.text);
+		caller = (struct caller){.uid = (uid_t)-1, .gid = (gid_t)-1};
+	}
+	claim = server->claim_fn(server->context, &caller);
+	if (http_places_admits(server, caller.uid, claim)) {
+		http_connection_new(server, fd, &caller, claim);
+		http_places_fill(server);
+	} else {
+		close(fd);
+	}
+}
+
 /* Who cannot be taken in waits in the socket's queue. */
 static void on_arrival(evutil_socket_t listening, short what UNUSED, void *context)
 {
@@ -60,8 +82,7 @@ static void on_arrival(evutil_socket_t listening, short what UNUSED, void *conte
 			pause_accepting(server);
 			return;
 		}
-		http_connection_new(server, fd);
-		http_places_fill(server);
+		take_in(server, fd);
 	}
 }
 

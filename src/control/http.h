@@ -30,6 +30,7 @@ struct event_base;
 #define HTTP_GRACE_MS 1000         /* a connection without a request keeps its place this long */
 #define HTTP_RESERVED_PLACES 8     /* beyond the others, for root and the daemon's own user */
 #define HTTP_MAX_WAITING 256       /* connections that wait for a place */
+#define HTTP_MAX_OF_STRANGER 16    /* connections of a user who may do nothing */
 #define HTTP_MAX_PIECE_BYTES ((size_t)256 * 1024)       /* of a stream, unread */
 #define HTTP_MAX_UNREAD_BYTES ((size_t)4 * 1024 * 1024) /* of a user's answers, all together */
 

@@ -10,7 +10,6 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "control/http_internal.h"
 #include "control/peer.h"
@@ -334,20 +333,8 @@ static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *cont
 
 /* ---- the beginning ---- */
 
-/* By the kernel's word; without it he is nobody. */
-static void read_caller(struct http_connection *connection, int fd)
-{
-	struct err err;
-
-	if (peer_read(fd, &connection->caller, &err) < 0) {
-		log_warning("a caller is treated as nobody: %s", err.text);
-		connection->caller = (struct caller){.uid = (uid_t)-1, .gid = (gid_t)-1};
-	}
-	connection->claim =
-		connection->server->claim_fn(connection->server->context, &connection->caller);
-}
-
-struct http_connection *http_connection_new(struct http_server *server, int fd)
+void http_connection_new(
+	struct http_server *server, int fd, const struct caller *caller, enum http_claim claim)
 {
 	struct http_connection *connection = mem_new(struct http_connection);
 	struct timeval idle = {server->limits.idle_timeout_ms / 1000,
@@ -363,14 +350,14 @@ struct http_connection *http_connection_new(struct http_server *server, int fd)
 	bufferevent_setcb(connection->bufferevent, on_readable, on_written, on_end, connection);
 	bufferevent_setwatermark(connection->bufferevent, EV_READ, 0, most);
 	bufferevent_set_timeouts(connection->bufferevent, NULL, &idle);
-	read_caller(connection, fd);
+	connection->caller = *caller;
+	connection->claim = claim;
 	connection->user = http_places_enter(server, connection->caller.uid);
 	TAILQ_INSERT_TAIL(&server->connections, connection, link);
 	server->n_connections++;
 	server->n_waiting++;
 	set_state(connection, HTTP_WAITING);
 	stop_reading(connection);
-	return connection;
 }
 
 void http_connection_give_place(struct http_connection *connection)

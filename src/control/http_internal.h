@@ -119,8 +119,9 @@ void http_server_request_answered(struct http_server *server);
 
 /* ---- http_connection.c ---- */
 
-/* Of a caller who was accepted; waits for a place. Takes the descriptor over. */
-struct http_connection *http_connection_new(struct http_server *server, int fd);
+/* Of `caller`, who was accepted; waits for a place. Takes the descriptor over. */
+void http_connection_new(
+	struct http_server *server, int fd, const struct caller *caller, enum http_claim claim);
 /* Closes at once; a request in the handler's hands learns that its caller has left. */
 void http_connection_free(struct http_connection *connection);
 void http_connection_give_place(struct http_connection *connection);
@@ -157,7 +158,9 @@ bool http_has_place(const struct http_connection *connection);
 void http_places_fill(struct http_server *server);
 /* No descriptor is left: gives one back, if somebody can be spared. */
 void http_places_spare(struct http_server *server);
-/* A connection of that user has come, or goes. */
+/* May one more connection of that user be taken in? It costs next to nothing to say no. */
+bool http_places_admits(const struct http_server *server, uid_t uid, enum http_claim claim);
+/* It has come, or goes. */
 struct http_user *http_places_enter(struct http_server *server, uid_t uid);
 void http_places_leave(struct http_user *user);
 

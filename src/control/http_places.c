@@ -11,7 +11,7 @@
  *
  * Among these one of the lowest claim goes first, then one that waits for its caller, then one of
  * the user with the most places, then the oldest. Root and the daemon's own user have some places
- * more than all others.
+ * more than all others, and a user who may do nothing has few connections, be they served or not.
  */
 #include <event2/event.h>
 
@@ -31,7 +31,8 @@ bool http_has_place(const struct http_connection *connection)
 
 /* ---- users ---- */
 
-struct http_user *http_places_enter(struct http_server *server, uid_t uid)
+/* NULL: he has no connection. */
+static struct http_user *find_user(const struct http_server *server, uid_t uid)
 {
 	struct http_user *user;
 
@@ -41,6 +42,21 @@ struct http_user *http_places_enter(struct http_server *server, uid_t uid)
 			break;
 		}
 	}
+	return user;
+}
+
+bool http_places_admits(const struct http_server *server, uid_t uid, enum http_claim claim)
+{
+	const struct http_user *user = find_user(server, uid);
+
+	return claim != HTTP_CLAIM_NONE || user == NULL ||
+	       user->n_connections < HTTP_MAX_OF_STRANGER;
+}
+
+struct http_user *http_places_enter(struct http_server *server, uid_t uid)
+{
+	struct http_user *user = find_user(server, uid);
+
 	if (user == NULL) {
 		user = mem_new(struct http_user);
 		user->uid = uid;

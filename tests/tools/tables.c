@@ -170,6 +170,7 @@ static json_t *limits(void)
 		{"milliseconds without a request", HTTP_GRACE_MS},
 		{"reserved places", HTTP_RESERVED_PLACES},
 		{"callers who wait for a place", HTTP_MAX_WAITING},
+		{"connections of a stranger", HTTP_MAX_OF_STRANGER},
 		{"bytes of a stream that nobody reads", HTTP_MAX_PIECE_BYTES},
 		{"bytes of answers that nobody reads", HTTP_MAX_UNREAD_BYTES},
 		{"parameters", PARAMS_MAX},

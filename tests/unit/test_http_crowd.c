@@ -186,6 +186,26 @@ static void test_strangers_make_way(void **state)
 static void test_a_crowd_that_says_nothing(void **state)
 {
 	struct fixture *fixture = *state;
+	struct client crowd[N_CROWD];
+
+	if (!open_to_all(fixture)) {
+		return;
+	}
+	for (size_t i = 0; i < N_CROWD; i++) {
+		crowd[i] = open_as(fixture, ANN);
+		fixture_turn(fixture);
+	}
+	assert_int_equal(n_served(fixture), 8);
+	assert_int_equal(fixture->server->n_waiting, HTTP_MAX_WAITING);
+	expect_answer(fixture, BOB);
+	for (size_t i = 0; i < N_CROWD; i++) {
+		client_close(&crowd[i]);
+	}
+}
+
+static void test_a_crowd_of_strangers(void **state)
+{
+	struct fixture *fixture = *state;
 	struct client strangers[N_CROWD];
 
 	if (!open_to_all(fixture)) {
@@ -196,7 +216,7 @@ static void test_a_crowd_that_says_nothing(void **state)
 		fixture_turn(fixture);
 	}
 	assert_int_equal(n_served(fixture), 8);
-	assert_int_equal(fixture->server->n_waiting, HTTP_MAX_WAITING);
+	assert_int_equal(fixture->server->n_connections, HTTP_MAX_OF_STRANGER);
 	expect_answer(fixture, ANN);
 	expect_answer(fixture, 0);
 	for (size_t i = 0; i < N_CROWD; i++) {
@@ -339,6 +359,7 @@ int main(void)
 		FIXTURE_ROW(test_places_are_shared),
 		FIXTURE_ROW(test_strangers_make_way),
 		FIXTURE_ROW(test_a_crowd_that_says_nothing),
+		FIXTURE_ROW(test_a_crowd_of_strangers),
 		FIXTURE_ROW(test_reserved_places),
 		FIXTURE_ROW(test_no_descriptors),
 		FIXTURE_ROW(test_too_few_descriptors),

@@ -92,9 +92,6 @@ static bool has_waited_long(const struct http_connection *connection)
 static bool makes_way(
 	const struct http_connection *connection, const struct http_connection *newcomer)
 {
-	if (newcomer->claim == HTTP_CLAIM_NONE && connection->claim != HTTP_CLAIM_NONE) {
-		return false;
-	}
 	if (connection->claim == HTTP_CLAIM_NONE && newcomer->claim != HTTP_CLAIM_NONE) {
 		return true;
 	}

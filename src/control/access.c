@@ -113,3 +113,16 @@ bool access_is_allowed(const struct access_opts *opts, const struct caller *call
 	}
 	return is_allowed;
 }
+
+bool access_has_any(const struct access_opts *opts, const struct caller *caller)
+{
+	if (opts->n_statements == 0) {
+		return is_allowed_by_default(opts, caller);
+	}
+	for (size_t i = 0; i < opts->n_statements; i++) {
+		if (!opts->statements[i].is_deny && names_caller(&opts->statements[i], caller)) {
+			return true;
+		}
+	}
+	return false;
+}

@@ -48,4 +48,8 @@ struct access_opts {
 bool access_is_allowed(const struct access_opts *opts, const struct caller *caller,
 	const char *action, const char *instance);
 
+/* Is there anything that `caller` may do? Not what a deny leaves of it: that is asked when he asks.
+ */
+bool access_has_any(const struct access_opts *opts, const struct caller *caller);
+
 #endif

@@ -11,6 +11,17 @@ static void on_request(void *context, struct http_request *request)
 	routes_dispatch(context, request);
 }
 
+/* Root finds a place whatever the policy says of it: it can change that. */
+static enum http_claim claim_of(void *context, const struct caller *caller)
+{
+	const struct control *control = context;
+
+	if (caller->is_own) {
+		return HTTP_CLAIM_OWN;
+	}
+	return access_has_any(control->in.access, caller) ? HTTP_CLAIM_SOME : HTTP_CLAIM_NONE;
+}
+
 static void expect_actions(struct metrics *metrics)
 {
 	size_t n;
@@ -33,8 +44,8 @@ int control_new(const struct control_inputs *inputs, const struct control_opts *
 	int r;
 
 	control->in = *inputs;
-	r = http_server_new(
-		inputs->loop, opts, inherited_fd, on_request, control, &control->server, err);
+	r = http_server_new(inputs->loop, opts, inherited_fd, on_request, claim_of, control,
+		&control->server, err);
 	if (r != 0) {
 		free(control);
 		return r;

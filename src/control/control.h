@@ -5,6 +5,8 @@
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 
+#include <sys/queue.h>
+
 #include "base/err.h"
 #include "base/macros.h"
 #include "control/access.h"
@@ -15,6 +17,7 @@
 #include "record/metrics.h"
 
 struct event_base;
+struct exchange;
 
 /* All borrowed. */
 struct control_inputs {
@@ -28,6 +31,7 @@ struct control_inputs {
 
 struct control {
 	struct control_inputs in;
+	LIST_HEAD(, exchange) listings; /* that are under way */
 	struct http_server *server;
 };
 

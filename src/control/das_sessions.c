@@ -296,7 +296,8 @@ void das_sessions(struct exchange *exchange)
 	struct roster_opts opts = {.sort = SESSION_NODE, .limit = ROSTER_MAX_LIMIT};
 	struct das_listing *listing;
 
-	if (instance == NULL) {
+	if (instance == NULL ||
+		!exchange_begin_listing(exchange, roster_estimate_bytes(instance, &opts))) {
 		return;
 	}
 	listing = mem_new(struct das_listing);

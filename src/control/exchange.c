@@ -47,6 +47,50 @@ static void count(const struct exchange *exchange, int status)
 		http_method_name(http_request_method(exchange->http)), name, status);
 }
 
+static void free_exchange(struct exchange *exchange)
+{
+	if (exchange->is_listing) {
+		LIST_REMOVE(exchange, listing);
+	}
+	params_finish(&exchange->params);
+	free(exchange);
+}
+
+void exchange_drop(struct exchange *exchange)
+{
+	http_request_drop(exchange->http);
+	free_exchange(exchange);
+}
+
+static bool is_same_user(const struct exchange *a, const struct exchange *b)
+{
+	return http_request_caller(a->http)->uid == http_request_caller(b->http)->uid;
+}
+
+bool exchange_begin_listing(struct exchange *exchange, size_t n_bytes)
+{
+	const struct exchange *other;
+	size_t n = 0, n_held = 0;
+
+	LIST_FOREACH(other, &exchange->control->listings, listing)
+	{
+		if (is_same_user(other, exchange)) {
+			n++;
+			n_held += other->listing_bytes;
+		}
+	}
+	if (n == EXCHANGE_MAX_LISTINGS ||
+		(n > 0 && n_held + n_bytes > EXCHANGE_MAX_LISTING_BYTES)) {
+		exchange_fail(exchange, EXCHANGE_UNAVAILABLE,
+			"%zu listings of this user are not yet read; read or close them first", n);
+		return false;
+	}
+	exchange->is_listing = true;
+	exchange->listing_bytes = n_bytes;
+	LIST_INSERT_HEAD(&exchange->control->listings, exchange, listing);
+	return true;
+}
+
 static void send_and_free(
 	struct exchange *exchange, int status, const char *content_type, struct slice body)
 {
@@ -55,10 +99,14 @@ static void send_and_free(
 		{NAMES_HEADER_RETRY_AFTER, RETRY_AFTER_S},
 	};
 
+	if (body.len > http_reply_room(exchange->http)) {
+		exchange_fail(exchange, EXCHANGE_UNAVAILABLE,
+			"this user has too many answers that are not read");
+		return;
+	}
 	count(exchange, status);
 	http_reply(exchange->http, status, content_type, headers, status == 429 ? 2 : 1, body);
-	params_finish(&exchange->params);
-	free(exchange);
+	free_exchange(exchange);
 }
 
 bool exchange_may(const struct exchange *exchange, const char *action, const char *instance)
@@ -112,8 +160,7 @@ bool exchange_stream_text(
 void exchange_stream_end(struct exchange *exchange)
 {
 	http_stream_end(exchange->http);
-	params_finish(&exchange->params);
-	free(exchange);
+	free_exchange(exchange);
 }
 
 void exchange_answer_text(

@@ -7,12 +7,18 @@
 
 #include <jansson.h>
 
+#include <sys/queue.h>
+
 #include "base/uuid.h"
 #include "control/control.h"
 #include "control/params.h"
 
 struct exchange;
 struct route;
+
+/* Named limits, of a user's listings that are under way or not yet read. */
+#define EXCHANGE_MAX_LISTINGS 8
+#define EXCHANGE_MAX_LISTING_BYTES ((size_t)16 * 1024 * 1024) /* the first may have more */
 
 /* Errors: the API's table of codes. ERROR(enum suffix, HTTP status, code) */
 #define EXCHANGE_ERRORS(ERROR)                          \
@@ -26,6 +32,7 @@ struct route;
 	ERROR(RESTARTED, 409, "Restarted")              \
 	ERROR(CONFLICT, 409, "AlreadyDone")             \
 	ERROR(TOO_LARGE, 413, "RequestTooLarge")        \
+	ERROR(MEDIA_TYPE, 415, "UnsupportedMediaType")  \
 	ERROR(THROTTLED, 429, "Throttling.User")        \
 	ERROR(INTERNAL, 500, "InternalError")           \
 	ERROR(UNAVAILABLE, 503, "ServiceUnavailable")
@@ -37,13 +44,17 @@ enum exchange_error {
 };
 
 struct exchange {
+	LIST_ENTRY(exchange) listing; /* while is_listing, of the control's */
+	bool is_listing;
+	size_t listing_bytes;
 	struct control *control;
 	struct http_request *http;
 	const struct route *route; /* NULL until it is found */
 	char request_id[UUID_TEXT_BYTES];
 	bool is_das; /* answers have the form of the DAS API */
 	struct params params;
-	bool is_malformed; /* the parameters could not be decoded; `malformed` says why */
+	bool is_malformed; /* the parameters could not be decoded; why: */
+	enum exchange_error malformed_error;
 	struct err malformed;
 	struct slice id; /* the variable part of the path; absent where there is none */
 	struct slice
@@ -58,6 +69,15 @@ bool exchange_may(const struct exchange *exchange, const char *action, const cha
 
 /* For routes without parameters: false when there are some, and then it is answered. */
 NODISCARD bool exchange_has_no_params(struct exchange *exchange);
+
+/*
+ * Before a listing is taken that will need about so much memory until its caller has it. False:
+ * the caller's user has too much of that already, and it is answered.
+ */
+NODISCARD bool exchange_begin_listing(struct exchange *exchange, size_t n_bytes);
+
+/* The caller has left and nothing is to be answered any more: frees the exchange. */
+void exchange_drop(struct exchange *exchange);
 
 /* Each of these answers and frees the exchange. `body` is taken over. */
 void exchange_answer(struct exchange *exchange, int status, json_t *body);

@@ -1,10 +1,12 @@
 /*
- * HTTP/1.1 on the Unix control socket: libevent's evhttp with the guards it lacks (limits per
- * request and per connection, accept errors, callers that leave). Knows requests and replies, no
- * routes and no meaning.
+ * HTTP/1.1 on the Unix control socket: a strict reader over libevent's bufferevents. Knows
+ * requests, replies and whom to serve when there are too many; no routes and no meaning.
  *
  * One handler gets every well-formed request, whatever its method, path and size. It must answer
- * each exactly once: at once or later, with http_reply(), or with http_stream_*().
+ * each exactly once: at once or later, with http_reply(), http_stream_*() or http_request_drop().
+ *
+ * A connection has one request at a time; what a caller sends behind it waits. A caller who leaves
+ * takes his connection along at once: the handler still has the request, and answers nobody.
  */
 #ifndef CONTROL_HTTP_H
 #define CONTROL_HTTP_H
@@ -16,45 +18,42 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/slice.h"
+#include "control/http_head.h"
 #include "model/caller.h"
 
 struct event_base;
 
 /* Named limits. */
-#define HTTP_MAX_HEADER_BYTES ((size_t)16 * 1024)
-#define HTTP_MAX_BODY_BYTES ((size_t)64 * 1024)      /* beyond: is_too_large */
-#define HTTP_MAX_REQUEST_BYTES ((size_t)1024 * 1024) /* beyond: the parser's own 413, or a cut */
-#define HTTP_REQUEST_TIMEOUT_MS 10000                /* from its first byte to its last */
-#define HTTP_IDLE_TIMEOUT_MS 60000                   /* between requests; of a reply nobody reads */
-#define HTTP_GRACE_MS 1000 /* a connection without a request keeps its place this long */
+#define HTTP_MAX_BODY_BYTES ((size_t)64 * 1024) /* beyond: is_too_large */
+#define HTTP_REQUEST_TIMEOUT_MS 10000           /* from its first byte to its last */
+#define HTTP_IDLE_TIMEOUT_MS 60000 /* between requests; of a reply nobody reads; for a place */
+#define HTTP_GRACE_MS 1000         /* a connection without a request keeps its place this long */
+#define HTTP_RESERVED_PLACES 8     /* beyond the others, for root and the daemon's own user */
+#define HTTP_MAX_WAITING 256       /* connections that wait for a place */
+#define HTTP_MAX_OF_STRANGER 16    /* connections of a user who may do nothing */
+#define HTTP_MAX_PIECE_BYTES ((size_t)256 * 1024)       /* of a stream, unread */
+#define HTTP_MAX_UNREAD_BYTES ((size_t)4 * 1024 * 1024) /* of a user's answers, all together */
 
 struct control_opts {
 	char *socket;  /* path; not used when the service manager hands the socket over */
 	unsigned mode; /* of the socket file */
 	char *group;   /* of the socket file; NULL: leave it. Its members are let in by default */
-	/*
-	 * When so many are open, callers wait in the listening socket's queue, which answers them
-	 * all in turn; a refusal would only make them ask again. Somebody who waits takes the place
-	 * of the connection that has waited longest for its own caller (to ask, or to take its
-	 * answer), once that is HTTP_GRACE_MS: nobody keeps others out by holding connections.
-	 */
+	/* Places for those who are served at the same time; who gets one: http_places.c. */
 	unsigned max_connections;
 };
-
-enum http_method {
-	HTTP_GET,
-	HTTP_POST,
-	HTTP_DELETE,
-	HTTP_HEAD,
-	HTTP_OTHER,
-};
-
-const char *http_method_name(enum http_method method); /* "other" for those that no route has */
 
 struct http_request;
 struct http_server;
 
+/* Whose connection makes way for whose. */
+enum http_claim {
+	HTTP_CLAIM_NONE, /* may do nothing that needs a right */
+	HTTP_CLAIM_SOME,
+	HTTP_CLAIM_OWN, /* root and the daemon's own user */
+};
+
 typedef void (*http_handler_fn)(void *context, struct http_request *request);
+typedef enum http_claim (*http_claim_fn)(void *context, const struct caller *caller);
 
 /*
  * Serves on `opts->socket`, or on `inherited_fd` when that is >= 0 (it is then taken over). A stale
@@ -62,8 +61,8 @@ typedef void (*http_handler_fn)(void *context, struct http_request *request);
  * with words on failure. `opts` is not used later. SIGPIPE must be ignored by the program.
  */
 NODISCARD int http_server_new(struct event_base *loop, const struct control_opts *opts,
-	int inherited_fd, http_handler_fn handler, void *context, struct http_server **ret_server,
-	struct err *err);
+	int inherited_fd, http_handler_fn handler, http_claim_fn claim_fn, void *context,
+	struct http_server **ret_server, struct err *err);
 /*
  * Takes no more connections and requests, and removes the socket file if it made it; requests in
  * the handler's hands can still be answered.
@@ -99,14 +98,16 @@ struct http_header {
 /* Answers and gives the request up. `body` is copied. HEAD gets Content-Length and no body. */
 void http_reply(struct http_request *request, int status, const char *content_type,
 	const struct http_header *headers, size_t n_headers, struct slice body);
+/* How long a body may be: what the caller's user has not read counts. Small ones always fit. */
+size_t http_reply_room(const struct http_request *request);
+/* Gives up a request whose caller has left. */
+void http_request_drop(struct http_request *request);
 
 /*
  * A reply in pieces (chunked), after which the connection is closed. http_stream_send() copies;
- * false when the caller has left, after which only http_stream_end() may follow. A caller that does
- * not read: beyond HTTP_MAX_STREAM_BYTES buffered the connection is cut. HEAD gets the headers, and
- * is as one who has left.
+ * false when the caller has left, after which only http_stream_end() may follow. HEAD gets the
+ * headers, and is as one who has left.
  */
-#define HTTP_MAX_STREAM_BYTES ((size_t)8 * 1024 * 1024)
 void http_stream_begin(struct http_request *request, int status, const char *content_type,
 	const struct http_header *headers, size_t n_headers);
 /*
@@ -116,11 +117,13 @@ void http_stream_begin(struct http_request *request, int status, const char *con
  */
 bool http_stream_send(struct http_request *request, struct slice piece,
 	void (*taken_fn)(void *context), void *context);
+/* Has the caller more before him than he reads? What he can do without is then left out. */
+bool http_stream_is_slow(const struct http_request *request);
 void http_stream_end(struct http_request *request);
 
 /*
  * Called once, from the event loop, when the caller has hung up before its answer. The request must
- * still be answered (the reply then goes nowhere). NULL: no call.
+ * still be answered (the reply then goes nowhere) or dropped. NULL: no call.
  */
 void http_request_on_gone(
 	struct http_request *request, void (*gone_fn)(void *context), void *context);

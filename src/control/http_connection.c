@@ -1,289 +1,110 @@
 /*
- * The guard around a connection of evhttp. Everything that ends one goes through check(), which
- * runs from the event loop and never inside a callback of evhttp.
+ * One connection of a caller, from accept() to close(): reads a request, has it handled, writes the
+ * answer, and again. All that ends one ends in http_connection_free().
  */
-#include "control/http_connection.h"
-
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "control/http_internal.h"
 #include "control/peer.h"
 
 /* How often to ask whether a caller that sends no more, but waits for its answer, still does. */
-#define HTTP_CONNECTION_ASK_MS 500
+#define ASK_MS 500
 
-/* evhttp clears the callbacks when it frees its side. */
-static bool is_held_by_evhttp(const struct http_connection *connection)
-{
-	bufferevent_event_cb event_cb = NULL;
-
-	bufferevent_getcb(connection->bufferevent, NULL, NULL, &event_cb, NULL);
-	return event_cb != NULL;
-}
-
-/* POLLRDHUP: will send no more; with POLLHUP or POLLERR: does not read either. */
-static short peer_events(const struct http_connection *connection)
-{
-	struct pollfd peer = {bufferevent_getfd(connection->bufferevent), POLLRDHUP, 0};
-
-	return poll(&peer, 1, 0) == 1 ? peer.revents : 0;
-}
+/* ---- states ---- */
 
 static void set_timer(struct http_connection *connection, int64_t delay_ms)
 {
 	struct timeval delay = {delay_ms / 1000, (delay_ms % 1000) * 1000};
 
-	if (delay_ms == 0) {
-		event_del(connection->timer);
-	} else {
-		event_add(connection->timer, &delay);
-	}
+	event_add(connection->timer, &delay);
 }
 
-static void set_state(struct http_connection *connection, enum http_connection_state state)
+static int64_t patience_ms(const struct http_limits *limits, enum http_state state)
 {
-	const struct http_limits *limits = &connection->server->limits;
-
-	connection->state = state;
-	connection->since_ms = clock_monotonic_ms();
 	switch (state) {
-	case HTTP_CONNECTION_IDLE:
-		set_timer(connection, limits->idle_timeout_ms);
-		return;
-	case HTTP_CONNECTION_READING:
-		set_timer(connection, limits->request_timeout_ms);
-		return;
-	case HTTP_CONNECTION_HANDLING:
-	case HTTP_CONNECTION_WRITING: /* the bufferevent has the timeout */
-		set_timer(connection, 0);
-		return;
-	case HTTP_CONNECTION_LINGERING:
-		set_timer(connection, limits->linger_ms);
-		return;
+	case HTTP_WAITING:
+	case HTTP_IDLE:
+		return limits->idle_timeout_ms;
+	case HTTP_READING:
+		return limits->request_timeout_ms;
+	case HTTP_LINGERING:
+		return limits->linger_ms;
+	case HTTP_HANDLING:
+	case HTTP_WRITING: /* the bufferevent has the time-out */
+		break;
 	}
-}
-
-static void drain_input(struct bufferevent *bufferevent, void *context UNUSED)
-{
-	struct evbuffer *input = bufferevent_get_input(bufferevent);
-
-	evbuffer_drain(input, evbuffer_get_length(input));
+	return -1;
 }
 
 /*
- * evhttp has sent its last words and let go. Closing while the caller still sends would break its
- * send() before it reads them.
+ * Where nothing is read the kernel is asked to tell when the caller leaves. Once: the condition
+ * stays, and would be reported for ever.
  */
-static void linger(struct http_connection *connection)
+static void stop_reading(struct http_connection *connection)
 {
-	bufferevent_setcb(connection->bufferevent, drain_input, NULL, NULL, connection);
-	drain_input(connection->bufferevent, connection);
-	bufferevent_disable(connection->bufferevent, EV_WRITE);
-	bufferevent_enable(connection->bufferevent, EV_READ);
-	set_state(connection, HTTP_CONNECTION_LINGERING);
-}
-
-static void check_request(struct http_connection *connection)
-{
-	short events = peer_events(connection);
-
-	if (!is_held_by_evhttp(connection) || (events & (POLLHUP | POLLERR)) != 0) {
-		connection->has_left = true;
-		http_request_tell_gone(connection->request);
-	} else if ((events & POLLRDHUP) != 0) {
-		set_timer(connection, HTTP_CONNECTION_ASK_MS);
-	}
-}
-
-static void on_check(evutil_socket_t fd, short what, void *context);
-
-static void watch_hang_up(struct http_connection *connection)
-{
-	int fd = bufferevent_getfd(connection->bufferevent);
-
-	if (connection->hang_up != NULL || fd < 0) {
-		return;
-	}
-	/* Not persistent: the condition stays, and would be reported for ever. */
-	connection->hang_up =
-		event_new(connection->server->loop, fd, EV_CLOSED, on_check, connection);
-	CHECK(connection->hang_up != NULL);
+	bufferevent_disable(connection->bufferevent, EV_READ);
 	event_add(connection->hang_up, NULL);
 }
 
-static void check(struct http_connection *connection)
+static void go_on_reading(struct http_connection *connection)
 {
-	watch_hang_up(connection);
-	if (connection->is_cut && is_held_by_evhttp(connection)) {
-		/* As if it had waited too long: evhttp closes without a word. */
-		bufferevent_trigger_event(connection->bufferevent, BEV_EVENT_TIMEOUT, 0);
-	}
-	if (connection->request != NULL) {
-		check_request(connection);
-	} else if (is_held_by_evhttp(connection)) {
-		return;
-	} else if (connection->is_cut || peer_events(connection) != 0) {
-		http_connection_free(connection);
-	} else if (connection->state != HTTP_CONNECTION_LINGERING) {
-		linger(connection);
+	if ((bufferevent_get_enabled(connection->bufferevent) & EV_READ) == 0) {
+		event_del(connection->hang_up);
+		bufferevent_enable(connection->bufferevent, EV_READ);
 	}
 }
 
-static void on_check(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
+static void set_state(struct http_connection *connection, enum http_state state)
 {
-	check(context);
-}
+	int64_t ms = patience_ms(&connection->server->limits, state);
 
-static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
-{
-	struct http_connection *connection = context;
-
-	/* While the handler has the request, it is only time to ask again. */
-	if (connection->state != HTTP_CONNECTION_HANDLING) {
-		connection->is_cut = true;
+	connection->state = state;
+	connection->since_ms = clock_monotonic_ms();
+	event_del(connection->timer);
+	if (ms >= 0) {
+		set_timer(connection, ms);
 	}
-	check(connection);
-}
-
-/* Called whenever bytes have been read or taken. While evhttp writes, nothing is read. */
-static void on_input(
-	struct evbuffer *input UNUSED, const struct evbuffer_cb_info *info, void *context)
-{
-	struct http_connection *connection = context;
-
-	if (info->n_added == 0 || connection->state == HTTP_CONNECTION_LINGERING) {
-		return;
-	}
-	connection->request_bytes += info->n_added;
-	if (connection->state == HTTP_CONNECTION_IDLE) {
-		set_state(connection, HTTP_CONNECTION_READING);
-	}
-	if (connection->request_bytes > connection->server->limits.max_request_bytes) {
-		http_connection_cut(connection);
-	} else if (!is_held_by_evhttp(connection)) {
-		http_connection_schedule_check(connection);
+	if (state == HTTP_IDLE || state == HTTP_LINGERING) {
+		go_on_reading(connection);
 	}
 }
 
-struct http_connection *http_connection_new(struct http_server *server)
-{
-	struct http_connection *connection = mem_new(struct http_connection);
-	struct timeval idle = {server->limits.idle_timeout_ms / 1000,
-		(server->limits.idle_timeout_ms % 1000) * 1000};
-
-	connection->server = server;
-	connection->bufferevent = bufferevent_socket_new(server->loop, -1, BEV_OPT_CLOSE_ON_FREE);
-	connection->check = event_new(server->loop, -1, 0, on_check, connection);
-	connection->timer = evtimer_new(server->loop, on_timer, connection);
-	CHECK(connection->bufferevent != NULL);
-	CHECK(connection->check != NULL && connection->timer != NULL);
-	bufferevent_incref(connection->bufferevent);
-	/* A reply that nobody reads; how long reading may take, the states say. */
-	bufferevent_set_timeouts(connection->bufferevent, NULL, &idle);
-	connection->watch = evbuffer_add_cb(
-		bufferevent_get_input(connection->bufferevent), on_input, connection);
-	CHECK(connection->watch != NULL);
-	LIST_INSERT_HEAD(&server->connections, connection, link);
-	server->n_connections++;
-	set_state(connection, HTTP_CONNECTION_IDLE);
-	/* The descriptor is known when evhttp has set up its side. */
-	http_connection_schedule_check(connection);
-	return connection;
-}
+/* ---- the end ---- */
 
 void http_connection_free(struct http_connection *connection)
 {
 	struct http_server *server = connection->server;
+	struct http_request *request = connection->request;
+	bool is_handled = connection->state == HTTP_HANDLING;
 
-	CHECK(connection->request == NULL);
-	LIST_REMOVE(connection, link);
+	TAILQ_REMOVE(&server->connections, connection, link);
 	server->n_connections--;
-	evbuffer_remove_cb_entry(bufferevent_get_input(connection->bufferevent), connection->watch);
-	bufferevent_setcb(connection->bufferevent, NULL, NULL, NULL, NULL);
-	/* Before the descriptor is closed. */
-	if (connection->hang_up != NULL) {
-		event_free(connection->hang_up);
-	}
-	event_free(connection->check);
+	server->n_waiting -= connection->state == HTTP_WAITING;
+	connection->user->n_places -= http_has_place(connection);
+	http_places_leave(connection->user);
+	event_free(connection->hang_up); /* before the descriptor is closed */
 	event_free(connection->timer);
-	bufferevent_decref(connection->bufferevent);
+	bufferevent_free(connection->bufferevent);
 	free(connection);
-	http_server_connection_ended(server);
-}
-
-static void read_caller(struct http_connection *connection)
-{
-	struct err err;
-
-	if (connection->has_caller) {
-		return;
+	event_active(server->seating, 0, 0);
+	if (is_handled) {
+		request->connection = NULL;
+		http_request_tell_gone(request);
+	} else {
+		http_request_free(request);
 	}
-	connection->has_caller = true;
-	if (peer_read(bufferevent_getfd(connection->bufferevent), &connection->caller, &err) < 0) {
-		log_warning("a caller is treated as nobody: %s", err.text);
-		connection->caller = (struct caller){.uid = (uid_t)-1, .gid = (gid_t)-1};
-	}
-}
-
-void http_connection_begin_request(struct http_connection *connection, struct http_request *request)
-{
-	CHECK(connection->request == NULL);
-	read_caller(connection);
-	connection->request = request;
-	connection->request_bytes = 0;
-	connection->is_cut = false; /* its last bytes may have been too many: it was faster */
-	set_state(connection, HTTP_CONNECTION_HANDLING);
-	/* The caller may be gone already, and says so only once. */
-	http_connection_schedule_check(connection);
-}
-
-void http_connection_end_request(struct http_connection *connection)
-{
-	connection->request = NULL;
-	set_state(connection, HTTP_CONNECTION_WRITING);
-	http_connection_schedule_check(connection);
-}
-
-void http_connection_finish_reply(struct http_connection *connection)
-{
-	struct evbuffer *input = bufferevent_get_input(connection->bufferevent);
-
-	/* Bytes of the next request may have come along with this one. */
-	connection->request_bytes = evbuffer_get_length(input);
-	set_state(connection,
-		connection->request_bytes > 0 ? HTTP_CONNECTION_READING : HTTP_CONNECTION_IDLE);
-	if (connection->server->is_stopped) {
-		http_connection_cut(connection);
-	}
-}
-
-void http_connection_stop_reading(struct http_connection *connection)
-{
-	bufferevent_disable(connection->bufferevent, EV_READ);
-}
-
-void http_connection_schedule_check(struct http_connection *connection)
-{
-	event_active(connection->check, EV_TIMEOUT, 0);
 }
 
 void http_connection_cut(struct http_connection *connection)
 {
-	connection->is_cut = true;
-	http_connection_schedule_check(connection);
-}
-
-void http_connection_cut_now(struct http_connection *connection)
-{
-	connection->is_cut = true;
-	check(connection);
+	event_active(connection->hang_up, EV_TIMEOUT, 0);
 }
 
 void http_connection_flush(struct http_connection *connection)
@@ -294,5 +115,267 @@ void http_connection_flush(struct http_connection *connection)
 		evbuffer_unfreeze(output, 1);
 		evbuffer_write(output, bufferevent_getfd(connection->bufferevent));
 		evbuffer_freeze(output, 1);
+	}
+}
+
+void http_connection_turn_away(struct http_connection *connection, const char *words)
+{
+	const struct http_request *request = connection->request;
+	bool has_begun = connection->state == HTTP_WRITING || connection->state == HTTP_LINGERING ||
+			 (request != NULL && request->is_stream);
+
+	if (!has_begun && connection->state != HTTP_IDLE) {
+		http_write_refusal(bufferevent_get_output(connection->bufferevent), 503, words);
+		http_connection_flush(connection);
+	}
+	http_connection_free(connection);
+}
+
+/*
+ * The last words are written. Closing while the caller still sends would break its send() before it
+ * reads them.
+ */
+static void close_down(struct http_connection *connection)
+{
+	if (!connection->is_unread) {
+		http_connection_free(connection);
+		return;
+	}
+	shutdown(bufferevent_getfd(connection->bufferevent), SHUT_WR);
+	set_state(connection, HTTP_LINGERING);
+}
+
+/* ---- reading ---- */
+
+static void refuse(struct http_connection *connection)
+{
+	http_request_free(connection->request);
+	connection->request = NULL;
+	connection->is_last = connection->is_unread = true;
+	http_write_refusal(bufferevent_get_output(connection->bufferevent), 400,
+		"this is no HTTP request that can be served");
+	set_state(connection, HTTP_WRITING);
+}
+
+/* Empty lines before a request are passed over. */
+static struct slice take_head(struct evbuffer *input)
+{
+	struct evbuffer_ptr end;
+	char start[2];
+	char *text;
+
+	while (evbuffer_copyout(input, start, 2) == 2 && memcmp(start, "\r\n", 2) == 0) {
+		evbuffer_drain(input, 2);
+	}
+	end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
+	if (end.pos < 0 || (size_t)end.pos + 4 > HTTP_MAX_HEADER_BYTES) {
+		return (struct slice){NULL, evbuffer_get_length(input)};
+	}
+	text = mem_alloc((size_t)end.pos + 4);
+	evbuffer_remove(input, text, (size_t)end.pos + 4);
+	return (struct slice){text, (size_t)end.pos + 4};
+}
+
+/* False: there is none yet, or it was refused. */
+static bool read_head(struct http_connection *connection, struct evbuffer *input)
+{
+	struct slice text = take_head(input);
+	struct http_request *request;
+
+	if (text.len > 0 && connection->state == HTTP_IDLE) {
+		set_state(connection, HTTP_READING);
+	}
+	if (text.data == NULL) {
+		if (text.len > HTTP_MAX_HEADER_BYTES) {
+			refuse(connection);
+		}
+		return false;
+	}
+	request = connection->request = http_request_new(connection);
+	request->head_text = (char *)text.data;
+	if (!http_head_read(text, &request->head)) {
+		refuse(connection);
+		return false;
+	}
+	request->is_too_large =
+		!request->head.is_chunked &&
+		request->head.n_body_bytes > connection->server->limits.max_body_bytes;
+	if (request->head.expects_continue && !request->is_too_large) {
+		evbuffer_add_printf(bufferevent_get_output(connection->bufferevent),
+			"HTTP/1.1 100 Continue\r\n\r\n");
+	}
+	return true;
+}
+
+static void handle(struct http_connection *connection)
+{
+	struct http_server *server = connection->server;
+	struct http_request *request = connection->request;
+
+	connection->is_unread = request->is_too_large;
+	connection->is_last = request->is_too_large || request->head.is_last || server->is_stopped;
+	if (!connection->has_names) {
+		peer_read_names(&connection->caller);
+		connection->has_names = true;
+	}
+	request->caller = connection->caller;
+	set_state(connection, HTTP_HANDLING);
+	server->n_unanswered++;
+	server->handler(server->context, request);
+	if (connection->state == HTTP_HANDLING) {
+		stop_reading(connection); /* the answer will take its time */
+	}
+}
+
+static void read_request(struct http_connection *connection)
+{
+	struct evbuffer *input = bufferevent_get_input(connection->bufferevent);
+
+	if (connection->request == NULL && !read_head(connection, input)) {
+		return;
+	}
+	switch (http_request_read_body(connection->request, input)) {
+	case HTTP_WHOLE:
+		handle(connection);
+		return;
+	case HTTP_MALFORMED:
+		refuse(connection);
+		return;
+	case HTTP_MORE:
+	case HTTP_ON:
+		break;
+	}
+}
+
+/* ---- callbacks ---- */
+
+static void on_readable(struct bufferevent *bufferevent, void *context)
+{
+	struct http_connection *connection = context;
+	struct evbuffer *input = bufferevent_get_input(bufferevent);
+
+	if (connection->state == HTTP_LINGERING) {
+		evbuffer_drain(input, evbuffer_get_length(input));
+	} else if (connection->state == HTTP_IDLE || connection->state == HTTP_READING) {
+		read_request(connection);
+	}
+}
+
+/* Nothing is left to be written. */
+static void on_written(struct bufferevent *bufferevent UNUSED, void *context)
+{
+	struct http_connection *connection = context;
+
+	if (connection->state == HTTP_HANDLING) {
+		http_request_tell_taken(connection->request);
+	} else if (connection->state == HTTP_WRITING && connection->is_last) {
+		close_down(connection);
+	} else if (connection->state == HTTP_WRITING) {
+		set_state(connection, HTTP_IDLE);
+		read_request(connection);
+	}
+}
+
+/* Who sends no more (POLLRDHUP alone) while he is answered is asked again whether he is there. */
+static void free_if_left(struct http_connection *connection)
+{
+	struct pollfd peer = {bufferevent_getfd(connection->bufferevent), POLLRDHUP, 0};
+
+	if (poll(&peer, 1, 0) == 1 && (peer.revents & (POLLHUP | POLLERR)) != 0) {
+		http_connection_free(connection);
+	} else if (connection->state == HTTP_HANDLING || connection->state == HTTP_WRITING) {
+		set_timer(connection, ASK_MS);
+	}
+}
+
+static void on_end(struct bufferevent *bufferevent UNUSED, short what, void *context)
+{
+	struct http_connection *connection = context;
+
+	if ((what & BEV_EVENT_EOF) != 0 &&
+		(connection->state == HTTP_HANDLING || connection->state == HTTP_WRITING)) {
+		free_if_left(connection);
+	} else {
+		http_connection_free(connection);
+	}
+}
+
+static void on_hang_up(evutil_socket_t fd UNUSED, short what, void *context)
+{
+	struct http_connection *connection = context;
+
+	if ((what & EV_TIMEOUT) != 0) {
+		http_connection_free(connection); /* it is cut */
+	} else {
+		free_if_left(connection);
+	}
+}
+
+static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
+{
+	struct http_connection *connection = context;
+
+	switch (connection->state) {
+	case HTTP_HANDLING:
+	case HTTP_WRITING: /* it is only time to ask again */
+		free_if_left(connection);
+		return;
+	case HTTP_WAITING:
+		http_connection_turn_away(connection, "too many callers, and no place came free");
+		return;
+	case HTTP_IDLE:
+	case HTTP_READING:
+	case HTTP_LINGERING:
+		http_connection_free(connection);
+		return;
+	}
+}
+
+/* ---- the beginning ---- */
+
+void http_connection_new(
+	struct http_server *server, int fd, const struct caller *caller, enum http_claim claim)
+{
+	struct http_connection *connection = mem_new(struct http_connection);
+	struct timeval idle = {server->limits.idle_timeout_ms / 1000,
+		(server->limits.idle_timeout_ms % 1000) * 1000};
+	size_t most = HTTP_MAX_HEADER_BYTES + HTTP_MAX_BODY_BYTES;
+
+	connection->server = server;
+	connection->bufferevent = bufferevent_socket_new(server->loop, fd, BEV_OPT_CLOSE_ON_FREE);
+	connection->timer = evtimer_new(server->loop, on_deadline, connection);
+	connection->hang_up = event_new(server->loop, fd, EV_CLOSED, on_hang_up, connection);
+	CHECK(connection->bufferevent != NULL && connection->timer != NULL &&
+		connection->hang_up != NULL);
+	bufferevent_setcb(connection->bufferevent, on_readable, on_written, on_end, connection);
+	bufferevent_setwatermark(connection->bufferevent, EV_READ, 0, most);
+	bufferevent_set_timeouts(connection->bufferevent, NULL, &idle);
+	connection->caller = *caller;
+	connection->claim = claim;
+	connection->user = http_places_enter(server, connection->caller.uid);
+	TAILQ_INSERT_TAIL(&server->connections, connection, link);
+	server->n_connections++;
+	server->n_waiting++;
+	set_state(connection, HTTP_WAITING);
+	stop_reading(connection);
+}
+
+void http_connection_give_place(struct http_connection *connection)
+{
+	connection->server->n_waiting--;
+	connection->user->n_places++;
+	set_state(connection, HTTP_IDLE);
+}
+
+void http_connection_end_request(struct http_connection *connection)
+{
+	const struct evbuffer *output = bufferevent_get_output(connection->bufferevent);
+
+	connection->request = NULL;
+	set_state(connection, HTTP_WRITING);
+	if (evbuffer_get_length(output) == 0) {
+		/* Of a stream all was taken before it ended: nobody else tells. */
+		bufferevent_trigger(connection->bufferevent, EV_WRITE,
+			BEV_TRIG_IGNORE_WATERMARKS | BEV_OPT_DEFER_CALLBACKS);
 	}
 }

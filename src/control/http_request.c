@@ -1,189 +1,148 @@
 /*
- * One request and its reply, whole or in pieces, in the terms of http.h.
+ * One request: its body, and its reply, whole or in pieces, in the terms of http.h.
  */
-#include "control/http.h"
-
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/http.h>
-#include <stdio.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "control/http_internal.h"
+#include "control/names.h"
 
-#define HTTP_TOO_MANY_REQUESTS 429
+#define MAX_CHUNK_LINE_BYTES 256
+/* Answers up to this length are given to whoever asks; some hundred of them are no burden. */
+#define SMALL_REPLY_BYTES ((size_t)4 * 1024)
 
-struct http_request {
-	struct http_server *server;
-	struct http_connection *connection;
-	struct evhttp_request *evhttp; /* valid until answered, also when the caller is lost */
-	enum http_method method;
-	bool may_have_body; /* evhttp has read it */
-	struct slice path, query, body;
-	bool is_too_large;
-	bool is_stream;
-	void (*gone_fn)(void *context);
-	void *gone_context;
-	void (*taken_fn)(void *context); /* a piece of a stream is on its way */
-	void *taken_context;
-};
-
-static void classify_method(struct http_request *request)
+struct http_request *http_request_new(struct http_connection *connection)
 {
-	request->method = HTTP_OTHER;
-	request->may_have_body = true;
-	switch (evhttp_request_get_command(request->evhttp)) {
-	case EVHTTP_REQ_GET:
-		request->method = HTTP_GET;
-		return;
-	case EVHTTP_REQ_POST:
-		request->method = HTTP_POST;
-		return;
-	case EVHTTP_REQ_DELETE:
-		request->method = HTTP_DELETE;
-		return;
-	case EVHTTP_REQ_HEAD:
-		request->method = HTTP_HEAD;
-		request->may_have_body = false;
-		return;
-	case EVHTTP_REQ_PUT:
-	case EVHTTP_REQ_OPTIONS:
-	case EVHTTP_REQ_CONNECT:
-	case EVHTTP_REQ_PATCH:
-		return;
-	case EVHTTP_REQ_TRACE:
-		break;
-	}
-	request->may_have_body = false; /* TRACE and what evhttp does not know */
-}
-
-/* "http://host/path" is as good as "/path": proxies send it, and some clients to a socket too. */
-static struct slice skip_host(struct slice target)
-{
-	struct slice scheme, authority, rest = target;
-	const char *slash;
-
-	if (!slice_next(&rest, ':', &scheme) || !slice_has_prefix(rest, "//") ||
-		!(slice_is_nocase(scheme, "http") || slice_is_nocase(scheme, "https"))) {
-		return target;
-	}
-	authority = slice_skip(rest, 2);
-	slash = memchr(authority.data, '/', authority.len);
-	return slash != NULL ? slice_range(slash, authority.data + authority.len)
-			     : SLICE_LITERAL("/");
-}
-
-static void read_target(struct http_request *request)
-{
-	struct slice target = skip_host(slice_of(evhttp_request_get_uri(request->evhttp)));
-
-	slice_next(&target, '?', &request->path);
-	request->query = target;
-}
-
-static void read_body(struct http_request *request)
-{
-	struct evbuffer *input = evhttp_request_get_input_buffer(request->evhttp);
-	size_t n_bytes = evbuffer_get_length(input);
-
-	request->body = SLICE_LITERAL("");
-	if (n_bytes > request->server->limits.max_body_bytes) {
-		request->is_too_large = true;
-		evbuffer_drain(input, n_bytes);
-	} else if (n_bytes > 0) {
-		request->body = (struct slice){(const char *)evbuffer_pullup(input, -1), n_bytes};
-		CHECK(request->body.data != NULL);
-	}
-}
-
-static struct http_connection *find_connection(
-	struct http_server *server, struct evhttp_request *evhttp_request)
-{
-	struct bufferevent *bufferevent =
-		evhttp_connection_get_bufferevent(evhttp_request_get_connection(evhttp_request));
-	struct http_connection *connection;
-
-	LIST_FOREACH(connection, &server->connections, link)
-	{
-		if (connection->bufferevent == bufferevent) {
-			break;
-		}
-	}
-	CHECK(connection != NULL);
-	return connection;
-}
-
-static void on_close(struct evhttp_connection *evhttp_connection UNUSED, void *context)
-{
-	http_connection_schedule_check(context);
-}
-
-static void on_written(struct evhttp_request *evhttp_request UNUSED, void *context)
-{
-	http_connection_finish_reply(context);
-}
-
-void http_request_dispatch(struct evhttp_request *evhttp_request, void *context)
-{
-	struct http_server *server = context;
-	struct http_connection *connection = find_connection(server, evhttp_request);
 	struct http_request *request = mem_new(struct http_request);
 
-	request->server = server;
+	request->server = connection->server;
 	request->connection = connection;
-	request->evhttp = evhttp_request;
-	classify_method(request);
-	read_target(request);
-	read_body(request);
-	evhttp_connection_set_closecb(
-		evhttp_request_get_connection(evhttp_request), on_close, connection);
-	evhttp_request_set_on_complete_cb(evhttp_request, on_written, connection);
-	http_connection_begin_request(connection, request);
-	server->n_unanswered++;
-	if (server->is_stopped) {
-		/* Was sent along with one that had still to be answered. */
-		http_reply(request, HTTP_SERVUNAVAIL, NULL, NULL, 0, SLICE_LITERAL(""));
-		return;
-	}
-	server->handler(server->context, request);
+	request->body = evbuffer_new();
+	CHECK(request->body != NULL);
+	return request;
 }
 
-const char *http_method_name(enum http_method method)
+void http_request_free(struct http_request *request)
 {
-	switch (method) {
-	case HTTP_GET:
-		return "GET";
-	case HTTP_POST:
-		return "POST";
-	case HTTP_DELETE:
-		return "DELETE";
-	case HTTP_HEAD:
-		return "HEAD";
-	case HTTP_OTHER:
-		break;
+	if (request == NULL) {
+		return;
 	}
-	return "other";
+	evbuffer_free(request->body);
+	free(request->head_text);
+	free(request);
+}
+
+/* ---- its body ---- */
+
+static enum http_reading read_chunk_data(struct http_request *request, struct evbuffer *input)
+{
+	size_t n = MIN(evbuffer_get_length(input), (size_t)request->chunk_left);
+
+	if (n == 0) {
+		return HTTP_MORE;
+	}
+	evbuffer_remove_buffer(input, request->body, n);
+	request->chunk_left -= n;
+	if (request->chunk_left == 0) {
+		request->chunk = HTTP_CHUNK_END;
+	}
+	if (evbuffer_get_length(request->body) > request->server->limits.max_body_bytes) {
+		request->is_too_large = true;
+		return HTTP_WHOLE;
+	}
+	return HTTP_ON;
+}
+
+/* A line of the framing, or of the trailers, which mean nothing here. */
+static enum http_reading read_chunk_line(struct http_request *request, struct evbuffer *input)
+{
+	size_t len = 0;
+	CLEANUP(mem_free_p) char *line = evbuffer_readln(input, &len, EVBUFFER_EOL_CRLF_STRICT);
+
+	if (line == NULL) {
+		len = evbuffer_get_length(input);
+	}
+	if (len > MAX_CHUNK_LINE_BYTES) {
+		return HTTP_MALFORMED;
+	}
+	if (line == NULL) {
+		return HTTP_MORE;
+	}
+	if (request->chunk == HTTP_CHUNK_TRAILER) {
+		return len == 0 ? HTTP_WHOLE : HTTP_ON;
+	}
+	if (request->chunk == HTTP_CHUNK_END) {
+		request->chunk = HTTP_CHUNK_SIZE;
+		return len == 0 ? HTTP_ON : HTTP_MALFORMED;
+	}
+	if (!http_chunk_read((struct slice){line, len}, &request->chunk_left)) {
+		return HTTP_MALFORMED;
+	}
+	request->chunk = request->chunk_left > 0 ? HTTP_CHUNK_DATA : HTTP_CHUNK_TRAILER;
+	return HTTP_ON;
+}
+
+static enum http_reading read_chunks(struct http_request *request, struct evbuffer *input)
+{
+	enum http_reading result;
+
+	do {
+		result = request->chunk == HTTP_CHUNK_DATA ? read_chunk_data(request, input)
+							   : read_chunk_line(request, input);
+	} while (result == HTTP_ON);
+	return result;
+}
+
+static enum http_reading read_length(struct http_request *request, struct evbuffer *input)
+{
+	size_t n = (size_t)request->head.n_body_bytes;
+
+	if (request->is_too_large) {
+		return HTTP_WHOLE;
+	}
+	if (evbuffer_get_length(input) < n) {
+		return HTTP_MORE;
+	}
+	evbuffer_remove_buffer(input, request->body, n);
+	return HTTP_WHOLE;
+}
+
+enum http_reading http_request_read_body(struct http_request *request, struct evbuffer *input)
+{
+	enum http_reading result = request->head.is_chunked ? read_chunks(request, input)
+							    : read_length(request, input);
+	size_t n = request->is_too_large ? 0 : evbuffer_get_length(request->body);
+
+	if (result == HTTP_WHOLE) {
+		request->body_text = SLICE_LITERAL("");
+		if (n > 0) {
+			request->body_text =
+				(struct slice){(char *)evbuffer_pullup(request->body, -1), n};
+		}
+	}
+	return result;
 }
 
 enum http_method http_request_method(const struct http_request *request)
 {
-	return request->method;
+	return request->head.method;
 }
 
 struct slice http_request_path(const struct http_request *request)
 {
-	return request->path;
+	return request->head.path;
 }
 
 struct slice http_request_query(const struct http_request *request)
 {
-	return request->query;
+	return request->head.query;
 }
 
 struct slice http_request_body(const struct http_request *request)
 {
-	return request->body;
+	return request->body_text;
 }
 
 bool http_request_is_too_large(const struct http_request *request)
@@ -193,24 +152,24 @@ bool http_request_is_too_large(const struct http_request *request)
 
 struct slice http_request_header(const struct http_request *request, const char *name)
 {
-	return slice_of(
-		evhttp_find_header(evhttp_request_get_input_headers(request->evhttp), name));
+	return http_head_find(&request->head, name);
 }
 
 const struct caller *http_request_caller(const struct http_request *request)
 {
-	return &request->connection->caller;
+	return &request->caller;
 }
+
+/* ---- callers who leave, and who read ---- */
 
 void http_request_on_gone(
 	struct http_request *request, void (*gone_fn)(void *context), void *context)
 {
 	request->gone_fn = gone_fn;
 	request->gone_context = context;
-	http_connection_schedule_check(request->connection);
 }
 
-static void tell_taken(struct http_request *request)
+void http_request_tell_taken(struct http_request *request)
 {
 	void (*taken_fn)(void *context) = request->taken_fn;
 
@@ -220,6 +179,7 @@ static void tell_taken(struct http_request *request)
 	}
 }
 
+/* Who waits to send the next piece learns of it by sending. */
 void http_request_tell_gone(struct http_request *request)
 {
 	void (*gone_fn)(void *context) = request->gone_fn;
@@ -228,121 +188,151 @@ void http_request_tell_gone(struct http_request *request)
 	if (gone_fn != NULL) {
 		gone_fn(request->gone_context);
 	} else {
-		/* Who waits to send the next piece learns of it by sending. */
-		tell_taken(request);
+		http_request_tell_taken(request);
 	}
 }
 
-/*
- * A body that evhttp did not read would be taken for the next request: with methods that it thinks
- * have none, and encodings that it does not know.
- */
-static bool has_unread_body(const struct http_request *request)
+static struct evbuffer *output_of(const struct http_connection *connection)
 {
-	struct slice encoding = http_request_header(request, "Transfer-Encoding");
-
-	if (encoding.data != NULL) {
-		return !request->may_have_body || !slice_is_nocase(encoding, "chunked");
-	}
-	return !request->may_have_body &&
-	       http_request_header(request, "Content-Length").data != NULL;
+	return bufferevent_get_output(connection->bufferevent);
 }
 
-static void add_header(struct http_request *request, const char *name, const char *value)
-{
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(request->evhttp);
+/* ---- replies ---- */
 
-	CHECK(evhttp_add_header(headers, name, value) == 0); /* it refuses line feeds */
-}
-
-static void add_headers(struct http_request *request, const char *content_type,
-	const struct http_header *headers, size_t n_headers)
-{
-	if (content_type != NULL) {
-		add_header(request, "Content-Type", content_type);
-	}
-	for (size_t i = 0; i < n_headers; i++) {
-		add_header(request, headers[i].name, headers[i].value);
-	}
-}
-
-/* The caller's own wish is taken away, which evhttp would answer in a second header. */
-static void close_behind(struct http_request *request)
-{
-	while (evhttp_remove_header(
-		       evhttp_request_get_input_headers(request->evhttp), "Connection") == 0) {
-	}
-	add_header(request, "Connection", "close");
-}
-
-/* NULL: evhttp knows it. */
 static const char *reason_phrase(int status)
 {
-	return status == HTTP_TOO_MANY_REQUESTS ? "Too Many Requests" : NULL;
+	static const struct {
+		int status;
+		const char *phrase;
+	} rows[] = {
+		{200, "OK"},
+		{400, "Bad Request"},
+		{403, "Forbidden"},
+		{404, "Not Found"},
+		{405, "Method Not Allowed"},
+		{409, "Conflict"},
+		{413, "Content Too Large"},
+		{415, "Unsupported Media Type"},
+		{429, "Too Many Requests"},
+		{500, "Internal Server Error"},
+		{503, "Service Unavailable"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (rows[i].status == status) {
+			return rows[i].phrase;
+		}
+	}
+	return "";
 }
 
-/* evhttp's part has begun; of `request` nothing is needed any more. */
-static void give_up(struct http_request *request)
+static void write_header(struct evbuffer *output, const char *name, const char *value)
 {
-	http_connection_stop_reading(request->connection);
-	http_connection_end_request(request->connection);
-	http_server_request_answered(request->server);
-	free(request);
+	CHECK(strpbrk(value, "\r\n") == NULL);
+	evbuffer_add_printf(output, "%s: %s\r\n", name, value);
+}
+
+/* But for what says where the body ends. */
+static void write_head(struct evbuffer *output, int status, const char *content_type,
+	const struct http_header *headers, size_t n_headers, bool is_last)
+{
+	evbuffer_add_printf(output, "HTTP/1.1 %d %s\r\n", status, reason_phrase(status));
+	if (content_type != NULL) {
+		write_header(output, "Content-Type", content_type);
+	}
+	for (size_t i = 0; i < n_headers; i++) {
+		write_header(output, headers[i].name, headers[i].value);
+	}
+	if (is_last) {
+		write_header(output, "Connection", "close");
+	}
+}
+
+static void write_body(struct evbuffer *output, struct slice body, bool is_head)
+{
+	evbuffer_add_printf(output, "Content-Length: %zu\r\n\r\n", body.len);
+	evbuffer_add(output, body.data, is_head ? 0 : body.len);
+}
+
+void http_write_refusal(struct evbuffer *output, int status, const char *words)
+{
+	CLEANUP(mem_free_p)
+	char *body = mem_printf("{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n",
+		status == 503 ? "ServiceUnavailable" : "InvalidParams", words);
+
+	write_head(output, status, NAMES_TYPE_JSON, NULL, 0, true);
+	write_body(output, slice_of(body), false);
+}
+
+void http_request_drop(struct http_request *request)
+{
+	struct http_server *server = request->server;
+
+	if (request->connection != NULL) {
+		http_connection_end_request(request->connection);
+	}
+	http_request_free(request);
+	http_server_request_answered(server);
 }
 
 void http_reply(struct http_request *request, int status, const char *content_type,
 	const struct http_header *headers, size_t n_headers, struct slice body)
 {
-	struct evbuffer *content = evbuffer_new();
-	char length[24];
+	struct http_connection *connection = request->connection;
 
-	CHECK(content != NULL && !request->is_stream);
-	if (request->server->is_stopped || has_unread_body(request)) {
-		close_behind(request);
+	CHECK(!request->is_stream);
+	if (connection != NULL) {
+		write_head(output_of(connection), status, content_type, headers, n_headers,
+			connection->is_last);
+		write_body(output_of(connection), body, request->head.method == HTTP_HEAD);
 	}
-	add_headers(request, content_type, headers, n_headers);
-	/* evhttp leaves it out where it thinks that there is no body. */
-	snprintf(length, sizeof(length), "%zu", body.len);
-	add_header(request, "Content-Length", length);
-	if (request->method != HTTP_HEAD && body.len > 0) {
-		CHECK(evbuffer_add(content, body.data, body.len) == 0);
-	}
-	evhttp_send_reply(request->evhttp, status, reason_phrase(status), content);
-	evbuffer_free(content);
-	give_up(request);
+	http_request_drop(request);
 }
+
+size_t http_reply_room(const struct http_request *request)
+{
+	const struct http_server *server = request->server;
+	const struct http_connection *connection;
+	size_t n_unread = 0;
+
+	if (request->connection == NULL) {
+		return SIZE_MAX; /* goes nowhere */
+	}
+	TAILQ_FOREACH(connection, &server->connections, link)
+	{
+		if (connection->user == request->connection->user) {
+			n_unread += evbuffer_get_length(output_of(connection));
+		}
+	}
+	return n_unread == 0 ? SIZE_MAX
+			     : MAX(server->limits.max_unread_bytes -
+					       MIN(n_unread, server->limits.max_unread_bytes),
+				       SMALL_REPLY_BYTES);
+}
+
+/* ---- replies in pieces ---- */
 
 void http_stream_begin(struct http_request *request, int status, const char *content_type,
 	const struct http_header *headers, size_t n_headers)
 {
 	CHECK(!request->is_stream);
 	request->is_stream = true;
-	/* HTTP/1.0 has no other end of it; and evhttp would tell such a caller a length of 0. */
-	close_behind(request);
-	add_headers(request, content_type, headers, n_headers);
-	evhttp_send_reply_start(request->evhttp, status, reason_phrase(status));
-	http_connection_stop_reading(request->connection);
-}
-
-static void on_taken(struct evhttp_connection *connection UNUSED, void *context)
-{
-	tell_taken(context);
+	if (request->connection == NULL) {
+		return;
+	}
+	request->connection->is_last = true;
+	write_head(output_of(request->connection), status, content_type, headers, n_headers, true);
+	evbuffer_add_printf(output_of(request->connection), "%s\r\n",
+		request->head.is_old ? "" : "Transfer-Encoding: chunked\r\n");
 }
 
 bool http_stream_send(struct http_request *request, struct slice piece,
 	void (*taken_fn)(void *context), void *context)
 {
-	struct http_connection *connection = request->connection;
-	struct evbuffer *output = bufferevent_get_output(connection->bufferevent);
-	struct evbuffer *content;
+	struct evbuffer *output;
 
 	CHECK(request->is_stream);
-	if (connection->has_left || connection->is_cut || request->method == HTTP_HEAD ||
-		evhttp_request_get_connection(request->evhttp) == NULL) {
-		return false;
-	}
-	if (evbuffer_get_length(output) + piece.len > request->server->limits.max_stream_bytes) {
-		http_connection_cut(connection);
+	if (request->connection == NULL || request->head.method == HTTP_HEAD) {
 		return false;
 	}
 	if (piece.len == 0) {
@@ -351,17 +341,27 @@ bool http_stream_send(struct http_request *request, struct slice piece,
 	}
 	request->taken_fn = taken_fn;
 	request->taken_context = context;
-	content = evbuffer_new();
-	CHECK(content != NULL && evbuffer_add(content, piece.data, piece.len) == 0);
-	evhttp_send_reply_chunk_with_cb(request->evhttp, content, on_taken, request);
-	evbuffer_free(content);
-	http_connection_stop_reading(connection);
+	output = output_of(request->connection);
+	if (!request->head.is_old) {
+		evbuffer_add_printf(output, "%zx\r\n", piece.len);
+	}
+	evbuffer_add(output, piece.data, piece.len);
+	evbuffer_add(output, "\r\n", request->head.is_old ? 0 : 2);
 	return true;
+}
+
+bool http_stream_is_slow(const struct http_request *request)
+{
+	return request->connection != NULL && evbuffer_get_length(output_of(request->connection)) >
+						      request->server->limits.max_piece_bytes;
 }
 
 void http_stream_end(struct http_request *request)
 {
 	CHECK(request->is_stream);
-	evhttp_send_reply_end(request->evhttp);
-	give_up(request);
+	if (request->connection != NULL && !request->head.is_old &&
+		request->head.method != HTTP_HEAD) {
+		evbuffer_add_printf(output_of(request->connection), "0\r\n\r\n");
+	}
+	http_request_drop(request);
 }

@@ -22,12 +22,16 @@ struct kill_stream {
 	bool is_verified; /* that a node is, was said */
 };
 
-/* The event with the counts so far. */
+/* The event with the counts so far. Who does not read gets the last one only. */
 static void send_event(
 	struct kill_stream *stream, const char *name, const char *id, const struct report *report)
 {
-	json_t *event = json_object();
+	json_t *event;
 
+	if (http_stream_is_slow(stream->exchange->http)) {
+		return;
+	}
+	event = json_object();
 	json_set(event, "event", json_text_of(name));
 	json_object_update_new(event, json_report_summary(id, report));
 	exchange_stream_line(stream->exchange, event);
@@ -73,6 +77,15 @@ void kill_stream_free(struct kill_stream *stream)
 	free(stream);
 }
 
+void kill_stream_drop(void *context)
+{
+	struct kill_stream *stream = context;
+
+	jobs_detach(stream->exchange->control->in.jobs, stream->exchange->request_id);
+	exchange_stream_end(stream->exchange);
+	kill_stream_free(stream);
+}
+
 void kill_stream_begin(struct kill_stream *stream)
 {
 	static const struct timeval period = {.tv_usec = PROGRESS_PERIOD_US};
@@ -81,6 +94,7 @@ void kill_stream_begin(struct kill_stream *stream)
 		stream->exchange->control->in.jobs, slice_of(stream->exchange->request_id), &view);
 
 	CHECK(is_known);
+	http_request_on_gone(stream->exchange->http, kill_stream_drop, stream);
 	exchange_stream_begin(stream->exchange, NAMES_TYPE_NDJSON);
 	send_event(stream, "accepted", view.request_id, view.report);
 	event_add(stream->timer, &period);
@@ -105,6 +119,7 @@ void kill_stream_on_event(
 	case JOB_RESPAWN:
 		send_event(stream, "respawn", request_id, report);
 		break;
+	case JOB_WAITING:
 	case JOB_LATE: /* the stream has ended */
 	case JOB_DONE:
 		break;

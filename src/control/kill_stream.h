@@ -15,6 +15,9 @@ struct kill_stream;
 struct kill_stream *kill_stream_new(struct exchange *exchange);
 void kill_stream_free(struct kill_stream *stream); /* not begun */
 
+/* Its caller has left: nothing is to be answered. Frees it, with its exchange. */
+void kill_stream_drop(void *context);
+
 /* The order is accepted: from now on the answer is a stream. */
 void kill_stream_begin(struct kill_stream *stream);
 

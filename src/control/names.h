@@ -23,6 +23,7 @@
 #define NAMES_HEADER_VERSION "x-acs-version"
 #define NAMES_HEADER_RETRY_AFTER "x-acs-retry-after"
 
+#define NAMES_TYPE_FORM "application/x-www-form-urlencoded"
 #define NAMES_TYPE_JSON "application/json"
 #define NAMES_TYPE_NDJSON "application/x-ndjson"
 #define NAMES_TYPE_TEXT "text/plain; charset=utf-8"

@@ -243,12 +243,23 @@ static bool submit(struct exchange *exchange, const struct instance *instance,
 	return r == 0;
 }
 
+/* The kill goes on, and its report can be fetched by its id. */
+static void on_gone(void *context)
+{
+	struct exchange *exchange = context;
+
+	jobs_detach(exchange->control->in.jobs, exchange->request_id);
+	exchange_drop(exchange);
+}
+
 void order_submit(struct exchange *exchange, const struct instance *instance,
 	struct request *request, jobs_done_fn done_fn)
 {
 	struct jobs_order callbacks = {.done_fn = done_fn, .context = exchange};
 
-	(void)submit(exchange, instance, request, &callbacks);
+	if (submit(exchange, instance, request, &callbacks)) {
+		http_request_on_gone(exchange->http, on_gone, exchange);
+	}
 }
 
 bool order_submit_detached(

@@ -4,6 +4,7 @@
 #include "control/params.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,66 +71,66 @@ static const char *decode(struct slice text, char *out, size_t *ret_used)
 	return NULL;
 }
 
-/* A decoded copy with a NUL behind it; NULL with words about the parameter called `shown`. */
-static char *decode_copy(struct slice text, struct slice shown, const char *what, size_t most,
-	size_t *ret_len, struct err *err)
+static bool fail(struct slice name, const char *what, const char *wrong, struct err *err)
 {
-	CLEANUP(mem_free_p) char *copy = NULL;
-	const char *wrong;
-	char *decoded;
-
-	shown.len = MIN(shown.len, (size_t)PARAMS_SHOWN_BYTES);
-	copy = mem_alloc(text.len + 1);
-	wrong = decode(text, copy, ret_len);
-	if (wrong == NULL && *ret_len > most) {
-		err_set(err, "parameter %.*s: the %s is longer than %zu bytes", SLICE_ARG(shown),
-			what, most);
-		return NULL;
-	}
-	if (wrong != NULL) {
-		err_set(err, "parameter %.*s: the %s %s", SLICE_ARG(shown), what, wrong);
-		return NULL;
-	}
-	decoded = copy;
-	copy = NULL;
-	return decoded;
+	err_set(err, "parameter %.*s: the %s %s", (int)MIN(name.len, (size_t)PARAMS_SHOWN_BYTES),
+		name.data, what, wrong);
+	return false;
 }
 
-static size_t max_value_bytes(const char *name)
+static size_t max_value_bytes(struct slice name)
 {
-	return strcmp(name, PARAMS_LONG_NAME) == 0 ? PARAMS_MAX_LONG_BYTES : PARAMS_MAX_VALUE_BYTES;
+	return slice_is(name, PARAMS_LONG_NAME) ? PARAMS_MAX_LONG_BYTES : PARAMS_MAX_VALUE_BYTES;
+}
+
+static bool check_length(
+	struct slice text, size_t most, struct slice name, const char *what, struct err *err)
+{
+	char words[64];
+
+	snprintf(words, sizeof(words), "is longer than %zu bytes", most);
+	return text.len <= most || fail(name, what, words, err);
+}
+
+bool params_add_one(struct params *params, struct slice name, struct slice value, struct err *err)
+{
+	if (name.len == 0) {
+		err_set(err, "a parameter has no name");
+		return false;
+	}
+	if (params->n == PARAMS_MAX) {
+		err_set(err, "parameter %.*s: more than %d parameters",
+			(int)MIN(name.len, (size_t)PARAMS_SHOWN_BYTES), name.data, PARAMS_MAX);
+		return false;
+	}
+	if (!check_length(name, PARAMS_MAX_VALUE_BYTES, name, "name", err) ||
+		!check_length(value, max_value_bytes(name), name, "value", err)) {
+		return false;
+	}
+	params->items =
+		mem_grow_array(params->items, params->n, &params->capacity, sizeof(struct param));
+	params->items[params->n++] =
+		(struct param){slice_copy(name), {slice_copy(value), value.len}};
+	return true;
 }
 
 static bool add_pair(
 	struct params *params, struct slice raw_name, struct slice raw_value, struct err *err)
 {
-	CLEANUP(mem_free_p) char *name = NULL;
-	struct slice value;
-	size_t name_len;
+	CLEANUP(mem_free_p) char *name = mem_alloc(raw_name.len + 1);
+	CLEANUP(mem_free_p) char *value = mem_alloc(raw_value.len + 1);
+	size_t name_len, value_len;
+	const char *wrong = decode(raw_name, name, &name_len);
 
-	name = decode_copy(raw_name, raw_name, "name", PARAMS_MAX_VALUE_BYTES, &name_len, err);
-	if (name == NULL) {
-		return false;
+	if (wrong != NULL) {
+		return fail(raw_name, "name", wrong, err);
 	}
-	if (name_len == 0) {
-		err_set(err, "a parameter has no name");
-		return false;
+	wrong = decode(raw_value, value, &value_len);
+	if (wrong != NULL) {
+		return fail((struct slice){name, name_len}, "value", wrong, err);
 	}
-	if (params->n == PARAMS_MAX) {
-		err_set(err, "parameter %.*s: more than %d parameters", PARAMS_SHOWN_BYTES, name,
-			PARAMS_MAX);
-		return false;
-	}
-	value.data = decode_copy(
-		raw_value, slice_of(name), "value", max_value_bytes(name), &value.len, err);
-	if (value.data == NULL) {
-		return false;
-	}
-	params->items =
-		mem_grow_array(params->items, params->n, &params->capacity, sizeof(struct param));
-	params->items[params->n++] = (struct param){name, value};
-	name = NULL;
-	return true;
+	return params_add_one(
+		params, (struct slice){name, name_len}, (struct slice){value, value_len}, err);
 }
 
 bool params_add(struct params *params, struct slice text, struct err *err)

@@ -1,5 +1,5 @@
 /*
- * Parameters of a request out of query string and form body, decoded strictly.
+ * Parameters of a request out of query string and body, decoded strictly.
  */
 #ifndef CONTROL_PARAMS_H
 #define CONTROL_PARAMS_H
@@ -35,6 +35,9 @@ struct params {
  * bad escape, a NUL, a name that is empty, too many parameters, or a value too long.
  */
 NODISCARD bool params_add(struct params *params, struct slice text, struct err *err);
+/* Adds one that is decoded already. False likewise. */
+NODISCARD bool params_add_one(
+	struct params *params, struct slice name, struct slice value, struct err *err);
 void params_finish(struct params *params); /* zeroed is fine */
 
 /* The first value of that name; absent (data NULL) when there is none. Names are case-sensitive. */

@@ -85,8 +85,13 @@ int peer_read(int fd, struct caller *ret_caller, struct err *err)
 	if (r < 0) {
 		return r;
 	}
-	read_user_name(&caller);
-	read_executable(&caller);
+	caller.is_own = caller.uid == 0 || caller.uid == geteuid();
 	*ret_caller = caller;
 	return 0;
+}
+
+void peer_read_names(struct caller *caller)
+{
+	read_user_name(caller);
+	read_executable(caller);
 }

@@ -4,6 +4,7 @@
 #include "control/routes.h"
 
 #include "base/log.h"
+#include "control/body.h"
 #include "control/das.h"
 #include "control/metrics_page.h"
 #include "control/names.h"
@@ -101,17 +102,37 @@ static const struct route *find_das(struct slice action)
 
 /* ---- parameters ---- */
 
+static void set_malformed(struct exchange *exchange, enum exchange_error error)
+{
+	exchange->is_malformed = true;
+	exchange->malformed_error = error;
+}
+
 static void decode_params(struct exchange *exchange)
 {
 	struct slice type = http_request_header(exchange->http, "content-type");
-	struct slice body = http_request_body(exchange->http);
-	bool is_form =
-		type.data == NULL || slice_has_prefix(type, "application/x-www-form-urlencoded");
 
-	exchange->is_malformed =
-		!params_add(&exchange->params, http_request_query(exchange->http),
-			&exchange->malformed) ||
-		(is_form && !params_add(&exchange->params, body, &exchange->malformed));
+	if (!params_add(
+		    &exchange->params, http_request_query(exchange->http), &exchange->malformed)) {
+		set_malformed(exchange, EXCHANGE_INVALID_PARAMS);
+		return;
+	}
+	switch (body_read(&exchange->params, type, http_request_body(exchange->http),
+		exchange->is_das, &exchange->malformed)) {
+	case BODY_READ:
+		break;
+	case BODY_MALFORMED:
+		set_malformed(exchange, EXCHANGE_INVALID_PARAMS);
+		break;
+	case BODY_UNSUPPORTED:
+		set_malformed(exchange, EXCHANGE_MEDIA_TYPE);
+		break;
+	}
+}
+
+static void fail_malformed(struct exchange *exchange)
+{
+	exchange_fail(exchange, exchange->malformed_error, "%s", exchange->malformed.text);
 }
 
 /* ---- access ---- */
@@ -182,7 +203,7 @@ static void run(struct exchange *exchange)
 	if (!is_allowed(exchange)) {
 		refuse(exchange);
 	} else if (exchange->is_malformed) {
-		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", exchange->malformed.text);
+		fail_malformed(exchange);
 	} else {
 		exchange->route->handler(exchange);
 	}
@@ -218,10 +239,10 @@ static struct slice das_action_of(struct exchange *exchange)
 	struct slice action = {NULL, 0};
 
 	if (!params_get_single(&exchange->params, "Action", &action, &exchange->malformed)) {
-		exchange->is_malformed = true;
+		set_malformed(exchange, EXCHANGE_INVALID_PARAMS);
 	}
 	if (header.data != NULL && action.data != NULL && !slice_is_equal(header, action)) {
-		exchange->is_malformed = true;
+		set_malformed(exchange, EXCHANGE_INVALID_PARAMS);
 		err_set(&exchange->malformed,
 			"Action and the header " NAMES_HEADER_ACTION " are different");
 	}
@@ -250,7 +271,7 @@ static void dispatch_das(struct exchange *exchange)
 		exchange->instance = params_get(&exchange->params, "InstanceId");
 		run(exchange);
 	} else if (exchange->is_malformed) {
-		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", exchange->malformed.text);
+		fail_malformed(exchange);
 	} else if (action.data == NULL) {
 		exchange_fail(exchange, EXCHANGE_NO_ACTION, "Action is missing");
 	} else {

@@ -360,6 +360,10 @@ void sessions_answer(struct exchange *exchange, const struct instance *instance)
 			return;
 		}
 	}
+	if (!exchange_begin_listing(exchange, roster_estimate_bytes(instance, &opts))) {
+		roster_opts_finish(&opts);
+		return;
+	}
 	sessions = mem_new(struct sessions);
 	sessions->exchange = exchange;
 	roster_take(exchange->control->in.loop, instance, &opts, on_roster, sessions);

@@ -192,6 +192,20 @@ static void open_audit(struct daemon *daemon)
 	}
 }
 
+/* Of what can wait one thing is done at a time, and then looked whether there is something else. */
+static struct event_base *new_loop(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *loop;
+
+	CHECK(config != NULL);
+	event_config_set_max_dispatch_interval(config, NULL, 1, N_PRIORITIES - 1);
+	loop = event_base_new_with_config(config);
+	CHECK(loop != NULL && event_base_priority_init(loop, N_PRIORITIES) == 0);
+	event_config_free(config);
+	return loop;
+}
+
 int daemon_new(
 	struct config *config, const char *config_path, struct daemon **ret_daemon, struct err *err)
 {
@@ -202,8 +216,7 @@ int daemon_new(
 	daemon->config_path = config_path;
 	ignore_signals();
 	event_set_log_callback(on_libevent_log);
-	daemon->loop = event_base_new();
-	CHECK(daemon->loop != NULL && event_base_priority_init(daemon->loop, N_PRIORITIES) == 0);
+	daemon->loop = new_loop();
 	daemon->resolver = resolver_new(daemon->loop);
 	daemon->patience = evtimer_new(daemon->loop, on_patience, daemon);
 	CHECK(daemon->patience != NULL);

@@ -222,6 +222,13 @@ static void on_sweep_watching(void *context)
 	job->event_fn(job->context, JOB_VERIFIED);
 }
 
+static void on_sweep_waiting(void *context)
+{
+	struct job *job = context;
+
+	job->event_fn(job->context, JOB_WAITING);
+}
+
 static void on_sweep_respawn(void *context)
 {
 	struct job *job = context;
@@ -369,6 +376,7 @@ void job_listen(struct job *job, struct sweep_inputs *inputs)
 	inputs->late_fn = on_sweep_late;
 	inputs->planned_fn = on_sweep_planned;
 	inputs->watching_fn = on_sweep_watching;
+	inputs->waiting_fn = on_sweep_waiting;
 	inputs->respawn_fn = on_sweep_respawn;
 	inputs->census_fn = census_for_sweep;
 	inputs->done_fn = on_sweep_done;
@@ -563,16 +571,15 @@ bool job_is_done(const struct job *job)
 	return job->is_done;
 }
 
-bool job_is_settled(const struct job *job)
+bool job_is_busy(const struct job *job)
 {
 	for (size_t i = 0; i < job->n_sweeps; i++) {
-		enum sweep_state state = sweep_state(job->sweeps[i]);
-
-		if (state != SWEEP_WATCH && state != SWEEP_DONE) {
-			return false;
+		if (sweep_is_busy(job->sweeps[i])) {
+			return true;
 		}
 	}
-	return job->is_started && !job->is_waiting_for_nodes;
+	/* In a moment it may be: it asks whether nodes have turned up. */
+	return job->is_waiting_for_nodes && job->has_asked_for_others;
 }
 
 const char *job_instance_id(const struct job *job)

@@ -18,6 +18,7 @@ struct job;
 
 enum job_event {
 	JOB_LISTED,   /* a node was listed and its plan is made */
+	JOB_WAITING,  /* it has nothing to ask of a node for now; a moment to take note of it */
 	JOB_VERIFIED, /* a node is done, as far as killing goes */
 	JOB_RESPAWN,  /* somebody came back to a node */
 	JOB_DONE,     /* all is known; once; the job may be freed in it */
@@ -47,8 +48,9 @@ void job_cancel(struct job *job, bool is_at_once);
 
 bool job_is_started(const struct job *job);
 bool job_is_done(const struct job *job);
-/* Nothing will be killed any more: it is done, or only looks who comes back. */
-bool job_is_settled(const struct job *job);
+/* Does a server have something to do for it? Else it is done, or waits: for nodes, or who comes
+ * back. */
+bool job_is_busy(const struct job *job);
 /* The id outlives the instance. */
 const char *job_instance_id(const struct job *job);
 struct metrics_instance *job_metrics(const struct job *job); /* before it retires */

@@ -32,27 +32,6 @@ void jobs_free_run(struct run *run)
 	free(run);
 }
 
-static void forget_oldest(struct jobs *jobs)
-{
-	struct run *run = TAILQ_FIRST(&jobs->runs);
-
-	while (run != NULL && (jobs->n_remembered > JOBS_MAX_REMEMBERED ||
-				      jobs->n_remembered_results > JOBS_MAX_REMEMBERED_RESULTS)) {
-		struct run *next = TAILQ_NEXT(run, entry);
-		size_t n_results = job_report(run->job)->results.n;
-
-		/* Of no use to forget one without results when those are too many. */
-		if (run->is_answered && !job_is_late(run->job) &&
-			(jobs->n_remembered > JOBS_MAX_REMEMBERED || n_results > 0)) {
-			TAILQ_REMOVE(&jobs->runs, run, entry);
-			jobs_free_run(run);
-			jobs->n_remembered--;
-			jobs->n_remembered_results -= n_results;
-		}
-		run = next;
-	}
-}
-
 bool run_is_due(const struct run *run)
 {
 	return job_is_done(run->job) && !run->is_answered;
@@ -86,8 +65,6 @@ static void log_outcome(const struct run *run, const struct report *report)
 	}
 }
 
-static void start_waiting(struct jobs *jobs, const char *instance);
-
 static void end_run(struct run *run)
 {
 	struct jobs *jobs = run->jobs;
@@ -106,11 +83,8 @@ static void end_run(struct run *run)
 		}
 	}
 	run->is_answered = true;
-	jobs->n_remembered++;
-	jobs->n_remembered_results += report->results.n;
 	job_retire(run->job);
-	start_waiting(jobs, job_instance_id(run->job));
-	forget_oldest(jobs);
+	jobs_remember(run);
 	if (jobs->is_stopping && is_idle(jobs)) {
 		event_active(jobs->idle, 0, 0);
 	}
@@ -141,63 +115,13 @@ static void on_ending(evutil_socket_t fd, short what, void *context)
 	while ((run = find_recorded(jobs)) != NULL) {
 		end_run(run);
 	}
-}
-
-static int64_t deadline_of(const struct run *run)
-{
-	const struct ticket *ticket;
-	int64_t latest_ms = 0;
-
-	TAILQ_FOREACH(ticket, &run->tickets, entry)
-	{
-		latest_ms = MAX(latest_ms, ticket->deadline_ms);
-	}
-	return latest_ms;
+	jobs_start_waiting(jobs);
 }
 
 /* By its id: a reload may put another object in its place. */
 bool run_is_on(const struct run *run, const char *instance)
 {
 	return strcmp(job_instance_id(run->job), instance) == 0;
-}
-
-static bool is_running_kill(const struct run *run, const char *instance)
-{
-	return run_is_on(run, instance) && job_is_started(run->job) && !job_is_settled(run->job) &&
-	       !job_request(run->job)->is_dry_run;
-}
-
-/* The oldest waiting kill of the instance starts, if no other runs there. */
-static void start_waiting(struct jobs *jobs, const char *instance)
-{
-	struct run *run;
-	struct run *first = NULL;
-
-	TAILQ_FOREACH(run, &jobs->runs, entry)
-	{
-		if (is_running_kill(run, instance)) {
-			return;
-		}
-		if (first == NULL && run_is_on(run, instance) && !job_is_started(run->job) &&
-			!job_request(run->job)->is_dry_run) {
-			first = run;
-		}
-	}
-	/* Else it does as soon as it is recorded. */
-	if (first != NULL && first->is_recorded) {
-		event_del(first->expiry);
-		job_start(first->job, deadline_of(first));
-	}
-}
-
-void jobs_start(struct run *run)
-{
-	if (job_request(run->job)->is_dry_run) {
-		event_del(run->expiry);
-		job_start(run->job, deadline_of(run));
-	} else {
-		start_waiting(run->jobs, job_instance_id(run->job));
-	}
 }
 
 void jobs_on_expiry(evutil_socket_t fd, short what, void *context)
@@ -216,7 +140,7 @@ void jobs_on_expiry(evutil_socket_t fd, short what, void *context)
 /* Each that shares the run may prolong it. */
 void jobs_restart_expiry(struct run *run)
 {
-	int64_t left_ms = MAX(deadline_of(run) - clock_monotonic_ms(), (int64_t)0);
+	int64_t left_ms = MAX(jobs_deadline_of(run) - clock_monotonic_ms(), (int64_t)0);
 	struct timeval time = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
 
 	evtimer_add(run->expiry, &time);
@@ -227,7 +151,7 @@ void jobs_on_job_event(void *context, enum job_event event)
 	struct run *run = context;
 	const struct ticket *ticket;
 
-	if (event == JOB_DONE) {
+	if (event == JOB_DONE || event == JOB_WAITING) {
 		event_active(run->jobs->ending, 0, 0);
 		return;
 	}
@@ -244,7 +168,7 @@ void jobs_on_job_event(void *context, enum job_event event)
 	}
 	if (event == JOB_VERIFIED) {
 		/* Who only looks who comes back keeps nobody waiting. */
-		start_waiting(run->jobs, job_instance_id(run->job));
+		jobs_start_waiting(run->jobs);
 	}
 }
 

@@ -1,9 +1,10 @@
 /*
  * Requests and the runs that serve them. Each accepted request has a ticket: an id of its own, a
- * place in the audit log, an answer. Each instance runs one kill at a time; requests that arrive
- * meanwhile wait for the next run, and those that ask for exactly the same share it: a run answers
- * only requests that were accepted before it started. Dry runs change nothing and wait for nobody.
- * Who waits in vain until his deadline is answered then.
+ * place in the audit log, an answer. Of each instance one kill at a time is busy with its servers;
+ * requests that arrive meanwhile wait for the next run, and those that ask for exactly the same
+ * share it: a run answers only requests that were accepted before it started. A run that itself
+ * waits, for a node or for who comes back, keeps nobody waiting. Users take turns. Dry runs change
+ * nothing and wait for nobody. Who waits in vain until his deadline is answered then.
  *
  * Nothing starts before its intent is on the disk, and nobody is answered before his outcome is.
  * What is submitted, or ends, in one turn of the event loop is synced together.
@@ -30,11 +31,16 @@
 
 struct event_base;
 
-/* Named limits (per instance, but the last). */
-#define JOBS_MAX_WAITING 16     /* runs that wait */
-#define JOBS_MAX_DRY_RUNS 8     /* at once */
-#define JOBS_MAX_TICKETS 1024   /* unanswered requests */
-#define JOBS_MAX_REMEMBERED 100 /* finished runs, of the whole daemon */
+/*
+ * Named limits. Those of an instance are of each user there; all others than root and the daemon's
+ * own user together have JOBS_SHARES times as much.
+ */
+#define JOBS_MAX_WAITING 16   /* kills that wait for their turn */
+#define JOBS_MAX_RUNS 64      /* kills that are not done, which wait for nodes mostly */
+#define JOBS_MAX_DRY_RUNS 8   /* at once */
+#define JOBS_MAX_TICKETS 1024 /* unanswered requests */
+#define JOBS_SHARES 4
+#define JOBS_MAX_REMEMBERED 100 /* finished runs, of the whole daemon; users share them */
 /* Sessions that their results name, all together: some 10 MB. */
 #define JOBS_MAX_REMEMBERED_RESULTS 100000
 

@@ -1,5 +1,6 @@
 /*
- * What jobs.c, which keeps the runs, jobs_order.c, which takes orders, and jobs_record.c share.
+ * What jobs.c, which keeps the runs, and the other files of the jobs share: jobs_order.c takes
+ * orders, jobs_turns.c lets runs start, jobs_memory.c forgets them, jobs_record.c records them.
  */
 #ifndef KILL_JOBS_INTERNAL_H
 #define KILL_JOBS_INTERNAL_H
@@ -29,6 +30,9 @@ struct run {
 	TAILQ_ENTRY(run) entry;
 	struct jobs *jobs;
 	struct job *job;
+	uid_t uid;       /* who asked first */
+	bool is_own;     /* he is root, or the daemon's own user */
+	uint64_t serial; /* the order in which runs started; 0: not yet */
 	struct tickets tickets;
 	size_t n_tickets;
 	bool is_recorded;     /* the intents of all its tickets are on the disk: it may start */
@@ -42,6 +46,7 @@ struct jobs {
 	struct event_base *loop;
 	const struct instances *instances;
 	struct audit *audit;
+	uint64_t n_started;
 	struct runs runs; /* waiting, running and remembered ones, oldest first */
 	size_t n_remembered;
 	size_t n_remembered_results;
@@ -57,9 +62,6 @@ struct jobs {
 bool run_is_on(const struct run *run, const char *instance);
 void jobs_free_ticket(struct ticket *ticket);
 void jobs_free_run(struct run *run);
-/* A run that waits starts, or the oldest one behind which it waits, if the record allows it and no
- * other kill of the instance runs. */
-void jobs_start(struct run *run);
 /* The timer of the first of its tickets whose time is up while it waits. */
 void jobs_restart_expiry(struct run *run);
 /* It is done, and its tickets wait for the answer. */
@@ -68,6 +70,21 @@ bool run_is_due(const struct run *run);
 /* Callbacks of a run's job and timer; `context` is the run. */
 void jobs_on_job_event(void *context, enum job_event event);
 void jobs_on_expiry(int fd, short what, void *context);
+
+/* ---- jobs_turns.c ---- */
+
+/* A run that waits starts, or the one whose turn it is, if the record allows it and no other kill
+ * of the instance is busy. */
+void jobs_start(struct run *run);
+/* Likewise whoever waits for his turn, on any instance. */
+void jobs_start_waiting(struct jobs *jobs);
+/* Of the most patient of its tickets, monotonic. */
+int64_t jobs_deadline_of(const struct run *run);
+
+/* ---- jobs_memory.c ---- */
+
+/* It was answered, and is remembered from now on; others may have to be forgotten for it. */
+void jobs_remember(struct run *run);
 
 /* ---- jobs_record.c ---- */
 

@@ -10,26 +10,51 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-/* How many of an instance's runs and tickets are not done. */
+/* How many runs and tickets of an instance are not done. */
 struct load {
-	size_t n_waiting, n_dry_runs, n_tickets;
+	size_t n_waiting, n_runs, n_dry_runs, n_tickets;
 };
 
-static struct load measure(const struct jobs *jobs, const char *instance)
+static void add_load(struct load *load, const struct run *run)
 {
-	struct load load = {0};
+	bool is_dry_run = job_request(run->job)->is_dry_run;
+
+	load->n_tickets += run->n_tickets;
+	load->n_dry_runs += is_dry_run;
+	load->n_runs += !is_dry_run;
+	load->n_waiting += !is_dry_run && !job_is_started(run->job);
+}
+
+/* Of the caller's user, and of all others but root and the daemon's own. */
+static void measure(const struct jobs *jobs, const struct jobs_order *order, struct load *ret_user,
+	struct load *ret_others)
+{
 	const struct run *run;
 
+	*ret_user = *ret_others = (struct load){0};
 	TAILQ_FOREACH(run, &jobs->runs, entry)
 	{
-		if (!run_is_on(run, instance) || job_is_done(run->job)) {
-			continue;
+		if (run_is_on(run, order->instance->opts->id) && !job_is_done(run->job)) {
+			if (run->uid == order->caller->uid) {
+				add_load(ret_user, run);
+			} else if (!run->is_own) {
+				add_load(ret_others, run);
+			}
 		}
-		load.n_tickets += run->n_tickets;
-		load.n_waiting += !job_is_started(run->job);
-		load.n_dry_runs += job_request(run->job)->is_dry_run;
 	}
-	return load;
+}
+
+/* Is there no room in it for one more? */
+static bool is_full(const struct load *load, const struct request *request, bool is_sharing)
+{
+	if (load->n_tickets >= JOBS_MAX_TICKETS) {
+		return true;
+	}
+	if (request->is_dry_run) {
+		return load->n_dry_runs >= JOBS_MAX_DRY_RUNS;
+	}
+	return !is_sharing &&
+	       (load->n_waiting >= JOBS_MAX_WAITING || load->n_runs >= JOBS_MAX_RUNS);
 }
 
 /* A run that has not started yet and does exactly what is asked. */
@@ -52,6 +77,8 @@ static struct run *new_run(struct jobs *jobs, const struct jobs_order *order)
 	struct run *run = mem_new(struct run);
 
 	run->jobs = jobs;
+	run->uid = order->caller->uid;
+	run->is_own = order->caller->is_own;
 	TAILQ_INIT(&run->tickets);
 	run->expiry = evtimer_new(jobs->loop, jobs_on_expiry, run);
 	CHECK(run->expiry != NULL);
@@ -81,16 +108,21 @@ static struct ticket *new_ticket(const struct jobs_order *order)
 static int check_load(
 	struct jobs *jobs, const struct jobs_order *order, bool is_sharing, struct err *err)
 {
-	struct load load = measure(jobs, order->instance->opts->id);
+	struct load user, others;
 
+	measure(jobs, order, &user, &others);
 	if (jobs->is_stopping) {
 		err_set(err, "the daemon is shutting down");
 		return JOBS_E_STOPPING;
 	}
-	if (load.n_tickets >= JOBS_MAX_TICKETS ||
-		(!is_sharing && load.n_waiting >= JOBS_MAX_WAITING) ||
-		(order->request->is_dry_run && load.n_dry_runs >= JOBS_MAX_DRY_RUNS)) {
-		err_set(err, "%zu kills of this instance are waiting already", load.n_waiting);
+	others.n_tickets /= JOBS_SHARES;
+	others.n_waiting /= JOBS_SHARES;
+	others.n_runs /= JOBS_SHARES;
+	others.n_dry_runs /= JOBS_SHARES;
+	if (is_full(&user, order->request, is_sharing) ||
+		(!order->caller->is_own && is_full(&others, order->request, is_sharing))) {
+		err_set(err, "%zu kills of this instance are waiting already",
+			user.n_waiting + others.n_waiting);
 		return JOBS_E_TOO_MANY;
 	}
 	return 0;

@@ -5,6 +5,7 @@
 
 #include <event2/event.h>
 #include <event2/util.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,12 @@
 #include "kill/refusal.h"
 #include "model/protection.h"
 
+/* A row and its line, mostly. */
+#define ROW_BYTES (sizeof(struct roster_row) + 320)
+/* With so many rows, what is freed is given back to the system, which the allocator does not do by
+ * itself: it would stay for a listing as large. */
+#define MANY_ROWS 4096
+
 void roster_opts_finish(struct roster_opts *opts)
 {
 	selectors_finish(&opts->match);
@@ -22,9 +29,12 @@ void roster_opts_finish(struct roster_opts *opts)
 
 void roster_free(struct roster *roster)
 {
+	bool is_large;
+
 	if (roster == NULL) {
 		return;
 	}
+	is_large = roster->n_rows >= MANY_ROWS;
 	CHECK(roster->n_running == 0);
 	roster_finish_locals(roster);
 	for (size_t i = 0; i < roster->n_rows; i++) {
@@ -42,6 +52,20 @@ void roster_free(struct roster *roster)
 	roster_opts_finish(&roster->opts);
 	event_free(roster->finished);
 	free(roster);
+	if (is_large) {
+		malloc_trim(0);
+	}
+}
+
+size_t roster_estimate_bytes(const struct instance *instance, const struct roster_opts *opts)
+{
+	const struct topology *topology = instance->topology;
+	size_t n = 0;
+
+	for (size_t i = 0; i < topology_n_nodes(topology); i++) {
+		n += (size_t)MAX(link_server(topology_node(topology, i))->n_clients, (int64_t)0);
+	}
+	return opts->has_group ? 0 : MIN(n, opts->limit) * ROW_BYTES;
 }
 
 bool roster_was_any_node_listed(const struct roster *roster)
@@ -95,10 +119,21 @@ static size_t max_rows(const struct roster *roster)
 	return roster->opts.has_group ? ROSTER_MAX_LIMIT : roster->opts.limit;
 }
 
+/* Sorting many takes a while. Sessions of one server come in the order that is mostly asked for. */
+static bool is_in_order(const struct roster *roster)
+{
+	for (size_t i = 1; i < roster->n_rows; i++) {
+		if (compare_rows(&roster->rows[i - 1], &roster->rows[i], (void *)roster) > 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
 /* Puts the rows in order and drops those beyond the limit. */
 static void prune(struct roster *roster)
 {
-	if (roster->n_rows > 0) {
+	if (!is_in_order(roster)) {
 		qsort_r(roster->rows, roster->n_rows, sizeof(struct roster_row), compare_rows,
 			roster);
 	}

@@ -126,6 +126,9 @@ void roster_take(struct event_base *loop, const struct instance *instance, struc
 	void (*done_fn)(void *context, struct roster *roster), void *context);
 void roster_free(struct roster *roster);
 
+/* Memory that such a listing will take while somebody reads it, by what the servers last said. */
+size_t roster_estimate_bytes(const struct instance *instance, const struct roster_opts *opts);
+
 /* Empty for INTERN_NONE; borrowed. */
 struct slice roster_local_text(const struct roster *roster, uint32_t number);
 

@@ -74,8 +74,30 @@ static const char *state_name(enum sweep_state state)
 	return "";
 }
 
+bool sweep_is_busy(const struct sweep *sweep)
+{
+	switch (sweep->state) {
+	case SWEEP_WARM:
+	case SWEEP_LIST:
+	case SWEEP_KILL:
+	case SWEEP_VERIFY:
+	case SWEEP_BREAK_BUSY:
+		return true;
+	case SWEEP_WAIT_LINK:
+	case SWEEP_PROVE:
+	case SWEEP_PLANNED:
+	case SWEEP_LOOK_AGAIN:
+	case SWEEP_WATCH:
+	case SWEEP_DONE:
+		break;
+	}
+	return false;
+}
+
 void sweep_set_state(struct sweep *sweep, enum sweep_state state)
 {
+	bool was_busy = sweep_is_busy(sweep);
+
 	log_debug("%s: sweep %s -> %s", sweep->in.node->address, state_name(sweep->state),
 		state_name(state));
 	sweep->state = state;
@@ -83,6 +105,10 @@ void sweep_set_state(struct sweep *sweep, enum sweep_state state)
 		link_reset(sweep->in.link, "connection lost: a fault of a test");
 	}
 	sweep_clock_phase(sweep, phase_of(sweep, state));
+	if (was_busy && !sweep_is_busy(sweep) && state != SWEEP_DONE &&
+		sweep->in.waiting_fn != NULL) {
+		sweep->in.waiting_fn(sweep->in.context);
+	}
 }
 
 void sweep_start_timer(struct event *timer, int64_t ms)

@@ -82,6 +82,9 @@ struct sweep_inputs {
 	void (*planned_fn)(void *context);
 	/* All is killed and verified; the request wants to know for a while who comes back. */
 	void (*watching_fn)(void *context);
+	/* It was busy with its server and is not any more: see sweep_is_busy(). Not at its end.
+	 * NULL: nobody wants to know. */
+	void (*waiting_fn)(void *context);
 	/* Somebody came back: the counts of the sources are up to date. */
 	void (*respawn_fn)(void *context);
 	/*
@@ -107,6 +110,8 @@ void sweep_free(struct sweep *sweep); /* before it started, or when it is DONE; 
 
 void sweep_start(struct sweep *sweep);
 enum sweep_state sweep_state(const struct sweep *sweep);
+/* Does the server have something to do for it? Else it waits: for its node, others, time. */
+bool sweep_is_busy(const struct sweep *sweep);
 const struct link *sweep_link(const struct sweep *sweep);
 /* The index of its node in the report. */
 size_t sweep_node(const struct sweep *sweep, const struct report *report);

@@ -5,6 +5,7 @@
 #ifndef MODEL_CALLER_H
 #define MODEL_CALLER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -16,6 +17,7 @@ struct caller {
 	uid_t uid;
 	gid_t gid;
 	pid_t pid;
+	bool is_own;                     /* root, or the daemon's own user */
 	gid_t groups[CALLER_MAX_GROUPS]; /* supplementary */
 	size_t n_groups;
 	char user[CALLER_MAX_USER_BYTES]; /* "" when the uid has no name */

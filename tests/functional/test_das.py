@@ -114,11 +114,11 @@ FORMS = {
         None,
     ),
     "empty pieces": ("GET", "?&&Action=KillInstanceAllSession&&InstanceId=r-test&", {}, None),
-    "body of another type": (
+    "JSON": (
         "POST",
-        "?Action=KillInstanceAllSession&InstanceId=r-test",
+        "?Action=KillInstanceAllSession",
         {"Content-Type": "application/json"},
-        '{"InstanceId": "r-other"}',
+        '{"InstanceId": "r-test", "Unknown": {"a": [1, null]}, "Signature": null, "x": 1.5}',
     ),
     "whole address": (
         "GET",

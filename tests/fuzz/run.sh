@@ -11,7 +11,7 @@ minutes=${1:-10}
 shift || true
 names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
-	names=(config listing members params resp selector)
+	names=(config http listing members params resp selector)
 fi
 
 export CC=clang

@@ -40,6 +40,8 @@ struct fixture {
 	size_t n_held;
 	size_t n_requests;
 	int n_gone;
+	enum http_claim claim; /* of all */
+	uid_t stranger;        /* but of this uid, who has none */
 };
 
 struct client {
@@ -51,8 +53,8 @@ struct client {
 
 static const struct http_limits fixture_limits = {
 	.max_body_bytes = 1024,
-	.max_request_bytes = 64 * 1024,
-	.max_stream_bytes = 64 * 1024,
+	.max_piece_bytes = 64 * 1024,
+	.max_unread_bytes = 64 * 1024,
 	.request_timeout_ms = 300,
 	.idle_timeout_ms = 2000,
 	.grace_ms = 100,
@@ -78,12 +80,19 @@ static void fixture_handler(void *context, struct http_request *request)
 	http_reply(request, 200, "text/plain", NULL, 0, slice_of(text));
 }
 
+static enum http_claim fixture_claim(void *context, const struct caller *caller)
+{
+	struct fixture *fixture = context;
+
+	return caller->uid == fixture->stranger ? HTTP_CLAIM_NONE : fixture->claim;
+}
+
 static UNUSED void fixture_start(struct fixture *fixture, int inherited_fd)
 {
 	struct err err;
 
-	if (http_server_new(fixture->loop, &fixture->opts, inherited_fd, fixture_handler, fixture,
-		    &fixture->server, &err) < 0) {
+	if (http_server_new(fixture->loop, &fixture->opts, inherited_fd, fixture_handler,
+		    fixture_claim, fixture, &fixture->server, &err) < 0) {
 		fail_msg("%s", err.text);
 	}
 	http_server_set_limits(fixture->server, &fixture_limits);
@@ -101,6 +110,8 @@ static int fixture_setup_bare(void **state)
 		return -1;
 	}
 	fixture->scratch = scratch;
+	fixture->claim = HTTP_CLAIM_SOME;
+	fixture->stranger = (uid_t)-1;
 	fixture->loop = event_base_new();
 	fixture->opts = (struct control_opts){
 		.socket = fixture->scratch->path, .mode = 0600, .max_connections = 8};

@@ -21,8 +21,8 @@ static int listen_at(const char *path)
 static int try_to_start(struct fixture *fixture, struct err *err)
 {
 	struct http_server *server = NULL;
-	int r = http_server_new(
-		fixture->loop, &fixture->opts, -1, fixture_handler, fixture, &server, err);
+	int r = http_server_new(fixture->loop, &fixture->opts, -1, fixture_handler, fixture_claim,
+		fixture, &server, err);
 
 	if (r == 0) {
 		http_server_free(server);
@@ -162,7 +162,7 @@ static void test_inherited_nonsense(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		assert_int_equal(http_server_new(fixture->loop, &fixture->opts, fds[i],
-					 fixture_handler, fixture, &server, &err),
+					 fixture_handler, fixture_claim, fixture, &server, &err),
 			-EINVAL);
 		assert_non_null(strstr(err.text, "is no listening Unix stream socket"));
 		assert_int_equal(fcntl(fds[i], F_GETFD), -1); /* taken over, and closed */

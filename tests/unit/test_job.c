@@ -26,6 +26,7 @@ static void on_event(void *context, enum job_event event)
 		fixture->n_verified++;
 		break;
 	case JOB_RESPAWN:
+	case JOB_WAITING:
 	case JOB_LATE:
 		break;
 	case JOB_DONE:

@@ -28,6 +28,8 @@ static void test_own_process(void **state)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	assert_int_equal(peer_read(fds[0], &caller, NULL), 0);
+	assert_true(caller.is_own);
+	peer_read_names(&caller);
 	assert_int_equal(caller.uid, geteuid());
 	assert_int_equal(caller.gid, getegid());
 	assert_int_equal(caller.pid, getpid());
@@ -118,6 +120,8 @@ static void test_other_user(void **state)
 	}
 	fd = socket_of(654321, 765432, groups, 3);
 	assert_int_equal(peer_read(fd, &caller, NULL), 0);
+	assert_false(caller.is_own);
+	peer_read_names(&caller);
 	assert_int_equal(caller.uid, 654321);
 	assert_int_equal(caller.gid, 765432);
 	assert_int_equal(caller.n_groups, 3);

@@ -1,0 +1,101 @@
+/*
+ * When a run may start, and whose turn it is.
+ */
+#include "kill/jobs_internal.h"
+
+#include <event2/event.h>
+
+int64_t jobs_deadline_of(const struct run *run)
+{
+	const struct ticket *ticket;
+	int64_t latest_ms = 0;
+
+	TAILQ_FOREACH(ticket, &run->tickets, entry)
+	{
+		latest_ms = MAX(latest_ms, ticket->deadline_ms);
+	}
+	return latest_ms;
+}
+
+static bool is_kill_on(const struct run *run, const char *instance)
+{
+	return run_is_on(run, instance) && !job_request(run->job)->is_dry_run;
+}
+
+/* The last kill of the instance that started; NULL: none is remembered. *ret_is_busy: one is. */
+static const struct run *find_last(const struct jobs *jobs, const char *instance, bool *ret_is_busy)
+{
+	const struct run *last = NULL, *run;
+
+	*ret_is_busy = false;
+	TAILQ_FOREACH(run, &jobs->runs, entry)
+	{
+		if (is_kill_on(run, instance) && run->serial > 0) {
+			*ret_is_busy |= job_is_busy(run->job);
+			last = last == NULL || run->serial > last->serial ? run : last;
+		}
+	}
+	return last;
+}
+
+/* The oldest that waits, of another user than the last one if there is such; NULL: none does. */
+static struct run *find_next(const struct jobs *jobs, const char *instance)
+{
+	struct run *first = NULL, *run;
+	bool is_busy;
+	const struct run *last = find_last(jobs, instance, &is_busy);
+
+	if (is_busy) {
+		return NULL;
+	}
+	TAILQ_FOREACH(run, &jobs->runs, entry)
+	{
+		/* Else it does as soon as it is recorded. */
+		if (!is_kill_on(run, instance) || job_is_started(run->job) || !run->is_recorded) {
+			continue;
+		}
+		if (last == NULL || run->uid != last->uid) {
+			return run;
+		}
+		first = first == NULL ? run : first;
+	}
+	return first;
+}
+
+static void start(struct run *run)
+{
+	event_del(run->expiry);
+	run->serial = ++run->jobs->n_started;
+	job_start(run->job, jobs_deadline_of(run));
+}
+
+static void start_waiting(struct jobs *jobs, const char *instance)
+{
+	struct run *run;
+
+	while ((run = find_next(jobs, instance)) != NULL) {
+		start(run);
+	}
+}
+
+void jobs_start(struct run *run)
+{
+	if (job_request(run->job)->is_dry_run) {
+		start(run);
+	} else {
+		start_waiting(run->jobs, job_instance_id(run->job));
+	}
+}
+
+/* Whoever waits for his turn, on any instance. */
+void jobs_start_waiting(struct jobs *jobs)
+{
+	struct run *run;
+
+	TAILQ_FOREACH(run, &jobs->runs, entry)
+	{
+		if (!job_is_started(run->job)) {
+			start_waiting(jobs, job_instance_id(run->job));
+		}
+	}
+}

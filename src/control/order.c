@@ -50,12 +50,12 @@ static bool read_all(struct slice value, struct request *request, struct err *er
 
 static bool read_match(struct slice value, struct request *request, struct err *err)
 {
-	return selectors_add(&request->match, value, err);
+	return selectors_add_asked(&request->match, value, err);
 }
 
 static bool read_except(struct slice value, struct request *request, struct err *err)
 {
-	return selectors_add(&request->except, value, err);
+	return selectors_add_asked(&request->except, value, err);
 }
 
 static bool read_node(struct slice value, struct request *request, struct err *err)

@@ -35,8 +35,8 @@ struct selector *selector_new(struct slice text, struct err *err)
 /* Does the language read the value as it is meant? */
 static bool is_plain(struct slice value)
 {
-	return !slice_has_char(value, ',') && !slice_has_char(value, '*') &&
-	       !slice_has_char(value, '?') && slice_is_equal(value, slice_trim(value));
+	return !slice_has_char(value, ',') && !wildcard_is_in(value) &&
+	       slice_is_equal(value, slice_trim(value));
 }
 
 struct selector *selector_new_exact(enum session_field field, struct slice value)
@@ -63,6 +63,9 @@ void selector_free(struct selector *selector)
 {
 	if (selector == NULL) {
 		return;
+	}
+	for (size_t i = 0; i < selector->n_values; i++) {
+		wildcard_free(selector->values[i].wildcard);
 	}
 	free(selector->text);
 	free(selector->values);
@@ -124,8 +127,8 @@ static bool is_value_fitting(const struct selector *selector, const struct selec
 	case SESSION_KIND_TEXT:
 		break;
 	}
-	return value->has_wildcard ? slice_matches_wildcard(text, value->text)
-				   : slice_is_equal(text, value->text);
+	return value->wildcard != NULL ? wildcard_matches(value->wildcard, text)
+				       : slice_is_equal(text, value->text);
 }
 
 /* The least value that every session of a set has, in the unit of selector_value.number. */

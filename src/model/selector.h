@@ -18,9 +18,19 @@
 #include "base/slice.h"
 #include "model/session.h"
 
-/* Named limits: an expression is typed by a person. */
+/*
+ * Named limits: an expression is typed by a person. A value with wildcards has at most
+ * WILDCARD_MAX_CHARACTERS.
+ */
 #define SELECTOR_MAX_BYTES 4096
 #define SELECTOR_MAX_VALUES 256
+/*
+ * Of a list that a caller writes: each session is tested by all of them. Listings are judged as
+ * they arrive, 16 KiB in one turn of the event loop: that takes about 1 ms by the worst that there
+ * may be, and 20,000 sessions with usual names 50 ms in all.
+ */
+#define SELECTORS_MAX_VALUES 1024
+#define SELECTORS_MAX_WILDCARDS 16
 
 enum selector_operator {
 	SELECTOR_EQUAL,
@@ -70,6 +80,8 @@ struct selectors {
 
 /* Compiles and appends; false with words when malformed (the list is then unchanged). */
 NODISCARD bool selectors_add(struct selectors *list, struct slice text, struct err *err);
+/* The same for what a caller writes: nor may the list exceed the limits above. */
+NODISCARD bool selectors_add_asked(struct selectors *list, struct slice text, struct err *err);
 void selectors_add_exact(struct selectors *list, enum session_field field, struct slice value);
 void selectors_finish(struct selectors *list);
 bool selectors_is_equal(const struct selectors *a, const struct selectors *b); /* by text */

@@ -200,3 +200,8 @@ bool wildcard_matches(const struct wildcard *wildcard, struct slice text)
 	}
 	return has(&states, wildcard->n_characters);
 }
+
+bool wildcard_matches_all(const struct wildcard *wildcard)
+{
+	return wildcard->n_characters == 0;
+}

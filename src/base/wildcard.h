@@ -26,5 +26,6 @@ struct wildcard *wildcard_new(struct slice pattern);
 void wildcard_free(struct wildcard *wildcard); /* NULL is fine */
 
 bool wildcard_matches(const struct wildcard *wildcard, struct slice text);
+bool wildcard_matches_all(const struct wildcard *wildcard); /* it consists of stars */
 
 #endif

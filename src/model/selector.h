@@ -66,6 +66,12 @@ enum session_field selector_field(const struct selector *selector);
 enum selector_verdict selector_test(const struct selector *selector, const struct session *session);
 
 /*
+ * Does every session that could be killed fit, on a server that gives the field? That is what
+ * `id > 0`, `name = *` and the like say; whoever leaves out a single one does not.
+ */
+bool selector_is_for_everybody(const struct selector *selector);
+
+/*
  * The least whole number n for which "field >= n" is what this selector says, for `age` and `idle`
  * with > and >=; false otherwise.
  */

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "control/kill_stream.h"
+#include "control/permission.h"
 
 #define MAX_STALL_BUDGET_MS (10 * 1000)
 
@@ -228,6 +229,10 @@ static bool submit(struct exchange *exchange, const struct instance *instance,
 	struct err err;
 	int r;
 
+	if (!permission_covers_order(exchange, request)) {
+		request_finish(request);
+		return false;
+	}
 	order.request_id = exchange->request_id;
 	order.action = exchange->action;
 	order.instance = instance;

@@ -226,6 +226,32 @@ int http_server_new(struct event_base *loop, const struct control_opts *opts, in
 	return 0;
 }
 
+const char *http_server_socket_problem(const struct http_server *server)
+{
+	if (server->is_stopped || http_socket_is_in_place(&server->socket)) {
+		return NULL;
+	}
+	return server->socket.is_inherited ? "the control socket's file is gone; it belongs to the "
+					     "service manager, who "
+					     "makes it when the socket unit is restarted"
+					   : "the control socket's file is gone";
+}
+
+int http_server_renew_socket(struct http_server *server, struct err *err)
+{
+	int r;
+
+	if (server->socket.is_inherited) {
+		err_set(err, "the control socket is the service manager's");
+		return -ENOTSUP;
+	}
+	event_del(server->arrival);
+	evconnlistener_disable(server->listener);
+	r = http_socket_renew(&server->socket, err);
+	resume_accepting(server);
+	return r;
+}
+
 void http_server_stop(struct http_server *server)
 {
 	struct http_connection *connection, *next;

@@ -161,6 +161,18 @@ static json_t *instance_json(const struct instance *instance)
 	return object;
 }
 
+/* About the daemon itself. */
+static json_t *warnings_json(const struct control *control)
+{
+	const char *problem = control_socket_problem(control);
+	json_t *list = json_array();
+
+	if (problem != NULL) {
+		json_add(list, json_text_of(problem));
+	}
+	return list;
+}
+
 void native_instances(struct exchange *exchange)
 {
 	const struct instances *instances = exchange->control->in.instances;
@@ -180,6 +192,7 @@ void native_instances(struct exchange *exchange)
 	}
 	body = json_object();
 	json_set(body, "instances", list);
+	json_set(body, "warnings", warnings_json(exchange->control));
 	exchange_answer(exchange, 200, body);
 }
 

@@ -94,7 +94,7 @@ static const struct key table[] = {
 	{
 		.section = KEYS_AUDIT,
 		.name = "file",
-		.type = &value_path,
+		.type = &value_record_file,
 		.is_reloadable = true,
 		.offset = offsetof(struct audit_opts, file),
 		.help = "File that the record is appended to, one JSON object a line; without it "
@@ -264,7 +264,7 @@ static const struct key table[] = {
 	{
 		.section = KEYS_TLS,
 		.name = "key-file",
-		.type = &value_path,
+		.type = &value_key_file,
 		.is_reloadable = true,
 		.offset = offsetof(struct link_tls_opts, key_file),
 		.help = "Key of that certificate",

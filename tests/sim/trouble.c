@@ -210,11 +210,31 @@ static void throw_out(struct server *server)
 	server->left_at = sim_now();
 }
 
+/* It turns up while others are being killed. */
+static void join(struct fleet *group)
+{
+	struct server *node;
+
+	if (group->n_nodes == ARRAY_SIZE(group->nodes) || servers_n() > 20) {
+		return;
+	}
+	node = server_new(SERVER_DATA, group->nodes[0]->shape);
+	node->has_password = group->has_password;
+	node->group = group;
+	group->nodes[group->n_nodes++] = node;
+	on_back(node, 0);
+	sim_log("node %u joins the cluster", node->port);
+}
+
 static void change_cluster(struct server *server)
 {
 	struct fleet *group = server->group;
 
 	if (group == NULL || group->kind != GROUP_CLUSTER) {
+		return;
+	}
+	if (sim_happens(40)) {
+		join(group);
 		return;
 	}
 	oracle_disturbed(server);

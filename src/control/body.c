@@ -34,6 +34,10 @@ static bool add_value(struct params *params, const char *name, const json_t *val
 
 static bool add_list(struct params *params, const char *name, const json_t *list, struct err *err)
 {
+	if (json_array_size(list) == 0) {
+		err_set(err, "parameter %.64s: the list is empty", name);
+		return false;
+	}
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		if (!add_value(params, name, json_array_get(list, i), err)) {
 			return false;
@@ -79,10 +83,16 @@ static bool add_json(struct params *params, struct slice body, bool is_lenient, 
 	return true;
 }
 
-/* What curl sends for JSON without being told that it is. */
+/* What curl sends for JSON without being told that it is, from a file with a mark at its front too.
+ */
 static bool looks_like_json(struct slice body)
 {
-	while (body.len > 0 && strchr(" \t\r\n", body.data[0]) != NULL) {
+	static const char byte_order_mark[] = "\xef\xbb\xbf";
+
+	if (slice_has_prefix(body, byte_order_mark)) {
+		body = slice_skip(body, strlen(byte_order_mark));
+	}
+	while (body.len > 0 && ((unsigned char)body.data[0] <= ' ' || body.data[0] == '&')) {
 		body = slice_skip(body, 1);
 	}
 	return slice_has_prefix(body, "{") || slice_has_prefix(body, "[");

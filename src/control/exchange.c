@@ -70,10 +70,11 @@ static bool is_same_user(const struct exchange *a, const struct exchange *b)
 bool exchange_begin_listing(struct exchange *exchange, size_t n_bytes)
 {
 	const struct exchange *other;
-	size_t n = 0, n_held = 0;
+	size_t n = 0, n_held = 0, n_held_by_all = 0;
 
 	LIST_FOREACH(other, &exchange->control->listings, listing)
 	{
+		n_held_by_all += other->listing_bytes;
 		if (is_same_user(other, exchange)) {
 			n++;
 			n_held += other->listing_bytes;
@@ -83,6 +84,13 @@ bool exchange_begin_listing(struct exchange *exchange, size_t n_bytes)
 		(n > 0 && n_held + n_bytes > EXCHANGE_MAX_LISTING_BYTES)) {
 		exchange_fail(exchange, EXCHANGE_UNAVAILABLE,
 			"%zu listings of this user are not yet read; read or close them first", n);
+		return false;
+	}
+	/* Root's come on top, one of everybody's size. */
+	if (n_held_by_all > 0 && n_held_by_all + n_bytes > EXCHANGE_MAX_ALL_LISTING_BYTES &&
+		!(n == 0 && http_request_caller(exchange->http)->is_own)) {
+		exchange_fail(exchange, EXCHANGE_UNAVAILABLE,
+			"the listings of all users that are not yet read are too large");
 		return false;
 	}
 	exchange->is_listing = true;

@@ -18,7 +18,8 @@ struct route;
 
 /* Named limits, of a user's listings that are under way or not yet read. */
 #define EXCHANGE_MAX_LISTINGS 8
-#define EXCHANGE_MAX_LISTING_BYTES ((size_t)16 * 1024 * 1024) /* the first may have more */
+#define EXCHANGE_MAX_LISTING_BYTES ((size_t)16 * 1024 * 1024)     /* the first may have more */
+#define EXCHANGE_MAX_ALL_LISTING_BYTES ((size_t)24 * 1024 * 1024) /* likewise, of all users */
 
 /* Errors: the API's table of codes. ERROR(enum suffix, HTTP status, code) */
 #define EXCHANGE_ERRORS(ERROR)                          \

@@ -337,10 +337,11 @@ struct jobs *jobs_new(
 	TAILQ_INIT(&jobs->runs);
 	jobs->stop_timer = evtimer_new(loop, on_stop_timer, jobs);
 	jobs->idle = event_new(loop, -1, 0, on_idle, jobs);
+	jobs->turns = evtimer_new(loop, jobs_on_turns, jobs);
 	jobs->recording = event_new(loop, -1, 0, jobs_on_recording, jobs);
 	jobs->ending = event_new(loop, -1, 0, on_ending, jobs);
 	CHECK(jobs->stop_timer != NULL && jobs->idle != NULL && jobs->recording != NULL &&
-		jobs->ending != NULL);
+		jobs->turns != NULL && jobs->ending != NULL);
 	return jobs;
 }
 
@@ -359,6 +360,7 @@ void jobs_free(struct jobs *jobs)
 	}
 	event_free(jobs->stop_timer);
 	event_free(jobs->idle);
+	event_free(jobs->turns);
 	event_free(jobs->recording);
 	event_free(jobs->ending);
 	free(jobs);

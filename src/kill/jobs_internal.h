@@ -50,6 +50,7 @@ struct jobs {
 	struct runs runs; /* waiting, running and remembered ones, oldest first */
 	size_t n_remembered;
 	size_t n_remembered_results;
+	struct event *turns;     /* looks again who may start */
 	struct event *recording; /* syncs intents, from the event loop, and starts what may start */
 	struct event *ending;    /* records what is done, from the event loop, and answers */
 	bool is_stopping;
@@ -78,6 +79,7 @@ void jobs_on_expiry(int fd, short what, void *context);
 void jobs_start(struct run *run);
 /* Likewise whoever waits for his turn, on any instance. */
 void jobs_start_waiting(struct jobs *jobs);
+void jobs_on_turns(int fd, short what, void *context);
 /* Of the most patient of its tickets, monotonic. */
 int64_t jobs_deadline_of(const struct run *run);
 

@@ -12,7 +12,7 @@
 
 /* How many runs and tickets of an instance are not done. */
 struct load {
-	size_t n_waiting, n_runs, n_dry_runs, n_tickets;
+	size_t n_waiting, n_waiting_for_all, n_runs, n_dry_runs, n_tickets;
 };
 
 static void add_load(struct load *load, const struct run *run)
@@ -22,7 +22,10 @@ static void add_load(struct load *load, const struct run *run)
 	load->n_tickets += run->n_tickets;
 	load->n_dry_runs += is_dry_run;
 	load->n_runs += !is_dry_run;
-	load->n_waiting += !is_dry_run && !job_is_started(run->job);
+	if (!is_dry_run && !job_is_started(run->job)) {
+		load->n_waiting += !job_request(run->job)->is_all;
+		load->n_waiting_for_all += job_request(run->job)->is_all;
+	}
 }
 
 /* Of the caller's user, and of all others but root and the daemon's own. */
@@ -47,11 +50,15 @@ static void measure(const struct jobs *jobs, const struct jobs_order *order, str
 /* Is there no room in it for one more? */
 static bool is_full(const struct load *load, const struct request *request, bool is_sharing)
 {
-	if (load->n_tickets >= JOBS_MAX_TICKETS) {
+	if (load->n_tickets >= (request->is_all ? 2U : 1U) * JOBS_MAX_TICKETS) {
 		return true;
 	}
 	if (request->is_dry_run) {
 		return load->n_dry_runs >= JOBS_MAX_DRY_RUNS;
+	}
+	/* Those who mean all are not kept out by those who mean some. */
+	if (request->is_all) {
+		return !is_sharing && load->n_waiting_for_all >= JOBS_MAX_WAITING;
 	}
 	return !is_sharing &&
 	       (load->n_waiting >= JOBS_MAX_WAITING || load->n_runs >= JOBS_MAX_RUNS);
@@ -117,12 +124,15 @@ static int check_load(
 	}
 	others.n_tickets /= JOBS_SHARES;
 	others.n_waiting /= JOBS_SHARES;
+	others.n_waiting_for_all /= JOBS_SHARES;
 	others.n_runs /= JOBS_SHARES;
 	others.n_dry_runs /= JOBS_SHARES;
 	if (is_full(&user, order->request, is_sharing) ||
-		(!order->caller->is_own && is_full(&others, order->request, is_sharing))) {
+		(!order->caller->is_own && is_full(&others, order->request, is_sharing) &&
+			(user.n_tickets > 0 || others.n_tickets >= JOBS_MAX_TICKETS))) {
 		err_set(err, "%zu kills of this instance are waiting already",
-			user.n_waiting + others.n_waiting);
+			user.n_waiting + user.n_waiting_for_all + others.n_waiting +
+				others.n_waiting_for_all);
 		return JOBS_E_TOO_MANY;
 	}
 	return 0;

@@ -5,6 +5,8 @@
 
 #include <event2/event.h>
 
+#define LOOK_AGAIN_MS 100
+
 int64_t jobs_deadline_of(const struct run *run)
 {
 	const struct ticket *ticket;
@@ -38,6 +40,21 @@ static const struct run *find_last(const struct jobs *jobs, const char *instance
 	return last;
 }
 
+/* A run may stop being in the way without an event: when its server hangs. */
+static void look_again(const struct jobs *jobs)
+{
+	static const struct timeval period = {0, LOOK_AGAIN_MS * 1000};
+
+	if (!evtimer_pending(jobs->turns, NULL)) {
+		evtimer_add(jobs->turns, &period);
+	}
+}
+
+void jobs_on_turns(int fd, short what, void *context)
+{
+	jobs_start_waiting(context);
+}
+
 /* The oldest that waits, of another user than the last one if there is such; NULL: none does. */
 static struct run *find_next(const struct jobs *jobs, const char *instance)
 {
@@ -46,6 +63,7 @@ static struct run *find_next(const struct jobs *jobs, const char *instance)
 	const struct run *last = find_last(jobs, instance, &is_busy);
 
 	if (is_busy) {
+		look_again(jobs);
 		return NULL;
 	}
 	TAILQ_FOREACH(run, &jobs->runs, entry)

@@ -17,6 +17,9 @@
 
 /* A plan that has waited for longer is made anew. */
 #define MAX_PLAN_AGE_MS 1000
+/* A server that lets wait for longer holds up nobody else's kill: it hangs, or will. */
+#define ANSWERED_WITHIN_MS 500
+#define KILLED_WITHIN_MS 5000
 
 static void on_link_changed(struct link_watcher *watcher, enum link_state state);
 
@@ -74,15 +77,22 @@ static const char *state_name(enum sweep_state state)
 	return "";
 }
 
+static bool has_phase_lasted(const struct sweep *sweep, int64_t ms)
+{
+	return clock_monotonic_us() - sweep->phase_since_us > ms * 1000;
+}
+
 bool sweep_is_busy(const struct sweep *sweep)
 {
 	switch (sweep->state) {
 	case SWEEP_WARM:
 	case SWEEP_LIST:
-	case SWEEP_KILL:
 	case SWEEP_VERIFY:
 	case SWEEP_BREAK_BUSY:
-		return true;
+		return !has_phase_lasted(sweep, ANSWERED_WITHIN_MS);
+	case SWEEP_KILL:
+		return sweep_plan_opts(sweep).pace == PACE_GENTLE ||
+		       !has_phase_lasted(sweep, KILLED_WITHIN_MS);
 	case SWEEP_WAIT_LINK:
 	case SWEEP_PROVE:
 	case SWEEP_PLANNED:

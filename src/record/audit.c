@@ -232,7 +232,8 @@ int audit_configure(struct audit *audit, const struct audit_opts *opts, struct e
  * Nothing of this process comes into the file before the old is settled: a later recovery would
  * take a running kill for an interrupted one.
  */
-static int write_settled(struct audit *audit, const char *text, bool is_intent, struct err *err)
+static int write_settled(
+	struct audit *audit, const char *text, const char *intent_id, struct err *err)
 {
 	int r = audit->is_recovered ? 0 : audit_open(audit, err);
 
@@ -240,8 +241,12 @@ static int write_settled(struct audit *audit, const char *text, bool is_intent, 
 		return r;
 	}
 	r = append_text(audit, text, err);
-	if (r == 0 && is_intent) {
-		r = unfinished_add(audit->unfinished, text, err);
+	/* An intent that is not in both places is in neither: its kill may be refused. */
+	if (r == 0 && intent_id != NULL) {
+		r = unfinished_add(audit->unfinished, intent_id, text, err);
+		if (r < 0) {
+			linefile_take_back(audit->file, text);
+		}
 	}
 	if (r < 0) {
 		err_prefix(err, "audit log");
@@ -249,7 +254,9 @@ static int write_settled(struct audit *audit, const char *text, bool is_intent, 
 	return r;
 }
 
-static int write_event(struct audit *audit, const json_t *line, bool is_intent, struct err *err)
+/* `intent_id`: of a kill that begins; NULL: it is something else. */
+static int write_event(
+	struct audit *audit, const json_t *line, const char *intent_id, struct err *err)
 {
 	char *text CLEANUP(mem_free_p) = NULL;
 	int r;
@@ -258,21 +265,21 @@ static int write_event(struct audit *audit, const json_t *line, bool is_intent, 
 		return 0;
 	}
 	text = json_print(line);
-	r = write_settled(audit, text, is_intent, err);
+	r = write_settled(audit, text, intent_id, err);
 	audit->n_failures += r < 0;
 	return r;
 }
 
 static int write_line(struct audit *audit, const json_t *line, struct err *err)
 {
-	return write_event(audit, line, false, err);
+	return write_event(audit, line, NULL, err);
 }
 
 int audit_intent(struct audit *audit, const struct audit_subject *subject, struct err *err)
 {
 	json_auto_t *line = subject_line("intent", subject);
 
-	return write_event(audit, line, true, err);
+	return write_event(audit, line, subject->request_id, err);
 }
 
 int audit_outcome(struct audit *audit, const struct audit_subject *subject,
@@ -328,6 +335,11 @@ int audit_flush(struct audit *audit, struct err *err)
 {
 	json_t *line;
 	int result = 0;
+
+	/* Somebody may have removed the file beside the record, which keeps others out. */
+	if (audit->is_recovered && audit->opts->file != NULL) {
+		result = unfinished_claim(audit->unfinished, audit->opts->file, err);
+	}
 
 	while ((line = denials_take(&audit->denials)) != NULL) {
 		int r;

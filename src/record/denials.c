@@ -22,7 +22,7 @@ static struct denials_user *find_user(struct denials *denials, uid_t uid)
 		}
 	}
 	if (denials->n_users == DENIALS_MAX_USERS) {
-		return &denials->users[DENIALS_MAX_USERS - 1];
+		return &denials->others;
 	}
 	denials->users[denials->n_users] = (struct denials_user){.uid = uid};
 	return &denials->users[denials->n_users++];
@@ -33,12 +33,25 @@ bool denials_count(struct denials *denials, uid_t uid, json_t *line)
 	struct denials_user *user = find_user(denials, uid);
 
 	user->n++;
-	if (user->n <= DENIALS_ONE_BY_ONE) {
+	if (user->n <= DENIALS_ONE_BY_ONE && user != &denials->others) {
 		return false;
 	}
 	json_decref(user->line);
 	user->line = json_incref(line);
 	return true;
+}
+
+/* Of users that are more than can be told apart; NULL: there are none. */
+static json_t *take_others(struct denials *denials)
+{
+	json_t *line = denials->others.line;
+
+	if (line != NULL) {
+		json_set(line, "repeated", json_integer((json_int_t)denials->others.n));
+		json_set(line, "several_users", json_true());
+	}
+	denials->others = (struct denials_user){0};
+	return line;
 }
 
 json_t *denials_take(struct denials *denials)
@@ -52,5 +65,5 @@ json_t *denials_take(struct denials *denials)
 			return user->line;
 		}
 	}
-	return NULL;
+	return take_others(denials);
 }

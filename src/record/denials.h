@@ -24,6 +24,7 @@ struct denials_user {
 struct denials {
 	struct denials_user users[DENIALS_MAX_USERS];
 	size_t n_users;
+	struct denials_user others; /* all further ones together; its line is of the last of them */
 };
 
 void denials_finish(struct denials *denials);

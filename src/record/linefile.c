@@ -250,6 +250,16 @@ int linefile_append(struct linefile *file, const char *path, const char *line, s
 	return 0;
 }
 
+void linefile_take_back(struct linefile *file, const char *line)
+{
+	struct stat status;
+
+	if (fstat(file->fd, &status) < 0 ||
+		ftruncate(file->fd, status.st_size - (off_t)strlen(line) - 1) < 0) {
+		log_debug("cannot take back a line: %s", strerror(errno));
+	}
+}
+
 int linefile_sync(struct linefile *file, struct err *err)
 {
 	int r = file->sync_error;

@@ -37,6 +37,9 @@ NODISCARD int linefile_open(struct linefile *file, const char *path, struct err 
 NODISCARD int linefile_append(
 	struct linefile *file, const char *path, const char *line, struct err *err);
 
+/* The line that was appended last is no longer to be there. Best effort, as after a failure. */
+void linefile_take_back(struct linefile *file, const char *line);
+
 /*
  * Every line so far is on the disk on return, also those in a file that was rotated since. Else a
  * negative errno with words: lines since the last success are there, but may not outlive a crash.

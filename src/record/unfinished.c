@@ -22,7 +22,7 @@
 
 struct unfinished {
 	struct claim claim;
-	size_t n_open;  /* that this process has begun */
+	json_t *open;   /* ids of those that this process has begun */
 	size_t n_bytes; /* that it has written since the file was short */
 	bool is_dirty;  /* since the last sync */
 };
@@ -32,6 +32,7 @@ struct unfinished *unfinished_new(void)
 	struct unfinished *unfinished = mem_new(struct unfinished);
 
 	unfinished->claim.fd = -1;
+	unfinished->open = json_object();
 	return unfinished;
 }
 
@@ -40,10 +41,12 @@ void unfinished_free(struct unfinished *unfinished)
 	if (unfinished == NULL) {
 		return;
 	}
-	if (unfinished->n_open == 0 && lseek(unfinished->claim.fd, 0, SEEK_END) == 0) {
+	if (json_object_size(unfinished->open) == 0 &&
+		lseek(unfinished->claim.fd, 0, SEEK_END) == 0) {
 		claim_remove(&unfinished->claim);
 	}
 	claim_leave(&unfinished->claim);
+	json_decref(unfinished->open);
 	free(unfinished);
 }
 
@@ -136,7 +139,8 @@ static void make_short(struct unfinished *unfinished)
 	unfinished->n_bytes = 0;
 }
 
-int unfinished_add(struct unfinished *unfinished, const char *line, struct err *err)
+int unfinished_add(
+	struct unfinished *unfinished, const char *request_id, const char *line, struct err *err)
 {
 	int r;
 
@@ -148,7 +152,7 @@ int unfinished_add(struct unfinished *unfinished, const char *line, struct err *
 		err_set_errno(err, -r, "cannot write to %s", unfinished->claim.path);
 		return r;
 	}
-	unfinished->n_open++;
+	json_set(unfinished->open, request_id, json_true());
 	return 0;
 }
 
@@ -158,11 +162,10 @@ void unfinished_end(struct unfinished *unfinished, const char *request_id)
 	char *line = mem_printf(
 		"{\"time\":\"\",\"event\":\"outcome\",\"request_id\":\"%s\"}", request_id);
 
-	if (unfinished->n_open == 0) {
+	if (json_object_del(unfinished->open, request_id) < 0) {
 		return; /* it was begun when nothing could be written */
 	}
-	unfinished->n_open--;
-	if (unfinished->n_open == 0) {
+	if (json_object_size(unfinished->open) == 0) {
 		empty(unfinished);
 	} else {
 		(void)!append(unfinished, line);
@@ -183,7 +186,7 @@ int unfinished_sync(struct unfinished *unfinished, struct err *err)
 
 void unfinished_clear(struct unfinished *unfinished)
 {
-	if (unfinished->n_open == 0) {
+	if (json_object_size(unfinished->open) == 0) {
 		empty(unfinished);
 	}
 }
@@ -199,16 +202,16 @@ static int move_open(const struct unfinished *from, struct unfinished *to, struc
 		err_set_errno(err, -r, "cannot write to %s", to->claim.path);
 		return r;
 	}
-	to->n_open = from->n_open;
 	return unfinished_sync(to, err);
 }
 
 static void replace(struct unfinished *unfinished, const struct unfinished *next)
 {
-	if (unfinished->claim.path != NULL) {
-		claim_remove(&unfinished->claim);
-	}
+	json_t *open = unfinished->open;
+
+	claim_remove(&unfinished->claim);
 	*unfinished = *next;
+	unfinished->open = open;
 }
 
 int unfinished_claim(struct unfinished *unfinished, const char *record, struct err *err)
@@ -217,14 +220,15 @@ int unfinished_claim(struct unfinished *unfinished, const char *record, struct e
 	struct unfinished next = {.claim = {.fd = -1}};
 	int r;
 
-	if (unfinished->claim.path != NULL && strcmp(unfinished->claim.path, path) == 0) {
+	if (unfinished->claim.path != NULL && strcmp(unfinished->claim.path, path) == 0 &&
+		claim_is_in_place(&unfinished->claim)) {
 		return 0;
 	}
 	r = claim_take(path, &next.claim, err);
 	if (r == -EBUSY) {
 		err_prefix(err, "%s: another process writes this record", record);
 	}
-	if (r == 0 && unfinished->n_open > 0) {
+	if (r == 0 && json_object_size(unfinished->open) > 0) {
 		r = move_open(unfinished, &next, err);
 		if (r < 0) {
 			claim_leave(&next.claim);

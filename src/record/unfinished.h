@@ -39,7 +39,8 @@ int unfinished_fd(const struct unfinished *unfinished);
 void unfinished_clear(struct unfinished *unfinished);
 
 /* A kill begins; `line` is its intent as the record has it. 0 or a negative errno with words. */
-NODISCARD int unfinished_add(struct unfinished *unfinished, const char *line, struct err *err);
+NODISCARD int unfinished_add(
+	struct unfinished *unfinished, const char *request_id, const char *line, struct err *err);
 /* One has ended. Should this not be written, the record still says so. */
 void unfinished_end(struct unfinished *unfinished, const char *request_id);
 

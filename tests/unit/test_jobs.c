@@ -126,15 +126,15 @@ static void test_too_many_waiting(void **state)
 	struct answer *running = submit_held(fixture);
 
 	for (int i = 0; i < JOBS_MAX_WAITING; i++) {
-		struct request request = fixture_request(NULL);
+		struct request request = fixture_request("app");
 
 		request.timeout_ms += i;
 		submit(fixture, request);
 	}
-	expect_refused(fixture, fixture_request("app"), JOBS_E_TOO_MANY,
+	expect_refused(fixture, fixture_request("x"), JOBS_E_TOO_MANY,
 		"16 kills of this instance are waiting already");
 	/* Who can share is no burden. */
-	submit(fixture, fixture_request(NULL));
+	submit(fixture, fixture_request("app"));
 	go_on(fixture);
 	wait_for(fixture, running);
 	fixture_wait(
@@ -148,9 +148,9 @@ static void test_too_many_tickets(void **state)
 
 	submit_held(fixture);
 	for (int i = 0; i < JOBS_MAX_TICKETS - 1; i++) {
-		submit(fixture, fixture_request(NULL));
+		submit(fixture, fixture_request("app"));
 	}
-	expect_refused(fixture, fixture_request(NULL), JOBS_E_TOO_MANY,
+	expect_refused(fixture, fixture_request("app"), JOBS_E_TOO_MANY,
 		"1 kills of this instance are waiting already");
 	go_on(fixture);
 	wait_for(fixture, &fixture->answers[JOBS_MAX_TICKETS - 1]);

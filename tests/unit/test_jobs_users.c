@@ -41,11 +41,20 @@ static struct request another(struct jobs_fixture *fixture)
 	return request;
 }
 
-static void fill(struct jobs_fixture *fixture, uid_t uid)
+static void fill(struct jobs_fixture *fixture, uid_t uid, int n)
 {
-	for (int i = 0; i < JOBS_MAX_WAITING; i++) {
+	for (int i = 0; i < n; i++) {
 		submit_as(fixture, uid, another(fixture));
 	}
+}
+
+static struct request request_for_all(void)
+{
+	struct request request;
+
+	request_init(&request);
+	request.is_all = true;
+	return request;
 }
 
 static void test_limits_of_each(void **state)
@@ -53,14 +62,20 @@ static void test_limits_of_each(void **state)
 	struct jobs_fixture *fixture = *state;
 
 	submit_held(fixture);
-	fill(fixture, ANN);
+	fill(fixture, ANN, JOBS_MAX_WAITING);
 	assert_int_equal(try_as(fixture, ANN, fixture_request("x")), JOBS_E_TOO_MANY);
 	for (uid_t i = 0; i < JOBS_SHARES - 1; i++) {
-		fill(fixture, BOB + i);
+		fill(fixture, BOB + i, JOBS_MAX_WAITING);
 	}
-	/* All together have no more either, but root has. */
-	assert_int_equal(try_as(fixture, BOB + JOBS_SHARES, fixture_request("x")), JOBS_E_TOO_MANY);
+	/* All together have no more either; but who has none has one, and root his own. */
+	submit_as(fixture, BOB + JOBS_SHARES, another(fixture));
+	assert_int_equal(try_as(fixture, BOB + JOBS_SHARES, fixture_request("y")), JOBS_E_TOO_MANY);
 	submit_as(fixture, 0, fixture_request("x"));
+	/* A kill of all is not kept out by those of some. */
+	fill(fixture, 0, JOBS_MAX_WAITING - 1);
+	assert_int_equal(try_as(fixture, 0, fixture_request("y")), JOBS_E_TOO_MANY);
+	submit_as(fixture, 0, request_for_all());
+	submit_as(fixture, ANN, request_for_all());
 	go_on(fixture);
 }
 

@@ -26,7 +26,7 @@ static void begin(struct unfinished *unfinished, const char *id)
 {
 	char *line CLEANUP(mem_free_p) = intent_of(id);
 
-	assert_int_equal(unfinished_add(unfinished, line, NULL), 0);
+	assert_int_equal(unfinished_add(unfinished, id, line, NULL), 0);
 }
 
 /* Their ids, in order, each behind a blank. */
@@ -65,6 +65,35 @@ static void test_open_and_ended(void **state)
 	unfinished_end(unfinished, "B");
 	assert_open(unfinished, "");
 	assert_int_equal(lseek(unfinished_fd(unfinished), 0, SEEK_END), 0);
+	unfinished_free(unfinished);
+}
+
+/* One that was begun when nothing could be written has no part in it. */
+static void test_unknown(void **state)
+{
+	struct scratch *scratch = *state;
+	struct unfinished *unfinished = unfinished_new();
+
+	assert_int_equal(unfinished_claim(unfinished, scratch->path, NULL), 0);
+	begin(unfinished, "A");
+	unfinished_end(unfinished, "B");
+	assert_open(unfinished, " A");
+	unfinished_free(unfinished);
+}
+
+/* Somebody removes the file: it is made anew, with what is open. */
+static void test_removed(void **state)
+{
+	struct scratch *scratch = *state;
+	struct unfinished *unfinished = unfinished_new();
+	char *path CLEANUP(mem_free_p) = mem_printf("%s.open", scratch->path);
+
+	assert_int_equal(unfinished_claim(unfinished, scratch->path, NULL), 0);
+	begin(unfinished, "A");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unfinished_claim(unfinished, scratch->path, NULL), 0);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_open(unfinished, " A");
 	unfinished_free(unfinished);
 }
 
@@ -154,8 +183,9 @@ static void test_denials(void **state UNUSED)
 	}
 	assert_int_equal(denials.n_users, DENIALS_MAX_USERS);
 	line = denials_take(&denials);
-	assert_int_equal(json_integer_value(json_object_get(line, "repeated")),
-		1000 - (DENIALS_MAX_USERS - 1) - DENIALS_ONE_BY_ONE);
+	assert_int_equal(
+		json_integer_value(json_object_get(line, "repeated")), 1000 - DENIALS_MAX_USERS);
+	assert_true(json_is_true(json_object_get(line, "several_users")));
 	json_decref(line);
 	count(&denials, 5, 100);
 	denials_finish(&denials);
@@ -166,6 +196,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			test_open_and_ended, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_unknown, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_removed, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_stays_short, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_one_process, scratch_setup, scratch_teardown),
 		cmocka_unit_test(test_denials),

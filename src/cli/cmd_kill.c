@@ -37,6 +37,9 @@ static const struct option_spec OPTIONS[] = {
 	{.name = "dry-run",
 		.parameter = "dry_run",
 		.help = "kill nothing, show what would be killed and how"},
+	{.name = "processes",
+		.parameter = "processes",
+		.help = "with --dry-run: whose they are on this host"},
 	{.name = "yes", .help = "do not ask; needed where nobody can be asked"},
 	{.name = "max",
 		.argument = "N",
@@ -87,6 +90,11 @@ static bool is_understood(const struct args *args, int64_t *ret_answer_ms)
 
 	if (args_has(args, "all") == args_has(args, "match")) {
 		cli_error("say which sessions: either --all, or --match EXPR");
+		return false;
+	}
+	if (args_has(args, "processes") && !args_has(args, "dry-run")) {
+		cli_error("--processes goes with --dry-run: a kill does not look whose sessions "
+			  "are");
 		return false;
 	}
 	if (!read_duration(args, "timeout", KILL_DEFAULT_TIMEOUT_MS, &timeout_ms) ||

@@ -38,9 +38,8 @@ void print_record(const json_t *record, FILE *out);
 /* What a kill did, or what a dry run would do: all of the report. */
 void print_report(const json_t *report, const struct screen *screen);
 
-/* Of a report: the programs of the host, at most so many, and of how many sessions none is known.
- */
-void print_local_clients(const json_t *report, size_t most, const struct screen *screen);
+/* Of a dry run: the programs of the host, and of how many sessions none is known. */
+void print_local_clients(const json_t *report, const struct screen *screen);
 
 /* Of a listing or a report: of how many sessions from this host no process is known, and why. */
 void print_unnamed(const json_t *answer, const struct screen *screen);

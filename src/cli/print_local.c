@@ -1,5 +1,5 @@
 /*
- * Who of the server's own host had the sessions.
+ * Which programs of the daemon's own host have the sessions, where that was asked for.
  */
 #include "cli/field.h"
 #include "cli/human.h"
@@ -12,18 +12,7 @@ static const struct table_column LOCAL_COLUMNS[] = {
 	{.title = "UNIT", .min_columns = 8, .is_optional = true},
 	{.title = "OS USER", .min_columns = 7, .is_optional = true},
 	{.title = "SESSIONS", .is_right = true},
-	{.title = "KILLED", .is_right = true},
 };
-
-/* Left empty where nobody was, and so not shown where that holds for all. */
-static void add_killed(struct table *table, const json_t *client)
-{
-	if (field_count(client, "killed") > 0) {
-		table_count(table, field_count(client, "killed"));
-	} else {
-		table_word(table, "");
-	}
-}
 
 void print_unnamed(const json_t *answer, const struct screen *screen)
 {
@@ -43,54 +32,25 @@ void print_unnamed(const json_t *answer, const struct screen *screen)
 		human_count(n_sessions, all), SLICE_ARG(field_text(local, "error")));
 }
 
-static bool is_anybody_known(const json_t *clients)
-{
-	const json_t *client;
-	size_t i;
-
-	json_array_foreach(clients, i, client)
-	{
-		if (field_text(client, "process").len > 0 ||
-			field_text(client, "process_user").len > 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static void print_table(const json_t *clients, size_t most, const struct screen *screen)
+void print_local_clients(const json_t *report, const struct screen *screen)
 {
 	CLEANUP(table_free_p)
 	struct table *table = table_new(LOCAL_COLUMNS, ARRAY_SIZE(LOCAL_COLUMNS));
 	const json_t *client;
 	size_t i;
 
-	json_array_foreach(clients, i, client)
+	json_array_foreach(json_object_get(report, "local_clients"), i, client)
 	{
 		struct slice process = field_text(client, "process");
 
-		if (i >= most) {
-			break;
-		}
 		table_text(table, process.len > 0 ? process : SLICE_LITERAL("?"));
 		table_text(table, field_text(client, "unit"));
 		table_text(table, field_text(client, "process_user"));
 		table_count(table, field_count(client, "found"));
-		add_killed(table, client);
 	}
-	fputc('\n', screen->file);
-	table_print(table, screen, 2);
-	if (i < json_array_size(clients)) {
-		text_line(screen->file, "  and %zu more", json_array_size(clients) - i);
-	}
-}
-
-void print_local_clients(const json_t *report, size_t most, const struct screen *screen)
-{
-	const json_t *clients = json_object_get(report, "local_clients");
-
-	if (is_anybody_known(clients)) {
-		print_table(clients, most, screen);
+	if (i > 0) {
+		fputc('\n', screen->file);
+		table_print(table, screen, 2);
 	}
 	if (field_has(json_object_get(report, "local"), "error")) {
 		text_pad(screen->file, 2);

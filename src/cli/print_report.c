@@ -249,7 +249,7 @@ void print_report(const json_t *report, const struct screen *screen)
 		print_plan(report, screen);
 	}
 	print_sources(report, SIZE_MAX, screen);
-	print_local_clients(report, SIZE_MAX, screen);
+	print_local_clients(report, screen);
 	fputc('\n', screen->file);
 	text_line(screen->file, "  request id  %.*s", SLICE_ARG(id));
 }
@@ -266,6 +266,5 @@ void print_preview(const json_t *report, const struct screen *screen)
 	print_counts(report, true, screen);
 	print_warnings(report, screen);
 	print_sources(report, PREVIEW_MAX_SOURCES, screen);
-	print_local_clients(report, PREVIEW_MAX_SOURCES, screen);
 	fputc('\n', screen->file);
 }

@@ -38,27 +38,11 @@ static bool read_sort(struct slice value, struct roster_opts *opts, struct err *
 	return true;
 }
 
-static const char *const local_groups[] = {
-	[ROSTER_LOCAL_PROCESS] = "process",
-	[ROSTER_LOCAL_UNIT] = "unit",
-	[ROSTER_LOCAL_USER] = "process_user",
-};
-
-static bool find_local_group(struct slice value, enum roster_local_group *ret_group)
-{
-	for (unsigned i = ROSTER_LOCAL_PROCESS; i < ARRAY_SIZE(local_groups); i++) {
-		if (slice_is(value, local_groups[i])) {
-			*ret_group = (enum roster_local_group)i;
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool read_group(struct slice value, struct roster_opts *opts, struct err *err)
 {
-	opts->has_group = session_field_find(value, &opts->group) ||
-			  find_local_group(value, &opts->local_group);
+	opts->is_by_program = program_key_find(value, &opts->program_group);
+	opts->wants_processes |= opts->is_by_program;
+	opts->has_group = opts->is_by_program || session_field_find(value, &opts->group);
 	if (!opts->has_group) {
 		err_set(err, "unknown field \"%.*s\"", SLICE_ARG(value));
 	}
@@ -75,6 +59,18 @@ static bool read_limit(struct slice value, struct roster_opts *opts, struct err 
 		return false;
 	}
 	opts->limit = (size_t)limit;
+	return true;
+}
+
+static bool read_processes(struct slice value, struct roster_opts *opts, struct err *err)
+{
+	bool is_wanted;
+
+	if (!parse_bool(value, &is_wanted)) {
+		err_set(err, "\"%.*s\" is neither true nor false", SLICE_ARG(value));
+		return false;
+	}
+	opts->wants_processes |= is_wanted;
 	return true;
 }
 
@@ -98,6 +94,7 @@ static const struct param_row {
 	{"sort", false, read_sort},
 	{"limit", false, read_limit},
 	{"group_by", false, read_group},
+	{"processes", false, read_processes},
 };
 
 const char *sessions_param_name(size_t index)
@@ -159,24 +156,24 @@ static json_t *field_value(struct slice key, struct slice value)
 	return !is_text && parse_i64(value, &number) ? json_integer(number) : json_text(value);
 }
 
-static json_t *local_text(const struct roster *roster, uint32_t number)
-{
-	struct slice text = roster_local_text(roster, number);
-
-	return text.len > 0 ? json_text(text) : json_null();
-}
-
 /* Whose a session of this host is. No server has fields of these names. */
-static void set_local(json_t *object, const struct roster *roster, const struct roster_row *row)
+static void set_process(json_t *object, const struct roster_node *node, uint32_t number)
 {
-	const struct roster_local *local = &row->local;
+	const struct program *program;
+	bool is_known = node->processes.is_proved;
 
-	if (row->is_local) {
-		json_set(object, "process", local_text(roster, local->process));
-		json_set(object, "pid", local->pid != 0 ? json_integer(local->pid) : json_null());
-		json_set(object, "unit", local_text(roster, local->unit));
-		json_set(object, "process_user", local_text(roster, local->user));
+	if (number == PROCESSES_NOBODY) {
+		return;
 	}
+	program = processes_program(node->processes.processes, number);
+	for (unsigned i = 0; i < PROGRAM_N_TEXTS; i++) {
+		const char *text = program->texts[i];
+
+		json_set(object, program_key((enum program_text)i),
+			is_known && text[0] != '\0' ? json_text_of(text) : json_null());
+	}
+	json_set(object, "pid",
+		is_known && program->pid != 0 ? json_integer(program->pid) : json_null());
 }
 
 /* An id is worth nothing without the process that gave it; null where the server does not tell. */
@@ -203,7 +200,7 @@ static json_t *session_json(const struct roster *roster, const struct roster_row
 		    NULL) == 0) {
 		json_set(object, "type", json_text_of(session_type_name(session.type)));
 	}
-	set_local(object, roster, row);
+	set_process(object, node, row->program);
 	return object;
 }
 
@@ -222,8 +219,8 @@ static json_t *node_json(const struct roster_node *node)
 
 static const char *group_name(const struct roster_opts *opts)
 {
-	return opts->local_group != ROSTER_LOCAL_NONE ? local_groups[opts->local_group]
-						      : session_field_key(opts->group);
+	return opts->is_by_program ? program_key(opts->program_group)
+				   : session_field_key(opts->group);
 }
 
 static json_t *groups_json(const struct roster *roster)
@@ -260,7 +257,7 @@ static json_t *warnings_json(const struct roster *roster)
 			warn_missing(warnings, roster, selector_field(lists[i]->items[k]));
 		}
 	}
-	if (roster->opts.has_group && roster->opts.local_group == ROSTER_LOCAL_NONE) {
+	if (roster->opts.has_group && !roster->opts.is_by_program) {
 		warn_missing(warnings, roster, roster->opts.group);
 	}
 	return warnings;
@@ -287,7 +284,9 @@ static json_t *head_json(const struct sessions *sessions)
 	json_set(head, "listed", json_integer((json_int_t)roster->n_rows));
 	json_set(head, "nodes", nodes);
 	json_set(head, "warnings", warnings_json(roster));
-	json_set(head, "local", json_local(&roster->local));
+	if (roster->programs.is_wanted) {
+		json_set(head, "local", json_local(&roster->programs));
+	}
 	if (roster->opts.has_group) {
 		json_set(head, "group_by", json_text_of(group_name(&roster->opts)));
 		json_set(head, "groups", groups_json(roster));
@@ -348,8 +347,7 @@ static void on_roster(void *context, struct roster *roster)
 
 void sessions_answer(struct exchange *exchange, const struct instance *instance)
 {
-	struct roster_opts opts = {
-		.sort = SESSION_NODE, .limit = ROSTER_DEFAULT_LIMIT, .wants_locals = true};
+	struct roster_opts opts = {.sort = SESSION_NODE, .limit = ROSTER_DEFAULT_LIMIT};
 	struct sessions *sessions;
 	struct err err;
 

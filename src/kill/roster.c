@@ -1,7 +1,7 @@
 /*
  * Rosters.
  */
-#include "kill/roster_internal.h"
+#include "kill/roster.h"
 
 #include <event2/event.h>
 #include <event2/util.h>
@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "kill/refusal.h"
 #include "model/protection.h"
@@ -36,12 +35,12 @@ void roster_free(struct roster *roster)
 	}
 	is_large = roster->n_rows >= MANY_ROWS;
 	CHECK(roster->n_running == 0);
-	roster_finish_locals(roster);
 	for (size_t i = 0; i < roster->n_rows; i++) {
 		free(roster->rows[i].line);
 	}
 	for (size_t i = 0; i < roster->n_nodes; i++) {
 		client_list_leave(&roster->nodes[i].reader);
+		processes_server_end(&roster->nodes[i].processes);
 		link_unref(roster->nodes[i].link);
 		free(roster->nodes[i].address);
 	}
@@ -49,6 +48,8 @@ void roster_free(struct roster *roster)
 	free(roster->nodes);
 	free(roster->groups);
 	intern_finish(&roster->group_texts);
+	programs_finish(&roster->programs);
+	processes_free(roster->processes);
 	roster_opts_finish(&roster->opts);
 	event_free(roster->finished);
 	free(roster);
@@ -112,13 +113,6 @@ static int compare_rows(const void *a, const void *b, void *context)
 	return order != 0 ? order : (left->id > right->id) - (left->id < right->id);
 }
 
-/* Rows that are only kept to be counted by what is not known yet have nothing to do with the limit.
- */
-static size_t max_rows(const struct roster *roster)
-{
-	return roster->opts.has_group ? ROSTER_MAX_LIMIT : roster->opts.limit;
-}
-
 /* Sorting many takes a while. Sessions of one server come in the order that is mostly asked for. */
 static bool is_in_order(const struct roster *roster)
 {
@@ -137,7 +131,7 @@ static void prune(struct roster *roster)
 		qsort_r(roster->rows, roster->n_rows, sizeof(struct roster_row), compare_rows,
 			roster);
 	}
-	while (roster->n_rows > max_rows(roster)) {
+	while (roster->n_rows > roster->opts.limit) {
 		free(roster->rows[--roster->n_rows].line);
 	}
 }
@@ -183,7 +177,8 @@ static bool is_numeric(enum session_field field)
 }
 
 /* Sorting needs the limit's worth of rows only: twice as many are kept before they are pruned. */
-static void keep(struct roster *roster, uint32_t node, const struct session_line *listed)
+static void keep(
+	struct roster *roster, uint32_t node, const struct session_line *listed, uint32_t program)
 {
 	const struct session *session = &listed->session;
 	struct slice line = listed->text;
@@ -192,7 +187,7 @@ static void keep(struct roster *roster, uint32_t node, const struct session_line
 		.node = node,
 		.id = session->id,
 		.line = slice_copy(line),
-		.local = {0, INTERN_NONE, INTERN_NONE, INTERN_NONE},
+		.program = program,
 	};
 
 	if (roster->opts.sort == SESSION_NODE) {
@@ -204,13 +199,10 @@ static void keep(struct roster *roster, uint32_t node, const struct session_line
 	} else {
 		row.text = roster->opts.sort == SESSION_TYPE ? value : (struct slice){NULL, 0};
 	}
-	if (roster->census != NULL) {
-		row.is_local = ends_of(session, &row.ends) && ends_is_one_host(&row.ends);
-	}
 	roster->rows = mem_grow_array(
 		roster->rows, roster->n_rows, &roster->rows_capacity, sizeof(struct roster_row));
 	roster->rows[roster->n_rows++] = row;
-	if (roster->n_rows >= 2 * max_rows(roster) + 1024) {
+	if (roster->n_rows >= 2 * roster->opts.limit + 1024) {
 		prune(roster);
 	}
 }
@@ -235,7 +227,7 @@ static struct slice group_value(const struct roster *roster, const struct sessio
 	return value;
 }
 
-void roster_count(struct roster *roster, struct slice value, uint64_t n)
+static void count(struct roster *roster, struct slice value, uint64_t n)
 {
 	uint32_t number;
 
@@ -267,6 +259,25 @@ static void on_started(void *context)
 
 	node->family = link_server(node->link)->caps.family;
 	memcpy(node->run_id, link_server(node->link)->run_id, sizeof(node->run_id));
+	if (node->roster->processes != NULL) {
+		processes_server_begin(
+			&node->processes, node->roster->processes, link_descriptor(node->link));
+	}
+}
+
+/* One that is selected. */
+static void take(struct roster_node *node, const struct session_line *line)
+{
+	struct roster *roster = node->roster;
+	uint32_t program = processes_server_find(&node->processes, &line->session);
+
+	node->n_selected++;
+	processes_server_count(&node->processes, program);
+	if (!roster->opts.has_group) {
+		keep(roster, (uint32_t)(node - roster->nodes), line, program);
+	} else if (!roster->opts.is_by_program) {
+		count(roster, group_value(roster, &line->session), 1);
+	}
 }
 
 static void on_session(void *context, const struct session_line *line)
@@ -283,7 +294,7 @@ static void on_session(void *context, const struct session_line *line)
 	}
 	note_given_fields(roster, session);
 	if (session->id == link_server(node->link)->own_id) {
-		node->has_own = ends_of(session, &node->own);
+		processes_server_note_own(&node->processes, session);
 	}
 	is_matched = selectors_test_all(&roster->opts.match, session);
 	is_excepted = selectors_test_any(&roster->opts.except, session);
@@ -294,39 +305,47 @@ static void on_session(void *context, const struct session_line *line)
 		node->n_unreadable++; /* a value is too long to be compared */
 		return;
 	}
-	node->n_selected++;
-	if (roster->opts.has_group && roster->opts.local_group == ROSTER_LOCAL_NONE) {
-		roster_count(roster, group_value(roster, session), 1);
-	} else {
-		keep(roster, (uint32_t)(node - roster->nodes), line);
-	}
+	take(node, line);
 }
 
 /* ---- nodes ---- */
 
+/* Those of which no program is known have an empty one. */
+static void count_programs(struct roster *roster)
+{
+	uint64_t n_others = 0;
+
+	for (size_t i = 0; i < roster->n_nodes; i++) {
+		processes_server_sum(&roster->nodes[i].processes, &roster->programs);
+		n_others += roster->nodes[i].n_selected;
+	}
+	for (size_t i = 0; i < roster->programs.n && roster->opts.is_by_program; i++) {
+		const struct program *program = &roster->programs.items[i];
+		struct slice text = slice_of(program->texts[roster->opts.program_group]);
+
+		count(roster, text, program->found);
+		n_others -= program->found;
+	}
+	if (roster->opts.is_by_program && n_others > 0) {
+		count(roster, SLICE_LITERAL(""), n_others);
+	}
+}
+
 static void on_finished(evutil_socket_t fd, short what, void *context)
 {
-	static const struct timeval at_once = {0};
 	struct roster *roster = context;
 	const struct instance *instance = roster->instance;
 
 	(void)fd;
 	(void)what;
-	if (!roster->is_sorted) {
-		prune(roster);
-		roster->is_sorted = true;
-	}
-	if (roster_name_locals(roster)) {
-		evtimer_add(roster->finished, &at_once);
-		return;
-	}
-	roster_count_locals(roster);
+	prune(roster);
+	count_programs(roster);
 	sort_groups(roster);
 	roster->done_fn(roster->context, roster);
 	instance_release(instance);
 }
 
-void roster_end_part(struct roster *roster)
+static void end_part(struct roster *roster)
 {
 	if (--roster->n_running == 0) {
 		event_active(roster->finished, 0, 0);
@@ -337,13 +356,12 @@ static void on_listed(void *context, const struct listing_result *result)
 {
 	struct roster_node *node = context;
 
-	node->listed_ms = clock_monotonic_ms();
 	if (result->end == LISTING_REFUSED) {
 		refusal_print(result->reply, node->error, sizeof(node->error));
 	} else if (result->end != LISTING_WHOLE) {
 		snprintf(node->error, sizeof(node->error), "%s", result->words);
 	}
-	roster_end_part(node->roster);
+	end_part(node->roster);
 }
 
 static void ask_node(struct roster_node *node)
@@ -357,7 +375,7 @@ static void ask_node(struct roster_node *node)
 	if (!instance_is_node_ready(
 		    node->roster->instance, node->link, node->error, sizeof(node->error)) ||
 		client_list_join(node->link, &node->reader) != 0) {
-		roster_end_part(node->roster);
+		end_part(node->roster);
 	} else {
 		node->error[0] = '\0';
 	}
@@ -383,6 +401,18 @@ static void add_nodes(struct roster *roster)
 	}
 }
 
+static void ask_nodes(void *context)
+{
+	struct roster *roster = context;
+
+	/* One more than nodes, so that it cannot be finished before all are asked. */
+	roster->n_running = roster->n_nodes + 1;
+	for (uint32_t i = 0; i < roster->n_nodes; i++) {
+		ask_node(&roster->nodes[i]);
+	}
+	end_part(roster);
+}
+
 void roster_take(struct event_base *loop, const struct instance *instance, struct roster_opts *opts,
 	void (*done_fn)(void *context, struct roster *roster), void *context)
 {
@@ -395,15 +425,13 @@ void roster_take(struct event_base *loop, const struct instance *instance, struc
 	roster->done_fn = done_fn;
 	roster->context = context;
 	evutil_secure_rng_get_bytes(&roster->group_texts.seed, sizeof(roster->group_texts.seed));
-	roster->local_texts.seed = roster->group_texts.seed;
 	roster->finished = event_new(loop, -1, 0, on_finished, roster);
 	CHECK(roster->finished != NULL);
 	add_nodes(roster);
-	/* One more than nodes, so that it cannot be finished before all are asked. */
-	roster->n_running = roster->n_nodes + 1;
-	roster_begin_locals(roster);
-	for (uint32_t i = 0; i < roster->n_nodes; i++) {
-		ask_node(&roster->nodes[i]);
+	roster->programs.is_wanted = roster->opts.wants_processes;
+	if (roster->opts.wants_processes) {
+		roster->processes = processes_new(loop, ask_nodes, roster);
+	} else {
+		ask_nodes(roster);
 	}
-	roster_end_part(roster);
 }

@@ -3,7 +3,7 @@
  * selected (the lines themselves, up to a limit, in the order asked for) or counts them in groups.
  * Reads only. A node that is not connected is told as such; nobody waits for it.
  *
- * Of nodes on this host it can also tell which processes the sessions belong to.
+ * Of nodes on this host it also tells which processes the sessions belong to, if asked.
  */
 #ifndef KILL_ROSTER_H
 #define KILL_ROSTER_H
@@ -12,10 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "host/census.h"
+#include "host/processes_server.h"
 #include "kill/instance.h"
 #include "model/intern.h"
-#include "model/report.h"
 #include "model/selector.h"
 #include "model/session.h"
 #include "redis/client_list.h"
@@ -26,36 +25,21 @@
 #define ROSTER_MAX_GROUPS 65536
 #define ROSTER_OTHERS "(others)"
 
-/* What sessions of this host can be counted by; not the server's, and nothing to select by. */
-enum roster_local_group {
-	ROSTER_LOCAL_NONE,
-	ROSTER_LOCAL_PROCESS,
-	ROSTER_LOCAL_UNIT,
-	ROSTER_LOCAL_USER,
-};
-
 /* Owns its selectors. */
 struct roster_opts {
 	struct selectors match;  /* all must hold */
 	struct selectors except; /* none may hold */
 	enum session_field sort; /* equals by node and id; nodes stand as the instance has them */
 	bool is_descending;
-	size_t limit;                        /* of sessions, or of groups */
-	bool has_group;                      /* count instead of keeping sessions, */
-	enum session_field group;            /* by this, */
-	enum roster_local_group local_group; /* or, if it is not NONE, by that */
-	bool wants_locals;                   /* whose the sessions are that are kept */
+	size_t limit;                    /* of sessions, or of groups */
+	bool has_group;                  /* count instead of keeping sessions, */
+	enum session_field group;        /* by this, */
+	bool is_by_program;              /* or, */
+	enum program_text program_group; /* by that, which is no field to select by */
+	bool wants_processes;            /* whose the sessions are */
 };
 
 void roster_opts_finish(struct roster_opts *opts);
-
-/* Who of this host has a session; numbers for roster_local_text(), INTERN_NONE: not known. */
-struct roster_local {
-	int32_t pid; /* 0: the process is not known */
-	uint32_t process;
-	uint32_t unit;
-	uint32_t user;
-};
 
 /* A session that is kept. */
 struct roster_row {
@@ -63,10 +47,8 @@ struct roster_row {
 	struct slice text; /* of the field that is sorted by; in the line, or static */
 	int64_t number;    /* the same, where it is one */
 	uint64_t id;
-	uint32_t node; /* index into nodes */
-	bool is_local; /* it may be of this host, and so may the node */
-	struct ends ends;
-	struct roster_local local;
+	uint32_t node;    /* index into nodes */
+	uint32_t program; /* if that is wanted, and the node proved */
 };
 
 struct roster_node {
@@ -78,13 +60,9 @@ struct roster_node {
 	char run_id[sizeof(((struct link_server *)NULL)->run_id)];
 	uint64_t n_found;
 	uint64_t n_selected;
-	uint64_t n_unreadable;         /* lines set aside */
-	struct census_witness witness; /* the link, if the node may be on this host */
-	struct ends own;               /* what the node says of that */
-	bool has_own;
-	int64_t listed_ms; /* monotonic */
-	struct census_server server;
-	char error[ERR_MAX_BYTES]; /* "" none */
+	uint64_t n_unreadable;             /* lines set aside */
+	struct processes_server processes; /* zeroed unless they are wanted */
+	char error[ERR_MAX_BYTES];         /* "" none */
 };
 
 struct roster_group {
@@ -100,19 +78,16 @@ struct roster {
 	size_t n_rows;
 	struct roster_group *groups; /* the largest first, once it is done */
 	size_t n_groups;
-	uint64_t given_fields;     /* bits: some session had it */
-	struct report_local local; /* how far it is known whose the rows are */
+	uint64_t given_fields;    /* bits: some session had it */
+	struct programs programs; /* whose the selected sessions are, if that is wanted */
 
 	/* Its own. */
 	const struct instance *instance; /* held until done_fn has returned */
 	size_t rows_capacity;
 	struct intern group_texts;
-	struct intern local_texts;
-	struct census *census; /* NULL: not needed */
-	size_t n_named;        /* rows that it was asked for */
+	struct processes *processes; /* NULL: not wanted */
 	size_t groups_capacity;
-	size_t n_running; /* nodes that are listed, and the census */
-	bool is_sorted;
+	size_t n_running; /* nodes that are listed */
 	struct event *finished;
 	void (*done_fn)(void *context, struct roster *roster);
 	void *context;
@@ -128,9 +103,6 @@ void roster_free(struct roster *roster);
 
 /* Memory that such a listing will take while somebody reads it, by what the servers last said. */
 size_t roster_estimate_bytes(const struct instance *instance, const struct roster_opts *opts);
-
-/* Empty for INTERN_NONE; borrowed. */
-struct slice roster_local_text(const struct roster *roster, uint32_t number);
 
 bool roster_was_any_node_listed(const struct roster *roster);
 /* Why none was, in words; for done_fn. */

@@ -299,7 +299,6 @@ int audit_outcome(struct audit *audit, const struct audit_subject *subject,
 	json_object_update_missing(line, summary);
 	json_set(line, "nodes", json_report_nodes(report, false));
 	json_set(line, "sources", json_report_sources(report));
-	json_set(line, "local_clients", json_report_local_clients(report));
 	return write_line(audit, line, err);
 }
 

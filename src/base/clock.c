@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/fault.h"
+
+#define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
+
 static int64_t read_clock_us(clockid_t which)
 {
 	struct timespec now;
@@ -26,7 +30,15 @@ int64_t clock_monotonic_ms(void)
 
 int64_t clock_wall_ms(void)
 {
-	return read_clock_us(CLOCK_REALTIME) / 1000;
+	int64_t now_ms = read_clock_us(CLOCK_REALTIME) / 1000;
+
+	if (FAULT(CLOCK_AHEAD, NULL)) {
+		now_ms += DAY_MS;
+	}
+	if (FAULT(CLOCK_BEHIND, NULL)) {
+		now_ms -= DAY_MS;
+	}
+	return now_ms;
 }
 
 void clock_format_rfc3339(int64_t wall_ms, char *buffer)

@@ -21,17 +21,20 @@
 
 /* FAULT(enum suffix, name, what happens there; the word, if there is one). The one table of points.
  */
-#define FAULTS_TABLE(FAULT)                                                               \
-	FAULT(DIAL_SILENT, "dial.silent", "a connect is never answered")                  \
-	FAULT(DIAL_RESET, "dial.reset", "a new connection ends at once")                  \
-	FAULT(LINK_SILENT, "link.silent", "a connection is accepted, and nothing comes")  \
-	FAULT(LINK_TRICKLE, "link.trickle", "bytes come and go one by one")               \
-	FAULT(LINK_RESET, "link.reset", "reset in this state of the link")                \
-	FAULT(LINK_LOST, "link.lost", "reset instead of the answer to this command")      \
-	FAULT(LINK_CUT, "link.cut", "reset in the middle of that answer")                 \
-	FAULT(SWEEP_RESET, "sweep.reset", "reset in this state of the sweep")             \
-	FAULT(RECORD_WRITE, "record.write", "a line of the record does not fit the disk") \
-	FAULT(RECORD_SYNC, "record.sync", "the disk fails while the record is synced")
+#define FAULTS_TABLE(FAULT)                                                                \
+	FAULT(DIAL_SILENT, "dial.silent", "a connect is never answered")                   \
+	FAULT(DIAL_RESET, "dial.reset", "a new connection ends at once")                   \
+	FAULT(LINK_SILENT, "link.silent", "a connection is accepted, and nothing comes")   \
+	FAULT(LINK_TRICKLE, "link.trickle", "bytes come and go one by one")                \
+	FAULT(LINK_RESET, "link.reset", "reset in this state of the link")                 \
+	FAULT(LINK_LOST, "link.lost", "reset instead of the answer to this command")       \
+	FAULT(LINK_CUT, "link.cut", "reset in the middle of that answer")                  \
+	FAULT(SWEEP_RESET, "sweep.reset", "reset in this state of the sweep")              \
+	FAULT(RECORD_WRITE, "record.write", "a line of the record does not fit the disk")  \
+	FAULT(RECORD_SYNC, "record.sync", "the disk fails while the record is synced")     \
+	FAULT(RECORD_OPEN, "record.open", "a line of what is open does not fit the disk")  \
+	FAULT(CLOCK_AHEAD, "clock.ahead", "the wall clock is a day ahead when it is read") \
+	FAULT(CLOCK_BEHIND, "clock.behind", "it is a day behind")
 
 #define FAULT_VARIABLE "SESSKILL_FAULTS"
 

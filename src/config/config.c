@@ -17,6 +17,7 @@
 #include "config/document.h"
 #include "config/options.h"
 #include "config/section.h"
+#include "config/trust.h"
 #include "control/names.h"
 
 /* More than 10,000 instances; beyond it a wrong file was named. */
@@ -86,13 +87,29 @@ static int read_up_to_limit(int fd, char *buffer, size_t *ret_n)
 	return 0;
 }
 
+/* Of the configuration itself; what is read from a pipe or a terminal is its caller's. */
+static char *find_fault(int fd)
+{
+	struct stat status;
+
+	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
+		return NULL;
+	}
+	return trust_find_fault(&status, false);
+}
+
 static bool read_file(const char *path, char *buffer, size_t *ret_n, struct mistakes *mistakes)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	CLEANUP(mem_free_p) char *fault = find_fault(fd);
 	int result = fd < 0 ? -errno : read_up_to_limit(fd, buffer, ret_n);
 
 	if (fd >= 0) {
 		close(fd);
+	}
+	if (fault != NULL) {
+		mistakes_add(mistakes, whole_file, "%s", fault);
+		return false;
 	}
 	if (result < 0) {
 		mistakes_add(mistakes, whole_file, "cannot be read: %s; expected a YAML file",

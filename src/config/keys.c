@@ -75,7 +75,7 @@ static const struct key table[] = {
 		.help = "Callers connected at the same time",
 	},
 	{
-		KEY(KEYS_AUDIT, "file", value_path),
+		KEY(KEYS_AUDIT, "file", value_record_file),
 		.is_reloadable = true,
 		.offset = offsetof(struct audit_opts, file),
 		.help = "File that the record is appended to, one JSON object a line; without it "
@@ -205,7 +205,7 @@ static const struct key table[] = {
 		.help = "Certificate to show to the servers, with its chain",
 	},
 	{
-		KEY(KEYS_TLS, "key-file", value_path),
+		KEY(KEYS_TLS, "key-file", value_key_file),
 		.is_reloadable = true,
 		.offset = offsetof(struct link_tls_opts, key_file),
 		.help = "Key of that certificate",

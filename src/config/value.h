@@ -50,6 +50,10 @@ extern const struct value_type value_group;    /* char *, of a group that exists
 /* A file that holds a secret; only its path is kept: char *. */
 extern const struct value_type value_secret_file;
 extern const struct value_type value_credential;
+/* Likewise, the key of a certificate: char *, absolute. */
+extern const struct value_type value_key_file;
+/* The file that is written to: char *, absolute. */
+extern const struct value_type value_record_file;
 
 /* Lists. `key->count_offset` names the number of elements. */
 extern const struct value_type value_actions;   /* char ** */

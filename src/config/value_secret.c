@@ -1,6 +1,6 @@
 /*
- * Types that name a secret. What is in it is never read here: that the file is there, fit for its
- * purpose and hidden from others is all that a configuration can promise.
+ * Types that name a file that matters. What is in a secret is never read here: that the file is
+ * there, fit for its purpose and hidden from others is all that a configuration can promise.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,21 +11,21 @@
 
 #include "base/mem.h"
 #include "config/keys.h"
+#include "config/trust.h"
 
 #define MAX_SECRET_BYTES 4096
 
 /* NULL, or what is wrong with a file of that status. On the heap. */
 static char *find_fault(const struct stat *status)
 {
-	unsigned mode = status->st_mode & 07777;
+	char *fault;
 
 	if (!S_ISREG(status->st_mode)) {
 		return mem_printf("is no regular file; expected a file that holds the password");
 	}
-	if ((mode & S_IROTH) != 0) {
-		return mem_printf("has mode %04o; expected one that others cannot read, such as "
-				  "0640 or 0600",
-			mode);
+	fault = trust_find_fault(status, true);
+	if (fault != NULL) {
+		return fault;
 	}
 	if (status->st_size == 0 || status->st_size > MAX_SECRET_BYTES) {
 		return mem_printf("has %lld bytes; expected 1 to %d", (long long)status->st_size,
@@ -104,6 +104,49 @@ static void read_credential(const struct key *key, const struct tree_node *node,
 	}
 }
 
+/* As any path; false: it is none. */
+static bool read_path(const struct key *key, const struct tree_node *node, void *target,
+	struct mistakes *mistakes)
+{
+	size_t n_before = mistakes->n;
+
+	value_path.read_fn(key, node, target, mistakes);
+	return node->kind == TREE_SCALAR && mistakes->n == n_before;
+}
+
+/* A file that is not there yet is told when it is needed. */
+static void read_key_file(const struct key *key, const struct tree_node *node, void *target,
+	struct mistakes *mistakes)
+{
+	CLEANUP(mem_free_p) char *fault = NULL;
+	struct stat status;
+
+	if (read_path(key, node, target, mistakes) && stat(node->text.data, &status) == 0) {
+		fault = trust_find_fault(&status, true);
+	}
+	if (fault != NULL) {
+		mistakes_add(mistakes, node->at, "\"%s\" %s", node->text.data, fault);
+	}
+}
+
+/* Else whoever may make links there chooses the file that the daemon writes to. */
+static void read_record_file(const struct key *key, const struct tree_node *node, void *target,
+	struct mistakes *mistakes)
+{
+	struct stat status;
+
+	if (read_path(key, node, target, mistakes) && lstat(node->text.data, &status) == 0 &&
+		!S_ISREG(status.st_mode)) {
+		mistakes_add(mistakes, node->at,
+			"\"%s\" is %s; expected a regular file, or none yet", node->text.data,
+			S_ISLNK(status.st_mode) ? "a symbolic link" : "no regular file");
+	}
+}
+
+const struct value_type value_key_file = {
+	"path of a key file", "an absolute path, such as /etc/sesskill/key.pem", read_key_file};
+const struct value_type value_record_file = {"path of a file",
+	"an absolute path, such as /var/log/sesskill/audit.jsonl", read_record_file};
 const struct value_type value_secret_file = {"path of a password file",
 	"an absolute path, such as /etc/sesskill/password", read_secret_file};
 const struct value_type value_credential = {

@@ -43,6 +43,10 @@ NODISCARD int control_new(const struct control_inputs *inputs, const struct cont
 	int inherited_fd, struct control **ret_control, struct err *err);
 /* From now on this policy (borrowed) holds. */
 void control_set_access(struct control *control, const struct access_opts *access);
+/* NULL: callers find the socket. Else words for people about what has become of its file. */
+const char *control_socket_problem(const struct control *control);
+/* See http_server_renew_socket(). */
+NODISCARD int control_renew_socket(struct control *control, struct err *err);
 /* Takes no more requests; those under way can still be answered. */
 void control_stop(struct control *control);
 /* Stopped: `idle_fn` is called once, from the event loop, when no request is unanswered. */

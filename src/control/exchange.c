@@ -109,12 +109,6 @@ static void send_and_free(
 	free_exchange(exchange);
 }
 
-bool exchange_may(const struct exchange *exchange, const char *action, const char *instance)
-{
-	return access_is_allowed(exchange->control->in.access, http_request_caller(exchange->http),
-		action, instance);
-}
-
 bool exchange_has_no_params(struct exchange *exchange)
 {
 	if (exchange->params.n > 0) {

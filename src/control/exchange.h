@@ -64,9 +64,6 @@ struct exchange {
 
 struct exchange *exchange_new(struct control *control, struct http_request *http);
 
-/* May the caller do that on that instance (NULL: on some)? For what access did not settle. */
-bool exchange_may(const struct exchange *exchange, const char *action, const char *instance);
-
 /* For routes without parameters: false when there are some, and then it is answered. */
 NODISCARD bool exchange_has_no_params(struct exchange *exchange);
 

@@ -104,6 +104,32 @@ static void on_idle(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 	}
 }
 
+const char *http_server_socket_problem(const struct http_server *server)
+{
+	if (server->is_stopped || http_socket_is_in_place(&server->socket)) {
+		return NULL;
+	}
+	return server->socket.is_inherited ? "the control socket's file is gone; it belongs to the "
+					     "service manager, who "
+					     "makes it when the socket unit is restarted"
+					   : "the control socket's file is gone";
+}
+
+int http_server_renew_socket(struct http_server *server, struct err *err)
+{
+	int r;
+
+	if (server->socket.is_inherited) {
+		err_set(err, "the control socket is the service manager's");
+		return -ENOTSUP;
+	}
+	/* It is another socket under the same number then. */
+	event_del(server->arrival);
+	r = http_socket_renew(&server->socket, err);
+	event_add(server->arrival, NULL);
+	return r;
+}
+
 static void tell_idle(struct http_server *server)
 {
 	if (server->idle_fn != NULL && server->n_unanswered == 0) {

@@ -63,6 +63,13 @@ typedef enum http_claim (*http_claim_fn)(void *context, const struct caller *cal
 NODISCARD int http_server_new(struct event_base *loop, const struct control_opts *opts,
 	int inherited_fd, http_handler_fn handler, http_claim_fn claim_fn, void *context,
 	struct http_server **ret_server, struct err *err);
+/* NULL: callers find the socket. Else words for people about what has become of its file. */
+const char *http_server_socket_problem(const struct http_server *server);
+/*
+ * Makes the socket's file anew. -ENOTSUP: the socket was handed over, and with it the file is
+ * somebody else's to make. Other negative errnos with words.
+ */
+NODISCARD int http_server_renew_socket(struct http_server *server, struct err *err);
 /*
  * Takes no more connections and requests, and removes the socket file if it made it; requests in
  * the handler's hands can still be answered.

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/parse.h"
 
@@ -142,10 +143,9 @@ static int bind_closed(int fd, const struct sockaddr_un *address, struct err *er
 }
 
 /* Listens before anything else, so that another daemon that starts now sees it alive. */
-static int open_up(int fd, const char *path, const gid_t *gid, unsigned mode,
-	struct http_socket *socket, struct err *err)
+static int open_up(const struct http_socket *socket, int fd, struct err *err)
 {
-	struct stat status;
+	const char *path = socket->path;
 	int r;
 
 	if (listen(fd, HTTP_SOCKET_BACKLOG) < 0) {
@@ -153,34 +153,39 @@ static int open_up(int fd, const char *path, const gid_t *gid, unsigned mode,
 		err_set_errno(err, -r, "listen at %s", path);
 		return r;
 	}
-	if (gid != NULL && lchown(path, (uid_t)-1, *gid) < 0) {
+	if (socket->has_gid && lchown(path, (uid_t)-1, socket->gid) < 0) {
 		r = -errno;
-		err_set_errno(err, -r, "give the socket %s to group %u", path, (unsigned)*gid);
+		err_set_errno(
+			err, -r, "give the socket %s to group %u", path, (unsigned)socket->gid);
 		return r;
 	}
-	if (chmod(path, (mode_t)mode) < 0 || lstat(path, &status) < 0) {
+	if (chmod(path, (mode_t)socket->mode) < 0) {
 		r = -errno;
 		err_set_errno(err, -r, "set the mode of the socket %s", path);
 		return r;
 	}
-	socket->device = status.st_dev;
-	socket->inode = status.st_ino;
 	return 0;
 }
 
-int http_socket_listen(
-	const struct control_opts *opts, struct http_socket *ret_socket, struct err *err)
+static bool note_file(struct http_socket *socket)
+{
+	struct stat status;
+
+	if (lstat(socket->path, &status) < 0) {
+		return false;
+	}
+	socket->device = status.st_dev;
+	socket->inode = status.st_ino;
+	return true;
+}
+
+/* The file, and a descriptor that listens there. */
+static int make(struct http_socket *socket, int *ret_fd, struct err *err)
 {
 	CLEANUP(close_p) int fd = -1;
-	struct http_socket socket = {.fd = -1};
 	struct sockaddr_un address;
-	gid_t gid = 0;
-	int r;
+	int r = make_address(socket->path, &address, err);
 
-	r = make_address(opts->socket, &address, err);
-	if (r == 0 && opts->group != NULL) {
-		r = find_group(opts->group, &gid, err);
-	}
 	if (r == 0) {
 		r = remove_stale(&address, err);
 	}
@@ -193,16 +198,87 @@ int http_socket_listen(
 	if (r < 0) {
 		return r;
 	}
-	r = open_up(fd, opts->socket, opts->group != NULL ? &gid : NULL, opts->mode, &socket, err);
+	r = open_up(socket, fd, err);
 	if (r < 0) {
-		unlink(opts->socket);
+		unlink(socket->path);
 		return r;
 	}
-	socket.fd = fd;
-	socket.path = mem_copy_text(opts->socket, strlen(opts->socket));
+	(void)note_file(socket);
+	*ret_fd = fd;
 	fd = -1;
+	return 0;
+}
+
+static int take_claim(struct http_socket *socket, struct err *err)
+{
+	CLEANUP(mem_free_p) char *path = NULL;
+	int r;
+
+	if (claim_is_in_place(&socket->claim)) {
+		return 0;
+	}
+	claim_leave(&socket->claim);
+	path = mem_printf("%s.lock", socket->path);
+	r = claim_take(path, &socket->claim, err);
+	if (r == -EBUSY) {
+		err_prefix(err, "%s: another process listens there", socket->path);
+		r = -EADDRINUSE;
+	}
+	return r;
+}
+
+int http_socket_listen(
+	const struct control_opts *opts, struct http_socket *ret_socket, struct err *err)
+{
+	struct http_socket socket = {.fd = -1, .mode = opts->mode, .has_gid = opts->group != NULL};
+	struct sockaddr_un address;
+	int r;
+
+	r = make_address(opts->socket, &address, err);
+	if (r == 0 && socket.has_gid) {
+		r = find_group(opts->group, &socket.gid, err);
+	}
+	if (r < 0) {
+		return r;
+	}
+	socket.path = mem_copy_text(opts->socket, strlen(opts->socket));
+	r = take_claim(&socket, err);
+	if (r == 0) {
+		r = make(&socket, &socket.fd, err);
+	}
+	if (r < 0) {
+		claim_remove(&socket.claim);
+		free(socket.path);
+		return r;
+	}
 	*ret_socket = socket;
 	return 0;
+}
+
+bool http_socket_is_in_place(const struct http_socket *socket)
+{
+	struct stat status;
+
+	return socket->path == NULL ||
+	       (lstat(socket->path, &status) == 0 && status.st_dev == socket->device &&
+		       status.st_ino == socket->inode);
+}
+
+int http_socket_renew(struct http_socket *socket, struct err *err)
+{
+	CLEANUP(close_p) int fd = -1;
+	int r;
+
+	CHECK(!socket->is_inherited);
+	r = take_claim(socket, err);
+	if (r == 0) {
+		r = make(socket, &fd, err);
+	}
+	if (r == 0 && dup3(fd, socket->fd, O_CLOEXEC) < 0) {
+		r = -errno;
+		err_set_errno(err, -r, "put the new control socket in the place of the old");
+	}
+	return r;
 }
 
 static int check_and_set_up(int fd, struct err *err)
@@ -229,6 +305,19 @@ static int check_and_set_up(int fd, struct err *err)
 	return 0;
 }
 
+/* Where it is bound to; NULL: nowhere, or to a name that is no file's. */
+static char *path_of(int fd)
+{
+	struct sockaddr_un address = {.sun_path = ""};
+	socklen_t n_bytes = sizeof(address) - 1;
+
+	if (getsockname(fd, (struct sockaddr *)&address, &n_bytes) < 0 ||
+		address.sun_path[0] != '/') {
+		return NULL;
+	}
+	return mem_copy_text(address.sun_path, strlen(address.sun_path));
+}
+
 int http_socket_adopt(int fd, struct http_socket *ret_socket, struct err *err)
 {
 	int r = check_and_set_up(fd, err);
@@ -237,21 +326,19 @@ int http_socket_adopt(int fd, struct http_socket *ret_socket, struct err *err)
 		close(fd);
 		return r;
 	}
-	*ret_socket = (struct http_socket){.fd = fd};
+	*ret_socket = (struct http_socket){.fd = fd, .is_inherited = true, .path = path_of(fd)};
+	if (ret_socket->path != NULL) {
+		(void)note_file(ret_socket);
+	}
 	return 0;
 }
 
 void http_socket_remove_file(struct http_socket *socket)
 {
-	struct stat status;
-
-	if (socket->path == NULL) {
-		return;
-	}
-	if (lstat(socket->path, &status) == 0 && status.st_dev == socket->device &&
-		status.st_ino == socket->inode) {
+	if (socket->path != NULL && !socket->is_inherited && http_socket_is_in_place(socket)) {
 		unlink(socket->path);
 	}
+	claim_remove(&socket->claim);
 	free(socket->path);
 	socket->path = NULL;
 }

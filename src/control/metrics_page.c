@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "control/exchange.h"
+#include "control/permission.h"
 #include "record/exposition.h"
 
 struct page {
@@ -147,7 +148,7 @@ static void choose_instances(struct page *page)
 	for (size_t i = 0; i < instances_n(instances); i++) {
 		const struct instance *instance = instances_get(instances, i);
 
-		if (exchange_may(exchange, exchange->action, instance->opts->id)) {
+		if (permission_has(exchange, exchange->action, instance->opts->id)) {
 			page->instances[page->n_instances++] = instance;
 		}
 	}

@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "control/exchange.h"
 #include "control/names.h"
 #include "control/order.h"
+#include "control/permission.h"
 #include "control/sessions.h"
 #include "record/json.h"
 
@@ -159,6 +161,18 @@ static json_t *instance_json(const struct instance *instance)
 	return object;
 }
 
+/* About the daemon itself. */
+static json_t *warnings_json(const struct control *control)
+{
+	const char *problem = control_socket_problem(control);
+	json_t *list = json_array();
+
+	if (problem != NULL) {
+		json_add(list, json_text_of(problem));
+	}
+	return list;
+}
+
 void native_instances(struct exchange *exchange)
 {
 	const struct instances *instances = exchange->control->in.instances;
@@ -172,12 +186,13 @@ void native_instances(struct exchange *exchange)
 	for (size_t i = 0; i < instances_n(instances); i++) {
 		const struct instance *instance = instances_get(instances, i);
 
-		if (exchange_may(exchange, exchange->action, instance->opts->id)) {
+		if (permission_has(exchange, exchange->action, instance->opts->id)) {
 			json_add(list, instance_json(instance));
 		}
 	}
 	body = json_object();
 	json_set(body, "instances", list);
+	json_set(body, "warnings", warnings_json(exchange->control));
 	exchange_answer(exchange, 200, body);
 }
 
@@ -307,7 +322,7 @@ static void add_kill(void *context, const struct jobs_view *view)
 {
 	struct kills_listing *listing = context;
 
-	if (!exchange_may(listing->exchange, listing->exchange->action, view->report->instance)) {
+	if (!permission_has(listing->exchange, listing->exchange->action, view->report->instance)) {
 		return;
 	}
 	json_add(listing->list, json_report_summary(view->request_id, view->report));
@@ -334,8 +349,7 @@ static bool find_kill(struct exchange *exchange, const char *action, struct jobs
 	struct jobs_view view;
 
 	if (!jobs_find(exchange->control->in.jobs, exchange->id, &view) ||
-		!exchange_may(
-			exchange, action != NULL ? action : view.action, view.report->instance)) {
+		!permission_covers_kill(exchange, action, &view)) {
 		exchange_fail(exchange, EXCHANGE_NOT_FOUND, "no kill of that request id is known");
 		return false;
 	}
@@ -352,6 +366,24 @@ void native_kill_report(struct exchange *exchange)
 	}
 }
 
+static void record_cancel(const struct exchange *exchange, const struct jobs_view *kill)
+{
+	struct audit_subject subject = {
+		.request_id = kill->request_id,
+		.action = kill->action,
+		.instance = kill->report->instance,
+		.caller = http_request_caller(exchange->http),
+	};
+	struct err err;
+
+	if (audit_cancel(exchange->control->in.audit, &subject, kill->caller, &err) != 0) {
+		log_error("kill %s: that it was cancelled is not recorded: %s", kill->request_id,
+			err.text);
+	}
+	log_notice("kill %s of uid %u is cancelled by uid %u", kill->request_id,
+		(unsigned)kill->caller->uid, (unsigned)subject.caller->uid);
+}
+
 /* Who may order a kill may cancel it: the action is that of the order. */
 void native_cancel(struct exchange *exchange)
 {
@@ -363,6 +395,7 @@ void native_cancel(struct exchange *exchange)
 	if (!jobs_cancel(exchange->control->in.jobs, exchange->id)) {
 		exchange_fail(exchange, EXCHANGE_CONFLICT, "this kill has ended already");
 	} else {
+		record_cancel(exchange, &view);
 		exchange_answer(exchange, 200, json_report(view.request_id, view.report));
 	}
 }
@@ -377,7 +410,8 @@ static size_t list_unready(struct exchange *exchange, FILE *out)
 
 	for (size_t i = 0; i < instances_n(instances); i++) {
 		const struct instance *instance = instances_get(instances, i);
-		bool is_shown = exchange_may(exchange, "hdm:DescribeInstances", instance->opts->id);
+		bool is_shown =
+			permission_has(exchange, "hdm:DescribeInstances", instance->opts->id);
 
 		if (!topology_is_known(instance->topology)) {
 			n_unready++;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "control/kill_stream.h"
+#include "control/permission.h"
 
 #define MAX_STALL_BUDGET_MS (10 * 1000)
 
@@ -50,12 +51,12 @@ static bool read_all(struct slice value, struct request *request, struct err *er
 
 static bool read_match(struct slice value, struct request *request, struct err *err)
 {
-	return selectors_add(&request->match, value, err);
+	return selectors_add_asked(&request->match, value, err);
 }
 
 static bool read_except(struct slice value, struct request *request, struct err *err)
 {
-	return selectors_add(&request->except, value, err);
+	return selectors_add_asked(&request->except, value, err);
 }
 
 static bool read_node(struct slice value, struct request *request, struct err *err)
@@ -238,6 +239,10 @@ static bool submit(struct exchange *exchange, const struct instance *instance,
 	struct err err;
 	int r;
 
+	if (!permission_covers_order(exchange, request)) {
+		request_finish(request);
+		return false;
+	}
 	order.request_id = exchange->request_id;
 	order.action = exchange->action;
 	order.instance = instance;

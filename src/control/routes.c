@@ -3,12 +3,12 @@
  */
 #include "control/routes.h"
 
-#include "base/log.h"
 #include "control/body.h"
 #include "control/das.h"
 #include "control/metrics_page.h"
 #include "control/names.h"
 #include "control/native.h"
+#include "control/permission.h"
 
 /* The one table. */
 static const struct route routes[] = {
@@ -137,52 +137,15 @@ static void fail_malformed(struct exchange *exchange)
 
 /* ---- access ---- */
 
-static void refuse(struct exchange *exchange)
-{
-	const struct caller *caller = http_request_caller(exchange->http);
-	char instance[INSTANCE_MAX_ID_BYTES + 1] = "";
-	struct audit_subject subject = {
-		.request_id = exchange->request_id,
-		.action = exchange->action,
-		.instance = instance,
-		.caller = caller,
-	};
-	struct err err;
-
-	memcpy(instance, exchange->instance.data != NULL ? exchange->instance.data : "",
-		MIN(exchange->instance.len, (size_t)INSTANCE_MAX_ID_BYTES));
-	if (audit_denied(exchange->control->in.audit, &subject, &err) != 0) {
-		log_error("a denied request is not recorded: %s", err.text);
-	}
-	metrics_count_denied(exchange->control->in.metrics, exchange->action);
-	log_warning("denied: %s for uid %u (%s)", exchange->action, (unsigned)caller->uid,
-		caller->user);
-	exchange_fail(exchange, EXCHANGE_NO_PERMISSION, "uid %u may not do %s here",
-		(unsigned)caller->uid, exchange->action);
-}
-
-static bool may(const struct exchange *exchange, const char *action)
-{
-	char instance[INSTANCE_MAX_ID_BYTES + 1] = "";
-
-	/* Too long for an instance is as unknown as any other; nobody is told which exist. */
-	if (exchange->instance.data != NULL) {
-		memcpy(instance, exchange->instance.data,
-			MIN(exchange->instance.len, (size_t)INSTANCE_MAX_ID_BYTES));
-	}
-	return access_is_allowed(exchange->control->in.access, http_request_caller(exchange->http),
-		action, exchange->instance.data != NULL ? instance : NULL);
-}
-
 static bool is_allowed(const struct exchange *exchange)
 {
 	const struct route *route = exchange->route;
 
-	if (exchange->action == NULL || may(exchange, exchange->action)) {
+	if (exchange->action == NULL || permission_has_here(exchange, exchange->action)) {
 		return true;
 	}
 	/* Which kill is to be cancelled is not known yet. */
-	return route->method == HTTP_DELETE && may(exchange, route->action);
+	return route->method == HTTP_DELETE && permission_has_here(exchange, route->action);
 }
 
 static void set_action(struct exchange *exchange)
@@ -201,7 +164,7 @@ static void run(struct exchange *exchange)
 {
 	set_action(exchange);
 	if (!is_allowed(exchange)) {
-		refuse(exchange);
+		permission_refuse(exchange, exchange->action);
 	} else if (exchange->is_malformed) {
 		fail_malformed(exchange);
 	} else {

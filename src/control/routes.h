@@ -1,6 +1,7 @@
 /*
  * The table of everything a caller can ask: method, path, access action, handler. To add a route,
- * add a row; access is tested here, before any parameter is read, and nowhere else.
+ * add a row; access is tested here, before any parameter is read. What only parameters tell is
+ * tested by permission.h where they are known.
  */
 #ifndef CONTROL_ROUTES_H
 #define CONTROL_ROUTES_H

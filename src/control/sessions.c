@@ -76,12 +76,12 @@ static bool read_processes(struct slice value, struct roster_opts *opts, struct 
 
 static bool read_match(struct slice value, struct roster_opts *opts, struct err *err)
 {
-	return selectors_add(&opts->match, value, err);
+	return selectors_add_asked(&opts->match, value, err);
 }
 
 static bool read_except(struct slice value, struct roster_opts *opts, struct err *err)
 {
-	return selectors_add(&opts->except, value, err);
+	return selectors_add_asked(&opts->except, value, err);
 }
 
 static const struct param_row {

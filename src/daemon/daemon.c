@@ -5,8 +5,6 @@
 #include <event2/event.h>
 #include <event2/util.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -14,6 +12,7 @@
 #include "base/mem.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/manager.h"
+#include "daemon/upkeep.h"
 #include "redis/resolver.h"
 
 /*
@@ -81,6 +80,7 @@ static void on_reload_signal(evutil_socket_t signal_number, short what, void *co
 	(void)what;
 	if (!daemon->is_stopping) {
 		reload(daemon);
+		upkeep_run(daemon);
 	}
 }
 
@@ -141,21 +141,6 @@ static void on_libevent_log(int severity, const char *words)
 	}
 }
 
-/* The last directory of the socket's path, which /run does not keep over a restart. */
-static void make_socket_directory(const char *socket)
-{
-	const char *slash = strrchr(socket, '/');
-	CLEANUP(mem_free_p) char *directory = NULL;
-
-	if (slash == NULL || slash == socket) {
-		return;
-	}
-	directory = mem_copy_text(socket, (size_t)(slash - socket));
-	if (mkdir(directory, 0755) == 0) {
-		log_info("made the directory %s", directory);
-	}
-}
-
 static int open_socket(struct daemon *daemon, struct err *err)
 {
 	const struct config *config = daemon->config;
@@ -174,22 +159,27 @@ static int open_socket(struct daemon *daemon, struct err *err)
 		return r;
 	}
 	if (inherited_fd < 0) {
-		make_socket_directory(config->control.socket);
+		upkeep_make_directory(config->control.socket);
 	}
 	return control_new(&inputs, &config->control, inherited_fd, &daemon->control, err);
 }
 
-/* Only once the socket is held: another daemon's running kills are not ours to close. */
-static void open_audit(struct daemon *daemon)
+/* A record that cannot be written is told, and tried again; one that another daemon writes is not
+ * ours. */
+static int open_audit(struct daemon *daemon, struct err *err)
 {
-	struct err err;
+	int r = audit_open(daemon->audit, err);
 
-	if (audit_open(daemon->audit, &err) != 0) {
-		log_error("%s", err.text);
+	if (r == -EBUSY) {
+		return r;
 	}
-	if (audit_event(daemon->audit, "start", &err) != 0) {
-		log_error("%s", err.text);
+	if (r < 0) {
+		log_error("%s", err->text);
 	}
+	if (audit_event(daemon->audit, "start", err) != 0) {
+		log_error("%s", err->text);
+	}
+	return 0;
 }
 
 /* Of what can wait one thing is done at a time, and then looked whether there is something else. */
@@ -232,11 +222,14 @@ int daemon_new(
 	daemon->on_int = watch_signal(daemon, SIGINT, on_stop_signal);
 	daemon->on_hup = watch_signal(daemon, SIGHUP, on_reload_signal);
 	r = open_socket(daemon, err);
+	if (r == 0) {
+		r = open_audit(daemon, err);
+	}
 	if (r != 0) {
 		daemon_free(daemon);
 		return r;
 	}
-	open_audit(daemon);
+	upkeep_start(daemon);
 	instances_apply(daemon->instances, config->instances, config->n_instances);
 	*ret_daemon = daemon;
 	return 0;
@@ -251,6 +244,7 @@ int daemon_run(struct daemon *daemon)
 	if (event_base_dispatch(daemon->loop) < 0) {
 		return -EIO;
 	}
+	upkeep_run(daemon);
 	if (audit_event(daemon->audit, "stop", &err) != 0) {
 		log_error("%s", err.text);
 	}
@@ -287,6 +281,7 @@ void daemon_free(struct daemon *daemon)
 	free_event(daemon->on_hup);
 	free_event(daemon->alive);
 	free_event(daemon->patience);
+	free_event(daemon->upkeep);
 	control_free(daemon->control);
 	jobs_free(daemon->jobs);
 	audit_free(daemon->audit);

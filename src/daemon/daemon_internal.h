@@ -29,6 +29,8 @@ struct daemon {
 	struct event *on_term, *on_int, *on_hup;
 	struct event *alive;    /* tells the watchdog of the service manager; NULL: there is none */
 	struct event *patience; /* ends what still keeps the daemon from stopping */
+	struct event *upkeep;
+	bool is_socket_lost; /* and that has been said */
 	bool is_stopping;
 };
 

@@ -207,6 +207,7 @@ static struct jobs_view view_of(const struct run *run, const struct ticket *tick
 	return (struct jobs_view){
 		.request_id = ticket->request_id,
 		.action = ticket->action,
+		.caller = &ticket->caller,
 		.report = job_report(run->job),
 		.request = job_request(run->job),
 		.is_done = job_is_done(run->job),

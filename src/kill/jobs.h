@@ -90,6 +90,7 @@ void jobs_detach(struct jobs *jobs, const char *request_id);
 struct jobs_view {
 	const char *request_id;
 	const char *action;
+	const struct caller *caller; /* who ordered it */
 	const struct report *report;
 	const struct request *request;
 	bool is_done; /* the report is final */

@@ -30,6 +30,19 @@ void request_move(struct request *to, struct request *from)
 	memset(from, 0, sizeof(*from));
 }
 
+bool request_is_for_everybody(const struct request *request)
+{
+	if (request->is_all) {
+		return true;
+	}
+	for (size_t i = 0; i < request->match.n; i++) {
+		if (!selector_is_for_everybody(request->match.items[i])) {
+			return false;
+		}
+	}
+	return request->match.n > 0 && request->n_ids == 0;
+}
+
 /* ---- ids ---- */
 
 static int compare_ids(const void *a, const void *b)

@@ -54,6 +54,12 @@ void request_init(struct request *request);
 void request_finish(struct request *request);                /* zeroed is fine */
 void request_move(struct request *to, struct request *from); /* `from` is empty afterwards */
 
+/*
+ * Would it end every session that is not protected or excepted, however that is put? Where some
+ * may stay, if only one, by the words of `match`, it would not.
+ */
+bool request_is_for_everybody(const struct request *request);
+
 /* Only sessions with one of these ids; `ids` is taken over, in any order. */
 void request_set_ids(struct request *request, uint64_t *ids, size_t n);
 /* Its place among the ids; false when it is none of them. */

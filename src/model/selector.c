@@ -35,8 +35,8 @@ struct selector *selector_new(struct slice text, struct err *err)
 /* Does the language read the value as it is meant? */
 static bool is_plain(struct slice value)
 {
-	return !slice_has_char(value, ',') && !slice_has_char(value, '*') &&
-	       !slice_has_char(value, '?') && slice_is_equal(value, slice_trim(value));
+	return !slice_has_char(value, ',') && !wildcard_is_in(value) &&
+	       slice_is_equal(value, slice_trim(value));
 }
 
 struct selector *selector_new_exact(enum session_field field, struct slice value)
@@ -63,6 +63,9 @@ void selector_free(struct selector *selector)
 {
 	if (selector == NULL) {
 		return;
+	}
+	for (size_t i = 0; i < selector->n_values; i++) {
+		wildcard_free(selector->values[i].wildcard);
 	}
 	free(selector->text);
 	free(selector->values);
@@ -124,8 +127,8 @@ static bool is_value_fitting(const struct selector *selector, const struct selec
 	case SESSION_KIND_TEXT:
 		break;
 	}
-	return value->has_wildcard ? slice_matches_wildcard(text, value->text)
-				   : slice_is_equal(text, value->text);
+	return value->wildcard != NULL ? wildcard_matches(value->wildcard, text)
+				       : slice_is_equal(text, value->text);
 }
 
 /* The least value that every session of a set has, in the unit of selector_value.number. */
@@ -184,6 +187,104 @@ enum selector_verdict selector_test(const struct selector *selector, const struc
 		is_fitting = is_value_fitting(selector, &selector->values[i], session);
 	}
 	return is_fitting == (selector->op != SELECTOR_NOT_EQUAL) ? SELECTOR_YES : SELECTOR_NO;
+}
+
+/* ---- who could fit ---- */
+
+static int64_t least_possible(enum session_field field)
+{
+	if (field == SESSION_MULTI || field == SESSION_REDIR) {
+		return -1;
+	}
+	return field == SESSION_ID ? 1 : field == SESSION_RESP ? 2 : 0;
+}
+
+static bool is_every_number(const struct selector *selector)
+{
+	int64_t least = least_possible(selector->field);
+
+	switch (selector->op) {
+	case SELECTOR_GREATER:
+	case SELECTOR_GREATER_EQUAL:
+		return is_order_true(selector->op, least, selector->values[0].number);
+	case SELECTOR_LESS:
+	case SELECTOR_LESS_EQUAL:
+		return selector->values[0].number == INT64_MAX;
+	case SELECTOR_NOT_EQUAL:
+		for (size_t i = 0; i < selector->n_values; i++) {
+			if (selector->values[i].number >= least) {
+				return false;
+			}
+		}
+		return true;
+	case SELECTOR_EQUAL:
+		break;
+	}
+	return false;
+}
+
+static bool has_whole_range(const struct selector *selector, enum address_kind kind)
+{
+	for (size_t i = 0; i < selector->n_values; i++) {
+		const struct address_range *range = &selector->values[i].range;
+
+		if (range->kind == kind && range->prefix_bits == 0 && !range->has_port) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_every_address(const struct selector *selector)
+{
+	return selector->op == SELECTOR_EQUAL && has_whole_range(selector, ADDRESS_IPV4) &&
+	       has_whole_range(selector, ADDRESS_IPV6) && has_whole_range(selector, ADDRESS_UNIX);
+}
+
+/* Replication is protected whatever is asked for. */
+static bool is_every_type(const struct selector *selector)
+{
+	static const enum session_type types[] = {SESSION_TYPE_NORMAL, SESSION_TYPE_PUBSUB};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		struct session session = {0};
+
+		session.values[SESSION_TYPE] = slice_of(session_type_name(types[i]));
+		if (selector_test(selector, &session) != SELECTOR_YES) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool is_every_text(const struct selector *selector)
+{
+	for (size_t i = 0; i < selector->n_values; i++) {
+		const struct selector_value *value = &selector->values[i];
+
+		if (value->wildcard != NULL && wildcard_matches_all(value->wildcard)) {
+			return selector->op == SELECTOR_EQUAL;
+		}
+	}
+	return false;
+}
+
+bool selector_is_for_everybody(const struct selector *selector)
+{
+	switch (session_field_kind(selector->field)) {
+	case SESSION_KIND_NUMBER:
+	case SESSION_KIND_SECONDS:
+	case SESSION_KIND_BYTES:
+		return is_every_number(selector);
+	case SESSION_KIND_ADDRESS:
+		return is_every_address(selector);
+	case SESSION_KIND_TEXT:
+		return selector->field == SESSION_TYPE ? is_every_type(selector)
+						       : is_every_text(selector);
+	case SESSION_KIND_FLAGS:
+		break;
+	}
+	return false;
 }
 
 bool selector_lower_bound(const struct selector *selector, int64_t *ret_bound)

@@ -18,9 +18,19 @@
 #include "base/slice.h"
 #include "model/session.h"
 
-/* Named limits: an expression is typed by a person. */
+/*
+ * Named limits: an expression is typed by a person. A value with wildcards has at most
+ * WILDCARD_MAX_CHARACTERS.
+ */
 #define SELECTOR_MAX_BYTES 4096
 #define SELECTOR_MAX_VALUES 256
+/*
+ * Of a list that a caller writes: each session is tested by all of them. Listings are judged as
+ * they arrive, 16 KiB in one turn of the event loop: that takes about 1 ms by the worst that there
+ * may be, and 20,000 sessions with usual names 50 ms in all.
+ */
+#define SELECTORS_MAX_VALUES 1024
+#define SELECTORS_MAX_WILDCARDS 16
 
 enum selector_operator {
 	SELECTOR_EQUAL,
@@ -56,6 +66,12 @@ enum session_field selector_field(const struct selector *selector);
 enum selector_verdict selector_test(const struct selector *selector, const struct session *session);
 
 /*
+ * Does every session that could be killed fit, on a server that gives the field? That is what
+ * `id > 0`, `name = *` and the like say; whoever leaves out a single one does not.
+ */
+bool selector_is_for_everybody(const struct selector *selector);
+
+/*
  * The least whole number n for which "field >= n" is what this selector says, for `age` and `idle`
  * with > and >=; false otherwise.
  */
@@ -70,6 +86,8 @@ struct selectors {
 
 /* Compiles and appends; false with words when malformed (the list is then unchanged). */
 NODISCARD bool selectors_add(struct selectors *list, struct slice text, struct err *err);
+/* The same for what a caller writes: nor may the list exceed the limits above. */
+NODISCARD bool selectors_add_asked(struct selectors *list, struct slice text, struct err *err);
 void selectors_add_exact(struct selectors *list, enum session_field field, struct slice value);
 void selectors_finish(struct selectors *list);
 bool selectors_is_equal(const struct selectors *a, const struct selectors *b); /* by text */

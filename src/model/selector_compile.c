@@ -78,15 +78,48 @@ static bool read_number(enum session_field_kind kind, struct selector_value *val
 	return true;
 }
 
+static bool read_pattern(struct selector_value *value, struct err *err)
+{
+	value->wildcard = wildcard_new(value->text);
+	if (value->wildcard == NULL) {
+		err_set(err, "more than %d characters in a value with wildcards",
+			WILDCARD_MAX_CHARACTERS);
+	}
+	return value->wildcard != NULL;
+}
+
+static bool read_value_of(enum session_field field, struct selector_value *value, struct err *err)
+{
+	switch (session_field_kind(field)) {
+	case SESSION_KIND_NUMBER:
+	case SESSION_KIND_SECONDS:
+	case SESSION_KIND_BYTES:
+		return read_number(session_field_kind(field), value, err);
+	case SESSION_KIND_ADDRESS:
+		return address_range_parse(value->text, &value->range, err);
+	case SESSION_KIND_FLAGS:
+		if (value->text.len != 1) {
+			err_set(err, "\"%.*s\" is no flag; expected one letter",
+				SLICE_ARG(value->text));
+		}
+		return value->text.len == 1;
+	case SESSION_KIND_TEXT:
+		break;
+	}
+	if (slice_is(value->text, "\"\"")) {
+		value->text = SLICE_LITERAL("");
+		return true;
+	}
+	if (wildcard_is_in(value->text)) {
+		return read_pattern(value, err);
+	}
+	return field != SESSION_TYPE || read_type_word(value, err);
+}
+
 static bool read_value(struct selector *selector, struct slice text, struct err *err)
 {
-	enum session_field_kind kind = session_field_kind(selector->field);
 	struct selector_value value = {.text = text};
 
-	if (kind == SESSION_KIND_TEXT && slice_is(text, "\"\"")) {
-		value.text = SLICE_LITERAL("");
-	}
-	value.has_wildcard = slice_has_char(text, '*') || slice_has_char(text, '?');
 	if (text.len == 0) {
 		err_set(err, "a value is missing");
 		return false;
@@ -95,23 +128,8 @@ static bool read_value(struct selector *selector, struct slice text, struct err 
 		err_set(err, "more than %d values", SELECTOR_MAX_VALUES);
 		return false;
 	}
-	if (is_numeric(kind)) {
-		if (!read_number(kind, &value, err)) {
-			return false;
-		}
-	} else if (kind == SESSION_KIND_ADDRESS) {
-		if (!address_range_parse(text, &value.range, err)) {
-			return false;
-		}
-	} else if (kind == SESSION_KIND_FLAGS) {
-		if (text.len != 1) {
-			err_set(err, "\"%.*s\" is no flag; expected one letter", SLICE_ARG(text));
-			return false;
-		}
-	} else if (selector->field == SESSION_TYPE && !value.has_wildcard) {
-		if (!read_type_word(&value, err)) {
-			return false;
-		}
+	if (!read_value_of(selector->field, &value, err)) {
+		return false;
 	}
 	selector->values = mem_grow_array(selector->values, selector->n_values,
 		&selector->values_capacity, sizeof(*selector->values));

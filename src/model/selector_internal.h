@@ -4,13 +4,14 @@
 #ifndef MODEL_SELECTOR_INTERNAL_H
 #define MODEL_SELECTOR_INTERNAL_H
 
+#include "base/wildcard.h"
 #include "model/address.h"
 #include "model/selector.h"
 
 struct selector_value {
-	struct slice text; /* text: the pattern; flags: one letter; points into `text` */
-	bool has_wildcard;
-	int64_t number; /* seconds count in ms, so that 1500ms means what it says */
+	struct slice text;         /* text: the pattern; flags: one letter; points into `text` */
+	struct wildcard *wildcard; /* text: the same, compiled; NULL: it is taken as it is */
+	int64_t number;            /* seconds count in ms, so that 1500ms means what it says */
 	struct address_range range;
 };
 

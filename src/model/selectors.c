@@ -22,6 +22,34 @@ bool selectors_add(struct selectors *list, struct slice text, struct err *err)
 	return true;
 }
 
+static size_t count_values(const struct selectors *list, bool with_wildcards_only)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		for (size_t k = 0; k < list->items[i]->n_values; k++) {
+			n += !with_wildcards_only || list->items[i]->values[k].wildcard != NULL;
+		}
+	}
+	return n;
+}
+
+bool selectors_add_asked(struct selectors *list, struct slice text, struct err *err)
+{
+	if (!selectors_add(list, text, err)) {
+		return false;
+	}
+	if (count_values(list, true) > SELECTORS_MAX_WILDCARDS) {
+		err_set(err, "more than %d values with wildcards in all", SELECTORS_MAX_WILDCARDS);
+	} else if (count_values(list, false) > SELECTORS_MAX_VALUES) {
+		err_set(err, "more than %d values in all", SELECTORS_MAX_VALUES);
+	} else {
+		return true;
+	}
+	selector_free(list->items[--list->n]);
+	return false;
+}
+
 void selectors_add_exact(struct selectors *list, enum session_field field, struct slice value)
 {
 	append(list, selector_new_exact(field, value));

@@ -10,12 +10,16 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "record/audit_scan.h"
+#include "record/denials.h"
 #include "record/json.h"
 #include "record/linefile.h"
+#include "record/unfinished.h"
 
 struct audit {
 	const struct audit_opts *opts;
 	struct linefile *file;
+	struct unfinished *unfinished;
+	struct denials denials;
 	bool is_recovered; /* what a crash left open is recorded */
 	uint64_t n_failures;
 };
@@ -26,6 +30,7 @@ struct audit *audit_new(const struct audit_opts *opts)
 
 	audit->opts = opts;
 	audit->file = linefile_new();
+	audit->unfinished = unfinished_new();
 	return audit;
 }
 
@@ -34,6 +39,8 @@ void audit_free(struct audit *audit)
 	if (audit == NULL) {
 		return;
 	}
+	denials_finish(&audit->denials);
+	unfinished_free(audit->unfinished);
 	linefile_free(audit->file);
 	free(audit);
 }
@@ -75,89 +82,6 @@ static void set_caller(json_t *line, const struct caller *caller)
 	json_set(line, "exe", json_text_of(caller->exe));
 }
 
-static json_t *selector_texts(const struct selectors *selectors)
-{
-	json_t *texts = json_array();
-
-	for (size_t i = 0; i < selectors->n; i++) {
-		json_add(texts, json_text_of(selector_text(selectors->items[i])));
-	}
-	return texts;
-}
-
-/* Session ids that were asked for one by one. */
-static void set_ids(json_t *line, const struct request *request)
-{
-	json_t *ids;
-
-	if (request->n_ids == 0) {
-		return;
-	}
-	ids = json_array();
-	for (size_t i = 0; i < request->n_ids; i++) {
-		json_add(ids, json_integer((json_int_t)request->ids[i]));
-	}
-	json_set(line, "ids", ids);
-}
-
-/* `nodes` is what an outcome says of each node; what the caller chose is `node`, as in the API. */
-static void set_chosen_nodes(json_t *line, const struct request *request)
-{
-	json_t *nodes;
-
-	if (request->n_nodes == 0) {
-		return;
-	}
-	nodes = json_array();
-	for (size_t i = 0; i < request->n_nodes; i++) {
-		json_add(nodes, json_text_of(request->nodes[i]));
-	}
-	json_set(line, "node", nodes);
-}
-
-static void set_pace(json_t *line, enum pace pace)
-{
-	switch (pace) {
-	case PACE_INSTANCE:
-		break;
-	case PACE_FAST:
-		json_set(line, "pace", json_text_of("fast"));
-		break;
-	case PACE_GENTLE:
-		json_set(line, "pace", json_text_of("gentle"));
-		break;
-	}
-}
-
-/* Parameters that say what is to end are always there, the others when they were given. */
-static void set_request(json_t *line, const struct request *request)
-{
-	json_set(line, "all", json_boolean(request->is_all));
-	json_set(line, "match", selector_texts(&request->match));
-	set_ids(line, request);
-	json_set(line, "except", selector_texts(&request->except));
-	set_chosen_nodes(line, request);
-	if (request->run_id != NULL) {
-		json_set(line, "run_id", json_text_of(request->run_id));
-	}
-	json_set(line, "dry_run", json_boolean(request->is_dry_run));
-	if (request->has_max) {
-		json_set(line, "max", json_integer((json_int_t)request->max));
-	}
-	set_pace(line, request->pace);
-	if (request->stall_budget_ms > 0) {
-		json_set(line, "stall_budget_ms", json_integer(request->stall_budget_ms));
-	}
-	json_set(line, "timeout_ms", json_integer(request->timeout_ms));
-	if (request->break_busy) {
-		json_set(line, "break_busy", json_true());
-	}
-	if (request->watch_ms > 0) {
-		json_set(line, "watch_ms", json_integer(request->watch_ms));
-	}
-	json_set(line, "reason", json_text_of(request->reason));
-}
-
 static json_t *subject_line(const char *event, const struct audit_subject *subject)
 {
 	json_t *line = new_line(event);
@@ -167,16 +91,29 @@ static json_t *subject_line(const char *event, const struct audit_subject *subje
 	json_set(line, "instance", json_text_of(subject->instance));
 	set_caller(line, subject->caller);
 	if (subject->request != NULL) {
-		set_request(line, subject->request);
+		json_set_request(line, subject->request);
 	}
 	return line;
+}
+
+static int append_text(struct audit *audit, const char *text, struct err *err)
+{
+	/* What is open in a file that is left must be found without it. */
+	if (!linefile_is_current(audit->file, audit->opts->file)) {
+		int r = unfinished_sync(audit->unfinished, err);
+
+		if (r < 0) {
+			return r;
+		}
+	}
+	return linefile_append(audit->file, audit->opts->file, text, err);
 }
 
 static int append(struct audit *audit, const json_t *line, struct err *err)
 {
 	char *text CLEANUP(mem_free_p) = json_print(line);
 
-	return linefile_append(audit->file, audit->opts->file, text, err);
+	return append_text(audit, text, err);
 }
 
 /* All that the intent said, with the time of this discovery; its own is kept aside. */
@@ -188,22 +125,16 @@ static int append_interrupted(struct audit *audit, json_t *intent, struct err *e
 	return append(audit, intent, err);
 }
 
-static int recover(struct audit *audit, struct err *err)
+/* All of `open`, whose offsets are those of lines in `fd`. */
+static int append_all_interrupted(struct audit *audit, int fd, json_t *open, struct err *err)
 {
-	json_auto_t *open = NULL;
 	const char *request_id;
 	json_t *offset;
-	int r;
 
-	r = audit_scan(linefile_fd(audit->file), &open, err);
-	if (r < 0) {
-		err_prefix(err, "%s", audit->opts->file);
-		return r;
-	}
 	json_object_foreach(open, request_id, offset)
 	{
-		json_auto_t *intent =
-			audit_scan_load(linefile_fd(audit->file), json_integer_value(offset));
+		json_auto_t *intent = audit_scan_load(fd, json_integer_value(offset));
+		int r;
 
 		/* Balanced but no JSON after all: nobody's intent. */
 		if (!json_is_object(intent)) {
@@ -214,8 +145,49 @@ static int recover(struct audit *audit, struct err *err)
 			return r;
 		}
 	}
-	r = linefile_sync(audit->file, err);
-	audit->is_recovered = r == 0;
+	return 0;
+}
+
+/* What is open in this file, and of `*ret_before` what only an earlier one can have. */
+static int scan(struct audit *audit, json_t **ret_before, json_t **ret_open, struct err *err)
+{
+	const char *request_id;
+	json_t *offset;
+	int r = audit_scan(unfinished_fd(audit->unfinished), NULL, ret_before, err);
+
+	if (r == 0) {
+		r = audit_scan(linefile_fd(audit->file), *ret_before, ret_open, err);
+	}
+	if (r < 0) {
+		err_prefix(err, "%s", audit->opts->file);
+		return r;
+	}
+	json_object_foreach(*ret_open, request_id, offset)
+	{
+		json_object_del(*ret_before, request_id);
+	}
+	return 0;
+}
+
+static int recover(struct audit *audit, struct err *err)
+{
+	json_auto_t *before = NULL;
+	json_auto_t *open = NULL;
+	int r = scan(audit, &before, &open, err);
+
+	if (r == 0) {
+		r = append_all_interrupted(audit, unfinished_fd(audit->unfinished), before, err);
+	}
+	if (r == 0) {
+		r = append_all_interrupted(audit, linefile_fd(audit->file), open, err);
+	}
+	if (r == 0) {
+		r = linefile_sync(audit->file, err);
+	}
+	if (r == 0) {
+		unfinished_clear(audit->unfinished);
+		audit->is_recovered = true;
+	}
 	return r;
 }
 
@@ -226,7 +198,13 @@ int audit_open(struct audit *audit, struct err *err)
 	if (audit->opts->file == NULL) {
 		return 0;
 	}
-	r = linefile_open(audit->file, audit->opts->file, err);
+	r = unfinished_sync(audit->unfinished, err);
+	if (r == 0) {
+		r = linefile_open(audit->file, audit->opts->file, err);
+	}
+	if (r == 0) {
+		r = unfinished_claim(audit->unfinished, audit->opts->file, err);
+	}
 	if (r == 0 && !audit->is_recovered) {
 		r = recover(audit, err);
 	}
@@ -254,39 +232,47 @@ int audit_configure(struct audit *audit, const struct audit_opts *opts, struct e
  * Nothing of this process comes into the file before the old is settled: a later recovery would
  * take a running kill for an interrupted one.
  */
-static int write_settled(struct audit *audit, const json_t *line, struct err *err)
+static int write_settled(struct audit *audit, const char *text, bool is_intent, struct err *err)
 {
-	int r;
+	int r = audit->is_recovered ? 0 : audit_open(audit, err);
 
-	if (!audit->is_recovered) {
-		r = audit_open(audit, err);
-		if (r < 0) {
-			return r;
-		}
+	if (r < 0) {
+		return r;
 	}
-	r = append(audit, line, err);
+	r = append_text(audit, text, err);
+	if (r == 0 && is_intent) {
+		r = unfinished_add(audit->unfinished, text, err);
+	}
 	if (r < 0) {
 		err_prefix(err, "audit log");
 	}
 	return r;
 }
 
+static int write_event(struct audit *audit, const json_t *line, bool is_intent, struct err *err)
+{
+	char *text CLEANUP(mem_free_p) = NULL;
+	int r;
+
+	if (audit->opts->file == NULL) {
+		return 0;
+	}
+	text = json_print(line);
+	r = write_settled(audit, text, is_intent, err);
+	audit->n_failures += r < 0;
+	return r;
+}
+
 static int write_line(struct audit *audit, const json_t *line, struct err *err)
 {
-	int r = 0;
-
-	if (audit->opts->file != NULL) {
-		r = write_settled(audit, line, err);
-		audit->n_failures += r < 0;
-	}
-	return r;
+	return write_event(audit, line, false, err);
 }
 
 int audit_intent(struct audit *audit, const struct audit_subject *subject, struct err *err)
 {
 	json_auto_t *line = subject_line("intent", subject);
 
-	return write_line(audit, line, err);
+	return write_event(audit, line, true, err);
 }
 
 int audit_outcome(struct audit *audit, const struct audit_subject *subject,
@@ -294,12 +280,17 @@ int audit_outcome(struct audit *audit, const struct audit_subject *subject,
 {
 	json_auto_t *line = subject_line("outcome", subject);
 	json_auto_t *summary = json_report_summary(subject->request_id, report);
+	int r;
 
 	/* The subject's word on request id and instance stands: it is that of the intent. */
 	json_object_update_missing(line, summary);
 	json_set(line, "nodes", json_report_nodes(report, false));
 	json_set(line, "sources", json_report_sources(report));
-	return write_line(audit, line, err);
+	r = write_line(audit, line, err);
+	if (r == 0) {
+		unfinished_end(audit->unfinished, subject->request_id);
+	}
+	return r;
 }
 
 int audit_late(struct audit *audit, const struct audit_subject *subject,
@@ -318,10 +309,43 @@ int audit_late(struct audit *audit, const struct audit_subject *subject,
 	return write_line(audit, line, err);
 }
 
-int audit_denied(struct audit *audit, const struct audit_subject *subject, struct err *err)
+int audit_denied(struct audit *audit, const struct audit_subject *subject, struct slice kill,
+	struct err *err)
 {
 	json_auto_t *line = subject_line("denied", subject);
 
+	if (kill.data != NULL) {
+		json_set(line, "kill", json_text(kill));
+	}
+	if (denials_count(&audit->denials, subject->caller->uid, line)) {
+		return AUDIT_COUNTED;
+	}
+	return write_line(audit, line, err);
+}
+
+int audit_flush(struct audit *audit, struct err *err)
+{
+	json_t *line;
+	int result = 0;
+
+	while ((line = denials_take(&audit->denials)) != NULL) {
+		int r;
+
+		set_now(line);
+		r = write_line(audit, line, err);
+		result = r < 0 ? r : result;
+		json_decref(line);
+	}
+	return result;
+}
+
+int audit_cancel(struct audit *audit, const struct audit_subject *subject, const struct caller *of,
+	struct err *err)
+{
+	json_auto_t *line = subject_line("cancel", subject);
+
+	json_set(line, "kill_uid", json_integer(of->uid));
+	json_set(line, "kill_user", json_text_of(of->user));
 	return write_line(audit, line, err);
 }
 

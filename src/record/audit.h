@@ -3,8 +3,9 @@
  * is on disk before the first kill command, the outcome before the answer. What a crash left
  * without an outcome is found when the log is opened and recorded as `interrupted`.
  *
- * Every line has `time` (UTC, RFC 3339) and `event`: intent, outcome, denied, interrupted, start,
- * stop, reload, late. Those about a request have `request_id`, `action`, `instance`, the caller
+ * Every line has `time` (UTC, RFC 3339) and `event`: intent, outcome, denied, interrupted, cancel,
+ * start, stop, reload, late. Those about a request have `request_id`, `action`, `instance`, the
+ * caller
  * (`uid`, `gid`, `pid`, `user`, `exe`) and, once parsed, the parameters (`all`, `match`, `except`,
  * `dry_run`, `timeout_ms`, `reason`; `node`, `run_id`, `max`, `pace`, `stall_budget_ms`,
  * `break_busy`, `watch_ms` where given). An outcome has the report without the plan. A `late` line
@@ -15,8 +16,8 @@
  * that could not be written does not remain in part; the next call opens the file again. That lines
  * are on the disk is a step of its own, audit_sync(), so that many of them share what it costs.
  *
- * One daemon writes a file, and opens it when it holds the control socket: a second one would take
- * the running kills of the first for interrupted ones. Programs that limit the size of files must
+ * One daemon writes a file, which unfinished.h sees to: a second one would take the running kills
+ * of the first for interrupted ones. Programs that limit the size of files must
  * ignore SIGXFSZ, else the limit ends the process instead of the write.
  */
 #ifndef RECORD_AUDIT_H
@@ -53,9 +54,9 @@ void audit_free(struct audit *audit); /* closes; writes nothing */
 
 /*
  * Opens or reopens the file (mode 0640, created when missing; its directory must exist; regular
- * files only), and in the first call that succeeds records what a crash left open. That is looked
- * for in this file alone: an intent in a file that was rotated away meanwhile stays without its
- * end. 0 or a negative errno with words; what was open before stays open then.
+ * files only), and in the first call that succeeds records what a crash left open, in a file that
+ * was rotated away since as well. 0 or a negative errno with words, -EBUSY when another process
+ * writes this record; what was open before stays open then.
  */
 NODISCARD int audit_open(struct audit *audit, struct err *err);
 
@@ -79,8 +80,19 @@ struct audit_late {
 };
 NODISCARD int audit_late(struct audit *audit, const struct audit_subject *subject,
 	const struct audit_late *late, struct err *err);
-NODISCARD int audit_denied(
-	struct audit *audit, const struct audit_subject *subject, struct err *err);
+/*
+ * `kill`: the request id of the one that it was about; absent: of none. AUDIT_COUNTED when there
+ * were so many of that user that this one is only counted, in a line to come with audit_flush().
+ */
+#define AUDIT_COUNTED 1
+NODISCARD int audit_denied(struct audit *audit, const struct audit_subject *subject,
+	struct slice kill, struct err *err);
+/* `subject` is about the kill, by its action, but for the caller, who ends it; `of` had ordered it.
+ */
+NODISCARD int audit_cancel(struct audit *audit, const struct audit_subject *subject,
+	const struct caller *of, struct err *err);
+/* Once a second, and at the end: writes what was only counted. */
+NODISCARD int audit_flush(struct audit *audit, struct err *err);
 /* `event`: "start", "stop" or "reload". */
 NODISCARD int audit_event(struct audit *audit, const char *event, struct err *err);
 

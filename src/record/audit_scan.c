@@ -105,7 +105,7 @@ static bool line_read_head(const struct line *line, struct slice *ret_event, str
 	       ret_id->len <= MAX_ID_BYTES;
 }
 
-static void end_line(const struct line *line, json_t *open)
+static void end_line(const struct line *line, json_t *open, json_t *other)
 {
 	struct slice event, id;
 	char *key CLEANUP(mem_free_p) = NULL;
@@ -116,6 +116,7 @@ static void end_line(const struct line *line, json_t *open)
 	key = slice_copy(id);
 	if (slice_is(event, "outcome") || slice_is(event, "interrupted")) {
 		json_object_del(open, key);
+		json_object_del(other, key);
 	} else if (slice_is(event, "intent") && json_object_size(open) < AUDIT_SCAN_MAX_OPEN) {
 		/* Refused only when the key is no UTF-8: then it is none of ours. */
 		json_object_set_new(open, key, json_integer(line->offset));
@@ -133,7 +134,7 @@ static ssize_t read_at(int fd, void *buffer, size_t n_bytes, int64_t offset)
 	return n;
 }
 
-int audit_scan(int fd, json_t **ret_open, struct err *err)
+int audit_scan(int fd, json_t *other, json_t **ret_open, struct err *err)
 {
 	char *chunk CLEANUP(mem_free_p) = mem_alloc(CHUNK_BYTES);
 	json_auto_t *open = json_object();
@@ -146,7 +147,7 @@ int audit_scan(int fd, json_t **ret_open, struct err *err)
 	while ((n = read_at(fd, chunk, CHUNK_BYTES, offset)) > 0) {
 		for (ssize_t i = 0; i < n; i++) {
 			if (chunk[i] == '\n') {
-				end_line(&line, open);
+				end_line(&line, open, other);
 				line_start(&line, offset + i + 1);
 			} else {
 				line_take(&line, chunk[i]);
@@ -161,7 +162,7 @@ int audit_scan(int fd, json_t **ret_open, struct err *err)
 		return -error_number;
 	}
 	/* Whole but for its line feed: the next append adds that, and from then on it counts. */
-	end_line(&line, open);
+	end_line(&line, open, other);
 	*ret_open = json_incref(open);
 	return 0;
 }

@@ -17,9 +17,10 @@
 
 /*
  * `*ret_open` becomes an object {request id: offset of the intent's line}, oldest first, to be
- * released by the caller. 0, or negative errno with words when the file cannot be read.
+ * released by the caller. Ends are taken out of `other`, which another file gave, as well; NULL:
+ * there is none. 0, or negative errno with words when the file cannot be read.
  */
-NODISCARD int audit_scan(int fd, json_t **ret_open, struct err *err);
+NODISCARD int audit_scan(int fd, json_t *other, json_t **ret_open, struct err *err);
 
 /* The object that starts at `offset`, to be released; NULL when there is none. */
 json_t *audit_scan_load(int fd, int64_t offset);

@@ -12,6 +12,7 @@
 
 #include "base/slice.h"
 #include "model/report.h"
+#include "model/request.h"
 
 /* A JSON string; never NULL. An absent slice is "". */
 json_t *json_text(struct slice text);
@@ -32,6 +33,12 @@ char *json_print(const json_t *value);
  * the closing brace are the caller's to print, so that a long list is never held as values.
  */
 void json_print_open(json_t *object, const char *key, FILE *out);
+
+/*
+ * What is asked for. Members that say what is to end are always there, the others when they were
+ * given.
+ */
+void json_set_request(json_t *object, const struct request *request);
 
 /*
  * The report as the API answers it to the request of that id (several may share one run): the

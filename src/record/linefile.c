@@ -106,8 +106,9 @@ static void leave(struct linefile *file)
 int linefile_open(struct linefile *file, const char *path, struct err *err)
 {
 	/* Not blocking: whoever puts a FIFO there must not stop the daemon. */
-	int fd CLEANUP(close_fd_p) = open(
-		path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, FILE_MODE);
+	int fd CLEANUP(close_fd_p) = open(path,
+		O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		FILE_MODE);
 	struct stat status;
 	int r;
 
@@ -115,6 +116,9 @@ int linefile_open(struct linefile *file, const char *path, struct err *err)
 		int error_number = errno;
 
 		err_set_errno(err, error_number, "cannot open %s", path);
+		if (error_number == ELOOP) {
+			err_set(err, "%s is a symbolic link, which is not followed", path);
+		}
 		return -error_number;
 	}
 	if (!S_ISREG(status.st_mode)) {
@@ -131,13 +135,13 @@ int linefile_open(struct linefile *file, const char *path, struct err *err)
 	return 0;
 }
 
-/* Is the open file still the one that `path` leads to? */
-static bool is_current(const struct linefile *file, const char *path)
+bool linefile_is_current(const struct linefile *file, const char *path)
 {
 	struct stat opened, named;
 
-	return fstat(file->fd, &opened) == 0 && stat(path, &named) == 0 &&
-	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+	return file->fd >= 0 && !file->is_suspect && fstat(file->fd, &opened) == 0 &&
+	       lstat(path, &named) == 0 && opened.st_dev == named.st_dev &&
+	       opened.st_ino == named.st_ino;
 }
 
 static bool has_name(const struct linefile *file)
@@ -152,7 +156,7 @@ static int ensure_open(struct linefile *file, const char *path, struct err *err)
 	struct err why;
 	int r;
 
-	if (file->fd >= 0 && !file->is_suspect && is_current(file, path)) {
+	if (linefile_is_current(file, path)) {
 		return 0;
 	}
 	r = linefile_open(file, path, &why);

@@ -21,8 +21,9 @@ void linefile_free(struct linefile *file);
 
 /*
  * Opens `path`, or opens it again; mode 0640 when it has to be created, in a directory that exists.
- * Anything but a regular file is refused. On failure (negative errno, words that name the path)
- * what was open stays open.
+ * Anything but a regular file is refused, and no link is followed: it would lead the writer, who
+ * may write anywhere, to somebody else's file. On failure (negative errno, words that name the
+ * path) what was open stays open.
  */
 NODISCARD int linefile_open(struct linefile *file, const char *path, struct err *err);
 
@@ -43,6 +44,9 @@ NODISCARD int linefile_append(
 NODISCARD int linefile_sync(struct linefile *file, struct err *err);
 /* Have lines been appended since? */
 bool linefile_is_dirty(const struct linefile *file);
+
+/* Will the next line go to the file that is open? */
+bool linefile_is_current(const struct linefile *file, const char *path);
 
 /* For reading what is there; -1 when nothing is open. Stays the property of `file`. */
 int linefile_fd(const struct linefile *file);

@@ -28,7 +28,7 @@ IMPATIENT = {"defaults": {"connect-timeout": "300ms", "command-timeout": "500ms"
 
 def test_each_point_is_used_here(tables):
     source = Path(__file__).read_text(encoding="utf-8")
-    named = set(re.findall(r"\b((?:dial|link|sweep|record)\.[a-z]+)\b", source))
+    named = set(re.findall(r"\b((?:dial|link|sweep|record|clock)\.[a-z]+)\b", source))
     assert named == set(tables["faults"])
 
 
@@ -255,6 +255,7 @@ def test_losing_it_again_and_again(make_scene):
     [
         ("record.write@2", "No space left on device"),
         ("record.sync", "cannot sync what was written: Input/output error"),
+        ("record.open", "No space left on device"),
     ],
 )
 def test_no_record(make_scene, faults, words):
@@ -270,7 +271,7 @@ def test_no_record(make_scene, faults, words):
 
 
 @needs_faults
-@pytest.mark.parametrize("faults", ["record.write@2", "record.sync"])
+@pytest.mark.parametrize("faults", ["record.write@2", "record.sync", "record.open"])
 def test_no_record_where_none_is_needed(make_scene, faults):
     scene = make_scene(faults)
     report = scene.daemon.kill("r-test", match="name = app").json
@@ -278,4 +279,22 @@ def test_no_record_where_none_is_needed(make_scene, faults):
     assert any("the audit log could not be written" in w for w in report["warnings"])
     scene.victims.wait_for(closed_by_server=N_APPS)
     assert "sesskill_audit_failures_total 1\n" in scene.daemon.http("GET", "/metrics").text
+    scene.expect_health()
+
+
+# The clock
+
+
+@needs_faults
+@pytest.mark.parametrize("faults", ["clock.ahead@2*3", "clock.behind@2*3"])
+def test_a_clock_that_jumps(make_scene, faults):
+    """There in the middle of a kill, and back: nothing that counts goes by it."""
+    scene = make_scene(faults)
+    report = scene.expect_done()
+    assert 0 <= report["elapsed_ms"] < 60000
+    (intent,) = scene.daemon.audit("intent")
+    (outcome,) = scene.daemon.audit("outcome")
+    assert intent["request_id"] == outcome["request_id"] == report["request_id"]
+    days = {record["time"][:10] for record in scene.daemon.audit()}
+    assert len(days) == 2
     scene.expect_health()

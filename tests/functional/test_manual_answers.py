@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from harness import Caller, cli, programs, wait_until
+from harness import Caller, cli, http, programs, wait_until
 from harness.exposition import Exposition
 from harness.manual import API, CLIENT, DAEMON, DAS, NATIVE, Page, hold
 
@@ -115,7 +115,14 @@ def nodes_of(daemon):
 def test_instances(busy):
     instances = answer(busy.http("GET", "/v1/instances"))
     hold_answers("GET /v1/instances/{id}", *instances["instances"])
-    hold_answers("GET /v1/instances", {**instances, "instances": [{}]})
+    # A daemon without its socket's file says so to whoever still reaches it.
+    os.link(busy.socket_path, f"{busy.directory}/other")
+    os.unlink(busy.socket_path)
+    os.mkdir(busy.socket_path)
+    alone = answer(http.request(f"{busy.directory}/other", "GET", "/v1/instances"))
+    os.rmdir(busy.socket_path)
+    hold_answers("GET /v1/instances", {**alone, "instances": [{}]})
+    wait_until(lambda: os.path.exists(busy.socket_path), busy.explain)
 
 
 def test_sessions(busy, tables):
@@ -253,8 +260,15 @@ def test_record(busy, late_lines):
     answer(busy.das("CreateKillInstanceSessionTask", InstanceId="r-test", **ids))
     busy.signal(signal.SIGHUP)
     wait_until(lambda: busy.audit("reload"), "the reload to be recorded")
-    pending = busy.begin_kill("r-test", node=missing)
-    wait_until(lambda: len(busy.audit("intent")) == 3, "the kill to be recorded")
+    for n_intents in (3, 4):
+        pending = busy.begin_kill("r-test", node=missing)
+        wait_until(lambda n=n_intents: len(busy.audit("intent")) == n, "the kill to be recorded")
+        kill = f"/v1/kills/{busy.audit('intent')[-1]['request_id']}"
+        if n_intents == 3:
+            answer(busy.http("DELETE", kill))
+    for _ in range(20):
+        answer(busy.http("DELETE", kill, caller=Caller(NOBODY, NOBODY)), 403)
+    wait_until(lambda: "repeated" in busy.audit("denied")[-1], "the many to be recorded")
     busy.kill_process()
     pending.hang_up()
     busy.start(wait="socket")

@@ -296,13 +296,14 @@ ssize_t getrandom(void *buffer, size_t n_bytes, unsigned flags)
 
 int fdatasync(int fd)
 {
-	struct stat status;
+	struct stat status, record;
 
 	if (edges.is_on && edges.disk == DISK_CANNOT_SYNC) {
 		errno = EIO;
 		return -1;
 	}
-	if (fstat(fd, &status) == 0) {
+	if (fstat(fd, &status) == 0 && stat(scenario_record(), &record) == 0 &&
+		status.st_ino == record.st_ino) {
 		edges.n_synced = status.st_size;
 	}
 	return 0;

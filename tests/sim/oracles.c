@@ -172,7 +172,7 @@ static bool is_candidate(
 static void count_ended(struct order *kill)
 {
 	kill->n_ended++;
-	if (kill->has_max && kill->n_ended > kill->max && !kill->is_disturbed) {
+	if (kill->has_max && kill->n_ended > kill->max && !kill->is_ambiguous) {
 		sim_fail("exact", "kill %u has ended more than max %llu", kill->number,
 			(unsigned long long)kill->max);
 	}
@@ -202,6 +202,7 @@ static void attribute(const struct server *server, const struct client *session)
 		if (is_candidate(kill, server, session)) {
 			if (found != NULL) {
 				found->is_disturbed = kill->is_disturbed = true;
+				found->is_ambiguous = kill->is_ambiguous = true;
 			}
 			found = kill;
 		}

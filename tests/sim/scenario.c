@@ -411,12 +411,23 @@ static void name_files(void)
 	snprintf(scene.password, sizeof(scene.password), "%s/p", scene.directory);
 }
 
+static void remove_file(const char *path, const char *suffix)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s%s", path, suffix);
+	unlink(name);
+}
+
+/* With those that the daemon has beside them. */
 static void remove_files(void)
 {
-	unlink(scene.config);
-	unlink(scene.password);
-	unlink(scene.audit);
-	unlink(scene.socket);
+	remove_file(scene.config, "");
+	remove_file(scene.password, "");
+	remove_file(scene.audit, "");
+	remove_file(scene.audit, ".open");
+	remove_file(scene.socket, "");
+	remove_file(scene.socket, ".lock");
 }
 
 void scenario_run(uint64_t seed, const struct sim_size *size)
@@ -445,5 +456,5 @@ void scenario_run(uint64_t seed, const struct sim_size *size)
 	servers_end();
 	sim_end();
 	remove_files();
-	rmdir(scene.directory);
+	CHECK(rmdir(scene.directory) == 0);
 }

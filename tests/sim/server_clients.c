@@ -339,6 +339,10 @@ void server_client_kill(struct end *end, const struct words *words)
 		say(end, "-ERR syntax error\r\n");
 		return;
 	}
+	/* Somebody comes between the listing and the kill. */
+	if (!is_question(words) && sim_happens(4)) {
+		(void)server_connect(server);
+	}
 	for (size_t i = 0; i < server->n_sessions;) {
 		struct client *session = &server->sessions[i];
 

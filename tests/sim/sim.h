@@ -322,6 +322,7 @@ struct order {
 	char state[16];    /* of its report; "": none */
 	uint64_t n_killed; /* as its report says */
 	uint64_t n_ended;  /* by commands of the daemon, in the book */
+	bool is_ambiguous; /* sessions were ended that another kill may have meant */
 	bool is_disturbed; /* something was lost or restarted: counts cannot be exact */
 	struct seen {
 		const struct server *server;

@@ -30,11 +30,23 @@ static void get_better(struct server *server)
 	sim_in(some_ms(6000), on_better, server, 0);
 }
 
+static void cut(struct server *server)
+{
+	bool is_silent = sim_happens(30);
+
+	oracle_disturbed(server);
+	wire_cut_some(server->ip, server->port, is_silent);
+	server->healthy_since = sim_now() + (is_silent ? WIRE_UNACKNOWLEDGED : 0);
+}
+
 static void fill_up(struct server *server)
 {
 	server->max_clients = server->n_sessions;
 	server->is_stormy = sim_happens(50);
 	sim_log("server %u: is full%s", server->port, server->is_stormy ? ", in a storm" : "");
+	if (server->is_stormy && sim_happens(40)) {
+		cut(server); /* and we are out */
+	}
 	get_better(server);
 }
 
@@ -142,7 +154,8 @@ static void fail_over(struct server *server)
 	struct fleet *group = server->group;
 	struct server *old, *new;
 
-	if (group == NULL || group->kind != GROUP_SENTINEL || group->n_nodes < 2) {
+	if (group == NULL || group->kind != GROUP_SENTINEL || group->n_nodes < 2 ||
+		!group->nodes[group->n_nodes - 1]->is_up) {
 		return;
 	}
 	old = group->nodes[0];
@@ -197,11 +210,31 @@ static void throw_out(struct server *server)
 	server->left_at = sim_now();
 }
 
+/* It turns up while others are being killed. */
+static void join(struct fleet *group)
+{
+	struct server *node;
+
+	if (group->n_nodes == ARRAY_SIZE(group->nodes) || servers_n() > 20) {
+		return;
+	}
+	node = server_new(SERVER_DATA, group->nodes[0]->shape);
+	node->has_password = group->has_password;
+	node->group = group;
+	group->nodes[group->n_nodes++] = node;
+	on_back(node, 0);
+	sim_log("node %u joins the cluster", node->port);
+}
+
 static void change_cluster(struct server *server)
 {
 	struct fleet *group = server->group;
 
 	if (group == NULL || group->kind != GROUP_CLUSTER) {
+		return;
+	}
+	if (sim_happens(40)) {
+		join(group);
 		return;
 	}
 	oracle_disturbed(server);
@@ -224,15 +257,6 @@ static void change_cluster(struct server *server)
 }
 
 /* ---- of the network, the disk, the clock, the daemon ---- */
-
-static void cut(struct server *server)
-{
-	bool is_silent = sim_happens(30);
-
-	oracle_disturbed(server);
-	wire_cut_some(server->ip, server->port, is_silent);
-	server->healthy_since = sim_now() + (is_silent ? WIRE_UNACKNOWLEDGED : 0);
-}
 
 static void jump(struct server *server)
 {

@@ -8,11 +8,13 @@
 
 #include "base/fault.h"
 #include "base/macros.h"
+#include "base/wildcard.h"
 #include "config/keys.h"
 #include "control/order.h"
 #include "control/routes.h"
 #include "control/sessions.h"
 #include "kill/roster.h"
+#include "record/denials.h"
 #include "record/json.h"
 #include "redis/link.h"
 
@@ -177,6 +179,11 @@ static json_t *limits(void)
 		{"bytes of a parameter", PARAMS_MAX_VALUE_BYTES},
 		{"bytes of a selector", SELECTOR_MAX_BYTES},
 		{"values of a selector", SELECTOR_MAX_VALUES},
+		{"characters of a value with wildcards", WILDCARD_MAX_CHARACTERS},
+		{"values with wildcards of a list", SELECTORS_MAX_WILDCARDS},
+		{"values of a list", SELECTORS_MAX_VALUES},
+		{"denied requests a second", DENIALS_ONE_BY_ONE},
+		{"denied users a second", DENIALS_MAX_USERS},
 		{"bytes of a reason", REQUEST_MAX_REASON_BYTES},
 		{"session ids", REQUEST_MAX_IDS},
 		{"listed sessions", ROSTER_MAX_LIMIT},

@@ -115,7 +115,7 @@ static void test_denied_and_events(void **state)
 
 	assert_int_equal(audit_open(audit, NULL), 0);
 	assert_int_equal(audit_event(audit, "start", NULL), 0);
-	assert_int_equal(audit_denied(audit, &subject, NULL), 0);
+	assert_int_equal(audit_denied(audit, &subject, (struct slice){NULL, 0}, NULL), 0);
 	assert_int_equal(audit_event(audit, "reload", NULL), 0);
 	assert_int_equal(audit_event(audit, "stop", NULL), 0);
 	lines = read_lines(scratch->path);
@@ -139,7 +139,7 @@ static void test_without_file(void **state)
 	assert_int_equal(audit_open(audit, NULL), 0);
 	assert_int_equal(audit_intent(audit, &subject, NULL), 0);
 	assert_int_equal(audit_outcome(audit, &subject, report, NULL), 0);
-	assert_int_equal(audit_denied(audit, &subject, NULL), 0);
+	assert_int_equal(audit_denied(audit, &subject, (struct slice){NULL, 0}, NULL), 0);
 	assert_int_equal(audit_event(audit, "stop", NULL), 0);
 	assert_true(audit_is_required(audit));
 	report_free(report);

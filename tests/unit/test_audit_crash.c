@@ -75,7 +75,7 @@ static void test_torn_end(void **state)
 
 	audit = audit_new(&opts);
 	subject = subject_of("B", NULL);
-	assert_int_equal(audit_denied(audit, &subject, NULL), 0);
+	assert_int_equal(audit_denied(audit, &subject, (struct slice){NULL, 0}, NULL), 0);
 	audit_free(audit);
 	text = scratch_read(scratch->path);
 	assert_non_null(strstr(text, "\"request_id\":\"A\",\"ac\n{\"time\":\""));

@@ -29,7 +29,7 @@ static json_t *scan_file(const char *path)
 	struct err err;
 
 	assert_true(fd >= 0);
-	assert_int_equal(audit_scan(fd, &open_intents, &err), 0);
+	assert_int_equal(audit_scan(fd, NULL, &open_intents, &err), 0);
 	close(fd);
 	return open_intents;
 }
@@ -138,7 +138,7 @@ static void test_scan_fails(void **state)
 	struct err err = {""};
 
 	(void)state;
-	assert_int_equal(audit_scan(-1, &found, &err), -EBADF);
+	assert_int_equal(audit_scan(-1, NULL, &found, &err), -EBADF);
 	assert_null(found);
 	assert_string_equal(err.text, "cannot read: Bad file descriptor");
 }

@@ -230,11 +230,17 @@ static void test_password_file(void **state)
 		{8, 0600, NULL},
 		{4096, 0640, NULL},
 		{8, 0644,
-			"has mode 0644; expected one that others cannot read, such as 0640 or "
-			"0600"},
-		{8, 0604,
-			"has mode 0604; expected one that others cannot read, such as 0640 or "
-			"0600"},
+			"has mode 0644; expected nothing for others and no writing by the group, "
+			"such as 0640 or 0600"},
+		{8, 0602,
+			"has mode 0602; expected nothing for others and no writing by the group, "
+			"such as 0640 or 0600"},
+		{8, 0601,
+			"has mode 0601; expected nothing for others and no writing by the group, "
+			"such as 0640 or 0600"},
+		{8, 0620,
+			"has mode 0620; expected nothing for others and no writing by the group, "
+			"such as 0640 or 0600"},
 		{0, 0600, "has 0 bytes; expected 1 to 4096"},
 		{4097, 0600, "has 4097 bytes; expected 1 to 4096"},
 	};
@@ -255,6 +261,66 @@ static void test_password_file(void **state)
 					     rows[i].expected);
 		assert_string_equal(found, expected);
 	}
+}
+
+/* Only root can give a file away. */
+static void test_foreign_owner(void **state)
+{
+	CLEANUP(mem_free_p)
+	char *line = mem_printf("password-file: %s/secret", directory_of(state));
+	CLEANUP(mem_free_p) char *found = NULL;
+	CLEANUP(mem_free_p) char *expected = NULL;
+
+	if (geteuid() != 0) {
+		skip();
+	}
+	write_file("secret", SLICE_LITERAL("s"), 0600);
+	assert_int_equal(chown("secret", 54321, 0), 0);
+	found = try_line(line);
+	expected = mem_printf("c:4:20: \"%s/secret\" belongs to user 54321; expected root or user "
+			      "0, which runs this",
+		directory_of(state));
+	assert_string_equal(found, expected);
+}
+
+static void test_modes_of_the_configuration(void **state UNUSED)
+{
+	static const struct {
+		mode_t mode;
+		const char *expected;
+	} rows[] = {
+		{0600, ""},
+		{0640, ""},
+		{0644, ""},
+		{0646, "c: has mode 0646; expected no writing by the group or others, such as "
+		       "0640"},
+		{0660, "c: has mode 0660; expected no writing by the group or others, such as "
+		       "0640"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(mem_free_p) char *found = NULL;
+
+		write_file("c", SLICE_LITERAL(GOOD), rows[i].mode);
+		found = first_error("c");
+		assert_string_equal(found, rows[i].expected);
+	}
+}
+
+static void test_record_behind_a_link(void **state)
+{
+	CLEANUP(mem_free_p)
+	char *text = mem_printf("audit: {file: %s/link}\n" GOOD, directory_of(state));
+	CLEANUP(mem_free_p) char *found = NULL;
+	CLEANUP(mem_free_p) char *expected = NULL;
+
+	assert_int_equal(symlink("anywhere", "link"), 0);
+	write_file("c", slice_of(text), 0600);
+	found = first_error("c");
+	expected = mem_printf("c:1:15: \"%s/link\" is a symbolic link; expected a regular file, "
+			      "or none yet",
+		directory_of(state));
+	assert_string_equal(found, expected);
 }
 
 static void test_password_fifo(void **state)
@@ -359,6 +425,9 @@ int main(void)
 		IN_DIRECTORY(test_many_instances),
 		IN_DIRECTORY(test_many_mistakes),
 		IN_DIRECTORY(test_password_file),
+		IN_DIRECTORY(test_record_behind_a_link),
+		IN_DIRECTORY(test_modes_of_the_configuration),
+		IN_DIRECTORY(test_foreign_owner),
 		IN_DIRECTORY(test_password_fifo),
 		IN_DIRECTORY(test_credential),
 		IN_DIRECTORY(test_secret_overrides_default),

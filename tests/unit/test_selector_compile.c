@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/wildcard.h"
 #include "model/selector.h"
 
 static void test_good(void **state UNUSED)
@@ -226,6 +227,44 @@ static void test_lists(void **state UNUSED)
 	assert_int_equal(a.n, 0);
 }
 
+/* What a caller may write of it all together; the one too many is not in the list. */
+static void test_asked_lists(void **state UNUSED)
+{
+	struct selectors list = {0};
+	struct err err;
+
+	for (size_t i = 0; i < SELECTORS_MAX_WILDCARDS; i++) {
+		assert_true(selectors_add_asked(&list, SLICE_LITERAL("name = a*"), &err));
+	}
+	assert_false(selectors_add_asked(&list, SLICE_LITERAL("user = a?"), &err));
+	assert_string_equal(err.text, "more than 16 values with wildcards in all");
+	assert_int_equal(list.n, SELECTORS_MAX_WILDCARDS);
+	while (list.n < SELECTORS_MAX_VALUES) {
+		assert_true(selectors_add_asked(&list, SLICE_LITERAL("id = 1"), &err));
+	}
+	assert_false(selectors_add_asked(&list, SLICE_LITERAL("id = 1"), &err));
+	assert_string_equal(err.text, "more than 1024 values in all");
+	/* What the administrator writes has no such limit. */
+	assert_true(selectors_add(&list, SLICE_LITERAL("id = 1"), &err));
+	selectors_finish(&list);
+}
+
+static void test_long_patterns(void **state UNUSED)
+{
+	char text[WILDCARD_MAX_CHARACTERS + 16];
+	struct selector *selector;
+	struct err err;
+
+	memset(text, 'a', sizeof(text));
+	memcpy(text, "name = *", 8);
+	selector = selector_new((struct slice){text, 8 + WILDCARD_MAX_CHARACTERS}, &err);
+	assert_non_null(selector);
+	selector_free(selector);
+	assert_null(selector_new((struct slice){text, 9 + WILDCARD_MAX_CHARACTERS}, &err));
+	assert_string_equal(
+		err.text, "column 8: more than 127 characters in a value with wildcards");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +273,8 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_lower_bound),
 		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_asked_lists),
+		cmocka_unit_test(test_long_patterns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,19 @@ static void put_outcome(const json_t *record, FILE *out)
 		human_count(field_count(record, "survivors"), survivors));
 }
 
+/* Of a kill whose it was; of what was denied how much more of it. */
+static void put_more(const json_t *record, FILE *out)
+{
+	char n[HUMAN_BYTES];
+
+	if (field_has(record, "kill_user")) {
+		text_format(out, "kill of %.*s", SLICE_ARG(field_text(record, "kill_user")));
+	}
+	if (field_has(record, "repeated")) {
+		text_format(out, "%s like this", human_count(field_count(record, "repeated"), n));
+	}
+}
+
 void print_record(const json_t *record, FILE *out)
 {
 	struct slice time = field_text(record, "time");
@@ -75,6 +88,7 @@ void print_record(const json_t *record, FILE *out)
 		put_column(out, field_text(record, "instance"), 16);
 		put_selection(record, out);
 		put_outcome(record, out);
+		put_more(record, out);
 		if (reason.len > 0) {
 			text_format(out, "  \"%.*s\"", SLICE_ARG(reason));
 		}

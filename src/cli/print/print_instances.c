@@ -195,6 +195,21 @@ static void print_details(const json_t *instance, const struct screen *screen)
 	}
 }
 
+/* About the daemon itself. */
+static void print_warnings(const json_t *answer, const struct screen *screen)
+{
+	const json_t *warning;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "warnings"), i, warning)
+	{
+		term_begin(screen, TERM_BAD);
+		text_format(screen->file, "sesskilld: ");
+		term_end(screen, TERM_BAD);
+		text_line(screen->file, "%s", json_string_value(warning));
+	}
+}
+
 void print_instances(const json_t *answer, const struct screen *screen)
 {
 	CLEANUP(table_free_p) struct table *table = table_new(COLUMNS, ARRAY_SIZE(COLUMNS));
@@ -211,6 +226,7 @@ void print_instances(const json_t *answer, const struct screen *screen)
 	}
 	if (json_array_size(instances) == 0) {
 		text_line(screen->file, "no instances");
+		print_warnings(answer, screen);
 		return;
 	}
 	json_array_foreach(instances, i, instance)
@@ -222,4 +238,5 @@ void print_instances(const json_t *answer, const struct screen *screen)
 	{
 		print_problems(instance, screen);
 	}
+	print_warnings(answer, screen);
 }

@@ -1,0 +1,86 @@
+/*
+ * What a request asks for, as members of a JSON object.
+ */
+#include "record/json.h"
+
+static json_t *selector_texts(const struct selectors *selectors)
+{
+	json_t *texts = json_array();
+
+	for (size_t i = 0; i < selectors->n; i++) {
+		json_add(texts, json_text_of(selector_text(selectors->items[i])));
+	}
+	return texts;
+}
+
+/* Session ids that were asked for one by one. */
+static void set_ids(json_t *line, const struct request *request)
+{
+	json_t *ids;
+
+	if (request->n_ids == 0) {
+		return;
+	}
+	ids = json_array();
+	for (size_t i = 0; i < request->n_ids; i++) {
+		json_add(ids, json_integer((json_int_t)request->ids[i]));
+	}
+	json_set(line, "ids", ids);
+}
+
+/* `nodes` is what an outcome says of each node; what the caller chose is `node`, as in the API. */
+static void set_chosen_nodes(json_t *line, const struct request *request)
+{
+	json_t *nodes;
+
+	if (request->n_nodes == 0) {
+		return;
+	}
+	nodes = json_array();
+	for (size_t i = 0; i < request->n_nodes; i++) {
+		json_add(nodes, json_text_of(request->nodes[i]));
+	}
+	json_set(line, "node", nodes);
+}
+
+static void set_pace(json_t *line, enum pace pace)
+{
+	switch (pace) {
+	case PACE_INSTANCE:
+		break;
+	case PACE_FAST:
+		json_set(line, "pace", json_text_of("fast"));
+		break;
+	case PACE_GENTLE:
+		json_set(line, "pace", json_text_of("gentle"));
+		break;
+	}
+}
+
+void json_set_request(json_t *line, const struct request *request)
+{
+	json_set(line, "all", json_boolean(request->is_all));
+	json_set(line, "match", selector_texts(&request->match));
+	set_ids(line, request);
+	json_set(line, "except", selector_texts(&request->except));
+	set_chosen_nodes(line, request);
+	if (request->run_id != NULL) {
+		json_set(line, "run_id", json_text_of(request->run_id));
+	}
+	json_set(line, "dry_run", json_boolean(request->is_dry_run));
+	if (request->has_max) {
+		json_set(line, "max", json_integer((json_int_t)request->max));
+	}
+	set_pace(line, request->pace);
+	if (request->stall_budget_ms > 0) {
+		json_set(line, "stall_budget_ms", json_integer(request->stall_budget_ms));
+	}
+	json_set(line, "timeout_ms", json_integer(request->timeout_ms));
+	if (request->break_busy) {
+		json_set(line, "break_busy", json_true());
+	}
+	if (request->watch_ms > 0) {
+		json_set(line, "watch_ms", json_integer(request->watch_ms));
+	}
+	json_set(line, "reason", json_text_of(request->reason));
+}

@@ -158,6 +158,9 @@ void processes_server_sum(const struct processes_server *server, struct programs
 {
 	static const struct program nobody = {0};
 
+	if (server->processes == NULL) {
+		return;
+	}
 	programs->n_sessions += server->n_local;
 	programs->n_named += server->is_proved ? server->n_named : 0;
 	for (size_t i = 0; i < server->n_programs; i++) {

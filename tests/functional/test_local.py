@@ -190,6 +190,23 @@ def test_a_dry_run_over_two_nodes(make_server, make_daemon, make_clients):
     assert [row["found"] for row in dry["local_clients"] if row["process"] == "clients"] == [6]
 
 
+def test_a_node_that_is_not_there(make_server, make_daemon, make_clients, make_directory):
+    """It has no word on anybody; the other one's sessions may be as unknown as they like."""
+    server = make_server()
+    daemon = make_daemon(
+        [{"id": "r-test", "address": [server.address, f"unix://{make_directory()}/absent.sock"]}],
+        wrapper=WITHOUT_CAPABILITIES if os.geteuid() == 0 else [],
+        wait="socket",
+    )
+    make_clients(server, total=3)
+    path = "/v1/instances/r-test/sessions"
+    wait_until(lambda: daemon.http("GET", path).status == 200, "the one that is there")
+    for parameters in ({}, {"group_by": "process"}):
+        answer = listing(daemon, **parameters)
+        assert [bool(node["error"]) for node in answer["nodes"]] == [False, True]
+        assert answer["local"]["named"] < answer["local"]["sessions"] or os.geteuid() != 0
+
+
 # Who asks, and who does not
 
 

@@ -5,8 +5,8 @@
  *
  * Of nodes on this host it also tells which processes the sessions belong to, if asked.
  */
-#ifndef KILL_ROSTER_H
-#define KILL_ROSTER_H
+#ifndef KILL_SESSION_LIST_H
+#define KILL_SESSION_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,14 +19,14 @@
 #include "model/session.h"
 #include "redis/client_list.h"
 
-#define ROSTER_DEFAULT_LIMIT 10000
-#define ROSTER_MAX_LIMIT 200000
+#define SESSION_LIST_DEFAULT_LIMIT 10000
+#define SESSION_LIST_MAX_LIMIT 200000
 /* Beyond this many groups the rest is counted as one. */
-#define ROSTER_MAX_GROUPS 65536
-#define ROSTER_OTHERS "(others)"
+#define SESSION_LIST_MAX_GROUPS 65536
+#define SESSION_LIST_OTHERS "(others)"
 
 /* Owns its selectors. */
-struct roster_opts {
+struct session_list_opts {
 	struct selectors match;  /* all must hold */
 	struct selectors except; /* none may hold */
 	enum session_field sort; /* equals by node and id; nodes stand as the instance has them */
@@ -39,10 +39,10 @@ struct roster_opts {
 	bool wants_processes;            /* whose the sessions are */
 };
 
-void roster_opts_finish(struct roster_opts *opts);
+void session_list_opts_finish(struct session_list_opts *opts);
 
 /* A session that is kept. */
-struct roster_row {
+struct session_list_row {
 	char *line;        /* as the server wrote it, NUL-terminated */
 	struct slice text; /* of the field that is sorted by; in the line, or static */
 	int64_t number;    /* the same, where it is one */
@@ -51,8 +51,8 @@ struct roster_row {
 	uint32_t program; /* if that is wanted, and the node proved */
 };
 
-struct roster_node {
-	struct roster *roster;
+struct session_list_node {
+	struct session_list *list;
 	struct link *link; /* held */
 	struct listing_reader reader;
 	char *address;
@@ -65,18 +65,18 @@ struct roster_node {
 	char error[ERR_MAX_BYTES];         /* "" none */
 };
 
-struct roster_group {
-	struct slice value; /* borrowed from the roster */
+struct session_list_group {
+	struct slice value; /* borrowed from the list */
 	uint64_t n;
 };
 
-struct roster {
-	struct roster_opts opts;
-	struct roster_node *nodes;
+struct session_list {
+	struct session_list_opts opts;
+	struct session_list_node *nodes;
 	size_t n_nodes;
-	struct roster_row *rows; /* sorted once it is done */
+	struct session_list_row *rows; /* sorted once it is done */
 	size_t n_rows;
-	struct roster_group *groups; /* the largest first, once it is done */
+	struct session_list_group *groups; /* the largest first, once it is done */
 	size_t n_groups;
 	uint64_t given_fields;    /* bits: some session had it */
 	struct programs programs; /* whose the selected sessions are, if that is wanted */
@@ -89,23 +89,25 @@ struct roster {
 	size_t groups_capacity;
 	size_t n_running; /* nodes that are listed */
 	struct event *finished;
-	void (*done_fn)(void *context, struct roster *roster);
+	void (*done_fn)(void *context, struct session_list *list);
 	void *context;
 };
 
 /*
- * Takes the listing; `done_fn` is called once, from the event loop, and the roster is then the
- * callee's, to be released with roster_free(). `opts` is taken over (left empty).
+ * Takes the listing; `done_fn` is called once, from the event loop, and the list is then the
+ * callee's, to be released with session_list_free(). `opts` is taken over (left empty).
  */
-void roster_take(struct event_base *loop, const struct instance *instance, struct roster_opts *opts,
-	void (*done_fn)(void *context, struct roster *roster), void *context);
-void roster_free(struct roster *roster);
+void session_list_take(struct event_base *loop, const struct instance *instance,
+	struct session_list_opts *opts, void (*done_fn)(void *context, struct session_list *list),
+	void *context);
+void session_list_free(struct session_list *list);
 
 /* Memory that such a listing will take while somebody reads it, by what the servers last said. */
-size_t roster_estimate_bytes(const struct instance *instance, const struct roster_opts *opts);
+size_t session_list_estimate_bytes(
+	const struct instance *instance, const struct session_list_opts *opts);
 
-bool roster_was_any_node_listed(const struct roster *roster);
+bool session_list_was_any_node_listed(const struct session_list *list);
 /* Why none was, in words; for done_fn. */
-void roster_explain(const struct roster *roster, struct err *err);
+void session_list_explain(const struct session_list *list, struct err *err);
 
 #endif

@@ -337,8 +337,6 @@ static void on_finished(evutil_socket_t fd, short what, void *context)
 	struct session_list *list = context;
 	const struct instance *instance = list->instance;
 
-	(void)fd;
-	(void)what;
 	prune(list);
 	count_programs(list);
 	sort_groups(list);

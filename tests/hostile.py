@@ -70,6 +70,7 @@ class Root:
         self.daemon = world.daemon
         self.clients = world.clients
         self.times_ms = []
+        self.slowest = (0, 0)  # in all, and of that from the request to the report
         self.problems = Counter()
         self.n_refused = 0
         self.n_killed = 0
@@ -85,6 +86,7 @@ class Root:
         took_ms = (time.monotonic() - began_s) * 1000
         if answer.status == 200:
             self.times_ms.append(took_ms)
+            self.slowest = max(self.slowest, (took_ms, answer.json["elapsed_ms"]))
             self.n_killed += answer.json["killed"]
             self._look_back(answer.json["request_id"])
         elif is_refused_without_record(answer):
@@ -157,6 +159,7 @@ class Hostile:
         self.root.run(n_kills=QUIET_KILLS)
         self.median_ms = statistics.median(self.root.times_ms)
         self.root.times_ms.clear()
+        self.root.slowest = (0, 0)
 
     def begin(self):
         Path(f"{self.daemon.socket_path}.newest").touch()
@@ -178,6 +181,7 @@ class Hostile:
     def attack(self, seconds):
         self.root.run(seconds=seconds)
         self.hostile_ms, self.root.times_ms = self.root.times_ms, []
+        self.slowest = self.root.slowest
         self.memory_kib = int(self.world.status("VmHWM:"))
         self.record_bytes = os.path.getsize(self.daemon.audit_path)
 
@@ -212,7 +216,7 @@ class Hostile:
         self.check("root's kills answered", self.hostile_ms and not problems, figure)
         times = max(times_ms) / self.median_ms
         figure = (
-            f"{max(times_ms):.0f} ms, {times:.1f} times the quiet median, {self.median_ms:.1f} ms;"
+            f"{max(times_ms):.0f} ms ({self.slowest[1]} of the kill itself), {times:.1f} times the quiet median, {self.median_ms:.1f} ms;"
             f" their median {statistics.median(times_ms):.1f} ms"
         )
         self.check("the slowest of them", times <= MAX_TIMES_QUIET, figure)

@@ -19,10 +19,11 @@
 #include "base/parse.h"
 
 /*
- * Callers beyond it are turned away at once, or wait in connect() if they are patient: most are
- * not. As many as systemd lets wait at a socket of its own; who waits longest gets a place first.
+ * Callers beyond it are turned away at once, or wait in connect() if they are patient. The queue is
+ * worked off in the order of its arrivals, whoever they are: longer, and those who come by the
+ * thousand would keep root waiting in it.
  */
-#define HTTP_SOCKET_BACKLOG 4096
+#define HTTP_SOCKET_BACKLOG 512
 #define HTTP_SOCKET_GROUP_BYTES ((size_t)64 * 1024) /* one entry of the group file */
 
 static void close_p(const int *fd)

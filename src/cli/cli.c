@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "cli/field.h"
-#include "cli/text.h"
+#include "cli/terminal/text.h"
 
 void cli_error(const char *format, ...)
 {

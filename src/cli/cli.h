@@ -10,7 +10,7 @@
 #include "base/macros.h"
 #include "cli/api.h"
 #include "cli/args.h"
-#include "cli/writer.h"
+#include "cli/print/writer.h"
 
 /* Exit statuses; scripts rely on the numbers. */
 enum status {

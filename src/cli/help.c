@@ -4,7 +4,7 @@
 #include "cli/help.h"
 
 #include "base/mem.h"
-#include "cli/text.h"
+#include "cli/terminal/text.h"
 
 /* Where the explanations start. */
 #define HELP_COLUMN 28

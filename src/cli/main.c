@@ -12,7 +12,7 @@
 #include "build_config.h"
 #include "cli/cli.h"
 #include "cli/help.h"
-#include "cli/text.h"
+#include "cli/terminal/text.h"
 #include "control/names.h"
 
 static const struct option_spec COMMON[] = {

@@ -12,7 +12,7 @@
 #include "control/das.h"
 #include "control/das_internal.h"
 #include "control/pieces.h"
-#include "kill/roster.h"
+#include "kill/session_list.h"
 #include "model/intern.h"
 #include "record/json.h"
 
@@ -65,7 +65,7 @@ struct origin {
 /* An answer on its way. */
 struct das_listing {
 	struct exchange *exchange;
-	struct roster *roster;
+	struct session_list *list;
 	size_t n_sessions; /* printed so far */
 	struct origin *origins;
 	struct intern sources;
@@ -78,7 +78,7 @@ static void free_listing(void *context)
 {
 	struct das_listing *listing = context;
 
-	roster_free(listing->roster);
+	session_list_free(listing->list);
 	intern_finish(&listing->sources);
 	free(listing->origins);
 	free(listing->order);
@@ -107,7 +107,7 @@ static json_t *field_json(const struct session *session, const struct field_row 
 	return json_text(value);
 }
 
-static json_t *session_json(const struct roster_node *node, const struct session *session)
+static json_t *session_json(const struct session_list_node *node, const struct session *session)
 {
 	json_t *object = json_object();
 
@@ -123,15 +123,15 @@ static json_t *session_json(const struct roster_node *node, const struct session
 
 static void print_session(struct das_listing *listing, FILE *out)
 {
-	const struct roster_row *row = &listing->roster->rows[listing->n_sessions];
-	const struct roster_node *node = &listing->roster->nodes[row->node];
+	const struct session_list_row *row = &listing->list->rows[listing->n_sessions];
+	const struct session_list_node *node = &listing->list->nodes[row->node];
 	CLEANUP(mem_free_p) char *text = NULL;
 	json_auto_t *object = NULL;
 	struct session session;
 	int r = session_parse(
 		slice_of(row->line), node->family, slice_of(node->address), &session, NULL);
 
-	CHECK(r == 0); /* the roster keeps no others */
+	CHECK(r == 0); /* the list keeps no others */
 	listing->origins[listing->n_sessions].id = session.id;
 	listing->origins[listing->n_sessions].source =
 		intern_add(&listing->sources, address_source_name(&session.addr));
@@ -196,20 +196,20 @@ static void print_id(struct das_listing *listing, FILE *out)
 /* A node that is not there keeps nobody from seeing the others, but it is told. */
 static json_t *head_json(const struct das_listing *listing)
 {
-	const struct roster *roster = listing->roster;
-	const struct roster_node *failed = NULL;
+	const struct session_list *list = listing->list;
+	const struct session_list_node *failed = NULL;
 	CLEANUP(mem_free_p) char *message = NULL;
 	size_t n_failed = 0;
 
-	for (size_t i = roster->n_nodes; i-- > 0;) {
-		if (roster->nodes[i].error[0] != '\0') {
-			failed = &roster->nodes[i];
+	for (size_t i = list->n_nodes; i-- > 0;) {
+		if (list->nodes[i].error[0] != '\0') {
+			failed = &list->nodes[i];
 			n_failed++;
 		}
 	}
 	if (failed != NULL) {
 		message = mem_printf("%zu of %zu nodes could not be listed (%s: %s)", n_failed,
-			roster->n_nodes, failed->address, failed->error);
+			list->n_nodes, failed->address, failed->error);
 	}
 	return das_success(listing->exchange, failed != NULL ? message : DAS_SUCCESSFUL);
 }
@@ -219,8 +219,8 @@ static void print_opening(const struct das_listing *listing, FILE *out)
 	json_t *data = json_object();
 	uint64_t n_found = 0;
 
-	for (size_t i = 0; i < listing->roster->n_nodes; i++) {
-		n_found += listing->roster->nodes[i].n_found;
+	for (size_t i = 0; i < listing->list->n_nodes; i++) {
+		n_found += listing->list->nodes[i].n_found;
 	}
 	json_set(data, "Timestamp", json_integer(clock_wall_ms()));
 	json_set(data, "Total", json_integer((json_int_t)n_found));
@@ -231,18 +231,18 @@ static void print_opening(const struct das_listing *listing, FILE *out)
 
 static void begin(struct das_listing *listing, FILE *out)
 {
-	listing->origins = mem_alloc_array(listing->roster->n_rows, sizeof(struct origin));
+	listing->origins = mem_alloc_array(listing->list->n_rows, sizeof(struct origin));
 	print_opening(listing, out);
 }
 
 static void print_sessions(struct das_listing *listing, FILE *out)
 {
-	size_t n_left = listing->roster->n_rows - listing->n_sessions;
+	size_t n_left = listing->list->n_rows - listing->n_sessions;
 
 	for (size_t n = MIN(n_left, (size_t)PIECES_ROWS); n > 0; n--) {
 		print_session(listing, out);
 	}
-	if (listing->n_sessions == listing->roster->n_rows) {
+	if (listing->n_sessions == listing->list->n_rows) {
 		order_by_source(listing);
 		fputs("\n],\"SourceStats\":[", out);
 	}
@@ -275,14 +275,14 @@ static bool print_piece(void *context, FILE *out)
 	return listing->n_ids < listing->n_sessions;
 }
 
-static void on_roster(void *context, struct roster *roster)
+static void on_listed(void *context, struct session_list *list)
 {
 	struct das_listing *listing = context;
 	struct err err;
 
-	listing->roster = roster;
-	if (!roster_was_any_node_listed(roster)) {
-		roster_explain(roster, &err);
+	listing->list = list;
+	if (!session_list_was_any_node_listed(list)) {
+		session_list_explain(list, &err);
 		exchange_fail(listing->exchange, EXCHANGE_UNAVAILABLE, "%s", err.text);
 		free_listing(listing);
 	} else {
@@ -293,14 +293,14 @@ static void on_roster(void *context, struct roster *roster)
 void das_sessions(struct exchange *exchange)
 {
 	const struct instance *instance = das_find_instance(exchange);
-	struct roster_opts opts = {.sort = SESSION_NODE, .limit = ROSTER_MAX_LIMIT};
+	struct session_list_opts opts = {.sort = SESSION_NODE, .limit = SESSION_LIST_MAX_LIMIT};
 	struct das_listing *listing;
 
 	if (instance == NULL ||
-		!exchange_begin_listing(exchange, roster_estimate_bytes(instance, &opts))) {
+		!exchange_begin_listing(exchange, session_list_estimate_bytes(instance, &opts))) {
 		return;
 	}
 	listing = mem_new(struct das_listing);
 	listing->exchange = exchange;
-	roster_take(exchange->control->in.loop, instance, &opts, on_roster, listing);
+	session_list_take(exchange->control->in.loop, instance, &opts, on_listed, listing);
 }

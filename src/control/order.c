@@ -95,6 +95,11 @@ static bool read_dry_run(struct slice value, struct request *request, struct err
 	return read_switch(value, &request->is_dry_run, err);
 }
 
+static bool read_processes(struct slice value, struct request *request, struct err *err)
+{
+	return read_switch(value, &request->wants_processes, err);
+}
+
 static bool read_pace(struct slice value, struct request *request, struct err *err)
 {
 	if (slice_is(value, "fast")) {
@@ -160,6 +165,7 @@ static const struct param_row {
 	{"node", true, read_node},
 	{"run_id", false, read_run_id},
 	{"dry_run", false, read_dry_run},
+	{"processes", false, read_processes},
 	{"pace", false, read_pace},
 	{"stall_budget", false, read_stall_budget},
 	{"timeout", false, read_timeout},
@@ -214,6 +220,10 @@ bool order_read_request(const struct params *params, struct request *ret_request
 	if (ret_request->is_all == (ret_request->match.n > 0)) {
 		err_set(err, ret_request->is_all ? "all and match exclude each other"
 						 : "neither all=true nor a match is given");
+		return false;
+	}
+	if (ret_request->wants_processes && !ret_request->is_dry_run) {
+		err_set(err, "processes is for a dry run: a kill does not look whose sessions are");
 		return false;
 	}
 	return true;

@@ -32,19 +32,31 @@ int diag_open(int *ret_fd, struct err *err)
 	return 0;
 }
 
+struct question {
+	struct nlmsghdr header;
+	union {
+		struct inet_diag_req_v2 tcp;
+		struct unix_diag_req local;
+	};
+};
+
+static int send_question(int fd, const struct question *question)
+{
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+
+	if (sendto(fd, question, question->header.nlmsg_len, MSG_NOSIGNAL,
+		    (const struct sockaddr *)&kernel, sizeof(kernel)) < 0) {
+		return -errno;
+	}
+	return 0;
+}
+
 int diag_ask(int fd, enum diag_list list)
 {
-	struct {
-		struct nlmsghdr header;
-		union {
-			struct inet_diag_req_v2 tcp;
-			struct unix_diag_req local;
-		};
-	} question = {.header = {
-			      .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			      .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-		      }};
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct question question = {.header = {
+					    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+					    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+				    }};
 
 	if (list == DIAG_UNIX) {
 		question.header.nlmsg_len = NLMSG_LENGTH(sizeof(question.local));
@@ -61,11 +73,7 @@ int diag_ask(int fd, enum diag_list list)
 			.idiag_states = CONNECTION_STATES,
 		};
 	}
-	if (sendto(fd, &question, question.header.nlmsg_len, MSG_NOSIGNAL,
-		    (const struct sockaddr *)&kernel, sizeof(kernel)) < 0) {
-		return -errno;
-	}
-	return 0;
+	return send_question(fd, &question);
 }
 
 ssize_t diag_receive(int fd, void *buffer)
@@ -159,6 +167,47 @@ bool diag_read_tcp(struct slice payload, struct diag_tcp *ret)
 		.inode = message.idiag_inode,
 		.uid = message.idiag_uid,
 	};
+	return true;
+}
+
+static int ask_tcp(int fd, const struct ends_address *local, const struct ends_address *remote)
+{
+	struct question question = {
+		.header = {.nlmsg_len = NLMSG_LENGTH(sizeof(question.tcp)),
+			.nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			.nlmsg_flags = NLM_F_REQUEST},
+		.tcp = {.sdiag_family = local->is_ipv6 ? AF_INET6 : AF_INET,
+			.sdiag_protocol = IPPROTO_TCP,
+			.id = {.idiag_sport = htons(local->port),
+				.idiag_dport = htons(remote->port),
+				.idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}}},
+	};
+
+	memcpy(question.tcp.id.idiag_src, local->bytes, sizeof(local->bytes));
+	memcpy(question.tcp.id.idiag_dst, remote->bytes, sizeof(remote->bytes));
+	return send_question(fd, &question);
+}
+
+/* Where there is no such connection the kernel answers with whoever listens there. */
+bool diag_find_tcp(int fd, const struct ends_address *local, const struct ends_address *remote,
+	struct diag_tcp *ret_tcp)
+{
+	char buffer[DIAG_MAX_BYTES];
+	struct slice payload, rest = {buffer, 0};
+	struct diag_tcp tcp;
+	ssize_t n_bytes = ask_tcp(fd, local, remote);
+	int error;
+
+	if (n_bytes == 0) {
+		n_bytes = diag_receive(fd, buffer); /* the kernel has answered at once */
+	}
+	rest.len = n_bytes > 0 ? (size_t)n_bytes : 0;
+	if (diag_next(&rest, &payload, &error) != DIAG_SOCKET || !diag_read_tcp(payload, &tcp) ||
+		!ends_address_is_equal(&tcp.local, local) ||
+		!ends_address_is_equal(&tcp.remote, remote)) {
+		return false;
+	}
+	*ret_tcp = tcp;
 	return true;
 }
 

@@ -36,6 +36,10 @@ enum diag_list { DIAG_TCP4, DIAG_TCP6, DIAG_UNIX, DIAG_N_LISTS };
 NODISCARD int diag_open(int *ret_fd, struct err *err);
 /* Asks for all connections of that list. 0 or a negative errno. */
 NODISCARD int diag_ask(int fd, enum diag_list list);
+/* One connection of TCP as the end at `local` has it now; false: there is none, or it is not told.
+ */
+NODISCARD bool diag_find_tcp(int fd, const struct ends_address *local,
+	const struct ends_address *remote, struct diag_tcp *ret_tcp);
 /* One datagram of the answer into DIAG_MAX_BYTES at `buffer`: its size, or a negative errno. */
 NODISCARD ssize_t diag_receive(int fd, void *buffer);
 

@@ -3,6 +3,7 @@
  */
 #include "host/procfs.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,12 +93,23 @@ bool procfs_is_same_network(int32_t pid)
 	       theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
 }
 
-bool procfs_read_descriptor(int32_t pid, int32_t fd, uint32_t *ret_inode)
+int procfs_read_link(int directory, const char *name, uint32_t *ret_inode)
 {
-	char path[64], target[MAX_TARGET_BYTES];
-	ssize_t used;
+	char target[MAX_TARGET_BYTES];
+	ssize_t used = readlinkat(directory, name, target, sizeof(target));
+
+	if (used < 0) {
+		return -errno;
+	}
+	return procfs_read_socket((struct slice){target, (size_t)used}, ret_inode) ? 0 : -ENOTSOCK;
+}
+
+uint32_t procfs_read_descriptor(int32_t pid, int32_t fd)
+{
+	char path[64];
+	uint32_t inode = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, (int)fd);
-	used = readlink(path, target, sizeof(target));
-	return used > 0 && procfs_read_socket((struct slice){target, (size_t)used}, ret_inode);
+	(void)procfs_read_link(AT_FDCWD, path, &inode);
+	return inode;
 }

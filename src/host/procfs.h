@@ -26,7 +26,9 @@ struct slice procfs_read(int directory, const char *name, char *buffer, size_t n
 /* Are the sockets of process `pid` those of the same network as this process'? */
 bool procfs_is_same_network(int32_t pid);
 
-/* Which socket is behind the descriptor now? False: none, or it may not be looked at. */
-NODISCARD bool procfs_read_descriptor(int32_t pid, int32_t fd, uint32_t *ret_inode);
+/* The socket behind a link in /proc/PID/fd: 0, or a negative errno, -ENOTSOCK where it is none. */
+int procfs_read_link(int directory, const char *name, uint32_t *ret_inode);
+/* The one behind the descriptor of a process now; 0: none, or it may not be looked at. */
+uint32_t procfs_read_descriptor(int32_t pid, int32_t fd);
 
 #endif

@@ -24,7 +24,6 @@ LIST_HEAD(entries, entry);
 struct instances {
 	struct link_world world;
 	struct metrics *metrics;
-	struct known *known;
 	struct entry **items; /* in force, in the order of the configuration */
 	size_t n;
 	struct entries all; /* those that are only held as well */
@@ -112,7 +111,6 @@ static struct entry *entry_new(
 	*opts = (struct instance_opts){0};
 	entry->instance.opts = &entry->opts;
 	entry->instance.metrics = metrics_instance(instances->metrics, entry->opts.id);
-	entry->instance.known = instances->known;
 	take_topology(instances, entry, predecessor);
 	LIST_INSERT_HEAD(&instances->all, entry, link);
 	return entry;
@@ -149,7 +147,6 @@ struct instances *instances_new(const struct link_world *world, struct metrics *
 	instances->world = *world;
 	instances->world.news_fn = on_news;
 	instances->metrics = metrics;
-	instances->known = known_new();
 	LIST_INIT(&instances->all);
 	return instances;
 }
@@ -169,7 +166,6 @@ void instances_free(struct instances *instances)
 	}
 	drop_items(instances->items, instances->n);
 	CHECK(LIST_EMPTY(&instances->all));
-	known_free(instances->known);
 	free(instances);
 }
 

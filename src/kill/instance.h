@@ -14,7 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kill/known.h"
 #include "model/protection.h"
 #include "model/request.h"
 #include "model/selector.h"
@@ -47,7 +46,6 @@ struct instance {
 	const struct instance_opts *opts;
 	struct topology *topology;
 	struct metrics_instance *metrics;
-	struct known *known; /* shared by all instances */
 };
 
 /* Keeps it and its links, until as many calls to release it; not from a callback of a link. */

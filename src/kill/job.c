@@ -14,21 +14,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-static void report_locals(struct job *job)
+/* Whose the victims were, where that was asked for. */
+static void report_processes(struct job *job)
 {
-	struct report_local *local = &job->report->local;
-	const char *words = job->census != NULL
-				    ? census_error(job->census)
-				    : "a kill does not stop to look, it names those that a listing "
-				      "or a dry run met";
-
-	local_clients_report(&job->local_clients, job->report);
-	local_clients_finish(&job->local_clients);
-	if (local->n_named < local->n_sessions && words[0] != '\0') {
-		local->error = mem_printf("%s", words);
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		sweep_sum_processes(job->sweeps[i], &job->report->programs);
 	}
-	census_free(job->census);
-	job->census = NULL;
 }
 
 /* Which nodes there are is known as of before. */
@@ -97,7 +88,7 @@ static void finish(struct job *job)
 	}
 	sources_report(&job->sources, job->report);
 	sources_finish(&job->sources);
-	report_locals(job);
+	report_processes(job);
 	report_close(job->report, job->request.is_dry_run, clock_monotonic_ms() - job->started_ms);
 	job->is_done = true;
 	job->event_fn(job->context, JOB_DONE);
@@ -193,26 +184,6 @@ static void on_sweep_planned(void *context)
 		end_search(job);
 	}
 	go_on(job);
-}
-
-static void on_census_done(void *context)
-{
-	struct job *job = context;
-
-	for (size_t i = 0; i < job->n_sweeps; i++) {
-		sweep_end_waiting(job->sweeps[i]);
-	}
-}
-
-/* Of a dry run, and only for a node that may be on this host. */
-static struct census *census_for_sweep(void *context)
-{
-	struct job *job = context;
-
-	if (job->census == NULL) {
-		job->census = census_new(job->loop, on_census_done, job);
-	}
-	return job->census;
 }
 
 static void on_sweep_watching(void *context)
@@ -378,7 +349,6 @@ void job_listen(struct job *job, struct sweep_inputs *inputs)
 	inputs->watching_fn = on_sweep_watching;
 	inputs->waiting_fn = on_sweep_waiting;
 	inputs->respawn_fn = on_sweep_respawn;
-	inputs->census_fn = census_for_sweep;
 	inputs->done_fn = on_sweep_done;
 	inputs->context = job;
 }
@@ -442,7 +412,7 @@ struct job *job_new(struct event_base *loop, const struct instances *instances,
 	job->report->state = REPORT_WAITING;
 	evutil_secure_rng_get_bytes(&job->sources.keys.seed, sizeof(job->sources.keys.seed));
 	job->report->results.texts.seed = job->sources.keys.seed;
-	job->local_clients.keys.seed = job->sources.keys.seed;
+	job->report->programs.is_wanted = job->request.wants_processes;
 	job->watcher.changed_fn = on_nodes_changed;
 	job->patience = evtimer_new(loop, on_patience, job);
 	job->reaping = event_new(loop, -1, 0, on_reaping, job);
@@ -460,6 +430,8 @@ static void let_go(struct job *job)
 	free(job->sweeps);
 	job->sweeps = NULL;
 	job->n_sweeps = 0;
+	processes_free(job->processes);
+	job->processes = NULL;
 	if (job->instance != NULL) {
 		instance_release(job->instance);
 		job->instance = NULL;
@@ -487,8 +459,6 @@ void job_free(struct job *job)
 	event_free(job->patience);
 	event_free(job->reaping);
 	sources_finish(&job->sources);
-	local_clients_finish(&job->local_clients);
-	census_free(job->census);
 	report_free(job->report);
 	request_finish(&job->request);
 	free(job);
@@ -507,22 +477,41 @@ static void choose_instance(struct job *job)
 	}
 }
 
+static void begin(struct job *job)
+{
+	choose_instance(job);
+	topology_refresh(job->instance->topology);
+	if (!topology_is_known(job->instance->topology)) {
+		wait_for_nodes(job, MAX(job->deadline_ms - clock_monotonic_ms(), (int64_t)0));
+	} else if (!job_start_wave(job)) {
+		event_active(job->patience, 0, 0);
+	}
+}
+
+/* They are known before anybody is listed; a cancellation comes to its end there. */
+static void on_processes(void *context)
+{
+	struct job *job = context;
+
+	if (job->report->state == REPORT_CANCELLED) {
+		event_active(job->patience, 0, 0);
+	} else {
+		begin(job);
+	}
+}
+
 void job_start(struct job *job, int64_t deadline_ms)
 {
-	int64_t left_ms = MAX(deadline_ms - clock_monotonic_ms(), (int64_t)0);
-
 	CHECK(!job->is_started);
 	job->is_started = true;
 	job->started_ms = clock_monotonic_ms();
 	job->deadline_ms = deadline_ms;
 	job->report->state = REPORT_RUNNING;
 	job->report->started_wall_ms = clock_wall_ms();
-	choose_instance(job);
-	topology_refresh(job->instance->topology);
-	if (!topology_is_known(job->instance->topology)) {
-		wait_for_nodes(job, left_ms);
-	} else if (!job_start_wave(job)) {
-		event_active(job->patience, 0, 0);
+	if (job->request.wants_processes) {
+		job->processes = processes_new(job->loop, on_processes, job);
+	} else {
+		begin(job);
 	}
 }
 

@@ -30,8 +30,7 @@ struct job {
 
 	struct report *report;
 	struct sources sources;
-	struct census *census; /* of a dry run on this host; else NULL */
-	struct local_clients local_clients;
+	struct processes *processes; /* of a dry run that asks for them; else NULL */
 	LIST_HEAD(, late) late;
 	struct sweep **sweeps;
 	size_t n_sweeps;

@@ -31,7 +31,7 @@ static void add_sweep(struct job *job, struct link *link, struct report_node *no
 		.link = link,
 		.request = &job->request,
 		.sources = &job->sources,
-		.local_clients = &job->local_clients,
+		.processes = job->processes,
 		.report = job->report,
 		.node = node,
 		.deadline_ms = job->deadline_ms,

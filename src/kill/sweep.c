@@ -147,14 +147,7 @@ void sweep_finish(struct sweep *sweep)
 	link_unwant(sweep->in.link);
 	event_del(sweep->timer);
 	event_del(sweep->moment);
-	sweep_start_timer(sweep->finished, sweep_census_patience_ms(sweep));
-}
-
-void sweep_end_waiting(struct sweep *sweep)
-{
-	if (evtimer_pending(sweep->finished, NULL)) {
-		sweep_start_timer(sweep->finished, 0);
-	}
+	sweep_start_timer(sweep->finished, 0);
 }
 
 void sweep_fail(struct sweep *sweep, const char *words)
@@ -171,10 +164,6 @@ static void on_finished(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	if (sweep_settle_locals(sweep)) {
-		sweep_start_timer(sweep->finished, 0);
-		return;
-	}
 	sweep_forget_snapshot(sweep);
 	salvo_free(sweep->salvo);
 	sweep->salvo = NULL;
@@ -363,6 +352,7 @@ void sweep_free(struct sweep *sweep)
 	}
 	sweep_drop_calls(sweep);
 	sweep_forget_snapshot(sweep);
+	processes_server_end(&sweep->processes);
 	salvo_free(sweep->salvo);
 	free(sweep->address);
 	link_unref(sweep->in.link);
@@ -409,6 +399,11 @@ size_t sweep_node(const struct sweep *sweep, const struct report *report)
 bool sweep_has_met_process(const struct sweep *sweep)
 {
 	return sweep->has_met_process;
+}
+
+void sweep_sum_processes(const struct sweep *sweep, struct programs *programs)
+{
+	processes_server_sum(&sweep->processes, programs);
 }
 
 uint64_t sweep_n_meant(const struct sweep *sweep)

@@ -36,9 +36,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "host/census.h"
+#include "host/processes_server.h"
 #include "kill/instance.h"
-#include "model/local_clients.h"
 #include "model/plan.h"
 #include "model/report.h"
 #include "model/request.h"
@@ -72,11 +71,11 @@ struct sweep_inputs {
 	const struct instance *instance;
 	struct link *link;
 	const struct request *request;
-	struct sources *sources;             /* shared by the sweeps of a job */
-	struct local_clients *local_clients; /* likewise */
-	struct report *report;               /* for warnings */
-	struct report_node *node;            /* kept up to date while it runs */
-	int64_t deadline_ms;                 /* monotonic */
+	struct sources *sources;     /* shared by the sweeps of a job */
+	struct processes *processes; /* of a dry run that asks whose the victims are; NULL: not */
+	struct report *report;       /* for warnings */
+	struct report_node *node;    /* kept up to date while it runs */
+	int64_t deadline_ms;         /* monotonic */
 	/* The plan is made: go on with sweep_kill(). May come again when the link was lost since.
 	 */
 	void (*planned_fn)(void *context);
@@ -87,12 +86,6 @@ struct sweep_inputs {
 	void (*waiting_fn)(void *context);
 	/* Somebody came back: the counts of the sources are up to date. */
 	void (*respawn_fn)(void *context);
-	/*
-	 * A dry run lists a node that may be on this host: the census of whom the victims belong
-	 * to, from now to the end; sweep_end_waiting() when it is done. NULL: nobody wants to know
-	 * whose victims are.
-	 */
-	struct census *(*census_fn)(void *context);
 	/*
 	 * Commands of the kill are in flight when the sweep ends: `salvo` is the callee's now, cut.
 	 * Their answers may come late.
@@ -125,8 +118,8 @@ bool sweep_has_met_process(const struct sweep *sweep);
 /* Sessions that it has killed, tried to or is about to, each counted once. */
 uint64_t sweep_n_meant(const struct sweep *sweep);
 
-/* The census is done. */
-void sweep_end_waiting(struct sweep *sweep);
+/* Adds those that the victims belong to, where that was wanted. */
+void sweep_sum_processes(const struct sweep *sweep, struct programs *programs);
 
 /* In PLANNED: carry the plan out; a dry run ends here. */
 void sweep_kill(struct sweep *sweep);

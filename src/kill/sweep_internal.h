@@ -35,15 +35,6 @@ struct sweep_ids {
 	size_t n;
 };
 
-/* Whose the victims within this host are. */
-struct sweep_locals {
-	struct census_witness witness; /* the link; zeroed: the server is on another host */
-	struct census *census;         /* the job's, of a dry run; NULL: none */
-	struct locals sessions;
-	struct census_server server;
-	size_t n_settled; /* sessions that the census was asked for */
-};
-
 struct sweep {
 	struct sweep_inputs in;
 	enum sweep_state state;
@@ -76,7 +67,7 @@ struct sweep {
 	bool has_snapshot;  /* whole: after a loss the victims are known */
 	uint64_t n_meant;   /* victims so far, those included that are none any more */
 	uint64_t n_allowed; /* victims that the request's limit was checked for */
-	struct sweep_locals locals;
+	struct processes_server processes;
 	struct plan plan;
 	struct salvo *salvo;
 
@@ -179,16 +170,6 @@ void sweep_send_list(struct sweep *sweep, const struct sweep_ids *ids, listing_l
 void sweep_join_listing(struct sweep *sweep, void (*started_fn)(void *context),
 	void (*session_fn)(void *context, const struct session_line *line),
 	void (*done_fn)(void *context, const struct listing_result *result));
-
-/* ---- sweep_locals.c ---- */
-
-/* Before the listing, with an empty snapshot. */
-void sweep_begin_locals(struct sweep *sweep);
-/* How long the end waits for the census, which may be done before. */
-int64_t sweep_census_patience_ms(const struct sweep *sweep);
-/* Before the snapshot goes: reports what is known of the next few victims; false: of all. */
-bool sweep_settle_locals(struct sweep *sweep);
-void sweep_forget_locals(struct sweep *sweep);
 
 /* ---- sweep_verify.c ---- */
 

@@ -25,7 +25,6 @@ void sweep_forget_snapshot(struct sweep *sweep)
 {
 	plan_finish(&sweep->plan);
 	snapshot_finish(&sweep->snapshot);
-	sweep_forget_locals(sweep);
 	own_sessions_finish(&sweep->own);
 	free(sweep->own_user);
 	sweep->own_user = NULL;
@@ -50,7 +49,14 @@ static void on_session(void *context, const struct session_line *line)
 {
 	struct sweep *sweep = context;
 
-	snapshot_add(&sweep->snapshot, line);
+	bool is_victim = snapshot_add(&sweep->snapshot, line);
+
+	if (line->is_readable && line->session.id == sweep->snapshot.link_id) {
+		processes_server_note_own(&sweep->processes, &line->session);
+	} else if (is_victim && sweep->in.processes != NULL) {
+		processes_server_count(&sweep->processes,
+			processes_server_find(&sweep->processes, &line->session));
+	}
 }
 
 /* Fields that selectors ask for and this server gives for nobody. */
@@ -339,7 +345,10 @@ static void on_started(void *context)
 	if (sweep->in.request->wants_results) {
 		snapshot_want_results(&sweep->snapshot, &sweep->in.report->results);
 	}
-	sweep_begin_locals(sweep);
+	if (sweep->in.processes != NULL) {
+		processes_server_begin(
+			&sweep->processes, sweep->in.processes, link_descriptor(sweep->in.link));
+	}
 	ask_for_connections(sweep);
 	if (link_is_at_former_address(sweep->in.link)) {
 		report_warn(sweep->in.report,

@@ -19,23 +19,14 @@ static bool is_ip(const struct address *address)
 	return address->kind == ADDRESS_IPV4 || address->kind == ADDRESS_IPV6;
 }
 
-/* What is too large for a descriptor or an age is as good as not given. */
-static int32_t small_number(const struct session *session, enum session_field field, int32_t absent)
-{
-	int64_t number;
-
-	return session_number(session, field, &number) && number >= 0 && number <= INT32_MAX
-		       ? (int32_t)number
-		       : absent;
-}
-
 bool ends_of(const struct session *session, struct ends *ret_ends)
 {
-	struct ends ends = {
-		.fd = small_number(session, SESSION_FD, -1),
-		.age_s = small_number(session, SESSION_AGE, 0),
-	};
+	struct ends ends = {.fd = -1};
+	int64_t fd;
 
+	if (session_number(session, SESSION_FD, &fd) && fd >= 0 && fd <= INT32_MAX) {
+		ends.fd = (int32_t)fd;
+	}
 	if (session->addr.kind == ADDRESS_UNIX) {
 		ends.is_unix = true;
 	} else if (is_ip(&session->addr) && is_ip(&session->laddr)) {

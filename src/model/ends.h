@@ -24,7 +24,6 @@ struct ends {
 	struct ends_address client; /* `addr` of the session */
 	struct ends_address server; /* its `laddr` */
 	int32_t fd;                 /* the server's descriptor; -1: not given */
-	int32_t age_s;              /* at least this old when it was listed; 0: not given */
 };
 
 /* False where the server does not give what it takes. */

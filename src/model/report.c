@@ -93,13 +93,6 @@ static void finish_source(struct report_source *source)
 	free(source->lib);
 }
 
-static void finish_local_client(struct report_local_client *client)
-{
-	free(client->process);
-	free(client->unit);
-	free(client->user);
-}
-
 void report_free(struct report *report)
 {
 	if (report == NULL) {
@@ -111,17 +104,13 @@ void report_free(struct report *report)
 	for (size_t i = 0; i < report->n_sources; i++) {
 		finish_source(&report->sources[i]);
 	}
-	for (size_t i = 0; i < report->n_local_clients; i++) {
-		finish_local_client(&report->local_clients[i]);
-	}
 	for (size_t i = 0; i < report->n_warnings; i++) {
 		free(report->warnings[i]);
 	}
 	results_finish(&report->results);
+	programs_finish(&report->programs);
 	free(report->nodes);
 	free(report->sources);
-	free(report->local_clients);
-	free(report->local.error);
 	free(report->warnings);
 	free(report->request_id);
 	free(report->instance);
@@ -237,22 +226,6 @@ struct report_source *report_add_source(struct report *report, const char *addre
 		.lib = copy(lib),
 	};
 	return source;
-}
-
-struct report_local_client *report_add_local_client(
-	struct report *report, const char *process, const char *unit, const char *user)
-{
-	struct report_local_client *client;
-
-	report->local_clients = mem_grow_array(report->local_clients, report->n_local_clients,
-		&report->local_clients_capacity, sizeof(struct report_local_client));
-	client = &report->local_clients[report->n_local_clients++];
-	*client = (struct report_local_client){
-		.process = copy(process),
-		.unit = copy(unit),
-		.user = copy(user),
-	};
-	return client;
 }
 
 void counts_add(struct counts *sum, const struct counts *part)
@@ -396,19 +369,6 @@ static int compare_sources(const void *a, const void *b)
 	return compare_rows(left->found, right->found, texts, ARRAY_SIZE(texts));
 }
 
-static int compare_local_clients(const void *a, const void *b)
-{
-	const struct report_local_client *left = a;
-	const struct report_local_client *right = b;
-	const char *const texts[][2] = {
-		{left->process, right->process},
-		{left->unit, right->unit},
-		{left->user, right->user},
-	};
-
-	return compare_rows(left->found, right->found, texts, ARRAY_SIZE(texts));
-}
-
 void report_sum(struct report *report)
 {
 	memset(&report->counts, 0, sizeof(report->counts));
@@ -433,18 +393,6 @@ static void keep_largest_sources(struct report *report)
 		mem_resize_array(report->sources, report->n_sources, sizeof(struct report_source));
 }
 
-static void keep_largest_local_clients(struct report *report)
-{
-	if (report->n_local_clients == 0) {
-		return;
-	}
-	qsort(report->local_clients, report->n_local_clients, sizeof(struct report_local_client),
-		compare_local_clients);
-	while (report->n_local_clients > REPORT_MAX_LOCAL_CLIENTS) {
-		finish_local_client(&report->local_clients[--report->n_local_clients]);
-	}
-}
-
 void report_close(struct report *report, bool is_dry_run, int64_t elapsed_ms)
 {
 	report->elapsed_ms = elapsed_ms;
@@ -453,7 +401,7 @@ void report_close(struct report *report, bool is_dry_run, int64_t elapsed_ms)
 	}
 	report_sum(report);
 	keep_largest_sources(report);
-	keep_largest_local_clients(report);
+	programs_close(&report->programs);
 	if (report->state != REPORT_CANCELLED) {
 		report->state = decide_state(report, is_dry_run);
 		explain(report);

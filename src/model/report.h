@@ -10,12 +10,11 @@
 #include <stdint.h>
 
 #include "base/macros.h"
+#include "model/programs.h"
 #include "model/results.h"
 
 /* The largest sources shown; the rest is in the counts only. */
 #define REPORT_MAX_SOURCES 50
-/* Likewise of the host's own programs. */
-#define REPORT_MAX_LOCAL_CLIENTS 50
 /* More warnings than this say nothing new. */
 #define REPORT_MAX_WARNINGS 64
 
@@ -98,22 +97,6 @@ struct report_source {
 	uint64_t reconnected;
 };
 
-/* A program of this host that has sessions. "" where something is not known. */
-struct report_local_client {
-	char *process;
-	char *unit; /* of systemd */
-	char *user; /* of the operating system */
-	uint64_t found;
-	uint64_t killed;
-};
-
-/* How far it is known who of this host had the sessions that matched. */
-struct report_local {
-	uint64_t n_sessions;
-	uint64_t n_named; /* whose process is known */
-	char *error;      /* why not all of them are; NULL: nothing to be said */
-};
-
 struct report {
 	char *request_id;
 	char *instance;
@@ -135,10 +118,7 @@ struct report {
 	struct report_source *sources; /* most found first */
 	size_t n_sources;
 	size_t sources_capacity;
-	struct report_local local;
-	struct report_local_client *local_clients; /* likewise */
-	size_t n_local_clients;
-	size_t local_clients_capacity;
+	struct programs programs; /* of this host, that the sessions which matched belong to */
 };
 
 struct report *report_new(const char *request_id, const char *instance, int64_t started_wall_ms);
@@ -160,15 +140,12 @@ void report_node_add_step(struct report_node *node, const char *command, uint64_
 /* Appends a source; the texts are copied. */
 struct report_source *report_add_source(struct report *report, const char *address,
 	const char *user, const char *name, const char *lib);
-/* Likewise. */
-struct report_local_client *report_add_local_client(
-	struct report *report, const char *process, const char *unit, const char *user);
 
 /* The counts of the nodes, added up: what is known while it runs. */
 void report_sum(struct report *report);
 
 /*
- * Sums the nodes, keeps the largest sources and local clients and decides the state: done, dry_run,
+ * Sums the nodes, keeps the largest sources and programs and decides the state: done, dry_run,
  * partial, failed. A report that is cancelled already stays so. `is_dry_run` as in the request.
  */
 void report_close(struct report *report, bool is_dry_run, int64_t elapsed_ms);

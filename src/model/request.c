@@ -117,8 +117,9 @@ bool request_is_same(const struct request *a, const struct request *b)
 	       a->has_max == b->has_max && a->max == b->max && a->pace == b->pace &&
 	       a->stall_budget_ms == b->stall_budget_ms && a->timeout_ms == b->timeout_ms &&
 	       a->break_busy == b->break_busy && a->watch_ms == b->watch_ms &&
-	       a->wants_results == b->wants_results && has_same_ids(a, b) && has_same_nodes(a, b) &&
-	       has_same_run_id(a, b) && selectors_is_equal(&a->match, &b->match) &&
+	       a->wants_results == b->wants_results && a->wants_processes == b->wants_processes &&
+	       has_same_ids(a, b) && has_same_nodes(a, b) && has_same_run_id(a, b) &&
+	       selectors_is_equal(&a->match, &b->match) &&
 	       selectors_is_equal(&a->except, &b->except);
 }
 

@@ -44,8 +44,9 @@ struct request {
 	int64_t timeout_ms;
 	bool break_busy;
 	int64_t watch_ms;
-	char *reason;       /* NULL: none */
-	bool wants_results; /* what becomes of each session is to be in the report */
+	char *reason;         /* NULL: none */
+	bool wants_results;   /* what becomes of each session is to be in the report */
+	bool wants_processes; /* of a dry run: whose the sessions from this host are, likewise */
 };
 
 /* An embedded request with defaults: nothing selected, 30 s. */

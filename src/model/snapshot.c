@@ -33,9 +33,52 @@ void snapshot_finish(struct snapshot *snapshot)
 	memset(snapshot, 0, sizeof(*snapshot));
 }
 
-void snapshot_want_locals(struct snapshot *snapshot, struct locals *locals)
+void snapshot_want_results(struct snapshot *snapshot, struct results *results)
 {
-	snapshot->locals = locals;
+	snapshot->results = results;
+	results_forget(results, snapshot->node);
+}
+
+/* ---- results, where they are wanted ---- */
+
+/* Of a session that is protected: by whom. */
+static enum result_fate kept_by(const struct snapshot *snapshot, const struct session *session)
+{
+	const struct protection *protection = snapshot->protection;
+
+	if (protection_is_own(protection, session) ||
+		session_is_replication_or_internal(session, protection->family) ||
+		session_is_replica_handshake(session)) {
+		return RESULT_SYSTEM;
+	}
+	return selectors_test_any(&snapshot->request->except, session) == SELECTOR_YES
+		       ? RESULT_IGNORED
+		       : RESULT_PROTECTED;
+}
+
+void snapshot_note_kept(const struct snapshot *snapshot, struct snapshot_entry *entry,
+	const struct session *session)
+{
+	if (snapshot->results != NULL) {
+		entry->kept_by = (uint8_t)kept_by(snapshot, session);
+	}
+}
+
+static void note_result(struct snapshot *snapshot, const struct session *session)
+{
+	struct snapshot_entry *entry = &snapshot->entries[snapshot->n - 1];
+	struct result *result;
+
+	if (snapshot->results == NULL || entry->class == REQUEST_UNMATCHED) {
+		return;
+	}
+	if (session != NULL && entry->class == REQUEST_PROTECTED) {
+		entry->kept_by = (uint8_t)kept_by(snapshot, session);
+	}
+	result = results_add(snapshot->results, snapshot->node, entry->id);
+	if (result != NULL && session != NULL) {
+		results_describe(snapshot->results, result, session);
+	}
 }
 
 /* ---- lines ---- */
@@ -155,7 +198,7 @@ static void add_unreadable(struct snapshot *snapshot, const struct session_line 
 		entry->class = REQUEST_PROTECTED;
 	}
 	count_class(&snapshot->counts, (enum request_class)entry->class);
-	snapshot_note_result(snapshot, NULL);
+	note_result(snapshot, NULL);
 }
 
 static void note_nature(
@@ -168,20 +211,7 @@ static void note_nature(
 		class == REQUEST_PROTECTED && session_may_be_internal(session, family);
 }
 
-static void note_local(
-	struct snapshot *snapshot, const struct session *session, enum request_class class)
-{
-	if (snapshot->locals == NULL) {
-		return;
-	}
-	if (class == REQUEST_MATCHED) {
-		locals_add(snapshot->locals, session);
-	} else if (session->id == snapshot->link_id) {
-		locals_note_own(snapshot->locals, session);
-	}
-}
-
-void snapshot_add(struct snapshot *snapshot, const struct session_line *line)
+bool snapshot_add(struct snapshot *snapshot, const struct session_line *line)
 {
 	const struct session *session = &line->session;
 	struct snapshot_entry *entry;
@@ -189,14 +219,14 @@ void snapshot_add(struct snapshot *snapshot, const struct session_line *line)
 
 	if (snapshot->n >= SNAPSHOT_MAX_SESSIONS) {
 		snapshot->is_too_large = true;
-		return;
+		return false;
 	}
 	if (!line->is_readable) {
 		set_aside(snapshot, line->text, line->err.text);
 		if (session->id != 0) {
 			add_unreadable(snapshot, line);
 		}
-		return;
+		return false;
 	}
 	note_given_fields(snapshot, session);
 	class = request_judge(snapshot->request, snapshot->protection, session);
@@ -210,8 +240,7 @@ void snapshot_add(struct snapshot *snapshot, const struct session_line *line)
 	entry->class = (uint8_t) class;
 	entry->type = (uint8_t)session->type;
 	snapshot_note_in_cell(snapshot, session, class);
-	snapshot_note_result(snapshot, session);
-	note_local(snapshot, session, class);
+	note_result(snapshot, session);
 	if (class == REQUEST_MATCHED) {
 		entry->source = sources_number(snapshot->sources, session);
 		note_age(snapshot, session);
@@ -219,6 +248,7 @@ void snapshot_add(struct snapshot *snapshot, const struct session_line *line)
 			note_subscriptions(snapshot, session);
 		}
 	}
+	return class == REQUEST_MATCHED;
 }
 
 static int compare_ids(const void *a, const void *b)

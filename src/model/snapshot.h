@@ -16,7 +16,6 @@
 
 #include "model/caps.h"
 #include "model/intern.h"
-#include "model/locals.h"
 #include "model/protection.h"
 #include "model/report.h"
 #include "model/request.h"
@@ -83,7 +82,6 @@ struct snapshot {
 	struct slice node;
 	struct sources *sources;
 	struct results *results; /* NULL: not wanted */
-	struct locals *locals;   /* NULL: likewise */
 	uint64_t link_id;        /* of the connection that lists and kills */
 
 	struct snapshot_entry *entries; /* by id, ascending, once sealed */
@@ -124,15 +122,13 @@ void snapshot_want_results(struct snapshot *snapshot, struct results *results);
  */
 void snapshot_settle_results(struct snapshot *snapshot, enum result_fate left);
 
-/* Before the first line: gather in `locals`, which is borrowed, the victims within the host. */
-void snapshot_want_locals(struct snapshot *snapshot, struct locals *locals);
-
 /*
  * Takes one line of the listing, which is read already. A line that cannot be judged is set aside
  * and counted: it is no victim unless everything is to be killed and its id is known. Nor is one
- * whose verdict hangs on a value that is too long: that one is kept.
+ * whose verdict hangs on a value that is too long: that one is kept. Is it a victim that could be
+ * read?
  */
-void snapshot_add(struct snapshot *snapshot, const struct session_line *line);
+bool snapshot_add(struct snapshot *snapshot, const struct session_line *line);
 
 /* After the last line: sorts by id. Two sessions with one id are set aside, both. */
 void snapshot_seal(struct snapshot *snapshot);

@@ -13,10 +13,7 @@ uint32_t snapshot_choose_keys(const struct snapshot *snapshot);
 void snapshot_note_in_cell(
 	struct snapshot *snapshot, const struct session *session, enum request_class class);
 
-/* The last entry, if results are wanted; `session` is NULL when its line could not be read. */
-void snapshot_note_result(struct snapshot *snapshot, const struct session *session);
-
-/* Likewise of one that is protected now. */
+/* Of an entry that is protected now: by whom, if results are wanted. */
 void snapshot_note_kept(const struct snapshot *snapshot, struct snapshot_entry *entry,
 	const struct session *session);
 

@@ -1,56 +1,10 @@
 /*
- * Results session by session: who is to be in them, and what a snapshot says became of them.
+ * Results session by session, at the end: what the snapshot says became of them.
  */
 #include "base/mem.h"
-#include "model/snapshot_internal.h"
+#include "model/snapshot.h"
 
 _Static_assert(RESULTS_MAX >= REQUEST_MAX_IDS, "who is asked for by id has a place in the list");
-
-void snapshot_want_results(struct snapshot *snapshot, struct results *results)
-{
-	snapshot->results = results;
-	results_forget(results, snapshot->node);
-}
-
-/* Of a session that is protected: by whom. */
-static enum result_fate kept_by(const struct snapshot *snapshot, const struct session *session)
-{
-	const struct protection *protection = snapshot->protection;
-
-	if (protection_is_own(protection, session) ||
-		session_is_replication_or_internal(session, protection->family) ||
-		session_is_replica_handshake(session)) {
-		return RESULT_SYSTEM;
-	}
-	return selectors_test_any(&snapshot->request->except, session) == SELECTOR_YES
-		       ? RESULT_IGNORED
-		       : RESULT_PROTECTED;
-}
-
-void snapshot_note_kept(const struct snapshot *snapshot, struct snapshot_entry *entry,
-	const struct session *session)
-{
-	if (snapshot->results != NULL) {
-		entry->kept_by = (uint8_t)kept_by(snapshot, session);
-	}
-}
-
-void snapshot_note_result(struct snapshot *snapshot, const struct session *session)
-{
-	struct snapshot_entry *entry = &snapshot->entries[snapshot->n - 1];
-	struct result *result;
-
-	if (snapshot->results == NULL || entry->class == REQUEST_UNMATCHED) {
-		return;
-	}
-	if (session != NULL && entry->class == REQUEST_PROTECTED) {
-		entry->kept_by = (uint8_t)kept_by(snapshot, session);
-	}
-	result = results_add(snapshot->results, snapshot->node, entry->id);
-	if (result != NULL && session != NULL) {
-		results_describe(snapshot->results, result, session);
-	}
-}
 
 /* `left` is the fate of who is still there. */
 static enum result_fate fate_of(const struct snapshot_entry *entry, enum result_fate left)

@@ -26,7 +26,7 @@ static struct snapshot_entry *take_up(struct snapshot *snapshot, const struct se
 {
 	size_t n_before = snapshot->n;
 
-	snapshot_add(snapshot, line);
+	(void)snapshot_add(snapshot, line);
 	return snapshot->n > n_before ? &snapshot->entries[n_before] : NULL;
 }
 

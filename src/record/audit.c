@@ -293,7 +293,6 @@ int audit_outcome(struct audit *audit, const struct audit_subject *subject,
 	json_object_update_missing(line, summary);
 	json_set(line, "nodes", json_report_nodes(report, false));
 	json_set(line, "sources", json_report_sources(report));
-	json_set(line, "local_clients", json_report_local_clients(report));
 	r = write_line(audit, line, err);
 	if (r == 0) {
 		unfinished_end(audit->unfinished, subject->request_id);

@@ -49,9 +49,8 @@ json_t *json_report(const char *request_id, const struct report *report);
 json_t *json_report_summary(const char *request_id, const struct report *report);
 json_t *json_report_nodes(const struct report *report, bool with_plan);
 json_t *json_report_sources(const struct report *report);
-json_t *json_report_local_clients(const struct report *report);
 /* How far it is known whose the sessions from this host are. */
-json_t *json_local(const struct report_local *local);
+json_t *json_local(const struct programs *programs);
 json_t *json_counts(const struct counts *counts);
 
 #endif

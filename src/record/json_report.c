@@ -129,31 +129,32 @@ json_t *json_report_sources(const struct report *report)
 	return sources;
 }
 
-json_t *json_report_local_clients(const struct report *report)
+static json_t *programs_json(const struct programs *programs)
 {
-	json_t *clients = json_array();
+	json_t *list = json_array();
 
-	for (size_t i = 0; i < report->n_local_clients; i++) {
-		const struct report_local_client *client = &report->local_clients[i];
+	for (size_t i = 0; i < programs->n; i++) {
+		const struct program *program = &programs->items[i];
 		json_t *object = json_object();
 
-		json_set(object, "process", json_text_of(client->process));
-		json_set(object, "unit", json_text_of(client->unit));
-		json_set(object, "process_user", json_text_of(client->user));
-		set_number(object, "found", client->found);
-		set_number(object, "killed", client->killed);
-		json_add(clients, object);
+		for (unsigned text = 0; text < PROGRAM_N_TEXTS; text++) {
+			json_set(object, program_key((enum program_text)text),
+				json_text_of(program->texts[text]));
+		}
+		set_number(object, "found", program->found);
+		set_number(object, "killed", 0); /* only a dry run looks */
+		json_add(list, object);
 	}
-	return clients;
+	return list;
 }
 
-json_t *json_local(const struct report_local *local)
+json_t *json_local(const struct programs *programs)
 {
 	json_t *object = json_object();
 
-	set_number(object, "sessions", local->n_sessions);
-	set_number(object, "named", local->n_named);
-	json_set(object, "error", text_or_null(local->error));
+	set_number(object, "sessions", programs->n_sessions);
+	set_number(object, "named", programs->n_named);
+	json_set(object, "error", text_or_null(programs->error));
 	return object;
 }
 
@@ -185,7 +186,9 @@ json_t *json_report(const char *request_id, const struct report *report)
 
 	json_set(object, "nodes", json_report_nodes(report, true));
 	json_set(object, "sources", json_report_sources(report));
-	json_set(object, "local", json_local(&report->local));
-	json_set(object, "local_clients", json_report_local_clients(report));
+	if (report->programs.is_wanted) {
+		json_set(object, "local", json_local(&report->programs));
+		json_set(object, "local_clients", programs_json(&report->programs));
+	}
 	return object;
 }

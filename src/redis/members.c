@@ -129,59 +129,82 @@ static struct member *add_at_last_place(struct members *members, struct slice id
 	return member;
 }
 
+/* What the group says of its address leads nowhere. */
+static struct member *add_unreachable(
+	struct members *members, struct slice host, struct slice id, const char *trouble)
+{
+	struct member *member = add_at_last_place(members, id);
+
+	return member != NULL ? member
+			      : add_trouble(members,
+					is_printable(host) ? host : SLICE_LITERAL("unreadable"), id,
+					trouble);
+}
+
+/* Why the node that is called `announced` cannot be the one at `twin`'s place; NULL: it can. */
+static const char *find_clash(
+	const struct member *twin, const char *announced, struct slice id, bool *ret_is_mapped)
+{
+	*ret_is_mapped = false;
+	if (twin == NULL) {
+		return NULL;
+	}
+	if (id.len > 0 && (twin->id == NULL || !slice_is(id, twin->id))) {
+		return "it has the same address as another node";
+	}
+	*ret_is_mapped = twin->announced != NULL && strcmp(twin->announced, announced) != 0;
+	return *ret_is_mapped ? "`address-map` leads to the address of another node" : NULL;
+}
+
+/* Takes the endpoint over. */
+static struct member *add_at(
+	struct members *members, struct endpoint *endpoint, const char *announced, struct slice id)
+{
+	struct member *member = add(members, endpoint_print(endpoint), id);
+
+	if (member == NULL) {
+		endpoint_finish(endpoint);
+	} else {
+		member->endpoint = *endpoint;
+		member->announced = slice_copy(slice_of(announced));
+	}
+	return member;
+}
+
 struct member *members_add(
 	struct members *members, struct slice host, uint64_t port, struct slice id)
 {
 	static const struct reach everywhere = {0};
 	const char *trouble = find_trouble(host, port);
-	const struct member *twin;
-	struct endpoint endpoint;
 	CLEANUP(mem_free_p) char *announced = NULL;
+	CLEANUP(mem_free_p) char *label = NULL;
 	struct member *member;
-	char *label;
+	struct endpoint endpoint;
+	bool is_allowed, is_mapped;
 
 	if (members->n >= MEMBERS_MAX) {
 		return add_trouble(members, SLICE_LITERAL("further nodes"), (struct slice){"", 0},
 			"the group has more nodes than are taken");
 	}
 	if (trouble != NULL) {
-		struct slice place = is_printable(host) ? host : SLICE_LITERAL("unreadable");
-
-		member = add_at_last_place(members, id);
-		if (member != NULL) {
-			return member;
-		}
-		return add_trouble(members, place, id, trouble);
+		return add_unreachable(members, host, id, trouble);
 	}
-	if (!reach_find(members->reach != NULL ? members->reach : &everywhere, host, (uint16_t)port,
-		    &endpoint)) {
+	announced = mem_printf("%.*s:%llu", SLICE_ARG(host), (unsigned long long)port);
+	is_allowed = reach_find(members->reach != NULL ? members->reach : &everywhere, host,
+		(uint16_t)port, &endpoint);
+	if (!is_allowed) {
 		endpoint = (struct endpoint){.host = slice_copy(host), .port = (uint16_t)port};
-		trouble = "`nodes` of the configuration does not allow to go there";
 	}
 	label = endpoint_print(&endpoint);
-	twin = members_find(members, label);
-	announced = mem_printf("%.*s:%llu", SLICE_ARG(host), (unsigned long long)port);
-	if (twin != NULL && id.len > 0 && (twin->id == NULL || !slice_is(id, twin->id))) {
-		trouble = "it has the same address as another node";
-	} else if (twin != NULL && twin->announced != NULL &&
-		   strcmp(twin->announced, announced) != 0) {
-		free(label);
-		label = mem_printf("%s", announced);
-		trouble = "`address-map` leads to the address of another node";
+	trouble = find_clash(members_find(members, label), announced, id, &is_mapped);
+	if (trouble == NULL && !is_allowed) {
+		trouble = "`nodes` of the configuration does not allow to go there";
 	}
-	if (trouble != NULL) {
-		member = add_trouble(members, slice_of(label), id, trouble);
-		endpoint_finish(&endpoint);
-		free(label);
-		return member;
+	if (trouble == NULL) {
+		return add_at(members, &endpoint, announced, id);
 	}
-	member = add(members, label, id);
-	if (member == NULL) {
-		endpoint_finish(&endpoint);
-	} else {
-		member->endpoint = endpoint;
-		member->announced = slice_copy(slice_of(announced));
-	}
+	member = add_trouble(members, slice_of(is_mapped ? announced : label), id, trouble);
+	endpoint_finish(&endpoint);
 	return member;
 }
 

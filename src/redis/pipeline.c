@@ -183,11 +183,44 @@ static void answer(struct connection *connection, struct call *call, struct repl
 }
 
 /* Hands over one reply. False: there is none yet, or the connection is done for. */
+/* A listing that keeps coming is no silence. */
+static void on_unfinished(struct connection *connection, const struct call *oldest, bool has_come)
+{
+	if (oldest != NULL && has_come) {
+		note_progress(connection);
+	}
+	if (is_asked(connection, oldest) && FAULT(LINK_CUT, oldest->name)) {
+		connection_close(
+			connection, LINK_TROUBLE_LOST, "connection lost: a fault of a test");
+	}
+}
+
+/* False: nothing more is to be read. */
+static bool deliver(struct connection *connection, struct call *oldest, struct reply *reply)
+{
+	if (connection->may_get_messages && is_message(reply)) {
+		return true;
+	}
+	if (is_asked(connection, oldest) && FAULT(LINK_LOST, oldest->name)) {
+		connection_close(
+			connection, LINK_TROUBLE_LOST, "connection lost: a fault of a test");
+		return false;
+	}
+	if (oldest == NULL) {
+		/* Nothing was asked: the server's last words before it closes. */
+		handshake_take_last_words(connection, reply);
+		return false;
+	}
+	answer(connection, oldest, reply);
+	return true;
+}
+
 static bool take_reply(struct connection *connection, struct evbuffer *input)
 {
 	struct call *oldest = TAILQ_FIRST(&connection->calls);
 	struct reply *reply = NULL;
 	size_t n_before = evbuffer_get_length(input);
+	bool is_delivered;
 	struct err err;
 
 	if (oldest != NULL && !oldest->is_sent) {
@@ -199,14 +232,7 @@ static bool take_reply(struct connection *connection, struct evbuffer *input)
 		oldest != NULL ? oldest->context : NULL, &reply, &err)) {
 	/* NOLINTEND(clang-analyzer-unix.Malloc) */
 	case RESP_AGAIN:
-		/* A listing that keeps coming is no silence. */
-		if (oldest != NULL && evbuffer_get_length(input) < n_before) {
-			note_progress(connection);
-		}
-		if (is_asked(connection, oldest) && FAULT(LINK_CUT, oldest->name)) {
-			connection_close(connection, LINK_TROUBLE_LOST,
-				"connection lost: a fault of a test");
-		}
+		on_unfinished(connection, oldest, evbuffer_get_length(input) < n_before);
 		return false;
 	case RESP_BROKEN:
 		connection_close(connection, LINK_TROUBLE_LOST, err.text);
@@ -214,25 +240,9 @@ static bool take_reply(struct connection *connection, struct evbuffer *input)
 	case RESP_REPLY:
 		break;
 	}
-	if (connection->may_get_messages && is_message(reply)) {
-		resp_release(reply);
-		return true;
-	}
-	if (is_asked(connection, oldest) && FAULT(LINK_LOST, oldest->name)) {
-		connection_close(
-			connection, LINK_TROUBLE_LOST, "connection lost: a fault of a test");
-		resp_release(reply);
-		return false;
-	}
-	if (oldest == NULL) {
-		/* Nothing was asked: the server's last words before it closes. */
-		handshake_take_last_words(connection, reply);
-		resp_release(reply);
-		return false;
-	}
-	answer(connection, oldest, reply);
+	is_delivered = deliver(connection, oldest, reply);
 	resp_release(reply);
-	return true;
+	return is_delivered;
 }
 
 static void read_replies(struct connection *connection)

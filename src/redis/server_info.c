@@ -113,8 +113,7 @@ static void note_child(struct info *info, struct slice value)
 	info->child_s = MAX(info->child_s, seconds);
 }
 
-static void read_line(
-	struct info *info, struct slice key, struct slice value, struct link_server *server)
+static void read_version(struct info *info, struct slice key, struct slice value)
 {
 	static const struct {
 		const char *key, *family;
@@ -132,41 +131,72 @@ static void read_line(
 			info->family = versions[i].family;
 		}
 	}
-	if (slice_is(key, "redis_version")) {
-		info->redis_version = value;
-	} else if (slice_is(key, "run_id")) {
-		info->run_id = value;
-	} else if (slice_is(key, "process_id")) {
-		info->process_id = value;
-	} else if (slice_is(key, "role")) {
-		info->role = value;
-	} else if (slice_is(key, "executable") && slice_has_suffix(value, "keydb-server")) {
+	if (slice_is(key, "executable") && slice_has_suffix(value, "keydb-server")) {
 		info->family = "keydb";
-	} else if (slice_is(key, "master_replid")) {
+	}
+}
+
+static void read_text(
+	struct info *info, struct slice key, struct slice value, struct link_server *server)
+{
+	const struct {
+		const char *key;
+		struct slice *text;
+	} texts[] = {
+		{"redis_version", &info->redis_version},
+		{"run_id", &info->run_id},
+		{"process_id", &info->process_id},
+		{"role", &info->role},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		if (slice_is(key, texts[i].key)) {
+			*texts[i].text = value;
+		}
+	}
+	if (slice_is(key, "master_replid")) {
 		copy(server->replication.replid, sizeof(server->replication.replid), value);
 	} else if (slice_is(key, "master_replid2")) {
 		copy(server->replication.replid2, sizeof(server->replication.replid2), value);
 	} else if (slice_is(key, "master_host")) {
 		copy(server->replication.master_host, sizeof(server->replication.master_host),
 			value);
-	} else if (slice_is(key, "master_port")) {
-		read_number(value, &info->master_port);
-	} else if (slice_is(key, "connected_clients")) {
-		read_number(value, &server->n_clients);
-	} else if (slice_is(key, "uptime_in_seconds")) {
-		read_number(value, &server->uptime_s);
-	} else if (slice_is(key, "total_connections_received")) {
-		read_number(value, &server->n_connections);
-	} else if (slice_is(key, "monitor_clients")) {
-		read_number(value, &server->n_monitors);
-	} else if (slice_is(key, "rdb_bgsave_in_progress") ||
-		   slice_is(key, "aof_rewrite_in_progress")) {
+	}
+}
+
+static void read_figure(
+	struct info *info, struct slice key, struct slice value, struct link_server *server)
+{
+	const struct {
+		const char *key;
+		int64_t *number;
+	} figures[] = {
+		{"master_port", &info->master_port},
+		{"connected_clients", &server->n_clients},
+		{"uptime_in_seconds", &server->uptime_s},
+		{"total_connections_received", &server->n_connections},
+		{"monitor_clients", &server->n_monitors},
+		{"maxclients", &server->max_clients},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(figures); i++) {
+		if (slice_is(key, figures[i].key)) {
+			read_number(value, figures[i].number);
+		}
+	}
+}
+
+static void read_line(
+	struct info *info, struct slice key, struct slice value, struct link_server *server)
+{
+	read_version(info, key, value);
+	read_text(info, key, value, server);
+	read_figure(info, key, value, server);
+	if (slice_is(key, "rdb_bgsave_in_progress") || slice_is(key, "aof_rewrite_in_progress")) {
 		info->has_child |= slice_is(value, "1");
 	} else if (slice_is(key, "rdb_current_bgsave_time_sec") ||
 		   slice_is(key, "aof_current_rewrite_time_sec")) {
 		note_child(info, value);
-	} else if (slice_is(key, "maxclients")) {
-		read_number(value, &server->max_clients);
 	} else if (slice_is(key, "tcp_port")) {
 		add_listener(server, value);
 	} else if (slice_has_prefix(key, "listener")) {

@@ -1,4 +1,4 @@
-"""Sessions from the server's own host: whose they are, by process, user and unit."""
+"""Sessions from the server's own host: whose they are, by process, user and unit, when asked."""
 
 import contextlib
 import json
@@ -108,7 +108,11 @@ def make_named_client():
         yield make
 
 
+LOOK = {"processes": "true"}
+
+
 def listing(daemon, **parameters):
+    parameters = LOOK | parameters
     answer = daemon.http("GET", "/v1/instances/r-test/sessions", params=parameters)
     assert answer.status == 200, answer.text
     return answer.json
@@ -155,37 +159,75 @@ def test_each_kind_of_session(wide_server, make_daemon, make_clients, connect, k
 def test_everybody_is_counted(server, daemon, make_clients):
     make_clients(server, total=20)
     answer = listing(daemon)
-    assert answer["local"] == {"sessions": answer["found"], "named": answer["found"], "error": None}
-    # Groups of the server's own fields take no look at the host.
+    everybody = {"sessions": answer["found"], "named": answer["found"], "error": None}
+    assert answer["found"] > 20 and answer["local"] == everybody
+    # A shorter list, or groups of the server's own fields, are of the same sessions.
+    assert listing(daemon, limit=5)["local"] == everybody
+    assert listing(daemon, group_by="user")["local"] == everybody
     nobody = {"sessions": 0, "named": 0, "error": None}
-    assert listing(daemon, group_by="user")["local"] == nobody
+    assert listing(daemon, match="name = none-of-these")["local"] == nobody
 
 
-def test_the_kill_that_follows_a_look(server, daemon, make_clients):
-    clients = make_clients(server, total=40)
-    dry = daemon.kill("r-test", match="name = none-of-these", dry_run="true").json
+def test_a_dry_run(server, daemon, make_clients):
+    make_clients(server, total=40)
+    dry = daemon.kill("r-test", match="name = none-of-these", dry_run="true", **LOOK).json
     assert dry["local"]["sessions"] == 0 and dry["local_clients"] == []
-    dry = daemon.kill("r-test", all="true", dry_run="true").json
+    dry = daemon.kill("r-test", all="true", dry_run="true", **LOOK).json
+    assert dry["local"] == {"sessions": dry["matched"], "named": dry["matched"], "error": None}
     (row,) = [row for row in dry["local_clients"] if row["process"] == "clients"]
-    assert (row["process_user"], row["found"], row["killed"]) == (USER, 40, 0)
-    report = daemon.kill("r-test", all="true").json
-    clients.wait_for(closed_by_server=40)
-    (row,) = [row for row in report["local_clients"] if row["process"] == "clients"]
-    assert (row["process_user"], row["found"], row["killed"]) == (USER, 40, 40)
-    (record,) = [r for r in daemon.audit("outcome") if not r["dry_run"]]
-    assert row in record["local_clients"]
+    assert (row["process"], row["process_user"]) == ("clients", USER)
+    assert (row["found"], row["killed"]) == (40, 0)
 
 
-def test_a_kill_without_a_look(server, daemon, make_clients):
-    make_clients(server, total=20)
-    listing(daemon)
-    make_clients(server, total=30)
-    report = daemon.kill("r-test", all="true").json
-    (row,) = [row for row in report["local_clients"] if row["process"] == "clients"]
-    assert (row["found"], row["killed"]) == (20, 20)
-    local = report["local"]
-    assert (local["sessions"], local["named"]) == (report["matched"], report["matched"] - 30)
-    assert "a kill does not stop to look" in local["error"]
+def test_a_dry_run_over_two_nodes(make_server, make_daemon, make_clients):
+    """What is the same program is one row."""
+    servers = [make_server() for _ in range(2)]
+    daemon = make_daemon([{"id": "r-test", "address": [each.address for each in servers]}])
+    for each in servers:
+        make_clients(each, total=3)
+    dry = daemon.kill("r-test", all="true", dry_run="true", **LOOK).json
+    assert dry["local"] == {"sessions": dry["matched"], "named": dry["matched"], "error": None}
+    assert [row["found"] for row in dry["local_clients"] if row["process"] == "clients"] == [6]
+
+
+def test_a_node_that_is_not_there(make_server, make_daemon, make_clients, make_directory):
+    """It has no word on anybody; the other one's sessions may be as unknown as they like."""
+    server = make_server()
+    daemon = make_daemon(
+        [{"id": "r-test", "address": [server.address, f"unix://{make_directory()}/absent.sock"]}],
+        wrapper=WITHOUT_CAPABILITIES if os.geteuid() == 0 else [],
+        wait="socket",
+    )
+    make_clients(server, total=3)
+    path = "/v1/instances/r-test/sessions"
+    wait_until(lambda: daemon.http("GET", path).status == 200, "the one that is there")
+    for parameters in ({}, {"group_by": "process"}):
+        answer = listing(daemon, **parameters)
+        assert [bool(node["error"]) for node in answer["nodes"]] == [False, True]
+        assert answer["local"]["named"] < answer["local"]["sessions"] or os.geteuid() != 0
+
+
+# Who asks, and who does not
+
+
+def test_only_where_it_is_asked_for(server, daemon, make_clients):
+    make_clients(server, total=2)
+    listed = daemon.http("GET", "/v1/instances/r-test/sessions").json
+    grouped = daemon.http("GET", "/v1/instances/r-test/sessions", params={"group_by": "user"}).json
+    dry = daemon.kill("r-test", all="true", dry_run="true").json
+    plain = daemon.kill("r-test", all="true").json
+    for answer in (listed, grouped, dry, plain, *listed["sessions"]):
+        assert {"local", "local_clients", "process", "pid", "unit"} & answer.keys() == set()
+    assert not any("local_clients" in record for record in daemon.audit("outcome"))
+
+
+def test_a_kill_does_not_look(server, daemon, make_clients):
+    clients = make_clients(server, total=3)
+    answer = daemon.kill("r-test", all="true", **LOOK)
+    assert answer.status == 400 and "dry run" in answer.text
+    shown = daemon.cli("kill", "r-test", "--all", "--yes", "--processes")
+    assert shown.returncode == 2 and "--dry-run" in shown.stderr
+    assert clients.status()["open"] == 3
 
 
 def test_a_descriptor_that_is_used_again(server, daemon, connect, make_clients):
@@ -215,7 +257,7 @@ def test_groups(server, daemon, make_clients, connect):
     assert groups("process_user") == {USER: sum(counts.values())}
     assert groups("unit") == {own_unit() or "": sum(counts.values())}
     assert groups("process", match="addr = 127.0.0.1") == {"clients": 5}
-    shown = daemon.cli("list", "r-test", "--group-by", "process").stdout
+    shown = daemon.cli("list", "r-test", "--group-by", "process").stdout  # asks by its name
     assert any(line.split()[:2] == ["clients", "25"] for line in shown.splitlines())
 
 
@@ -287,8 +329,9 @@ def test_without_the_right_to_look(wide_server, make_daemon, make_clients, conne
     # Whose a TCP socket is the kernel tells everybody.
     (session,) = [session for session in theirs if session["id"] == mine]
     assert session["process_user"] == (USER if kind == "tcp" else None)
-    assert "CAP_SYS_PTRACE" in daemon.cli("list", "r-test").stderr
-    report = daemon.kill("r-test", all="true", dry_run="true").json
+    assert "CAP_SYS_PTRACE" in daemon.cli("list", "r-test", "--processes").stderr
+    assert "CAP_SYS_PTRACE" not in daemon.cli("list", "r-test").stderr
+    report = daemon.kill("r-test", all="true", dry_run="true", **LOOK).json
     assert report["local"]["error"] == answer["local"]["error"]
     assert report["local"]["named"] < report["local"]["sessions"]
 
@@ -299,12 +342,14 @@ def test_without_the_right_to_look(wide_server, make_daemon, make_clients, conne
 def test_the_table(server, daemon, make_clients, connect):
     clients = make_clients(server, total=2)
     connect(server)
-    shown = daemon.cli("list", "r-test")
+    assert "PROCESS" not in daemon.cli("list", "r-test").stdout
+    shown = daemon.cli("list", "r-test", "--processes")
     head, *rows = [line.split() for line in shown.stdout.splitlines()]
     assert ["PROCESS", "PID"] == head[head.index("PROCESS") : head.index("PROCESS") + 2]
     assert sum("clients" in row and str(clients.pid) in row for row in rows) == 2
     assert "processes:" not in shown.stderr
-    report = daemon.cli("kill", "r-test", "--all", "--dry-run").stderr
+    assert "LOCAL PROCESS" not in daemon.cli("kill", "r-test", "--all", "--dry-run").stderr
+    report = daemon.cli("kill", "r-test", "--all", "--dry-run", "--processes").stderr
     assert "LOCAL PROCESS" in report
     assert any(line.split()[:2] == ["clients", USER] for line in report.splitlines())
 
@@ -313,8 +358,8 @@ def test_a_process_with_an_evil_name(server, daemon, make_named_client):
     pid = make_named_client(server, b"\x1b[31m\nid=1\xff\xe2\x80\xae")
     (session,) = [s for s in listing(daemon)["sessions"] if s["pid"] == pid]
     assert session["process"].startswith("\x1b[31m")
-    shown = daemon.cli("list", "r-test").stdout
+    shown = daemon.cli("list", "r-test", "--processes").stdout
     assert "\x1b" not in shown and "\u202e" not in shown
     assert "\\x1b[31m\\n" in shown
-    assert "\x1b" not in daemon.cli("kill", "r-test", "--all", "--dry-run").stderr
-    assert json.loads(daemon.cli("--json", "list", "r-test").stdout)
+    assert "\x1b" not in daemon.cli("kill", "r-test", "--all", "--dry-run", "--processes").stderr
+    assert json.loads(daemon.cli("--json", "list", "r-test", "--processes").stdout)

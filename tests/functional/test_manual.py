@@ -32,7 +32,7 @@ def test_variables():
     for path in (programs.ROOT / "src").rglob("*.c"):
         source = path.read_text(encoding="utf-8")
         read |= {
-            (CLIENT if path.parent.name == "cli" else DAEMON, name)
+            (CLIENT if "cli" in path.parts else DAEMON, name)
             for name in re.findall(r'\b(?:getenv|is_set)\("([A-Z_]+)"\)', source)
         }
     assert len(read) >= 6

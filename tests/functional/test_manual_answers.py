@@ -127,7 +127,7 @@ def test_instances(busy):
 
 def test_sessions(busy, tables):
     path = "/v1/instances/r-test/sessions"
-    listing = answer(busy.http("GET", path, params={"except": "namespace = x"}))
+    listing = answer(busy.http("GET", path, params={"except": "namespace = x", "processes": "true"}))
     groups = answer(busy.http("GET", path, params={"group_by": "name"}))
     assert len(listing["sessions"]) > 10
     # What is not a field that the server gave is documented with the answer.
@@ -155,8 +155,7 @@ def test_reports(busy, twins):
     reports = [
         answer(busy.kill("r-test", node=missing, timeout="1ms"), 503),
         answer(busy.kill("r-test", node=present, match="namespace = x", dry_run=True)),
-        # This one looks whose the sessions are, for the kill as well.
-        answer(busy.kill("r-test", node=present, dry_run=True)),
+        answer(busy.kill("r-test", node=present, dry_run=True, processes=True)),
         answer(busy.kill("r-test", node=present)),
         answer(twins.kill("twins", dry_run=True)),
     ]

@@ -184,9 +184,35 @@ def test_a_stock_sdk(port, clients, style):
 # The files that it names
 
 
+def sources_part(title):
+    """A section of src/README.md."""
+    text = (README.parent / "src/README.md").read_text(encoding="utf-8")
+    return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
 def test_files_to_change():
     """Where somebody who extends the program is sent to."""
-    _, section = README.read_text(encoding="utf-8").split("\n## Working on it\n")
-    names = re.findall(r"`([a-z]+/[\w./-]+)[ `]", section)
+    names = re.findall(r"`([a-z]+/[\w./-]+)[ `]", sources_part("Working on it"))
     assert len(names) > 20
-    assert [name for name in names if not (README.parent / name).exists()] == []
+    tops = (README.parent, README.parent / "src")
+    assert [name for name in names if not any((top / name).exists() for top in tops)] == []
+
+
+def test_walks():
+    """Four lines of file names; no way through the code comes by a file twice."""
+    walks = [re.findall(r"`(\w+/\w+\.c)`", walk) for walk in sources_part("Four walks").split("\n\n")]
+    walks = [walk for walk in walks if walk]
+    assert len(walks) == 4
+    for walk in walks:
+        assert len(walk) == len(set(walk)) > 4
+        assert [name for name in walk if not (README.parent / "src" / name).exists()] == []
+
+
+def test_words_and_folders():
+    """A noun a thing, and no more of them than can be kept in mind; a line for each folder."""
+    rows = [line for line in sources_part("Words").splitlines() if line.startswith("| ")]
+    assert 10 < len(rows) - 1 <= 25
+    folders = re.findall(r"^\| `([a-z/]+)/` \|", sources_part("Layers"), re.MULTILINE)
+    src = README.parent / "src"
+    existing = {str(path.parent.relative_to(src)) for path in src.rglob("*.c")}
+    assert set(folders) == existing

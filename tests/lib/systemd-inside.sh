@@ -72,14 +72,16 @@ systemd-run --quiet --unit=worker /opt/clients --unix /run/redis/s --auth hush -
 	--hold-until-closed 5
 all_are_there() { test "$(sesskill list cache 2>/dev/null | grep -c ' unix ')" -ge 6; }
 wait_for all_are_there
-check "nobody is named without the right to look" says CAP_SYS_PTRACE "$(sesskill list cache 2>&1)"
+check "nobody is named without the right to look" says CAP_SYS_PTRACE \
+	"$(sesskill list cache --processes 2>&1)"
 cp /usr/share/doc/sesskill/local-clients.conf /etc/systemd/system/sesskilld.service.d/
 systemctl daemon-reload
 systemctl restart sesskilld.service
 wait_for is_ready
 check "the unit of a local client is shown" says "clients .* worker.service" \
-	"$(sesskill list cache 2>/dev/null)"
-check "nothing is left unknown" test -z "$(sesskill list cache 2>&1 | grep processes:)"
+	"$(sesskill list cache --processes 2>/dev/null)"
+check "nothing is left unknown" test -z \
+	"$(sesskill list cache --processes 2>&1 | grep processes:)"
 rm /etc/systemd/system/sesskilld.service.d/local-clients.conf
 systemctl daemon-reload
 systemctl restart sesskilld.service

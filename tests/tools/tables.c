@@ -13,7 +13,7 @@
 #include "control/order.h"
 #include "control/routes.h"
 #include "control/sessions.h"
-#include "kill/roster.h"
+#include "kill/session_list.h"
 #include "record/denials.h"
 #include "record/json.h"
 #include "redis/link.h"
@@ -186,8 +186,8 @@ static json_t *limits(void)
 		{"denied users a second", DENIALS_MAX_USERS},
 		{"bytes of a reason", REQUEST_MAX_REASON_BYTES},
 		{"session ids", REQUEST_MAX_IDS},
-		{"listed sessions", ROSTER_MAX_LIMIT},
-		{"groups", ROSTER_MAX_GROUPS},
+		{"listed sessions", SESSION_LIST_MAX_LIMIT},
+		{"groups", SESSION_LIST_MAX_GROUPS},
 		{"listings of a user", EXCHANGE_MAX_LISTINGS},
 		{"bytes of listings of a user", EXCHANGE_MAX_LISTING_BYTES},
 		{"waiting kills of an instance", JOBS_MAX_WAITING},

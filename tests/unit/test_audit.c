@@ -76,7 +76,6 @@ static void test_outcome(void **state)
 	node->max_stall_us = 1500;
 	report_node_add_step(node, "CLIENT KILL TYPE normal SKIPME yes", 2);
 	report_add_source(report, "unix", "default", "", "")->found = 3;
-	report_add_local_client(report, "ruby", "job.service", "app")->killed = 2;
 	report_warn(report, "slow");
 	report_close(report, false, 12);
 	request_init(&request);
@@ -99,8 +98,7 @@ static void test_outcome(void **state)
 		"\"plan\":0.0,\"kill\":0.0,"
 		"\"verify\":0.0},\"error\":null}],\"sources\":[{\"address\":\"unix\","
 		"\"user\":\"default\",\"name\":\"\",\"lib\":\"\",\"found\":3,\"killed\":0,"
-		"\"reconnected\":0}],\"local_clients\":[{\"process\":\"ruby\",\"unit\":"
-		"\"job.service\",\"process_user\":\"app\",\"found\":0,\"killed\":2}]}");
+		"\"reconnected\":0}]}");
 	request_finish(&request);
 	report_free(report);
 	audit_free(audit);

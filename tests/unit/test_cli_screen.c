@@ -13,10 +13,10 @@
 
 #include "base/macros.h"
 #include "base/mem.h"
-#include "cli/bar.h"
-#include "cli/canvas.h"
-#include "cli/group_selector.h"
-#include "cli/keys.h"
+#include "cli/terminal/bar.h"
+#include "cli/terminal/canvas.h"
+#include "cli/top/group_selector.h"
+#include "cli/terminal/keys.h"
 
 /* ---- bars ---- */
 

@@ -14,7 +14,7 @@
 
 #include "base/macros.h"
 #include "cli/listing.h"
-#include "cli/print.h"
+#include "cli/print/print.h"
 
 #define MAX_LINES 8
 

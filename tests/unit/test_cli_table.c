@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "cli/table.h"
-#include "cli/text.h"
+#include "cli/terminal/table.h"
+#include "cli/terminal/text.h"
 
 static const struct table_column COLUMNS[] = {
 	{.title = "NAME", .min_columns = 6},

@@ -13,7 +13,7 @@
 
 #include "base/macros.h"
 #include "base/mem.h"
-#include "cli/tally.h"
+#include "cli/top/tally.h"
 
 /* ---- trends ---- */
 

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "cli/text.h"
+#include "cli/terminal/text.h"
 
 #define TEXT(literal) SLICE_LITERAL(literal)
 

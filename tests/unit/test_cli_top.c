@@ -13,8 +13,8 @@
 
 #include "base/macros.h"
 #include "base/mem.h"
-#include "cli/keys.h"
-#include "cli/top.h"
+#include "cli/terminal/keys.h"
+#include "cli/top/top.h"
 
 static void finish(struct top *top)
 {

@@ -17,8 +17,8 @@
 #include "cli/cli.h"
 #include "cli/field.h"
 #include "cli/form.h"
-#include "cli/human.h"
-#include "cli/progress.h"
+#include "cli/terminal/human.h"
+#include "cli/terminal/progress.h"
 
 static void test_counts(void **state UNUSED)
 {

@@ -114,6 +114,8 @@ static void test_containers(void **state)
 
 static struct report *make_report(void)
 {
+	char process[] = "ruby", unit[] = "job.service", user[] = "app";
+	const struct program ruby = {.texts = {process, unit, user}};
 	struct report *report = report_new("B6D17591", "r-1", 1764049823123);
 	struct report_node *node = report_add_node(report, "127.0.0.1:6379");
 	struct report_source *source =
@@ -138,10 +140,11 @@ static struct report *make_report(void)
 	source->found = 10;
 	source->killed = 5;
 	source->reconnected = 4;
-	report_add_local_client(report, "ruby", "job.service", "app")->found = 3;
-	report->local.n_sessions = 5;
-	report->local.n_named = 3;
-	report->local.error = mem_printf("no right");
+	programs_add(&report->programs, &ruby, 3);
+	report->programs.is_wanted = true;
+	report->programs.n_sessions = 5;
+	report->programs.n_named = 3;
+	report->programs.error = mem_printf("no right");
 	report->reconnected = 4;
 	report_warn(report, "no %s", "field");
 	report_close(report, false, 321);
@@ -221,8 +224,8 @@ static void test_report_without_trouble(void **state)
 	assert_true(json_is_array(json_object_get(value, "warnings")));
 	assert_true(json_is_array(json_object_get(value, "nodes")));
 	assert_true(json_is_array(json_object_get(value, "sources")));
-	assert_true(json_is_object(json_object_get(value, "local")));
-	assert_true(json_is_array(json_object_get(value, "local_clients")));
+	assert_null(json_object_get(value, "local")); /* not asked for */
+	assert_null(json_object_get(value, "local_clients"));
 	report_free(report);
 }
 

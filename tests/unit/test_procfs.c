@@ -93,11 +93,11 @@ static void test_descriptor(void **state UNUSED)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	assert_int_equal(fstat(pair[1], &status), 0);
-	assert_true(procfs_read_descriptor(getpid(), pair[1], &inode));
+	inode = procfs_read_descriptor(getpid(), pair[1]);
 	assert_int_equal(inode, status.st_ino);
 	close(pair[0]);
 	close(pair[1]);
-	assert_false(procfs_read_descriptor(getpid(), pair[1], &inode));
+	assert_int_equal(procfs_read_descriptor(getpid(), pair[1]), 0);
 	assert_true(procfs_is_same_network(getpid()));
 	assert_false(procfs_is_same_network(0));
 }

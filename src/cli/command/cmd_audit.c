@@ -1,0 +1,113 @@
+/*
+ * sesskill audit: the daemon's record, for people. Reads the file itself, line by line: the record
+ * must be readable when no daemon runs.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "cli/cli.h"
+#include "cli/print/print.h"
+#include "cli/terminal/term.h"
+#include "cli/terminal/text.h"
+#include "control/names.h"
+
+static const struct option_spec OPTIONS[] = {
+	{.name = "file", .argument = "PATH", .help = "the audit log (" NAMES_AUDIT_FILE ")"},
+	{.name = "since",
+		.argument = "WHEN",
+		.help = "only what was recorded since: 2h, 1d, or 2026-11-24T05:50"},
+};
+
+/* A record's times and a moment of the same form are in order when their texts are. */
+static bool read_since(const char *value, char *since)
+{
+	int64_t ago_ms;
+
+	since[0] = '\0';
+	if (value == NULL) {
+		return true;
+	}
+	if (parse_duration_ms(slice_of(value), 0, &ago_ms)) {
+		clock_format_rfc3339(clock_wall_ms() - ago_ms, since);
+		return true;
+	}
+	if (strlen(value) < 10 || strlen(value) >= CLOCK_RFC3339_BYTES || value[4] != '-' ||
+		value[7] != '-') {
+		return false;
+	}
+	memcpy(since, value, strlen(value) + 1);
+	return true;
+}
+
+/* Lines that are no record are passed over: a crash may have left half of one. */
+static void show_line(const struct cli *cli, struct slice line, const char *since)
+{
+	json_t *record = json_loadb(line.data, line.len, JSON_ALLOW_NUL, NULL);
+	const char *time = json_string_value(json_object_get(record, "time"));
+
+	if (time != NULL && strcmp(time, since) >= 0) {
+		if (cli->writer->is_json) {
+			fwrite(line.data, 1, line.len, stdout);
+			fputc('\n', stdout);
+		} else {
+			print_record(record, stdout);
+		}
+	}
+	json_decref(record);
+}
+
+static void show_file(const struct cli *cli, FILE *file, const char *since)
+{
+	char *line = NULL;
+	size_t capacity = 0;
+	ssize_t len;
+
+	while ((len = getline(&line, &capacity, file)) > 0) {
+		if (line[len - 1] == '\n') {
+			len--;
+		}
+		show_line(cli, (struct slice){line, (size_t)len}, since);
+	}
+	free(line);
+}
+
+static enum status run(const struct cli *cli, const struct args *args)
+{
+	const char *path =
+		args_value(args, "file") != NULL ? args_value(args, "file") : NAMES_AUDIT_FILE;
+	char since[CLOCK_RFC3339_BYTES];
+	FILE *file;
+
+	if (!read_since(args_value(args, "since"), since)) {
+		cli_error("--since %s: expected a duration such as 2h, or a time such as "
+			  "2026-11-24T05:50",
+			args_value(args, "since"));
+		return STATUS_USAGE;
+	}
+	file = fopen(path, "re");
+	if (file == NULL) {
+		int error = errno;
+
+		cli_error("cannot read %s: %s", path, strerror(error));
+		text_line(stderr, "The file is named by audit.file in sesskilld.yaml; "
+				  "see it with --file.");
+		return error == EACCES ? STATUS_DENIED : STATUS_FAILED;
+	}
+	show_file(cli, file, since);
+	fclose(file);
+	return STATUS_DONE;
+}
+
+const struct command cmd_audit = {
+	.name = "audit",
+	.usage = "[--since WHEN] [--file PATH]",
+	.summary = "show the record of all kills, allowed and denied",
+	.options = OPTIONS,
+	.n_options = ARRAY_SIZE(OPTIONS),
+	.run = run,
+};

@@ -1,0 +1,133 @@
+/*
+ * sesskill list: the sessions of an instance, or how many there are of each kind.
+ */
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/form.h"
+#include "cli/listing.h"
+#include "control/names.h"
+
+/* Every node is asked, and what they say may be long. */
+#define LIST_TIMEOUT_MS 120000
+
+static const struct option_spec OPTIONS[] = {
+	{.name = "match",
+		.is_repeatable = true,
+		.argument = "EXPR",
+		.parameter = "match",
+		.help = "only sessions that match (repeated: all must)"},
+	{.name = "except",
+		.is_repeatable = true,
+		.argument = "EXPR",
+		.parameter = "except",
+		.help = "no sessions that match (repeated: any)"},
+	{.name = "group-by",
+		.argument = "FIELD",
+		.parameter = "group_by",
+		.help = "count the sessions by this instead"},
+	{.name = "processes",
+		.parameter = "processes",
+		.help = "name the processes of this host that have them"},
+	{.name = "sort",
+		.argument = "FIELD",
+		.parameter = "sort",
+		.help = "in this order, -FIELD from the largest on (node)"},
+	{.name = "limit",
+		.argument = "N",
+		.parameter = "limit",
+		.help = "at most so many, to 200000 (10000)"},
+};
+
+struct list {
+	const struct cli *cli;
+	struct listing listing;
+};
+
+static void on_line(void *context, struct slice line)
+{
+	struct list *list = context;
+
+	list->cli->writer->list_line(&list->listing, line);
+}
+
+static enum status conclude(struct list *list, const struct api_answer *answer)
+{
+	const struct listing *listing = &list->listing;
+
+	if (listing->head == NULL) {
+		list->cli->writer->error(answer);
+		return MAX(cli_status_of_answer(answer), STATUS_FAILED);
+	}
+	list->cli->writer->list_end(&list->listing);
+	if (listing->is_broken) {
+		cli_error("not all of the daemon's answer was understood: is this program as new "
+			  "as sesskilld?");
+		return STATUS_FAILED;
+	}
+	return listing_has_failed_node(listing) ? STATUS_PARTIAL : STATUS_DONE;
+}
+
+/* What has come is shown; that it is not all must not be missed. */
+static enum status give_up(struct list *list, const struct err *err)
+{
+	if (list->listing.head == NULL) {
+		cli_error("%s", err->text);
+		return STATUS_UNREACHABLE;
+	}
+	list->cli->writer->list_end(&list->listing);
+	cli_error("%s. The listing is not complete: ask again", err->text);
+	return STATUS_FAILED;
+}
+
+static char *make_path(const struct args *args)
+{
+	CLEANUP(mem_free_p) char *instance = form_path(NAMES_PATH_INSTANCES, args->words[0]);
+	CLEANUP(form_finish) struct form query = {0};
+
+	form_add_options(&query, args);
+	if (query.text == NULL) {
+		return mem_printf("%s/sessions", instance);
+	}
+	return mem_printf("%s/sessions?%s", instance, query.text);
+}
+
+static enum status run(const struct cli *cli, const struct args *args)
+{
+	CLEANUP(mem_free_p) char *path = make_path(args);
+	CLEANUP(api_answer_finish) struct api_answer answer = {0};
+	struct list list = {.cli = cli};
+	struct api_request request = {
+		.socket = cli->socket,
+		.method = "GET",
+		.path = path,
+		.timeout_ms = LIST_TIMEOUT_MS,
+		.on_line = on_line,
+		.line_type = NAMES_TYPE_JSON,
+		.context = &list,
+	};
+	enum status status;
+	struct err err;
+
+	if (api_call(&request, &answer, &err) == API_OK) {
+		status = conclude(&list, &answer);
+	} else {
+		status = give_up(&list, &err);
+	}
+	listing_finish(&list.listing);
+	return status;
+}
+
+const struct command cmd_list = {
+	.name = "list",
+	.usage = "ID [OPTION]...",
+	.summary = "show the sessions of an instance, or count them by a field",
+	.options = OPTIONS,
+	.n_options = ARRAY_SIZE(OPTIONS),
+	.min_words = 1,
+	.max_words = 1,
+	.details = "A FIELD is id, addr, laddr, user, name, lib, lib-ver, cmd, flags, type, node,\n"
+		   "db, age, idle, resp, sub, psub, ssub, multi, watch, qbuf, omem, tot-mem, or\n"
+		   "another one of the server's listing. An EXPR is FIELD OP VALUE[,VALUE]...:\n"
+		   "'user = app,web', 'addr = 10.0.0.0/8', 'name = pool-*', 'idle > 1h'.\n",
+	.run = run,
+};

@@ -1,0 +1,241 @@
+/*
+ * The kill itself.
+ *
+ *     watching --Ctrl-C--> asking --c--> cancelling (goes on until the report comes)
+ *        ^                 |  |
+ *        +----- Enter -----+  +--l, Ctrl-C, end of input--> left
+ *
+ * The question never holds up the stream: it is open while events go on coming, and a report that
+ * comes first makes it void.
+ */
+#include "cli/command/kill_run.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/field.h"
+#include "cli/form.h"
+#include "cli/terminal/progress.h"
+#include "cli/terminal/term.h"
+#include "cli/terminal/text.h"
+#include "control/names.h"
+
+/* Beyond what the daemon may take: it answers even after its own time-out. */
+#define KILL_GRACE_MS 10000
+
+enum run_state {
+	RUN_WATCHING,
+	RUN_ASKING,     /* Ctrl-C was pressed; ends with a line of input */
+	RUN_CANCELLING, /* the daemon was told; ends with the report */
+	RUN_LEFT,
+};
+
+struct run {
+	const struct cli *cli;
+	enum run_state state;
+	struct progress progress;
+	struct term_interrupt interrupt;
+	struct api_answer answer;
+	char *request_id; /* of the stream's first event; NULL: not yet */
+	json_t *report;   /* the stream's last event; NULL: not yet */
+};
+
+/* The header has it before the first event; a daemon without a stream has only the header. */
+static const char *known_id(const struct run *run)
+{
+	return run->request_id != NULL ? run->request_id : run->answer.request_id;
+}
+
+static void tell_how_to_look(const struct run *run)
+{
+	text_line(stderr, "Look at it with: sesskill kills %s", known_id(run));
+}
+
+static void on_line(void *context, struct slice line)
+{
+	struct run *run = context;
+	json_t *event = json_loadb(line.data, line.len, JSON_ALLOW_NUL, NULL);
+	struct slice id = field_text(event, "request_id");
+
+	if (id.len > 0 && run->request_id == NULL) {
+		run->request_id = slice_copy(id);
+	}
+	progress_take(&run->progress, event);
+	if (slice_is(field_text(event, "event"), "report")) {
+		json_decref(run->report);
+		run->report = json_incref(event);
+	}
+	json_decref(event);
+}
+
+static void cancel(struct run *run)
+{
+	CLEANUP(mem_free_p) char *path = form_path(NAMES_PATH_KILLS, known_id(run));
+	CLEANUP(api_answer_finish) struct api_answer answer = {0};
+	struct api_request request = {
+		.socket = run->cli->socket,
+		.method = "DELETE",
+		.path = path,
+		.timeout_ms = API_TIMEOUT_MS,
+	};
+	struct err err;
+
+	run->state = RUN_WATCHING;
+	if (known_id(run)[0] == '\0') {
+		text_line(stderr,
+			"The daemon has not told the id of the kill yet: see sesskill kills, "
+			"and cancel it with sesskill cancel.");
+	} else if (api_call(&request, &answer, &err) != API_OK) {
+		cli_error("not cancelled: %s", err.text);
+	} else if (answer.status / 100 != 2) {
+		/* People asked: stdout stays the kill's own, in JSON too. */
+		writer_text.error(&answer);
+	} else {
+		text_line(stderr, "Cancelling: the command in flight still ends.");
+		run->state = RUN_CANCELLING;
+	}
+}
+
+static void ask(struct run *run, const struct screen *screen)
+{
+	progress_clear(&run->progress, screen);
+	if (!term_can_ask()) {
+		run->state = RUN_LEFT;
+		return;
+	}
+	term_drop_input();
+	fputs("\nThe kill goes on. [c]ancel it, [l]eave it running, or Enter to go on watching? ",
+		stderr);
+	fflush(stderr);
+	run->state = RUN_ASKING;
+}
+
+static void take_answer(struct run *run)
+{
+	char line[16];
+	bool is_end = false;
+
+	if (!term_read_line(line, sizeof(line), 0, &is_end)) {
+		return;
+	}
+	if (is_end || slice_is_nocase(slice_of(line), "l")) {
+		run->state = RUN_LEFT;
+	} else if (slice_is_nocase(slice_of(line), "c")) {
+		cancel(run);
+	} else {
+		run->state = RUN_WATCHING;
+	}
+}
+
+static bool on_tick(void *context)
+{
+	struct run *run = context;
+	struct screen screen = term_screen(stderr);
+	bool is_interrupted = term_take_interrupt(&run->interrupt);
+
+	switch (run->state) {
+	case RUN_ASKING:
+		if (is_interrupted) {
+			run->state = RUN_LEFT;
+		} else {
+			take_answer(run);
+		}
+		break;
+	case RUN_WATCHING:
+	case RUN_CANCELLING:
+		if (is_interrupted) {
+			ask(run, &screen);
+		} else if (!run->cli->writer->is_json) {
+			progress_show(&run->progress, &screen, clock_monotonic_ms());
+		}
+		break;
+	case RUN_LEFT:
+		break;
+	}
+	return run->state != RUN_LEFT;
+}
+
+/* The answer is whole: a stream with its report, or a plain report, or an error. */
+static enum status conclude(struct run *run)
+{
+	if (run->report != NULL) {
+		run->answer.json = json_incref(run->report);
+	} else if (run->answer.json == NULL && run->request_id != NULL) {
+		cli_error("the daemon ended its answer without a report");
+		tell_how_to_look(run);
+		return STATUS_FAILED;
+	}
+	if (field_has(run->answer.json, "state")) {
+		run->cli->writer->outcome(&run->answer);
+	} else {
+		run->cli->writer->error(&run->answer);
+	}
+	return cli_status_of_answer(&run->answer);
+}
+
+static enum status finish(struct run *run, enum api_result result, const struct err *err)
+{
+	struct screen screen = term_screen(stderr);
+
+	progress_clear(&run->progress, &screen);
+	if (run->state == RUN_ASKING) {
+		fputc('\n', stderr);
+	}
+	switch (result) {
+	case API_OK:
+		return conclude(run);
+	case API_UNREACHABLE:
+		cli_error("%s", err->text);
+		return STATUS_UNREACHABLE;
+	case API_TIMED_OUT:
+	case API_LOST:
+		/* Not "unreachable", which means that nothing has happened. */
+		cli_error("%s. The kill may still run", err->text);
+		break;
+	case API_STOPPED:
+		text_line(stderr, "The kill goes on.");
+		break;
+	}
+	tell_how_to_look(run);
+	return STATUS_FAILED;
+}
+
+int64_t kill_answer_ms(int64_t timeout_ms, int64_t watch_ms)
+{
+	/* Twice: a kill of the same instance that runs already is waited for. */
+	return 2 * timeout_ms + watch_ms + KILL_GRACE_MS;
+}
+
+enum status kill_run(const struct cli *cli, const struct kill_order *order)
+{
+	struct run run = {.cli = cli, .state = RUN_WATCHING};
+	bool is_json = cli->writer->is_json;
+	struct api_request request = {
+		.socket = cli->socket,
+		.method = "POST",
+		.path = order->path,
+		.form = order->form,
+		/* A stream is not the report; who wants the JSON unchanged gets it in one piece. */
+		.accept = is_json ? NAMES_TYPE_JSON : NAMES_TYPE_NDJSON ", " NAMES_TYPE_JSON,
+		.timeout_ms = order->timeout_ms,
+		.on_line = is_json ? NULL : on_line,
+		.line_type = NAMES_TYPE_NDJSON,
+		.on_tick = on_tick,
+		.context = &run,
+	};
+	struct err err;
+	enum api_result result;
+	enum status status;
+
+	progress_init(&run.progress, clock_monotonic_ms());
+	term_watch_interrupt(&run.interrupt);
+	result = api_call(&request, &run.answer, &err);
+	term_unwatch_interrupt(&run.interrupt);
+	status = finish(&run, result, &err);
+	api_answer_finish(&run.answer);
+	json_decref(run.report);
+	free(run.request_id);
+	return status;
+}

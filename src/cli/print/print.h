@@ -1,0 +1,53 @@
+/*
+ * The daemon's answers as tables and sentences for people.
+ */
+#ifndef CLI_PRINT_PRINT_H
+#define CLI_PRINT_PRINT_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/slice.h"
+#include "cli/listing.h"
+#include "cli/terminal/term.h"
+
+/* What is shown of sessions whose field is empty, or that have none. */
+#define PRINT_NO_VALUE "(none)"
+
+/* {"instances": [...]} or one instance, the latter with more about each node. */
+void print_instances(const json_t *answer, const struct screen *screen);
+
+/*
+ * The next line of a listing. A table is printed at the listing's end, and before it whenever so
+ * many rows wait that more of them would only cost memory.
+ */
+void print_sessions(struct listing *listing, struct slice line, const struct screen *screen);
+/* What waits still, then to `remarks` what is wrong and the sums. */
+void print_sessions_end(
+	struct listing *listing, const struct screen *screen, const struct screen *remarks);
+
+/* {"group_by": ..., "groups": [...]}: each with its share, as a figure and as a bar. */
+void print_groups(const json_t *head, const struct screen *screen);
+
+/* {"kills": [...]} */
+void print_kills(const json_t *answer, const struct screen *screen);
+
+/* One line of the audit log. */
+void print_record(const json_t *record, FILE *out);
+
+/* What a kill did, or what a dry run would do: all of the report. */
+void print_report(const json_t *report, const struct screen *screen);
+
+/* Of a dry run: the programs of the host, and of how many sessions none is known. */
+void print_local_clients(const json_t *report, const struct screen *screen);
+
+/* Of a listing or a report: of how many sessions from this host no process is known, and why. */
+void print_unnamed(const json_t *answer, const struct screen *screen);
+
+/* What a dry run found, in the few lines that a person reads before saying yes. */
+void print_preview(const json_t *report, const struct screen *screen);
+
+/* The colour that a state of a kill deserves. */
+enum term_style print_style_of_state(const json_t *report);
+
+#endif

@@ -1,0 +1,107 @@
+/*
+ * Groups of sessions with their shares. The bars compare the groups with each other: the largest
+ * one's has the full length.
+ */
+#include <ctype.h>
+
+#include "cli/terminal/bar.h"
+#include "cli/field.h"
+#include "cli/terminal/human.h"
+#include "cli/print/print.h"
+#include "cli/terminal/table.h"
+#include "cli/terminal/text.h"
+
+/* A longer value gives way, so that the bars do not. */
+#define GROUPS_MAX_VALUE 40
+#define GROUPS_MAX_TITLE_BYTES 64
+
+/* Columns of the figures, and the gaps around them. */
+#define GROUPS_COUNT_COLUMNS 9
+#define GROUPS_SHARE_COLUMNS 6
+#define GROUPS_GAPS 6
+
+static struct slice value_of(const json_t *group)
+{
+	struct slice value = field_text(group, "value");
+
+	return value.len > 0 ? value : SLICE_LITERAL(PRINT_NO_VALUE);
+}
+
+static void make_title(const json_t *head, char *title)
+{
+	struct slice field = field_text(head, "group_by");
+	size_t len = MIN(field.len, (size_t)GROUPS_MAX_TITLE_BYTES - 1);
+
+	for (size_t i = 0; i < len; i++) {
+		title[i] = (char)toupper((unsigned char)field.data[i]);
+	}
+	title[len] = '\0';
+}
+
+/* Columns that are left for a bar; 0: not enough. */
+static size_t bar_room(const json_t *groups, const struct screen *screen)
+{
+	size_t taken = GROUPS_COUNT_COLUMNS + GROUPS_SHARE_COLUMNS + GROUPS_GAPS;
+	size_t widest = 0;
+	const json_t *group;
+	size_t i;
+
+	if (screen->width == 0) {
+		return BAR_MAX_COLUMNS;
+	}
+	json_array_foreach(groups, i, group)
+	{
+		widest = MAX(widest, text_width(value_of(group)));
+	}
+	taken += MIN(widest, (size_t)GROUPS_MAX_VALUE);
+	if (screen->width < taken + BAR_MIN_COLUMNS) {
+		return 0;
+	}
+	return MIN(screen->width - taken, (size_t)BAR_MAX_COLUMNS);
+}
+
+static void add_group(
+	struct table *table, const json_t *group, uint64_t total, uint64_t largest, size_t columns)
+{
+	uint64_t count = field_count(group, "count");
+	char share[HUMAN_BYTES];
+	char bar[BAR_BYTES];
+
+	snprintf(share, sizeof(share), "%.1f%%",
+		total > 0 ? MIN(100 * (double)count / (double)total, 100.0) : 0);
+	table_text(table, value_of(group));
+	table_count(table, count);
+	table_word(table, share);
+	table_word(
+		table, bar_print(largest > 0 ? (double)count / (double)largest : 0, columns, bar));
+}
+
+void print_groups(const json_t *head, const struct screen *screen)
+{
+	char title[GROUPS_MAX_TITLE_BYTES];
+	const struct table_column columns[] = {
+		{.title = title, .min_columns = 8},
+		{.title = "SESSIONS", .is_right = true},
+		{.title = "SHARE", .is_right = true},
+		{.title = ""},
+	};
+	CLEANUP(table_free_p) struct table *table = table_new(columns, ARRAY_SIZE(columns));
+	const json_t *groups = json_object_get(head, "groups");
+	size_t room = bar_room(groups, screen);
+	uint64_t largest = 0;
+	const json_t *group;
+	size_t i;
+
+	make_title(head, title);
+	json_array_foreach(groups, i, group)
+	{
+		largest = MAX(largest, field_count(group, "count"));
+	}
+	json_array_foreach(groups, i, group)
+	{
+		add_group(table, group, field_count(head, "matched"), largest, room);
+	}
+	if (i > 0) {
+		table_print(table, screen, 0);
+	}
+}

@@ -1,0 +1,172 @@
+/*
+ * Terminals in use.
+ */
+#include "cli/terminal/live.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* How long the rest of a key may be on its way behind its first byte. */
+#define LIVE_KEY_MS 50
+
+/* The other screen, without a cursor; and back. */
+#define LIVE_OPENING "\033[?1049h\033[?25l"
+#define LIVE_CLOSING "\033[?25h\033[?1049l"
+
+static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
+
+/* Control characters keep their meaning: Ctrl-C and Ctrl-Z come as signals. */
+static bool set_modes(struct live *live)
+{
+	struct termios modes = live->cooked;
+
+	modes.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	modes.c_cc[VMIN] = 1;
+	modes.c_cc[VTIME] = 0;
+	return tcsetattr(STDIN_FILENO, TCSADRAIN, &modes) == 0;
+}
+
+static void open_screen(const struct live *live)
+{
+	if (live->has_screen) {
+		fputs(LIVE_OPENING, stdout);
+		fflush(stdout);
+	}
+}
+
+static void restore_modes(const struct live *live)
+{
+	if (live->has_screen) {
+		fputs(LIVE_CLOSING, stdout);
+		fflush(stdout);
+	}
+	/* Fails where the terminal is gone, and then there is nothing to restore. */
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &live->cooked);
+}
+
+bool live_enter(struct live *live, bool has_screen)
+{
+	sigset_t wanted;
+
+	sigemptyset(&wanted);
+	for (size_t i = 0; i < ARRAY_SIZE(SIGNALS); i++) {
+		sigaddset(&wanted, SIGNALS[i]);
+	}
+	live->has_screen = has_screen;
+	live->signal_fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (live->signal_fd < 0) {
+		return false;
+	}
+	/* Before the terminal is changed: no signal may come in between. */
+	sigprocmask(SIG_BLOCK, &wanted, &live->before);
+	live->is_on = true;
+	if (tcgetattr(STDIN_FILENO, &live->cooked) != 0 || !set_modes(live)) {
+		int error_number = errno;
+
+		close(live->signal_fd);
+		sigprocmask(SIG_SETMASK, &live->before, NULL);
+		live->is_on = false;
+		errno = error_number;
+		return false;
+	}
+	open_screen(live);
+	return true;
+}
+
+void live_leave(struct live *live)
+{
+	if (!live->is_on) {
+		return;
+	}
+	restore_modes(live);
+	live->is_on = false;
+	close(live->signal_fd);
+	sigprocmask(SIG_SETMASK, &live->before, NULL);
+}
+
+bool live_wait(const struct live *live, int64_t timeout_ms)
+{
+	struct pollfd fds[] = {
+		{.fd = STDIN_FILENO, .events = POLLIN},
+		{.fd = live->signal_fd, .events = POLLIN},
+	};
+	int64_t longest_ms = MIN(MAX(timeout_ms, INT64_C(0)), (int64_t)INT_MAX);
+
+	return poll(fds, ARRAY_SIZE(fds), (int)longest_ms) > 0;
+}
+
+/* Ctrl-Z: gives the terminal back, sleeps here, takes it again. */
+static void stop(struct live *live)
+{
+	sigset_t only;
+
+	restore_modes(live);
+	sigemptyset(&only);
+	sigaddset(&only, SIGTSTP);
+	raise(SIGTSTP);
+	sigprocmask(SIG_UNBLOCK, &only, NULL);
+	sigprocmask(SIG_BLOCK, &only, NULL);
+	(void)!set_modes(live);
+	open_screen(live);
+}
+
+/* As if it had never been held back: the shell is told how the program ended. */
+static void end_by(struct live *live, int number)
+{
+	live_leave(live);
+	raise(number);
+}
+
+enum live_wish live_take_signals(struct live *live)
+{
+	enum live_wish wish = LIVE_NOTHING;
+	struct signalfd_siginfo info;
+
+	while (live->is_on && read(live->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		switch (info.ssi_signo) {
+		case SIGINT:
+			return LIVE_INTERRUPT;
+		case SIGTSTP:
+			stop(live);
+			wish = LIVE_CONTINUED;
+			break;
+		case SIGCONT:
+			/* The shell may have set other modes meanwhile. */
+			(void)!set_modes(live);
+			wish = LIVE_CONTINUED;
+			break;
+		case SIGWINCH:
+			break;
+		default:
+			end_by(live, (int)info.ssi_signo);
+			break;
+		}
+	}
+	return wish;
+}
+
+ssize_t live_read(const struct live *live, char *bytes, size_t n_bytes)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	ssize_t n;
+
+	if (!live->is_on || poll(&input, 1, 0) <= 0) {
+		return 0;
+	}
+	n = read(STDIN_FILENO, bytes, n_bytes);
+	if (n <= 0) {
+		return -1;
+	}
+	/* Escape alone, or the beginning of another key. */
+	if (n == 1 && bytes[0] == '\033' && poll(&input, 1, LIVE_KEY_MS) > 0) {
+		ssize_t more = read(STDIN_FILENO, bytes + 1, n_bytes - 1);
+
+		n += MAX(more, (ssize_t)0);
+	}
+	return n;
+}

@@ -1,0 +1,150 @@
+/*
+ * The terminal.
+ */
+#include "cli/terminal/term.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* Of a terminal that does not know its size. */
+#define TERM_DEFAULT_COLUMNS 80
+#define TERM_DEFAULT_LINES 24
+
+static bool is_set(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value != NULL && value[0] != '\0';
+}
+
+static bool is_dumb(void)
+{
+	const char *term = getenv("TERM");
+
+	return term == NULL || term[0] == '\0' || strcmp(term, "dumb") == 0;
+}
+
+static void measure(int fd, struct screen *screen)
+{
+	struct winsize size;
+	bool is_known = ioctl(fd, TIOCGWINSZ, &size) == 0;
+
+	screen->width = is_known && size.ws_col > 0 ? size.ws_col : TERM_DEFAULT_COLUMNS;
+	screen->height = is_known && size.ws_row > 0 ? size.ws_row : TERM_DEFAULT_LINES;
+}
+
+struct screen term_screen(FILE *file)
+{
+	struct screen screen = {.file = file};
+	int fd = fileno(file);
+
+	if (fd >= 0 && isatty(fd)) {
+		measure(fd, &screen);
+		screen.has_cursor = !is_dumb();
+		screen.has_colour = screen.has_cursor && !is_set("NO_COLOR");
+	}
+	return screen;
+}
+
+static const char *sequence_of(enum term_style style)
+{
+	switch (style) {
+	case TERM_PLAIN:
+		return "";
+	case TERM_BOLD:
+		return "\033[1m";
+	case TERM_GOOD:
+		return "\033[32m";
+	case TERM_WARN:
+		return "\033[33m";
+	case TERM_BAD:
+		return "\033[31m";
+	case TERM_MARKED:
+		return "\033[7m";
+	}
+	return "";
+}
+
+void term_begin(const struct screen *screen, enum term_style style)
+{
+	if (screen->has_colour) {
+		fputs(sequence_of(style), screen->file);
+	}
+}
+
+void term_end(const struct screen *screen, enum term_style style)
+{
+	if (screen->has_colour && style != TERM_PLAIN) {
+		fputs("\033[0m", screen->file);
+	}
+}
+
+bool term_can_live(void)
+{
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !is_dumb();
+}
+
+bool term_can_ask(void)
+{
+	return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
+void term_drop_input(void)
+{
+	/* Fails only where there is no terminal, and then nothing was typed either. */
+	(void)tcflush(STDIN_FILENO, TCIFLUSH);
+}
+
+/*
+ * A terminal hands over whole lines, so one read is one line; stdio would keep what follows to
+ * itself, where poll() does not see it.
+ */
+bool term_read_line(char *line, size_t line_bytes, int timeout_ms, bool *ret_is_end)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	ssize_t n;
+
+	if (poll(&input, 1, timeout_ms) <= 0) {
+		return false;
+	}
+	n = read(STDIN_FILENO, line, line_bytes - 1);
+	*ret_is_end = n <= 0;
+	line[n > 0 ? n : 0] = '\0';
+	line[strcspn(line, "\r\n")] = '\0';
+	return true;
+}
+
+void term_watch_interrupt(struct term_interrupt *interrupt)
+{
+	sigset_t wanted;
+
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGINT);
+	interrupt->fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (interrupt->fd >= 0) {
+		/* Without a descriptor Ctrl-C keeps ending the program, which harms no kill. */
+		sigprocmask(SIG_BLOCK, &wanted, &interrupt->before);
+	}
+}
+
+void term_unwatch_interrupt(struct term_interrupt *interrupt)
+{
+	if (interrupt->fd >= 0) {
+		close(interrupt->fd);
+		interrupt->fd = -1;
+		sigprocmask(SIG_SETMASK, &interrupt->before, NULL);
+	}
+}
+
+bool term_take_interrupt(const struct term_interrupt *interrupt)
+{
+	struct signalfd_siginfo info;
+
+	return interrupt->fd >= 0 &&
+	       read(interrupt->fd, &info, sizeof(info)) == (ssize_t)sizeof(info);
+}

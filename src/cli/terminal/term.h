@@ -1,0 +1,67 @@
+/*
+ * The terminal: what an output stream can show, asking a person, and Ctrl-C as something to read
+ * instead of a signal handler.
+ */
+#ifndef CLI_TERMINAL_TERM_H
+#define CLI_TERMINAL_TERM_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/macros.h"
+
+/* What may be written to a stream. Plain data, so that tests make their own. */
+struct screen {
+	FILE *file;
+	size_t width;    /* columns; 0: no limit, it is not a terminal */
+	size_t height;   /* lines; 0 as above */
+	bool has_colour; /* a terminal, and NO_COLOR is not set */
+	bool has_cursor; /* a line can be overwritten */
+};
+
+enum term_style {
+	TERM_PLAIN,
+	TERM_BOLD,
+	TERM_GOOD,
+	TERM_WARN,
+	TERM_BAD,
+	TERM_MARKED, /* in reverse */
+};
+
+/* The stream as it is now; asked again for each output, because windows change their size. */
+struct screen term_screen(FILE *file);
+
+/* Nothing for TERM_PLAIN, or without colour. Every begin has its end. */
+void term_begin(const struct screen *screen, enum term_style style);
+void term_end(const struct screen *screen, enum term_style style);
+
+/* Can a whole screen be shown there, and keys be read as they are pressed? */
+bool term_can_live(void);
+
+/* Is there a person at both ends: questions go to stderr, answers come from stdin? */
+bool term_can_ask(void);
+
+/* Forgets what was typed before the question was shown. */
+void term_drop_input(void);
+
+/*
+ * Reads what was typed up to the end of the line, without it, into `line` (NUL-terminated; longer
+ * input is cut). Waits at most `timeout_ms`, for ever if negative. False: nothing yet. At the end
+ * of the input *ret_is_end is set and the line is empty.
+ */
+NODISCARD bool term_read_line(char *line, size_t line_bytes, int timeout_ms, bool *ret_is_end);
+
+/* From watch to unwatch Ctrl-C does not end the program: it waits to be taken. */
+struct term_interrupt {
+	int fd; /* a signalfd; -1: not watched */
+	sigset_t before;
+};
+
+void term_watch_interrupt(struct term_interrupt *interrupt);
+void term_unwatch_interrupt(struct term_interrupt *interrupt);
+/* Was it pressed since the last call? */
+NODISCARD bool term_take_interrupt(const struct term_interrupt *interrupt);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * Text on a terminal. Names, addresses and messages come from servers and their clients: whatever
+ * they hold, no control character, no escape sequence and no invisible or reordering character
+ * gets out, and the columns counted are those that the terminal will use. Everything this program
+ * shows to people goes through here.
+ */
+#ifndef CLI_TERMINAL_TEXT_H
+#define CLI_TERMINAL_TEXT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/macros.h"
+#include "base/slice.h"
+
+#define TEXT_NO_LIMIT SIZE_MAX
+
+/* Does the locale show more than ASCII? */
+bool text_is_utf8(void);
+
+/* Columns that the text takes when it is not cut. */
+size_t text_width(struct slice text);
+
+/*
+ * Writes the text in at most `max_columns`; a longer one is cut and ends in an ellipsis. What
+ * cannot be shown as it is becomes a visible escape: \n, \x1b, \u202e; bytes that are no UTF-8
+ * \xff. Returns the columns used.
+ */
+size_t text_put(FILE *out, struct slice text, size_t max_columns);
+
+/* Formats, writes all of it like text_put(), ends the line. */
+void text_line(FILE *out, const char *format, ...) PRINTF_LIKE(2, 3);
+/* The same without the end of the line. */
+void text_format(FILE *out, const char *format, ...) PRINTF_LIKE(2, 3);
+void text_format_args(FILE *out, const char *format, va_list args) PRINTF_LIKE(2, 0);
+
+/*
+ * JSON for a terminal: the very bytes, but for characters that text_put() would escape. Those can
+ * stand in a JSON string only, and there \u escapes mean the same.
+ */
+void text_put_json(FILE *out, struct slice json);
+
+/* Spaces. */
+void text_pad(FILE *out, size_t n_columns);
+
+#endif

@@ -1,0 +1,191 @@
+/*
+ * The head of sesskill top's screen: how full the instance is, and how fast that grows.
+ */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/terminal/bar.h"
+#include "cli/terminal/human.h"
+#include "cli/terminal/text.h"
+#include "cli/top/top.h"
+
+/* Columns of the words in front of the figures. */
+#define HEAD_LABEL_COLUMNS 10
+#define HEAD_GAP 2
+/* On fewer lines than this nothing stands between head and groups. */
+#define HEAD_ROOMY_LINES 16
+
+static void begin_line(struct canvas *canvas, const char *label)
+{
+	canvas_cell(canvas, slice_of(label), HEAD_LABEL_COLUMNS, false);
+}
+
+/* "every 2.0 s", or why it is less often; NULL: printed once. On the heap. */
+static char *describe_pace(const struct top *top)
+{
+	char rest[HUMAN_BYTES], took[HUMAN_BYTES];
+
+	if (!top->live.is_on) {
+		return NULL;
+	}
+	if (top->is_paused) {
+		return mem_printf("paused");
+	}
+	human_duration((double)MAX(top->interval_ms, TOP_REST_FACTOR * top->took_ms), rest);
+	if (TOP_REST_FACTOR * top->took_ms <= top->interval_ms) {
+		return mem_printf("every %s", rest);
+	}
+	return mem_printf(
+		"every %s: a listing takes %s", rest, human_duration((double)top->took_ms, took));
+}
+
+static void draw_title(struct canvas *canvas, const struct top *top)
+{
+	CLEANUP(mem_free_p) char *pace = describe_pace(top);
+	const struct tally *tally = &top->tally;
+	size_t width = text_width(slice_of(pace));
+
+	canvas_word(canvas, top->instance, TERM_BOLD);
+	canvas_format(canvas, TERM_PLAIN, "  %s, %zu of %zu node%s ready",
+		tally->kind != NULL ? tally->kind : "", (size_t)tally_n_ready(tally),
+		tally->n_nodes, tally->n_nodes == 1 ? "" : "s");
+	if (width > 0 && canvas->column + HEAD_GAP + width <= canvas->screen.width) {
+		canvas_gap(canvas, canvas->screen.width - width - canvas->column);
+		canvas_word(canvas, pace, top->is_paused ? TERM_WARN : TERM_PLAIN);
+	}
+	canvas_end_line(canvas);
+}
+
+static enum term_style style_of_share(double share)
+{
+	return share >= 0.9 ? TERM_BAD : share >= 0.7 ? TERM_WARN : TERM_PLAIN;
+}
+
+/* "1,234 of 10,000  12.3%  " and a bar, or the address of the node that it is about. */
+static void draw_share(struct canvas *canvas, const char *label, uint64_t count, uint64_t most,
+	const char *address)
+{
+	double share = most > 0 ? (double)count / (double)most : 0;
+	char count_text[HUMAN_BYTES], most_text[HUMAN_BYTES], bar[BAR_BYTES];
+	size_t room;
+
+	begin_line(canvas, label);
+	canvas_word(canvas, human_count(count, count_text), TERM_BOLD);
+	if (most > 0) {
+		canvas_format(canvas, TERM_PLAIN, " of %s", human_count(most, most_text));
+		canvas_gap(canvas, HEAD_GAP);
+		canvas_format(canvas, style_of_share(share), "%.1f%%", 100 * share);
+		canvas_gap(canvas, HEAD_GAP);
+		room = canvas->screen.width - MIN(canvas->screen.width, canvas->column + HEAD_GAP);
+		if (address != NULL) {
+			canvas_word(canvas, address, TERM_PLAIN);
+		} else if (room >= BAR_MIN_COLUMNS) {
+			canvas_word(canvas, bar_print(share, room, bar), style_of_share(share));
+		}
+	}
+	canvas_end_line(canvas);
+}
+
+static void draw_growth(struct canvas *canvas, const struct tally *tally)
+{
+	char growth[HUMAN_BYTES], time[HUMAN_BYTES];
+	double per_minute, ms;
+
+	begin_line(canvas, "growth");
+	if (!trend_per_minute(&tally->trend, &per_minute)) {
+		canvas_word(canvas, "not known yet", TERM_PLAIN);
+		canvas_end_line(canvas);
+		return;
+	}
+	canvas_format(canvas, TERM_PLAIN, "%s per minute", human_growth(per_minute, growth));
+	if (tally_time_until_full(tally, &ms) && ms > 0) {
+		canvas_word(canvas, ", ", TERM_PLAIN);
+		canvas_format(canvas, TERM_BAD, "full in %s", human_duration(ms, time));
+		canvas_word(canvas, " at this pace", TERM_PLAIN);
+	} else if (per_minute < 1) {
+		canvas_word(canvas, ", not growing", TERM_PLAIN);
+	}
+	canvas_end_line(canvas);
+}
+
+/* "not " in front of those that keep sessions out. */
+static void draw_filter(
+	struct canvas *canvas, const char *prefix, const char *expression, size_t *n_drawn)
+{
+	if ((*n_drawn)++ == 0) {
+		begin_line(canvas, "only");
+	} else {
+		canvas_word(canvas, "; ", TERM_PLAIN);
+	}
+	canvas_format(canvas, TERM_BOLD, "%s%s", prefix, expression);
+}
+
+static void draw_filters(struct canvas *canvas, const struct top *top)
+{
+	const struct args *args = top->args;
+	size_t n_drawn = 0;
+
+	for (size_t i = 0; i < args->n_items; i++) {
+		const struct option_spec *spec = args->items[i].spec;
+
+		if (spec->parameter != NULL) {
+			draw_filter(
+				canvas, top_selector_prefix(spec), args->items[i].value, &n_drawn);
+		}
+	}
+	if (top->filter != NULL) {
+		draw_filter(canvas, "", top->filter, &n_drawn);
+	}
+	if (n_drawn > 0) {
+		canvas_end_line(canvas);
+	}
+}
+
+static void draw_node_problem(struct canvas *canvas, const struct tally *tally)
+{
+	for (size_t i = 0; i < tally->n_nodes; i++) {
+		const struct tally_node *node = tally->nodes[i];
+		CLEANUP(mem_free_p) char *words = NULL;
+
+		if (node->error != NULL) {
+			words = mem_printf("%s: %s", node->address, node->error);
+			canvas_wrap(canvas, slice_of(words), TERM_BAD, TOP_MAX_PROBLEM_LINES);
+			return;
+		}
+	}
+}
+
+static void draw_problems(struct canvas *canvas, const struct top *top)
+{
+	CLEANUP(mem_free_p) char *words = NULL;
+	char age[HUMAN_BYTES];
+
+	if (top->problem != NULL) {
+		human_duration((double)(clock_monotonic_ms() - top->tally.taken_ms), age);
+		words = mem_printf("no news for %s: %s", age, top->problem);
+		canvas_wrap(canvas, slice_of(words), TERM_BAD, TOP_MAX_PROBLEM_LINES);
+		return;
+	}
+	draw_node_problem(canvas, &top->tally);
+	if (top->tally.warning != NULL) {
+		canvas_wrap(canvas, slice_of(top->tally.warning), TERM_WARN, TOP_MAX_PROBLEM_LINES);
+	}
+}
+
+void top_draw_head(struct canvas *canvas, const struct top *top)
+{
+	const struct tally *tally = &top->tally;
+	const struct tally_node *fullest = tally->n_nodes > 1 ? tally_fullest(tally) : NULL;
+
+	draw_title(canvas, top);
+	draw_share(canvas, "sessions", tally->found, tally_max_clients(tally), NULL);
+	if (fullest != NULL) {
+		draw_share(
+			canvas, "fullest", fullest->count, fullest->max_clients, fullest->address);
+	}
+	draw_growth(canvas, tally);
+	draw_filters(canvas, top);
+	draw_problems(canvas, top);
+	if (canvas->height >= HEAD_ROOMY_LINES) {
+		canvas_end_line(canvas);
+	}
+}

@@ -408,8 +408,8 @@ static void add_all(const struct instances *instances, const struct link *link, 
 		for (size_t k = 0; k < topology_n_nodes(topology); k++) {
 			add_of(link, topology_node(topology, k), add, own);
 		}
-		for (size_t k = 0; k < topology_n_askers(topology); k++) {
-			add_of(link, topology_asker(topology, k), add, own);
+		for (size_t k = 0; k < topology_n_others(topology); k++) {
+			add_of(link, topology_other(topology, k), add, own);
 		}
 	}
 }

@@ -58,7 +58,8 @@ static bool is_full(const struct load *load, const struct request *request, bool
 	}
 	/* Those who mean all are not kept out by those who mean some. */
 	if (request->is_all) {
-		return !is_sharing && load->n_waiting_for_all >= JOBS_MAX_WAITING;
+		return !is_sharing && (load->n_waiting_for_all >= JOBS_MAX_WAITING ||
+					      load->n_runs >= 2 * JOBS_MAX_RUNS);
 	}
 	return !is_sharing &&
 	       (load->n_waiting >= JOBS_MAX_WAITING || load->n_runs >= JOBS_MAX_RUNS);

@@ -132,6 +132,11 @@ struct link *link_ref(struct link *link)
 	return link;
 }
 
+bool link_is_shared(const struct link *link)
+{
+	return link->n_refs > 1;
+}
+
 void link_unref(struct link *link)
 {
 	if (link == NULL || link->n_refs > 1) {

@@ -78,13 +78,32 @@ void topology_drop_link(struct topology *topology, struct link *link)
 	event_active(topology->letting_go, 0, 0);
 }
 
+/* As long as somebody else holds them, they are connections of ours. */
+static void drop_unheld(struct links *links)
+{
+	size_t n_kept = 0;
+
+	for (size_t i = 0; i < links->n; i++) {
+		if (link_is_shared(links->items[i])) {
+			links->items[n_kept++] = links->items[i];
+		} else {
+			link_unref(links->items[i]);
+		}
+	}
+	links->n = n_kept;
+}
+
 static void on_letting_go(evutil_socket_t fd, short what, void *context)
 {
 	struct topology *topology = context;
 
 	(void)fd;
 	(void)what;
+	for (size_t i = 0; i < topology->retired.n; i++) {
+		topology_add_link(&topology->leaving, link_ref(topology->retired.items[i]));
+	}
 	drop_all(&topology->retired);
+	drop_unheld(&topology->leaving);
 }
 
 /* Asks at once when somebody can be asked, not only when the next round is due. */
@@ -391,6 +410,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	drop_unheld(&topology->leaving);
 	if (topology->opts.kind == TOPOLOGY_STANDALONE) {
 		topology_look_up(topology);
 	} else if (topology->n_unanswered == 0) {
@@ -464,6 +484,7 @@ void topology_unref(struct topology *topology)
 	topology_close_names(topology);
 	topology_forget_replicas(topology);
 	finish_links(&topology->retired);
+	finish_links(&topology->leaving);
 	free(topology->askers);
 	event_free(topology->timer);
 	event_free(topology->letting_go);
@@ -525,14 +546,21 @@ struct link *topology_node(const struct topology *topology, size_t index)
 	return topology->nodes.items[index]->link;
 }
 
-size_t topology_n_askers(const struct topology *topology)
+static size_t n_askers(const struct topology *topology)
 {
 	return topology_has_askers(topology) ? topology_n_configured(topology) : 0;
 }
 
-struct link *topology_asker(const struct topology *topology, size_t index)
+size_t topology_n_others(const struct topology *topology)
 {
-	return topology->askers[index].link;
+	return n_askers(topology) + topology->leaving.n;
+}
+
+struct link *topology_other(const struct topology *topology, size_t index)
+{
+	size_t n = n_askers(topology);
+
+	return index < n ? topology->askers[index].link : topology->leaving.items[index - n];
 }
 
 void topology_watch(struct topology *topology, struct topology_watcher *watcher)

@@ -118,9 +118,12 @@ bool topology_is_twin_asked(const struct topology *topology, const struct link *
 bool topology_is_called(
 	const struct topology *topology, const struct link *link, struct slice address);
 
-/* Those that are asked who the nodes are: this daemon's connections as well. */
-size_t topology_n_askers(const struct topology *topology);
-struct link *topology_asker(const struct topology *topology, size_t index);
+/*
+ * This daemon's connections as well: those that are asked who the nodes are, and those to what was
+ * a node, while a kill still holds them.
+ */
+size_t topology_n_others(const struct topology *topology);
+struct link *topology_other(const struct topology *topology, size_t index);
 
 void topology_watch(struct topology *topology, struct topology_watcher *watcher);
 void topology_unwatch(struct topology *topology, struct topology_watcher *watcher);

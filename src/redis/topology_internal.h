@@ -87,6 +87,7 @@ struct topology {
 	size_t n_names;
 	struct question question; /* to a node */
 	struct links retired;     /* no longer nodes: let go from the event loop */
+	struct links leaving;     /* let go, and still held by a kill */
 	bool is_known;
 	char error[1024];
 	struct topology_watcher *watchers;

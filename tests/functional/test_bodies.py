@@ -26,7 +26,7 @@ def send(daemon):
 )
 def test_json_is_a_request(server, send, make_clients, content_type):
     clients = make_clients(server, total=10, named={"app": 4, "worker": 3})
-    body = {"match": ["name = app", "id > 0"], "except": [], "max": 100, "dry_run": True}
+    body = {"match": ["name = app", "id > 0"], "max": 100, "dry_run": True}
     report = send(json.dumps(body), content_type).json
     assert (report["state"], report["matched"]) == ("dry_run", 4)
     report = send(json.dumps({**body, "dry_run": False}), content_type).json

@@ -306,10 +306,10 @@ def test_too_many_wait(server, make_relay, make_daemon, make_clients):
     relay = make_relay(server)
     daemon = make_daemon([{"id": "r-test", "address": relay.address}])
     clients = make_clients(server, total=3)
-    relay.hold(b"LIST")
-    pending = [daemon.begin_kill("r-test")]
+    relay.hold(b"KILL")
+    pending = [daemon.begin_kill("r-test", pace="gentle")]
     relay.wait_until_held()
-    pending += [daemon.begin_kill("r-test", match=f"name = {i}") for i in range(16)]
+    pending += [daemon.begin_kill("r-test", max=1000 + i) for i in range(16)]
     wait_until(lambda: len(daemon.kills()) == 17, "all to wait")
     answer = daemon.das(ACTION, InstanceId="r-test")
     assert_error(answer, 429, "Throttling.User")

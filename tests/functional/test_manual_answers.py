@@ -244,6 +244,12 @@ def late_lines(make_server, make_relay, make_clients, make_daemon):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def denied_as_many(daemon, target):
+    for uid in range(20000, 20100):
+        answer(daemon.http("DELETE", target, caller=Caller(uid, uid)), 403)
+    return any("several_users" in line for line in daemon.audit("denied"))
+
+
 def test_record(busy, late_lines):
     """All kinds of lines, and all that may stand in them."""
     present, missing = nodes_of(busy)
@@ -269,6 +275,8 @@ def test_record(busy, late_lines):
     for _ in range(20):
         answer(busy.http("DELETE", kill, caller=Caller(NOBODY, NOBODY)), 403)
     wait_until(lambda: "repeated" in busy.audit("denied")[-1], "the many to be recorded")
+    # More users within a second than are told apart.
+    wait_until(lambda: denied_as_many(busy, kill), "users that are not told apart")
     busy.kill_process()
     pending.hang_up()
     busy.start(wait="socket")

@@ -205,6 +205,7 @@ struct server {
 	char node_id[48];
 	struct server *master; /* of a replica; NULL: it is one */
 	struct fleet *group;   /* NULL: a stranger */
+	int64_t joined_at;     /* its group, in the middle; 0: it was there from the beginning */
 	int64_t left_at;       /* its group; 0: never */
 	struct client *sessions;
 	size_t n_sessions, capacity;

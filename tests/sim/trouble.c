@@ -221,6 +221,7 @@ static void join(struct fleet *group)
 	node = server_new(SERVER_DATA, group->nodes[0]->shape);
 	node->has_password = group->has_password;
 	node->group = group;
+	node->joined_at = sim_now();
 	group->nodes[group->n_nodes++] = node;
 	on_back(node, 0);
 	sim_log("node %u joins the cluster", node->port);

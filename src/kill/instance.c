@@ -357,13 +357,17 @@ static void add_unplaced(const struct link *link, const struct link *other,
 	}
 }
 
-/* The process behind it is not known yet, or is this one, which add_known() did not see. */
+/*
+ * The process behind it is not known yet, or is this one, which add_known() did not see. Until it
+ * is proven it may be said to be the one that was at that address before.
+ */
 static void add_maybe(const struct link *link, const struct link *other,
 	const struct link_connection *connection, struct own_sessions *own)
 {
 	if (connection->descriptor >= 0 && !connection->is_proven &&
 		(link == other || connection->server->run_id[0] == '\0' ||
-			is_same_server(link, connection))) {
+			is_same_server(link, connection) ||
+			strcmp(link_address(link), link_address(other)) == 0)) {
 		struct protection_own one = describe(connection, false);
 
 		/*

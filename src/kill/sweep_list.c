@@ -45,12 +45,43 @@ static void describe_server(struct sweep *sweep)
 	sweep->caps = server->caps;
 }
 
+/*
+ * Whom a set command would hit besides those that it is meant for. The others of the link's own
+ * connections step aside, if they can; else sets are told apart by the user, if that is not ours.
+ */
+static void know_own(struct sweep *sweep)
+{
+	struct protection *protection = &sweep->protection;
+	const struct own_sessions *own = &sweep->own;
+
+	own_sessions_finish(&sweep->own);
+	free(sweep->own_user);
+	/* Options of a link go with the next reload. */
+	sweep->own_user = mem_printf("%s", link_opts_user(link_options(sweep->in.link)));
+	sweep->own = instances_own_sessions(sweep->in.instances, sweep->in.link);
+	CHECK(own->n_of_link > 0);
+	protection->own = own->items;
+	protection->n_own = own->n;
+	protection->n_known = own->n_known;
+	protection->n_told = own->n_told;
+	protection->n_aside = link_can_step_aside(sweep->in.link) ? own->n_of_link - 1 : 0;
+	protection->own_user = NULL;
+	if (protection->n_aside == 0 && own->n_of_link > 1 && own->n_known == own->n_of_link &&
+		link_is_of_one_account(sweep->in.link)) {
+		protection->own_user = sweep->own_user;
+	}
+}
+
 static void on_session(void *context, const struct session_line *line)
 {
 	struct sweep *sweep = context;
+	bool is_victim;
 
-	bool is_victim = snapshot_add(&sweep->snapshot, line);
-
+	/* Connections of ours that came while the command was on its way are listed as well. */
+	if (sweep->snapshot.n == 0) {
+		know_own(sweep);
+	}
+	is_victim = snapshot_add(&sweep->snapshot, line);
 	if (line->is_readable && line->session.id == sweep->snapshot.link_id) {
 		processes_server_note_own(&sweep->processes, &line->session);
 	} else if (is_victim && sweep->in.processes != NULL) {
@@ -259,31 +290,6 @@ void sweep_join_listing(struct sweep *sweep, void (*started_fn)(void *context),
 	sweep->in.node->n_commands++;
 	r = client_list_join(sweep->in.link, &sweep->reader);
 	CHECK(r == 0);
-}
-
-/*
- * Whom a set command would hit besides those that it is meant for. The others of the link's own
- * connections step aside, if they can; else sets are told apart by the user, if that is not ours.
- */
-static void know_own(struct sweep *sweep)
-{
-	struct protection *protection = &sweep->protection;
-	const struct own_sessions *own = &sweep->own;
-
-	/* Options of a link go with the next reload. */
-	sweep->own_user = mem_printf("%s", link_opts_user(link_options(sweep->in.link)));
-	sweep->own = instances_own_sessions(sweep->in.instances, sweep->in.link);
-	CHECK(own->n_of_link > 0);
-	protection->own = own->items;
-	protection->n_own = own->n;
-	protection->n_known = own->n_known;
-	protection->n_told = own->n_told;
-	protection->n_aside = link_can_step_aside(sweep->in.link) ? own->n_of_link - 1 : 0;
-	protection->own_user = NULL;
-	if (protection->n_aside == 0 && own->n_of_link > 1 && own->n_known == own->n_of_link &&
-		link_is_of_one_account(sweep->in.link)) {
-		protection->own_user = sweep->own_user;
-	}
 }
 
 static void on_stats(void *context, const struct reply *reply, const char *lost)

@@ -17,7 +17,6 @@
 /* Of one turn of the loop. */
 #define MOST_LINES 600
 #define MOST_JUDGED 1500
-#define SHAKING_HANDS (100 * SIM_MS)
 #define MOST_CONNECTIONS 64
 #define MOST_REFUSED 700       /* attempts a second at a server that is full, of each connection */
 #define MOST_BYTES (24U << 20) /* the world has its share of it */
@@ -226,13 +225,9 @@ void oracle_ended(struct server *server, struct client *session)
 		(server->left_at == 0 || sim_now() - server->left_at > SIM_S)) {
 		sim_fail("exact", "a session of %u, which is no member, was ended", server->port);
 	}
-	/*
-	 * Given up, and the server has not heard of that; or by a command of one that died. Or,
-	 * which is still to be found out (seed 1695), while it was shaking hands.
-	 */
+	/* Given up, and the server has not heard of that; or by a command of one that died. */
 	if (session->end != NULL &&
-		(!server_is_own(session) || (scenario_had_crash() && scenario_is_changing()) ||
-			sim_now() - session->now.since < SHAKING_HANDS)) {
+		(!server_is_own(session) || (scenario_had_crash() && scenario_is_changing()))) {
 		oracle_disturbed(server);
 		return;
 	}

@@ -162,12 +162,32 @@ def test_who_waits_for_a_dead_node_delays_nobody(half_dead, make_clients):
         daemon.http("DELETE", f"/v1/kills/{kill['request_id']}")
 
 
-def test_users_take_turns(server, make_relay, open_daemon):
+def test_who_waits_for_a_server_that_hangs_delays_nobody(make_server, open_daemon, make_clients):
+    """It is not known yet that it does: commands may take a minute there."""
+    servers = [make_server(), make_server()]
+    instance = {"id": "r-test", "address": [s.address for s in servers], "command-timeout": "1m"}
+    daemon = open_daemon([instance])
+    clients = make_clients(servers[1], total=5)
+    servers[0].pause_process()
+    first = daemon.begin_kill("r-test", timeout="10m")
+    clients.wait_for(closed_by_server=5)
+    make_clients(servers[1], named={"late": 5})
+    report = daemon.kill("r-test", match="name = late", node=servers[1].unix_path).json
+    assert (report["state"], report["killed"]) == ("done", 5)
+    assert "running" in states(daemon)
+    servers[0].resume_process()
+    assert first.response().json["state"] == "done"
+
+
+def test_users_take_turns(server, make_relay, open_daemon, make_clients):
     """Behind a kill that is at work those of one user wait; root's comes after the first of them."""
+    make_clients(server, total=3)
     relay = make_relay(server)
     daemon = open_daemon([{"id": "r-test", "address": relay.address}])
-    relay.hold(b"LIST")
-    kills = [order(daemon, ANN, match=f"name = a-{i}", timeout="1m") for i in range(17)]
+    relay.hold(b"KILL")
+    kills = [order(daemon, ANN, match="db = 0", pace="gentle", timeout="1m")]
+    relay.wait_until_held()
+    kills += [order(daemon, ANN, match=f"name = a-{i}", timeout="1m") for i in range(16)]
     wait_until(lambda: len(daemon.kills()) == 17, "all to be accepted")
     assert order(daemon, ANN, match="name = b").response().status == 429
     roots = daemon.begin_kill("r-test", all=True)

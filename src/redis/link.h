@@ -264,7 +264,7 @@ struct link *link_new(const struct link_world *world, const struct endpoint *end
 struct link *link_new_nowhere(const struct link_world *world, const char *label, const char *words);
 /* Made with one reference. The last one to go retires it. */
 struct link *link_ref(struct link *link);
-void link_unref(struct link *link); /* NULL is fine */
+void link_unref(struct link *link);           /* NULL is fine */
 bool link_is_shared(const struct link *link); /* others than the caller hold it */
 void link_start(struct link *link);
 /*

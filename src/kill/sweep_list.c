@@ -53,13 +53,19 @@ static void know_own(struct sweep *sweep)
 {
 	struct protection *protection = &sweep->protection;
 	const struct own_sessions *own = &sweep->own;
+	struct own_sessions now = instances_own_sessions(sweep->in.instances, sweep->in.link);
 
+	/* The connection that is read to its end may be given up by now: nothing newer is known. */
+	if (now.n_of_link == 0) {
+		CHECK(own->n_of_link > 0);
+		own_sessions_finish(&now);
+		return;
+	}
 	own_sessions_finish(&sweep->own);
-	free(sweep->own_user);
+	sweep->own = now;
 	/* Options of a link go with the next reload. */
+	free(sweep->own_user);
 	sweep->own_user = mem_printf("%s", link_opts_user(link_options(sweep->in.link)));
-	sweep->own = instances_own_sessions(sweep->in.instances, sweep->in.link);
-	CHECK(own->n_of_link > 0);
 	protection->own = own->items;
 	protection->n_own = own->n;
 	protection->n_known = own->n_known;

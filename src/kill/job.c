@@ -14,86 +14,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-/* Whose the victims were, where that was asked for. */
-static void report_processes(struct job *job)
-{
-	for (size_t i = 0; i < job->n_sweeps; i++) {
-		sweep_sum_processes(job->sweeps[i], &job->report->programs);
-	}
-}
-
-/* Which nodes there are is known as of before. */
-static void warn_of_old_nodes(struct job *job)
-{
-	const struct topology *topology = job->instance->topology;
-
-	if (topology_is_known(topology) && topology_error(topology)[0] != '\0') {
-		job_warn(job, "the nodes are those that were known before: %s",
-			topology_error(topology));
-	} else if (job->has_asked_for_others &&
-		   !topology_is_up_to_date(topology, job->started_ms)) {
-		job_warn(job, "which nodes there are was not answered in time; they are those "
-			      "that were known before");
-	}
-}
-
-/* The process that the request is for was not met, before there was no more time to wait for it. */
-static void refuse_restarted(struct job *job)
-{
-	struct report *report = job->report;
-	size_t n_missing = 0;
-
-	for (size_t i = 0; i < report->n_nodes; i++) {
-		n_missing += !report->nodes[i].was_reached;
-	}
-	free(report->error);
-	report->is_restarted = true;
-	report->error = mem_printf("no node is the server process %s (%zu not reached): its "
-				   "sessions ended with it if it was restarted; nothing was killed",
-		job->request.run_id, n_missing);
-}
-
-static bool has_met_process(const struct job *job)
-{
-	for (size_t i = 0; i < job->n_sweeps; i++) {
-		if (sweep_has_met_process(job->sweeps[i])) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* As it is known at the end: the look-up may have been on its way at the beginning. */
-static void warn_of_former_addresses(struct job *job)
-{
-	for (size_t i = 0; i < job->n_sweeps; i++) {
-		const struct link *link = sweep_link(job->sweeps[i]);
-
-		if (topology_is_former(job->instance->topology, link)) {
-			job_warn(job,
-				"%s: the configured name does not stand for this address any more; "
-				"it is a node over the connection that is still open",
-				link_address(link));
-		}
-	}
-}
-
-static void finish(struct job *job)
-{
-	warn_of_old_nodes(job);
-	warn_of_former_addresses(job);
-	if (job->request.run_id != NULL && !has_met_process(job) &&
-		job->report->state != REPORT_CANCELLED) {
-		refuse_restarted(job);
-	}
-	sources_report(&job->sources, job->report);
-	sources_finish(&job->sources);
-	report_processes(job);
-	report_close(job->report, job->request.is_dry_run, clock_monotonic_ms() - job->started_ms);
-	job->is_done = true;
-	job->event_fn(job->context, JOB_DONE);
-}
-
 /* How long the end of a kill waits to hear whether further nodes have turned up. */
 #define OTHERS_PATIENCE_MS 1500
 
@@ -247,72 +167,14 @@ static void on_sweep_done(void *context)
 		  (!job_is_wave_due(job) || (!job_start_wave(job) && !ask_for_others(job)));
 	job->event_fn(job->context, JOB_VERIFIED);
 	if (is_last) {
-		finish(job);
+		job_finish(job);
 	} else {
 		/* The others may have waited for this node's plan. */
 		go_on(job);
 	}
 }
 
-/* ---- what comes later ---- */
-
-static void on_late_answer(void *context, const struct salvo_result *result)
-{
-	struct late *late = context;
-	struct job *job = late->job;
-	struct report_node *node = &job->report->nodes[late->node];
-	uint64_t n = report_add_late(
-		job->report, node, result->n_claimed, result->n_extra, result->lost);
-
-	job->late_news = (struct job_late){
-		.node = node->address,
-		.n_killed = n,
-		.lost = result->lost,
-	};
-	LIST_REMOVE(late, entry);
-	event_active(job->reaping, 0, 0);
-	LIST_INSERT_HEAD(&job->settled, late, entry);
-	job->event_fn(job->context, JOB_LATE);
-}
-
-static void drop_late(struct late *late)
-{
-	LIST_REMOVE(late, entry);
-	salvo_free(late->salvo);
-	free(late);
-}
-
-/* Not in a callback of their own. */
-static void on_reaping(evutil_socket_t fd, short what, void *context)
-{
-	struct job *job = context;
-
-	(void)fd;
-	(void)what;
-	while (!LIST_EMPTY(&job->settled)) {
-		drop_late(LIST_FIRST(&job->settled));
-	}
-}
-
-static void on_sweep_late(void *context, const struct sweep *sweep, struct salvo *salvo)
-{
-	struct job *job = context;
-	struct late *late = mem_new(struct late);
-
-	*late = (struct late){.job = job, .salvo = salvo, .node = sweep_node(sweep, job->report)};
-	(void)salvo_cut(salvo, on_late_answer, late);
-	LIST_INSERT_HEAD(&job->late, late, entry);
-}
-
-const struct job_late *job_late(const struct job *job)
-{
-	return &job->late_news;
-}
-
-bool job_is_late(const struct job *job)
-{
-	return !LIST_EMPTY(&job->late);
-}
+/* ---- one server at two addresses ---- */
 
 /* By the address that stands first, or by the other one where that has begun already. */
 static bool is_swept_by(const struct job *job, const struct sweep *sweep, const struct sweep *other)
@@ -344,7 +206,7 @@ static bool is_twin_swept(void *context, const struct sweep *sweep)
 void job_listen(struct job *job, struct sweep_inputs *inputs)
 {
 	inputs->is_twin_swept_fn = is_twin_swept;
-	inputs->late_fn = on_sweep_late;
+	inputs->late_fn = job_on_sweep_late;
 	inputs->planned_fn = on_sweep_planned;
 	inputs->watching_fn = on_sweep_watching;
 	inputs->waiting_fn = on_sweep_waiting;
@@ -367,7 +229,7 @@ static void finish_without_nodes(struct job *job)
 		job->report->error = mem_printf("no node of the instance is known: %s",
 			topology_error(job->instance->topology));
 	}
-	finish(job);
+	job_finish(job);
 }
 
 /* Time is up, or there is something to do at last. */
@@ -415,7 +277,7 @@ struct job *job_new(struct event_base *loop, const struct instances *instances,
 	job->report->programs.is_wanted = job->request.wants_processes;
 	job->watcher.changed_fn = on_nodes_changed;
 	job->patience = evtimer_new(loop, on_patience, job);
-	job->reaping = event_new(loop, -1, 0, on_reaping, job);
+	job->reaping = event_new(loop, -1, 0, job_on_reaping, job);
 	CHECK(job->patience != NULL && job->reaping != NULL);
 	return job;
 }
@@ -451,10 +313,10 @@ void job_free(struct job *job)
 	}
 	let_go(job);
 	while (!LIST_EMPTY(&job->late)) {
-		drop_late(LIST_FIRST(&job->late));
+		job_drop_late(LIST_FIRST(&job->late));
 	}
 	while (!LIST_EMPTY(&job->settled)) {
-		drop_late(LIST_FIRST(&job->settled));
+		job_drop_late(LIST_FIRST(&job->settled));
 	}
 	event_free(job->patience);
 	event_free(job->reaping);

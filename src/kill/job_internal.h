@@ -1,5 +1,6 @@
 /*
- * What job.c, which has a job's life and what happens to it, and job_nodes.c share.
+ * What the files of a job share: job.c has its life and what happens to it, job_nodes.c which nodes
+ * are swept, job_end.c the end, job_late.c what comes after it.
  */
 #ifndef KILL_JOB_INTERNAL_H
 #define KILL_JOB_INTERNAL_H
@@ -55,6 +56,19 @@ struct job {
 
 /* Who is told what becomes of a sweep. */
 void job_listen(struct job *job, struct sweep_inputs *inputs);
+
+/* ---- job_end.c ---- */
+
+/* Closes the report and tells that the job is done. */
+void job_finish(struct job *job);
+
+/* ---- job_late.c ---- */
+
+/* `salvo` is taken over: its answers are waited for, and told by JOB_LATE. */
+void job_on_sweep_late(void *context, const struct sweep *sweep, struct salvo *salvo);
+void job_drop_late(struct late *late);
+/* Frees those whose answers have come. */
+void job_on_reaping(int fd, short what, void *context);
 
 /* ---- job_nodes.c ---- */
 

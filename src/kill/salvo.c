@@ -7,7 +7,7 @@
  * listed. Else it lists once more right ahead of the batch, in one piece with it, which a server
  * works off without serving anybody else: who is listed then is who is hit.
  */
-#include "kill/salvo.h"
+#include "kill/salvo_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,78 +15,13 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "kill/refusal.h"
-#include "redis/link.h"
 #include "redis/reply.h"
-#include "redis/server_info.h"
-
-/*
- * Without a budget: victims and commands in flight. The server works off what it reads at once, 16
- * KiB or some 300 commands with one id, before it answers and serves others. The window holds more
- * than two such reads, so that the next one waits in the socket when the server has answered the
- * last, and the daemon has the time of a whole read to send more; but no more than that, because
- * the server goes on with it when nobody waits for the answers any more.
- */
-#define WINDOW_VICTIMS 4000
-#define WINDOW_COMMANDS 768
 
 /* Set commands in a batch: with what is ahead of them they fit into one read of the server. */
 #define BATCH_SETS 64
 
 /* A command has the link's time-out and this for each victim. */
 #define TIMEOUT_PER_VICTIM_MS 1
-
-enum shot_kind {
-	SHOT_KILL,
-	SHOT_ASK,   /* has anybody connected since the listing? */
-	SHOT_CHECK, /* the same behind a batch that was sent because nobody had */
-	SHOT_LOOK,  /* who is there now? */
-};
-
-struct shot {
-	enum shot_kind kind;
-	const struct plan_step *step; /* KILL */
-	size_t offset;                /* of its first victim in the step */
-	size_t n;                     /* victims; of questions none */
-	int64_t sent_us;
-};
-
-struct salvo {
-	struct link *link;
-	struct calls calls;
-	bool (*may_send_set_fn)(void *context);
-	salvo_done_fn done_fn;
-	void *context;
-
-	const struct plan *plan;
-	struct snapshot *snapshot;
-	struct plan_command command; /* reused */
-	size_t step;                 /* the next to send, and where in it */
-	size_t offset;
-	bool is_stopped;
-	uint64_t serial;  /* of the connection */
-	bool is_stepping; /* the other connections of the link step aside, or come back */
-	bool keeps_aside; /* they are to stay aside */
-	struct link_way way;
-
-	struct shot shots[WINDOW_COMMANDS]; /* in flight: a ring, oldest first */
-	size_t first_shot;
-	size_t n_shots;
-	size_t n_victims; /* in flight */
-
-	bool is_asked;      /* and answered, for the next batch */
-	bool is_quiet;      /* nobody had connected */
-	bool has_looked;    /* the batch in flight has a whole listing ahead of it */
-	bool is_in_batch;   /* one is being sent */
-	size_t n_sets_left; /* of the batch that is being sent */
-
-	size_t burst; /* victims that fit into the budget, as measured so far; 0: ask the plan */
-	size_t burst_victims;  /* that were sent in it */
-	int64_t burst_sent_us; /* its first command */
-	int64_t last_reply_us;
-
-	struct salvo_result result;
-};
 
 static void on_stepped(void *context, const char *failure);
 
@@ -145,7 +80,6 @@ void salvo_free(struct salvo *salvo)
 }
 
 static void on_reply(void *context, const struct reply *reply, const char *lost);
-static void on_look_line(void *context, struct slice text);
 
 static const struct plan_step *next_step(const struct salvo *salvo)
 {
@@ -181,7 +115,7 @@ static void send_question(struct salvo *salvo, enum shot_kind kind)
 		.argv = kind == SHOT_LOOK ? argv_look : argv_ask,
 		.argc = 2,
 		.called = "CLIENT KILL",
-		.line_fn = kind == SHOT_LOOK ? on_look_line : NULL,
+		.line_fn = kind == SHOT_LOOK ? salvo_on_look_line : NULL,
 		.reply_fn = on_reply,
 		.context = salvo,
 		.owner = &salvo->calls,
@@ -317,24 +251,12 @@ static bool has_connection(struct salvo *salvo)
 }
 
 /* May somebody who was listed have come to be in the set since, by AUTH or another name? */
-static bool may_be_entered(const struct salvo *salvo)
-{
-	return !snapshot_is_all_matched(salvo->snapshot);
-}
-
-/* A set that only those can be in who were meant at the listing needs no counting. */
-static bool needs_batch(const struct salvo *salvo, const struct plan_step *step)
-{
-	return step->kind != PLAN_STEP_IDS &&
-	       (salvo->plan->least_age_s <= 0 || may_be_entered(salvo));
-}
-
 /* May this step be sent, as far as it is known by then whom it hits? */
 static bool is_in_batch(struct salvo *salvo, const struct plan_step *step)
 {
 	bool can_ask = salvo->snapshot->n_connections >= 0;
 
-	if (!needs_batch(salvo, step)) {
+	if (!salvo_needs_batch(salvo, step)) {
 		return true;
 	}
 	if (salvo->n_sets_left > 0) {
@@ -344,13 +266,13 @@ static bool is_in_batch(struct salvo *salvo, const struct plan_step *step)
 	if (salvo->n_shots > 0) {
 		return false;
 	}
-	if (can_ask && !salvo->is_asked && !may_be_entered(salvo)) {
+	if (can_ask && !salvo->is_asked && !salvo_may_be_entered(salvo)) {
 		send_question(salvo, SHOT_ASK);
 		return false;
 	}
 	salvo->is_asked = false;
 	salvo->has_looked = false;
-	salvo->is_quiet &= can_ask && !may_be_entered(salvo);
+	salvo->is_quiet &= can_ask && !salvo_may_be_entered(salvo);
 	if (!salvo->is_quiet) {
 		snapshot_verify_begin(salvo->snapshot);
 		send_question(salvo, SHOT_LOOK);
@@ -392,88 +314,7 @@ static void send_more(struct salvo *salvo)
 	salvo->n_sets_left = 0;
 }
 
-/* ---- counting ---- */
-
-static void on_look_line(void *context, struct slice text)
-{
-	struct salvo *salvo = context;
-	struct session_line line;
-
-	if (salvo->snapshot != NULL) {
-		session_read_line(
-			&line, text, salvo->snapshot->caps->family, salvo->snapshot->node);
-		snapshot_look(salvo->snapshot, &line);
-	}
-}
-
-/* How many have connected since the listing; -1: it is not known. */
-static int64_t n_newcomers(const struct salvo *salvo, const struct reply *reply)
-{
-	struct link_server server = {.n_connections = -1};
-
-	if (reply->type == REPLY_TEXT) {
-		server_info_read(reply->text, &server);
-	}
-	return server.n_connections < salvo->snapshot->n_connections
-		       ? -1
-		       : server.n_connections - salvo->snapshot->n_connections;
-}
-
-static void take_answer_to_question(
-	struct salvo *salvo, enum shot_kind kind, const struct reply *reply)
-{
-	switch (kind) {
-	case SHOT_ASK:
-		salvo->is_asked = true;
-		salvo->is_quiet = n_newcomers(salvo, reply) == 0;
-		break;
-	case SHOT_CHECK:
-		/* Somebody came in the moment between the question and the batch. */
-		salvo->result.n_unsure =
-			n_newcomers(salvo, reply) < 0
-				? salvo->result.n_claimed
-				: MIN((uint64_t)n_newcomers(salvo, reply), salvo->result.n_claimed);
-		break;
-	case SHOT_LOOK:
-		salvo->has_looked = reply->type == REPLY_LISTING;
-		break;
-	case SHOT_KILL:
-		break;
-	}
-}
-
-/* Of those that a set is for, who was there to be hit; the others had ended before. */
-static size_t count_there(struct salvo *salvo, const struct shot *shot)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < shot->n; i++) {
-		struct snapshot_entry *entry =
-			&salvo->snapshot->entries[salvo->plan->victims[shot->step->first + i]];
-
-		entry->is_missed = !entry->is_listed;
-		n += entry->is_listed &&
-		     (shot->step->kind == PLAN_STEP_TYPE ? !entry->is_retyped : !entry->is_moved);
-	}
-	return n;
-}
-
-/*
- * The next burst is as large as the last one would have been to fit the budget exactly, less a
- * fifth; it grows slowly and shrinks at once.
- */
-static void adapt_burst(struct salvo *salvo, int64_t now_us)
-{
-	int64_t budget_us = salvo->plan->opts.stall_budget_ms * 1000;
-	int64_t took_us = MAX(now_us - salvo->burst_sent_us, (int64_t)1);
-	int64_t fitting = (int64_t)salvo->burst_victims * budget_us / took_us * 4 / 5;
-	int64_t most = (int64_t)salvo->burst * 3 / 2 + 1;
-
-	if (salvo->burst > 0) {
-		salvo->burst = (size_t)MAX(MIN(fitting, most), (int64_t)1);
-	}
-	salvo->burst_victims = 0;
-}
+/* ---- answers ---- */
 
 static struct shot pop_shot(struct salvo *salvo)
 {
@@ -486,71 +327,23 @@ static struct shot pop_shot(struct salvo *salvo)
 	return shot;
 }
 
-/* The server counts whom it killed; 0 for a single id means that it was gone before. */
-static void count_hits(struct salvo *salvo, const struct shot *shot, uint64_t n_hits)
-{
-	/* Once it is cut, the plan and the snapshot may be gone. */
-	bool is_planned = salvo->snapshot != NULL;
-	uint64_t n_most = shot->n;
-
-	if (is_planned && salvo->has_looked && needs_batch(salvo, shot->step)) {
-		n_most = count_there(salvo, shot);
-	}
-	salvo->result.n_claimed += MIN(n_hits, n_most);
-	salvo->result.n_extra += n_hits - MIN(n_hits, n_most);
-	if (is_planned && shot->n == 1 && shot->step->kind == PLAN_STEP_IDS) {
-		salvo->snapshot->entries[salvo->plan->victims[shot->step->first + shot->offset]]
-			.is_missed = n_hits == 0;
-	}
-}
-
-static void take_answer(struct salvo *salvo, const struct shot *shot, const struct reply *reply)
-{
-	int64_t now_us = clock_monotonic_us();
-	int64_t stall_us = now_us - MAX(shot->sent_us, salvo->last_reply_us);
-
-	salvo->result.max_stall_us = MAX(salvo->result.max_stall_us, stall_us);
-	salvo->last_reply_us = now_us;
-	if (reply->type == REPLY_INTEGER && reply->integer >= 0) {
-		count_hits(salvo, shot, (uint64_t)reply->integer);
-		return;
-	}
-	if (salvo->result.error[0] == '\0' ||
-		(refusal_is_final(reply) && salvo->result.outcome != SALVO_REFUSED)) {
-		refusal_print(reply, salvo->result.error, sizeof(salvo->result.error));
-	}
-	if (refusal_is_final(reply)) {
-		salvo->result.outcome = SALVO_REFUSED;
-		salvo->is_stopped = true;
-	}
-}
-
-/* The connection is gone with the commands in flight: the server may have carried them out. */
-static void take_loss(struct salvo *salvo, const struct shot *shot, const char *lost)
-{
-	salvo->result.n_presumed += shot->n;
-	salvo->result.outcome = SALVO_LOST;
-	salvo->result.lost = lost;
-	salvo->is_stopped = true;
-}
-
 static void on_reply(void *context, const struct reply *reply, const char *lost)
 {
 	struct salvo *salvo = context;
 	struct shot shot = pop_shot(salvo);
 
 	if (reply == NULL) {
-		take_loss(salvo, &shot, lost);
+		salvo_take_loss(salvo, &shot, lost);
 	} else if (shot.kind == SHOT_KILL) {
-		take_answer(salvo, &shot, reply);
+		salvo_take_answer(salvo, &shot, reply);
 	} else {
 		salvo->last_reply_us = clock_monotonic_us();
 		if (salvo->snapshot != NULL) {
-			take_answer_to_question(salvo, shot.kind, reply);
+			salvo_take_answer_to_question(salvo, shot.kind, reply);
 		}
 	}
 	if (salvo->n_shots == 0 && salvo->burst_victims > 0) {
-		adapt_burst(salvo, clock_monotonic_us());
+		salvo_adapt_burst(salvo, clock_monotonic_us());
 	}
 	if (salvo->snapshot != NULL) {
 		send_more(salvo);

@@ -192,6 +192,20 @@ void pipeline_drain(struct connection *connection);
 void handshake_probe(struct connection *connection);
 /* Sends the commands of the handshake; ends in one of the two above, from the event loop. */
 void handshake_start(struct connection *connection);
+
+/* ---- handshake_refusal.c ---- */
+
+/* Takes down why the connection does not get in; the first reason counts. */
+void handshake_refuse(struct connection *connection, enum link_trouble trouble, struct slice words);
+/* What an error stands for that says nothing of the command; NONE: it is no such error. */
+enum link_trouble handshake_trouble_of(const struct reply *reply);
+/* Of an error, less what a server may repeat of a command: a password may be among it. */
+struct slice handshake_without_arguments(struct slice words);
+/* Does the answer show that this permission, or the command, is missing? That is taken down. */
+void handshake_check_permission(
+	struct connection *connection, enum link_permission permission, const struct reply *reply);
+/* Refuses for those that were found to be missing, with words for what grants them. */
+void handshake_refuse_missing(struct connection *connection);
 /* Does the answer say that the call may not be made at all? Then in words, and what to do. */
 bool handshake_is_denial(const struct connection *connection, enum link_permission permission,
 	const struct reply *reply, char *words, size_t n_bytes);

@@ -1,7 +1,8 @@
 /*
- * What the files of a topology share: topology.c keeps the set of nodes, topology_cluster.c and
- * topology_sentinel.c ask for it, topology_names.c looks up the names that stand for it,
- * topology_proof.c judges who belongs to it, topology_opts.c goes over to other options.
+ * What the files of a topology share: topology.c asks in rounds, topology_nodes.c keeps the set of
+ * nodes, topology_cluster.c and topology_sentinel.c ask for it, topology_names.c looks up the names
+ * that stand for it, topology_proof.c judges who belongs to it, topology_opts.c goes over to other
+ * options.
  */
 #ifndef REDIS_TOPOLOGY_INTERNAL_H
 #define REDIS_TOPOLOGY_INTERNAL_H
@@ -132,12 +133,6 @@ void topology_end_round(struct topology *topology, bool is_changed);
 void topology_add_link(struct links *links, struct link *link);
 /* What waits for an answer of it hears that it is no node any more, once nobody kills there. */
 void topology_drop_link(struct topology *topology, struct link *link);
-/* `link` is taken over. */
-struct node *topology_add_node(struct topology *topology, struct link *link, const char *label);
-struct node *topology_open_node(struct topology *topology, const struct endpoint *endpoint);
-/* Out of the array already, or about to be. `is_link_kept`: the link is somebody else's now. */
-void topology_free_node(struct node *node, bool is_link_kept);
-struct node *topology_find_node(const struct topology *topology, const struct link *link);
 void topology_open_asker(struct topology *topology, struct asker *asker, struct link *link);
 void topology_tell_watchers(struct topology *topology);
 
@@ -157,6 +152,18 @@ members_last_place_fn topology_last_place;
 void topology_hear_no_more(struct topology *topology);
 void topology_forget_replicas(struct topology *topology);
 void topology_forget_table(struct asker *asker);
+
+/* ---- topology_nodes.c ---- */
+
+/* `link` is taken over. */
+struct node *topology_add_node(struct topology *topology, struct link *link, const char *label);
+struct node *topology_open_node(struct topology *topology, const struct endpoint *endpoint);
+/* Out of the array already, or about to be. `is_link_kept`: the link is somebody else's now. */
+void topology_free_node(struct node *node, bool is_link_kept);
+struct node *topology_find_node(const struct topology *topology, const struct link *link);
+/* Those of no member any more go, and those of new members come. True: something has changed. */
+bool topology_update_nodes(struct topology *topology);
+bool topology_open_new_nodes(struct topology *topology);
 
 /* ---- topology_opts.c ---- */
 

@@ -1,0 +1,87 @@
+/*
+ * The end of a job: what its report says of the whole, besides what its sweeps have said.
+ */
+#include "kill/job_internal.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* Whose the victims were, where that was asked for. */
+static void report_processes(struct job *job)
+{
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		sweep_sum_processes(job->sweeps[i], &job->report->programs);
+	}
+}
+
+/* Which nodes there are is known as of before. */
+static void warn_of_old_nodes(struct job *job)
+{
+	const struct topology *topology = job->instance->topology;
+
+	if (topology_is_known(topology) && topology_error(topology)[0] != '\0') {
+		job_warn(job, "the nodes are those that were known before: %s",
+			topology_error(topology));
+	} else if (job->has_asked_for_others &&
+		   !topology_is_up_to_date(topology, job->started_ms)) {
+		job_warn(job, "which nodes there are was not answered in time; they are those "
+			      "that were known before");
+	}
+}
+
+/* The process that the request is for was not met, before there was no more time to wait for it. */
+static void refuse_restarted(struct job *job)
+{
+	struct report *report = job->report;
+	size_t n_missing = 0;
+
+	for (size_t i = 0; i < report->n_nodes; i++) {
+		n_missing += !report->nodes[i].was_reached;
+	}
+	free(report->error);
+	report->is_restarted = true;
+	report->error = mem_printf("no node is the server process %s (%zu not reached): its "
+				   "sessions ended with it if it was restarted; nothing was killed",
+		job->request.run_id, n_missing);
+}
+
+static bool has_met_process(const struct job *job)
+{
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		if (sweep_has_met_process(job->sweeps[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* As it is known at the end: the look-up may have been on its way at the beginning. */
+static void warn_of_former_addresses(struct job *job)
+{
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		const struct link *link = sweep_link(job->sweeps[i]);
+
+		if (topology_is_former(job->instance->topology, link)) {
+			job_warn(job,
+				"%s: the configured name does not stand for this address any more; "
+				"it is a node over the connection that is still open",
+				link_address(link));
+		}
+	}
+}
+
+void job_finish(struct job *job)
+{
+	warn_of_old_nodes(job);
+	warn_of_former_addresses(job);
+	if (job->request.run_id != NULL && !has_met_process(job) &&
+		job->report->state != REPORT_CANCELLED) {
+		refuse_restarted(job);
+	}
+	sources_report(&job->sources, job->report);
+	sources_finish(&job->sources);
+	report_processes(job);
+	report_close(job->report, job->request.is_dry_run, clock_monotonic_ms() - job->started_ms);
+	job->is_done = true;
+	job->event_fn(job->context, JOB_DONE);
+}

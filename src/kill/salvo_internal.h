@@ -1,0 +1,89 @@
+/*
+ * What salvo.c, which sends, and salvo_count.c, which counts, share.
+ */
+#ifndef KILL_SALVO_INTERNAL_H
+#define KILL_SALVO_INTERNAL_H
+
+#include "kill/salvo.h"
+#include "redis/link.h"
+
+/*
+ * Without a budget: victims and commands in flight. The server works off what it reads at once, 16
+ * KiB or some 300 commands with one id, before it answers and serves others. The window holds more
+ * than two such reads, so that the next one waits in the socket when the server has answered the
+ * last, and the daemon has the time of a whole read to send more; but no more than that, because
+ * the server goes on with it when nobody waits for the answers any more.
+ */
+#define WINDOW_VICTIMS 4000
+#define WINDOW_COMMANDS 768
+
+enum shot_kind {
+	SHOT_KILL,
+	SHOT_ASK,   /* has anybody connected since the listing? */
+	SHOT_CHECK, /* the same behind a batch that was sent because nobody had */
+	SHOT_LOOK,  /* who is there now? */
+};
+
+struct shot {
+	enum shot_kind kind;
+	const struct plan_step *step; /* KILL */
+	size_t offset;                /* of its first victim in the step */
+	size_t n;                     /* victims; of questions none */
+	int64_t sent_us;
+};
+
+struct salvo {
+	struct link *link;
+	struct calls calls;
+	bool (*may_send_set_fn)(void *context);
+	salvo_done_fn done_fn;
+	void *context;
+
+	const struct plan *plan;
+	struct snapshot *snapshot;
+	struct plan_command command; /* reused */
+	size_t step;                 /* the next to send, and where in it */
+	size_t offset;
+	bool is_stopped;
+	uint64_t serial;  /* of the connection */
+	bool is_stepping; /* the other connections of the link step aside, or come back */
+	bool keeps_aside; /* they are to stay aside */
+	struct link_way way;
+
+	struct shot shots[WINDOW_COMMANDS]; /* in flight: a ring, oldest first */
+	size_t first_shot;
+	size_t n_shots;
+	size_t n_victims; /* in flight */
+
+	bool is_asked;      /* and answered, for the next batch */
+	bool is_quiet;      /* nobody had connected */
+	bool has_looked;    /* the batch in flight has a whole listing ahead of it */
+	bool is_in_batch;   /* one is being sent */
+	size_t n_sets_left; /* of the batch that is being sent */
+
+	size_t burst; /* victims that fit into the budget, as measured so far; 0: ask the plan */
+	size_t burst_victims;  /* that were sent in it */
+	int64_t burst_sent_us; /* its first command */
+	int64_t last_reply_us;
+
+	struct salvo_result result;
+};
+
+/* ---- salvo_count.c ---- */
+
+/* Can others than those who were meant at the listing be among them by now? */
+bool salvo_may_be_entered(const struct salvo *salvo);
+/* A set that only those can be in who were meant at the listing needs no counting. */
+bool salvo_needs_batch(const struct salvo *salvo, const struct plan_step *step);
+/* A line of the listing ahead of a batch. */
+void salvo_on_look_line(void *context, struct slice text);
+void salvo_take_answer_to_question(
+	struct salvo *salvo, enum shot_kind kind, const struct reply *reply);
+/* Of a kill: counts, or stops the salvo when the server refuses. */
+void salvo_take_answer(struct salvo *salvo, const struct shot *shot, const struct reply *reply);
+/* The connection is gone with the command in flight. */
+void salvo_take_loss(struct salvo *salvo, const struct shot *shot, const char *lost);
+/* All of a burst is answered: how large is the next one to be? */
+void salvo_adapt_burst(struct salvo *salvo, int64_t now_us);
+
+#endif

@@ -51,18 +51,6 @@ def ids_of(records, *events):
     return Counter(record["request_id"] for record in records if record["event"] in events)
 
 
-def patiently(ask):
-    """Python's sockets do not wait where the queue of the socket is full; other callers do."""
-    end = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return ask()
-        except BlockingIOError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.001)
-
-
 class Root:
     """Ends all sessions of the instance `ours` once a second, and notes how long that took."""
 
@@ -72,6 +60,7 @@ class Root:
         self.times_ms = []
         self.slowest = (0, 0)  # in all, and of that from the request to the report
         self.problems = Counter()
+        self.is_over = threading.Event()
         self.n_refused = 0
         self.n_killed = 0
         self._newest = None
@@ -79,7 +68,7 @@ class Root:
     def kill(self):
         began_s = time.monotonic()
         try:
-            answer = patiently(lambda: self.daemon.kill("ours", timeout="60s"))
+            answer = self.daemon.kill("ours", timeout="60s")
         except (OSError, ValueError, http.http.client.HTTPException) as error:
             self.problems[type(error).__name__] += 1
             return
@@ -102,7 +91,7 @@ class Root:
         if self._newest is not None:
             with contextlib.suppress(OSError, http.http.client.HTTPException):
                 report = f"/v1/kills/{self._newest}"
-                status = patiently(lambda: self.daemon.http("GET", report)).status
+                status = self.daemon.http("GET", report).status
                 self.problems[f"{status} for a report of its own"] += status != 200
         self._newest = request_id
 
@@ -112,12 +101,12 @@ class Root:
     def run(self, seconds=None, n_kills=None):
         end = time.monotonic() + (seconds or 1e9)
         n = 0
-        while time.monotonic() < end and n != n_kills:
+        while time.monotonic() < end and n != n_kills and not self.is_over.is_set():
             next_s = time.monotonic() + PERIOD_S
             wait_until(self._crowd_is_back, "the sessions to come back", PATIENCE_S)
             self.kill()
             n += 1
-            time.sleep(max(0, next_s - time.monotonic()))
+            self.is_over.wait(max(0, next_s - time.monotonic()))
 
 
 class Half:
@@ -131,7 +120,7 @@ class Half:
     def run(self):
         while not self.is_over.wait(5):
             try:
-                answer = patiently(lambda: self.daemon.kill("half", timeout="2s"))
+                answer = self.daemon.kill("half", timeout="2s")
                 alive = answer.json.get("nodes", [{}])[0]
                 is_done = answer.status == 500 and alive.get("survivors") == 0
                 if not is_refused_without_record(answer):

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import threading
@@ -20,6 +21,10 @@ FORM = "application/x-www-form-urlencoded"
 KILL_ALL = "hdm:KillInstanceAllSession"
 TASK = "CreateKillInstanceSessionTask"
 PAUSE_S = 0.2
+# So long a connection is held that asks for nothing, or reads nothing, if the daemon lets it be.
+HELD_S = 3
+# The process is to end.
+is_over = threading.Event()
 
 # Who has which rights, see hostile.py: mallory those of a user of one instance, trent may look at
 # all, eve may nothing.
@@ -56,7 +61,6 @@ class Attacker:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
         counts = Counter()
-        is_over = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: is_over.set())
         for attack in self._attacks:
             threading.Thread(target=self._repeat, args=(attack, counts), daemon=True).start()
@@ -72,7 +76,7 @@ class Attacker:
             except (OSError, http.http.client.HTTPException, ValueError) as error:
                 # The daemon may well hang up on him; that is counted and not an error.
                 counts[f"{attack.__name__}: {type(error).__name__}"] += 1
-                time.sleep(PAUSE_S)
+                is_over.wait(PAUSE_S)
 
     def stop(self):
         """What it counted."""
@@ -100,6 +104,21 @@ def half_request(path, text=b""):
     return peer
 
 
+def hold(peers):
+    """Until the daemon has closed them, or for as long as it lets them be."""
+    open_ones = select.poll()
+    by_fd = {peer.fileno(): peer for peer in peers}
+    for fd in by_fd:
+        open_ones.register(fd, 0)  # only whether the other end has closed
+    end = time.monotonic() + HELD_S
+    while by_fd and not is_over.is_set() and time.monotonic() < end:
+        for fd, _ in open_ones.poll(1000 * PAUSE_S):
+            open_ones.unregister(fd)
+            by_fd.pop(fd).close()
+    for peer in by_fd.values():
+        peer.close()
+
+
 # 1: kills that go on for long, whose callers have left
 
 
@@ -108,14 +127,14 @@ def leaves(path, counts):
     for _ in range(64):
         http.Pending(path, "POST", "/v1/instances/theirs/kill", body=body).hang_up()
         counts["1: kills whose caller left"] += 1
-    time.sleep(PAUSE_S)
+    is_over.wait(PAUSE_S)
 
 
 def comes_and_goes(path, counts):
     for _ in range(1000):
         half_request(path).close()
     counts["1: connected and closed"] += 1000
-    time.sleep(PAUSE_S)
+    is_over.wait(PAUSE_S)
 
 
 # 2: connections that ask for nothing
@@ -124,9 +143,7 @@ def comes_and_goes(path, counts):
 def keeps_still(path, counts):
     peers = [half_request(path, b"GET /v1/kills HTTP/1.1\r\nHost") for _ in range(2000)]
     counts["2: half requests"] += len(peers)
-    time.sleep(3)
-    for peer in peers:
-        peer.close()
+    hold(peers)
 
 
 # 3: a kill that waits for a node that will never be there
@@ -137,7 +154,7 @@ def waits_for_the_dead(path, counts):
     for _ in range(20):
         http.Pending(path, "POST", "/v1/instances/half/kill", body=body).hang_up()
         counts["3: kills that wait for a dead node"] += 1
-    time.sleep(PAUSE_S)
+    is_over.wait(PAUSE_S)
 
 
 # 4: patterns that take long
@@ -161,9 +178,7 @@ def reads_nothing(path, counts):
     ask = b"GET /v1/instances/crowd/sessions?limit=8000 HTTP/1.1\r\nHost: x\r\n\r\n"
     peers = [half_request(path, ask) for _ in range(60)]
     counts["5: listings that nobody reads"] += len(peers)
-    time.sleep(3)
-    for peer in peers:
-        peer.close()
+    hold(peers)
 
 
 # 6: reports enough to push out those of others
@@ -199,7 +214,7 @@ def means_all(path, counts):
         counts[f"8: everybody in other words: {answer.status}"] += 1
     body = {"Action": TASK, "InstanceId": "theirs", "KillAllSessions": "true"}
     counts[f"8: everybody in other words: {post(path, '/', body).status}"] += 1
-    time.sleep(PAUSE_S)
+    is_over.wait(PAUSE_S)
 
 
 # 9: other people's kills
@@ -212,7 +227,7 @@ def meddles(path, counts):
     for method in ("GET", "DELETE"):
         answer = http.request(path, method, f"/v1/kills/{kill}")
         counts[f"9: kills of root asked for or cancelled: {answer.status}"] += 1
-    time.sleep(PAUSE_S)
+    is_over.wait(PAUSE_S)
 
 
 # 11: bodies that say something else than they seem to
@@ -225,7 +240,7 @@ def sends_odd_bodies(path, counts):
         counts[f"11: odd bodies: {answer.status}"] += 1
         answer = post(path, "/v1/instances/keep/kill?all=true", '{"dry_run":true}', content_type)
         counts[f"11: odd bodies: {answer.status}"] += 1
-    time.sleep(PAUSE_S)
+    is_over.wait(PAUSE_S)
 
 
 # By their numbers above; 10 is a matter of files, not of callers.

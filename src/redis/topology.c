@@ -1,5 +1,6 @@
 /*
- * The set of nodes, and when to ask for it: a round of questions starts every ASK_PERIOD_MS.
+ * When to ask who the nodes are, and the life of it all: a round of questions starts every
+ * ASK_PERIOD_MS.
  */
 #include "redis/topology_internal.h"
 

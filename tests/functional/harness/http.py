@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import socket
+import struct
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -73,12 +74,14 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def connect(path, caller=None):
-    """A connected socket."""
+    """A connected socket. Where the queue of the listening one is full connect() waits for a place,
+    as it does not with Python's own time-out."""
     sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(TIMEOUT_S)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", TIMEOUT_S, 0))
     try:
         with acting_as(caller):
             sock.connect(path)
+        sock.settimeout(TIMEOUT_S)
     except OSError:
         sock.close()
         raise

@@ -431,6 +431,13 @@ struct own_sessions instances_own_sessions(
 	return own;
 }
 
+void own_sessions_add(struct own_sessions *own, const struct own_sessions *others)
+{
+	for (size_t i = 0; i < others->n; i++) {
+		add_own(own, &others->items[i]);
+	}
+}
+
 void own_sessions_finish(struct own_sessions *own)
 {
 	free(own->items);

@@ -108,6 +108,8 @@ struct own_sessions {
 
 struct own_sessions instances_own_sessions(
 	const struct instances *instances, const struct link *link);
+/* Those of `others` that are not among them, as ones of which it is not known where they lead. */
+void own_sessions_add(struct own_sessions *own, const struct own_sessions *others);
 void own_sessions_finish(struct own_sessions *own); /* zeroed is fine */
 
 #endif

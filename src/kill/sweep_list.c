@@ -53,19 +53,11 @@ static void know_own(struct sweep *sweep)
 {
 	struct protection *protection = &sweep->protection;
 	const struct own_sessions *own = &sweep->own;
-	struct own_sessions now = instances_own_sessions(sweep->in.instances, sweep->in.link);
 
-	/* The connection that is read to its end may be given up by now: nothing newer is known. */
-	if (now.n_of_link == 0) {
-		CHECK(own->n_of_link > 0);
-		own_sessions_finish(&now);
-		return;
-	}
-	own_sessions_finish(&sweep->own);
-	sweep->own = now;
 	/* Options of a link go with the next reload. */
-	free(sweep->own_user);
 	sweep->own_user = mem_printf("%s", link_opts_user(link_options(sweep->in.link)));
+	sweep->own = instances_own_sessions(sweep->in.instances, sweep->in.link);
+	CHECK(own->n_of_link > 0);
 	protection->own = own->items;
 	protection->n_own = own->n;
 	protection->n_known = own->n_known;
@@ -78,14 +70,27 @@ static void know_own(struct sweep *sweep)
 	}
 }
 
+/*
+ * Connections of ours that came while the command was on its way may be listed as well. No set is
+ * right with them, and those that have gone meanwhile stay ours.
+ */
+static void know_newcomers(struct sweep *sweep)
+{
+	struct own_sessions now = instances_own_sessions(sweep->in.instances, sweep->in.link);
+
+	own_sessions_add(&sweep->own, &now);
+	own_sessions_finish(&now);
+	sweep->protection.own = sweep->own.items;
+	sweep->protection.n_own = sweep->own.n;
+}
+
 static void on_session(void *context, const struct session_line *line)
 {
 	struct sweep *sweep = context;
 	bool is_victim;
 
-	/* Connections of ours that came while the command was on its way are listed as well. */
 	if (sweep->snapshot.n == 0) {
-		know_own(sweep);
+		know_newcomers(sweep);
 	}
 	is_victim = snapshot_add(&sweep->snapshot, line);
 	if (line->is_readable && line->session.id == sweep->snapshot.link_id) {

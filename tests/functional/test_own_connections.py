@@ -181,6 +181,23 @@ def test_another_instance_reaches_the_server_before_the_kill(
     assert ready_ids(daemon, "second") == before
 
 
+def test_another_instance_reaches_the_server_during_the_listing(make_world):
+    """Its connections are listed, but were not there when that was asked for. By ids."""
+    server, relay, daemon, _ = make_world(**{"command-timeout": "10s"})
+    first = {"id": "r-test", "address": relay.address, "command-timeout": "10s"}
+    relay.hold(b"LIST\r\n")
+    pending = daemon.begin_kill("r-test", match="db = 0", timeout="30s")
+    relay.wait_until_held()
+    reload(daemon, [first, {"id": "second", "address": server.tcp_address}])
+    wait_until(lambda: len(ready_ids(daemon, "second")) == 2, "the second instance")
+    before = ready_ids(daemon, "second")
+    relay.release()
+    report = pending.response().json
+    assert (report["state"], report["survivors"]) == ("done", 0)
+    assert ready_ids(daemon, "second") == before
+    assert before <= {int(session["id"]) for session in own_sessions(server)}
+
+
 def test_the_right_to_kill_is_taken_away_during_the_listing(make_world):
     server, relay, daemon, _ = make_world()
     relay.hold(b"LIST\r\n")

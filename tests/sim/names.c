@@ -1,19 +1,15 @@
 /*
- * Names, and where they lead to: instead of libc's resolver (redis/query.h). An answer takes time,
- * and some never come.
+ * Names, and where they lead to: in front of libc's resolver. An answer takes time, and may come
+ * when nobody waits for it any more.
  */
-#include <arpa/inet.h>
 #include <netdb.h>
-#include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "redis/query.h"
 #include "sim.h"
 
 #define MAX_NAMES 16
@@ -63,91 +59,14 @@ void names_set(const char *text, const char *const *ips, size_t n_ips)
 	name->n_ips = n_ips;
 }
 
-/* ---- instead of query.c ---- */
+/* ---- in front of libc's ---- */
 
-struct bell {
-	int fd;
-	unsigned n_owners;
-};
-
-struct query {
-	struct bell *bell;
-	char *host;
+/* A question that is under way. */
+struct question {
+	struct gaicb *control; /* of who asked */
+	struct sigevent event;
 	unsigned generation;
-	bool is_done, is_given_up;
 };
-
-struct bell *bell_new(void)
-{
-	struct bell *bell = mem_new(struct bell);
-
-	bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	bell->n_owners = 1;
-	return bell;
-}
-
-void bell_unref(struct bell *bell)
-{
-	if (--bell->n_owners == 0) {
-		close(bell->fd);
-		free(bell);
-	}
-}
-
-int bell_descriptor(const struct bell *bell)
-{
-	return bell->fd;
-}
-
-void bell_hush(struct bell *bell)
-{
-	eventfd_t n;
-
-	(void)!eventfd_read(bell->fd, &n);
-}
-
-static void finish(struct query *query)
-{
-	bell_unref(query->bell);
-	free(query->host);
-	free(query);
-}
-
-static void on_answer(void *context, uint64_t value)
-{
-	struct query *query = context;
-
-	if (query->generation != generation) {
-		return; /* who asked is dead */
-	}
-	if (query->is_given_up) {
-		finish(query);
-		return;
-	}
-	query->is_done = true;
-	(void)!eventfd_write(query->bell->fd, 1);
-}
-
-struct query *query_new(struct bell *bell, const char *host)
-{
-	struct query *query = mem_new(struct query);
-	int64_t takes = (int64_t)sim_roll(5) * SIM_MS;
-
-	if (sim_fault(5)) {
-		takes = (int64_t)sim_roll(6000) * SIM_MS;
-	}
-	bell->n_owners++;
-	query->bell = bell;
-	query->generation = generation;
-	query->host = mem_printf("%s", host);
-	sim_in(takes, on_answer, query, 0);
-	return query;
-}
-
-bool query_is_done(struct query *query)
-{
-	return query->is_done;
-}
 
 static struct addrinfo *address_new(const char *ip)
 {
@@ -158,12 +77,11 @@ static struct addrinfo *address_new(const char *ip)
 	return address;
 }
 
-int query_take(struct query *query, struct addrinfo **ret_addresses)
+static int answer(struct gaicb *control)
 {
-	const struct name *name = find(query->host);
-	struct addrinfo **last = ret_addresses;
+	const struct name *name = find(control->ar_name);
+	struct addrinfo **last = &control->ar_result;
 
-	*ret_addresses = NULL;
 	if (name == NULL || name->n_ips == 0) {
 		return EAI_NONAME;
 	}
@@ -174,11 +92,39 @@ int query_take(struct query *query, struct addrinfo **ret_addresses)
 	return 0;
 }
 
-void query_free(struct query *query)
+static void on_answer(void *context, uint64_t value)
 {
-	if (query->is_done) {
-		finish(query);
-	} else {
-		query->is_given_up = true;
+	struct question *question = context;
+
+	if (question->generation == generation) { /* else who asked is dead */
+		question->control->__return = answer(question->control);
+		question->event.sigev_notify_function(question->event.sigev_value);
 	}
+	free(question);
+}
+
+int getaddrinfo_a(int mode, struct gaicb *list[restrict], int n, struct sigevent *restrict event)
+{
+	struct question *question = mem_new(struct question);
+	int64_t takes = (int64_t)sim_roll(5) * SIM_MS;
+
+	CHECK(mode == GAI_NOWAIT && n == 1);
+	if (sim_fault(5)) {
+		takes = (int64_t)sim_roll(6000) * SIM_MS;
+	}
+	*question = (struct question){list[0], *event, generation};
+	list[0]->ar_result = NULL;
+	list[0]->__return = EAI_INPROGRESS;
+	sim_in(takes, on_answer, question, 0);
+	return 0;
+}
+
+int gai_error(struct gaicb *control)
+{
+	return control->__return;
+}
+
+int gai_cancel(struct gaicb *control)
+{
+	return control->__return == EAI_INPROGRESS ? EAI_NOTCANCELED : EAI_ALLDONE;
 }

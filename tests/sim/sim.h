@@ -2,7 +2,7 @@
  * A simulated world around the real daemon: time, network, servers, callers, disk. One thread, one
  * process, all of it follows from a seed.
  *
- * edges.c stands where the operating system is, names.c where the resolver is, world.c has time,
+ * edges.c stands where the operating system is, names.c where libc's resolver is, world.c has time,
  * chance and the log of events. wire.c has the connections, server.c what is at their other end
  * (shapes.c: which servers there are; server_clients.c, server_answers.c: what they say).
  * orders.c is what can be asked of the daemon, callers.c who does. scenario.c builds a world and

@@ -70,6 +70,7 @@ struct call *call_new(
 	}
 	connection->n_sets += call->is_set;
 	connection->n_turning += call->is_turn;
+	connection->n_turning_aside += call->is_turn_aside;
 	connection->may_get_messages |= call->is_turn_aside;
 	TAILQ_INSERT_TAIL(&connection->calls, call, entry);
 	if (call->owner != NULL) {
@@ -120,6 +121,7 @@ void call_leave(struct call *call)
 	TAILQ_REMOVE(&connection->calls, call, entry);
 	connection->n_sets -= call->is_set;
 	connection->n_turning -= call->is_turn;
+	connection->n_turning_aside -= call->is_turn_aside;
 }
 
 /* Nobody hears of it any more; one that is sent still waits for its reply, to throw it away. */

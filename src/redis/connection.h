@@ -103,6 +103,7 @@ struct connection {
 	bool is_subscribed;               /* as the server last said */
 	bool may_get_messages;            /* it has subscribed at least once */
 	size_t n_turning;                 /* unanswered calls to be aside or back */
+	size_t n_turning_aside;           /* of these */
 	size_t n_sets;                    /* unanswered set commands */
 	char words[CONNECTION_MAX_WORDS]; /* why it is late, refused or closed; "" */
 	enum link_trouble trouble;        /* likewise */

@@ -45,10 +45,15 @@ bool link_can_step_aside(const struct link *link)
 	return true;
 }
 
+/* It has turned, and nothing that is on its way turns it back; others may have asked for the same.
+ */
 static bool is_clear(const struct connection *connection, bool is_aside)
 {
-	return can_turn(connection) && connection->is_aside == is_aside &&
-	       connection->n_turning == 0;
+	size_t n_turning_back = is_aside ? connection->n_turning - connection->n_turning_aside
+					 : connection->n_turning_aside;
+
+	return can_turn(connection) && connection->is_aside == is_aside && n_turning_back == 0 &&
+	       (connection->n_turning == 0 || connection->is_subscribed == is_aside);
 }
 
 bool link_is_way_clear(const struct link *link, bool is_aside)

@@ -52,6 +52,9 @@ static int open_file(const char *path, int *ret_fd, struct err *err)
 	if (fd < 0 || fstat(fd, &status) < 0) {
 		int error_number = errno;
 
+		if (fd >= 0) {
+			close(fd);
+		}
 		err_set_errno(err, error_number, "cannot open %s", path);
 		return -error_number;
 	}

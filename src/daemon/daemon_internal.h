@@ -31,6 +31,7 @@ struct daemon {
 	struct event *patience; /* ends what still keeps the daemon from stopping */
 	struct event *upkeep;
 	bool is_socket_lost; /* and that has been said */
+	bool is_record_lost; /* likewise */
 	bool is_stopping;
 };
 

@@ -59,6 +59,17 @@ static void look_after_socket(struct daemon *daemon)
 	daemon->is_socket_lost = false;
 }
 
+static void look_after_record(struct daemon *daemon)
+{
+	struct err err;
+	bool is_lost = audit_hold(daemon->audit, &err) != 0;
+
+	if (is_lost && !daemon->is_record_lost) {
+		log_error("the record is not ours alone any more: %s", err.text);
+	}
+	daemon->is_record_lost = is_lost;
+}
+
 void upkeep_run(struct daemon *daemon)
 {
 	struct err err;
@@ -66,6 +77,7 @@ void upkeep_run(struct daemon *daemon)
 	if (audit_flush(daemon->audit, &err) != 0) {
 		log_error("denied requests are not recorded: %s", err.text);
 	}
+	look_after_record(daemon);
 	if (!daemon->is_stopping) {
 		look_after_socket(daemon);
 	}

@@ -20,7 +20,7 @@ struct audit {
 	struct linefile *file;
 	struct unfinished *unfinished;
 	struct denials denials;
-	bool is_recovered; /* what a crash left open is recorded */
+	char *recovered; /* the file in which what a crash left open is recorded; NULL: none */
 	uint64_t n_failures;
 };
 
@@ -42,6 +42,7 @@ void audit_free(struct audit *audit)
 	denials_finish(&audit->denials);
 	unfinished_free(audit->unfinished);
 	linefile_free(audit->file);
+	free(audit->recovered);
 	free(audit);
 }
 
@@ -148,7 +149,11 @@ static int append_all_interrupted(struct audit *audit, int fd, json_t *open, str
 	return 0;
 }
 
-/* What is open in this file, and of `*ret_before` what only an earlier one can have. */
+/*
+ * What is open in this file, and of `*ret_before` what only an earlier one can have. Of a file that
+ * is gone over to, only what its own FILE.open has: a kill of this process may have begun in it and
+ * ended in another.
+ */
 static int scan(struct audit *audit, json_t **ret_before, json_t **ret_open, struct err *err)
 {
 	const char *request_id;
@@ -162,11 +167,21 @@ static int scan(struct audit *audit, json_t **ret_before, json_t **ret_open, str
 		err_prefix(err, "%s", audit->opts->file);
 		return r;
 	}
+	if (audit->recovered != NULL) {
+		json_object_clear(*ret_open);
+		unfinished_take_own(audit->unfinished, *ret_before);
+	}
 	json_object_foreach(*ret_open, request_id, offset)
 	{
 		json_object_del(*ret_before, request_id);
 	}
 	return 0;
+}
+
+static bool is_recovered(const struct audit *audit)
+{
+	return audit->opts->file != NULL && audit->recovered != NULL &&
+	       strcmp(audit->recovered, audit->opts->file) == 0;
 }
 
 static int recover(struct audit *audit, struct err *err)
@@ -186,7 +201,8 @@ static int recover(struct audit *audit, struct err *err)
 	}
 	if (r == 0) {
 		unfinished_clear(audit->unfinished);
-		audit->is_recovered = true;
+		free(audit->recovered);
+		audit->recovered = mem_copy_text(audit->opts->file, strlen(audit->opts->file));
 	}
 	return r;
 }
@@ -205,7 +221,7 @@ int audit_open(struct audit *audit, struct err *err)
 	if (r == 0) {
 		r = unfinished_claim(audit->unfinished, audit->opts->file, err);
 	}
-	if (r == 0 && !audit->is_recovered) {
+	if (r == 0 && !is_recovered(audit)) {
 		r = recover(audit, err);
 	}
 	if (r < 0) {
@@ -235,7 +251,7 @@ int audit_configure(struct audit *audit, const struct audit_opts *opts, struct e
 static int write_settled(
 	struct audit *audit, const char *text, const char *intent_id, struct err *err)
 {
-	int r = audit->is_recovered ? 0 : audit_open(audit, err);
+	int r = is_recovered(audit) ? 0 : audit_open(audit, err);
 
 	if (r < 0) {
 		return r;
@@ -330,15 +346,16 @@ int audit_denied(struct audit *audit, const struct audit_subject *subject, struc
 	return write_line(audit, line, err);
 }
 
+int audit_hold(struct audit *audit, struct err *err)
+{
+	return is_recovered(audit) ? unfinished_claim(audit->unfinished, audit->opts->file, err)
+				   : 0;
+}
+
 int audit_flush(struct audit *audit, struct err *err)
 {
 	json_t *line;
 	int result = 0;
-
-	/* Somebody may have removed the file beside the record, which keeps others out. */
-	if (audit->is_recovered && audit->opts->file != NULL) {
-		result = unfinished_claim(audit->unfinished, audit->opts->file, err);
-	}
 
 	while ((line = denials_take(&audit->denials)) != NULL) {
 		int r;

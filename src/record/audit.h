@@ -62,8 +62,7 @@ NODISCARD int audit_open(struct audit *audit, struct err *err);
 
 /*
  * Goes over to other options (borrowed), their file opened as by audit_open(); on failure nothing
- * changes. What an earlier process left open in another file is not looked for: kills that run now
- * may have their intents there.
+ * changes. Of what an earlier process left open there, that is recorded which its FILE.open has.
  */
 NODISCARD int audit_configure(struct audit *audit, const struct audit_opts *opts, struct err *err);
 
@@ -91,6 +90,11 @@ NODISCARD int audit_denied(struct audit *audit, const struct audit_subject *subj
  */
 NODISCARD int audit_cancel(struct audit *audit, const struct audit_subject *subject,
 	const struct caller *of, struct err *err);
+/*
+ * Once a second: keeps others out, should somebody have removed the file that does. 0, or negative
+ * errno with words, -EBUSY when another process writes this record by now.
+ */
+NODISCARD int audit_hold(struct audit *audit, struct err *err);
 /* Once a second, and at the end: writes what was only counted. */
 NODISCARD int audit_flush(struct audit *audit, struct err *err);
 /* `event`: "start", "stop" or "reload". */

@@ -172,7 +172,7 @@ static int ensure_open(struct linefile *file, const char *path, struct err *err)
 	return r;
 }
 
-static int write_all(int fd, const char *bytes, size_t n_bytes)
+int linefile_write(int fd, const char *bytes, size_t n_bytes)
 {
 	while (n_bytes > 0) {
 		ssize_t written = write(fd, bytes, n_bytes);
@@ -223,7 +223,7 @@ static int append_whole(int fd, const char *line)
 	if (is_whole) {
 		begin++;
 	}
-	r = FAULT(RECORD_WRITE, NULL) ? -ENOSPC : write_all(fd, begin, strlen(begin));
+	r = FAULT(RECORD_WRITE, NULL) ? -ENOSPC : linefile_write(fd, begin, strlen(begin));
 	/* Best effort: a file that can only grow keeps the torn line, and the next call ends it. */
 	if (r < 0 && ftruncate(fd, size) < 0) {
 		log_debug("cannot take back a line: %s", strerror(errno));
@@ -256,7 +256,7 @@ void linefile_take_back(struct linefile *file, const char *line)
 
 	if (fstat(file->fd, &status) < 0 ||
 		ftruncate(file->fd, status.st_size - (off_t)strlen(line) - 1) < 0) {
-		log_debug("cannot take back a line: %s", strerror(errno));
+		log_error("cannot take back a line of the record: %s", strerror(errno));
 	}
 }
 

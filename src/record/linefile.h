@@ -51,6 +51,9 @@ bool linefile_is_dirty(const struct linefile *file);
 /* Will the next line go to the file that is open? */
 bool linefile_is_current(const struct linefile *file, const char *path);
 
+/* All of it, to any file. A negative errno: some of it may be there. */
+NODISCARD int linefile_write(int fd, const char *bytes, size_t n_bytes);
+
 /* For reading what is there; -1 when nothing is open. Stays the property of `file`. */
 int linefile_fd(const struct linefile *file);
 

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "record/audit_scan.h"
 #include "record/json.h"
+#include "record/linefile.h"
 
 #define SUFFIX ".open"
 /* Grown by this much since it was last made short, it is made short again. */
@@ -57,26 +58,12 @@ int unfinished_fd(const struct unfinished *unfinished)
 
 /* ---- writing ---- */
 
-static int write_all(int fd, const char *bytes, size_t n_bytes)
-{
-	while (n_bytes > 0) {
-		ssize_t n = write(fd, bytes, n_bytes);
-
-		if (n < 0 && errno != EINTR) {
-			return -errno;
-		}
-		bytes += MAX(n, (ssize_t)0);
-		n_bytes -= (size_t)MAX(n, (ssize_t)0);
-	}
-	return 0;
-}
-
 /* The line feed in front ends what a full disk may have left of a line. */
 static int append(struct unfinished *unfinished, const char *line)
 {
 	CLEANUP(mem_free_p) char *text = mem_printf("\n%s\n", line);
 	size_t n = strlen(text);
-	int r = FAULT(RECORD_OPEN, NULL) ? -ENOSPC : write_all(unfinished->claim.fd, text, n);
+	int r = FAULT(RECORD_OPEN, NULL) ? -ENOSPC : linefile_write(unfinished->claim.fd, text, n);
 
 	unfinished->n_bytes += n;
 	unfinished->is_dirty = true;
@@ -182,6 +169,17 @@ int unfinished_sync(struct unfinished *unfinished, struct err *err)
 	}
 	unfinished->is_dirty = false;
 	return 0;
+}
+
+void unfinished_take_own(const struct unfinished *unfinished, json_t *intents)
+{
+	const char *id;
+	json_t *ignored;
+
+	json_object_foreach(unfinished->open, id, ignored)
+	{
+		json_object_del(intents, id);
+	}
 }
 
 void unfinished_clear(struct unfinished *unfinished)

@@ -37,6 +37,8 @@ NODISCARD int unfinished_claim(struct unfinished *unfinished, const char *record
 int unfinished_fd(const struct unfinished *unfinished);
 /* All of that is settled. */
 void unfinished_clear(struct unfinished *unfinished);
+/* Takes the ids of those that this process has begun out of `intents`. */
+void unfinished_take_own(const struct unfinished *unfinished, json_t *intents);
 
 /* A kill begins; `line` is its intent as the record has it. 0 or a negative errno with words. */
 NODISCARD int unfinished_add(

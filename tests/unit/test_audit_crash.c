@@ -140,6 +140,34 @@ static void test_rotation(void **state)
 	audit_free(audit);
 }
 
+/* A process died, its record was rotated away, and the next one comes to that record by a reload.
+ */
+static void test_another_record(void **state)
+{
+	struct scratch *scratch = *state;
+	struct audit_opts first = {.file = scratch->path};
+	struct audit_opts second = {.file = scratch->other_path};
+	struct audit_subject subject = subject_of("A", NULL);
+	struct audit *audit;
+	json_auto_t *lines = NULL;
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		_exit(audit_intent(audit_new(&second), &subject, NULL) == 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(unlink(scratch->other_path), 0);
+	audit = audit_new(&first);
+	subject = subject_of("B", NULL);
+	assert_int_equal(audit_intent(audit, &subject, NULL), 0);
+	assert_int_equal(audit_configure(audit, &second, NULL), 0);
+	lines = read_lines(scratch->other_path);
+	assert_events(lines, "interrupted A");
+	audit_free(audit);
+}
+
 /* Writes intents and their outcomes until it is killed. */
 NORETURN static void run_until_killed(const struct audit_opts *opts)
 {
@@ -232,6 +260,7 @@ int main(void)
 		ROW(test_torn_end),
 		ROW(test_failure_and_recovery),
 		ROW(test_rotation),
+		ROW(test_another_record),
 		ROW(test_killed_at_any_moment),
 	};
 

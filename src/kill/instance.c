@@ -392,6 +392,7 @@ static void add_of(
 	}
 	/* One that has no connection yet may get one to this server at any moment. */
 	if (add == add_maybe && link != other && link_state(other) != LINK_READY &&
+		!link_leads_nowhere(other) &&
 		strcmp(link_address(link), link_address(other)) == 0) {
 		add_own(own, &(struct protection_own){.field = SESSION_NAME});
 	}

@@ -33,7 +33,7 @@ struct member {
 };
 
 /*
- * Where the node of that id proved to be last; NULL: not known. The others may have lost its
+ * Where the node of that id said last to be; NULL: not known. The others may have lost its
  * address, which does not move it.
  */
 typedef const struct endpoint *members_last_place_fn(const void *context, struct slice id);

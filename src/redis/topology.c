@@ -57,25 +57,10 @@ void topology_add_link(struct links *links, struct link *link)
 	links->items[links->n++] = link;
 }
 
-static void drop_all(struct links *links)
-{
-	for (size_t i = 0; i < links->n; i++) {
-		link_retire(links->items[i], "it is no node of the instance any more");
-		link_unref(links->items[i]);
-	}
-	links->n = 0;
-}
-
-static void finish_links(struct links *links)
-{
-	drop_all(links);
-	free(links->items);
-}
-
 /* What waits for an answer of it hears that it is no node any more, once nobody kills there. */
 void topology_drop_link(struct topology *topology, struct link *link)
 {
-	topology_add_link(&topology->retired, link);
+	topology_add_link(&topology->leaving, link);
 	event_active(topology->letting_go, 0, 0);
 }
 
@@ -98,13 +83,19 @@ static void on_letting_go(evutil_socket_t fd, short what, void *context)
 {
 	struct topology *topology = context;
 
-	(void)fd;
-	(void)what;
-	for (size_t i = 0; i < topology->retired.n; i++) {
-		topology_add_link(&topology->leaving, link_ref(topology->retired.items[i]));
+	for (size_t i = 0; i < topology->leaving.n; i++) {
+		link_retire(topology->leaving.items[i], "it is no node of the instance any more");
 	}
-	drop_all(&topology->retired);
 	drop_unheld(&topology->leaving);
+}
+
+static void finish_links(struct links *links)
+{
+	for (size_t i = 0; i < links->n; i++) {
+		link_retire(links->items[i], "it is no node of the instance any more");
+		link_unref(links->items[i]);
+	}
+	free(links->items);
 }
 
 /* Asks at once when somebody can be asked, not only when the next round is due. */
@@ -337,7 +328,6 @@ void topology_unref(struct topology *topology)
 	free(topology->nodes.items);
 	topology_close_names(topology);
 	topology_forget_replicas(topology);
-	finish_links(&topology->retired);
 	finish_links(&topology->leaving);
 	free(topology->askers);
 	event_free(topology->timer);

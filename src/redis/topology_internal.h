@@ -87,8 +87,8 @@ struct topology {
 	struct name *names;   /* likewise, of STANDALONE: those that are names */
 	size_t n_names;
 	struct question question; /* to a node */
-	struct links retired;     /* no longer nodes: let go from the event loop */
-	struct links leaving;     /* let go, and still held by a kill */
+	struct links leaving; /* to what was a node: let go from the event loop, and then kept as
+			       * long as a kill holds them */
 	bool is_known;
 	char error[1024];
 	struct topology_watcher *watchers;
@@ -145,8 +145,7 @@ void topology_close_askers(struct topology *topology);
 /* A round of questions. */
 void topology_ask_sentinels(struct topology *topology);
 void topology_ask_cluster(struct topology *topology);
-/* Of a node of the cluster that says itself who it is, over a connection that is open: where it is.
- */
+/* Of a node of the cluster: where the link leads that said last to be it, connected or not. */
 members_last_place_fn topology_last_place;
 /* Whoever has not answered does not count in this round. */
 void topology_hear_no_more(struct topology *topology);

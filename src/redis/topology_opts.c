@@ -85,8 +85,6 @@ bool topology_opts_is_same_group(const struct topology_opts *a, const struct top
 	return a->kind == TOPOLOGY_STANDALONE;
 }
 
-/* ---- other options ---- */
-
 /* ---- the configured servers ---- */
 
 /* What the configuration calls the place that it leads to. */

@@ -422,6 +422,16 @@ bool job_is_done(const struct job *job)
 	return job->is_done;
 }
 
+bool job_has_listed(const struct job *job)
+{
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		if (sweep_has_listed(job->sweeps[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool job_is_busy(const struct job *job)
 {
 	for (size_t i = 0; i < job->n_sweeps; i++) {

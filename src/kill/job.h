@@ -51,6 +51,8 @@ bool job_is_done(const struct job *job);
 /* Does a server have something to do for it? Else it is done, or waits: for nodes, or who comes
  * back. */
 bool job_is_busy(const struct job *job);
+/* Has one of its nodes been listed? */
+bool job_has_listed(const struct job *job);
 /* The id outlives the instance. */
 const char *job_instance_id(const struct job *job);
 struct metrics_instance *job_metrics(const struct job *job); /* before it retires */

@@ -151,8 +151,12 @@ void jobs_on_job_event(void *context, enum job_event event)
 	struct run *run = context;
 	const struct ticket *ticket;
 
-	if (event == JOB_DONE || event == JOB_WAITING) {
+	if (event == JOB_DONE) {
 		event_active(run->jobs->ending, 0, 0);
+		return;
+	}
+	if (event == JOB_WAITING) {
+		event_active(run->jobs->turns, 0, 0);
 		return;
 	}
 	if (event == JOB_LATE) {

@@ -47,22 +47,30 @@ static void measure(const struct jobs *jobs, const struct jobs_order *order, str
 	}
 }
 
-/* Is there no room in it for one more? */
-static bool is_full(const struct load *load, const struct request *request, bool is_sharing)
+/* What there is too much of, in words; NULL: nothing. `n_users`: so many may have as many. */
+static const char *find_full(
+	const struct load *load, const struct request *request, bool is_sharing, size_t n_users)
 {
-	if (load->n_tickets >= (request->is_all ? 2U : 1U) * JOBS_MAX_TICKETS) {
-		return true;
+	size_t n_tickets = (request->is_all ? 2U : 1U) * JOBS_MAX_TICKETS * n_users;
+	size_t n_runs = (request->is_all ? 2U : 1U) * JOBS_MAX_RUNS * n_users;
+	/* Those who mean all are not kept out by those who mean some. */
+	size_t n_waiting = request->is_all ? load->n_waiting_for_all : load->n_waiting;
+
+	if (load->n_tickets >= n_tickets) {
+		return "requests for this instance are not answered yet";
 	}
 	if (request->is_dry_run) {
-		return load->n_dry_runs >= JOBS_MAX_DRY_RUNS;
+		return load->n_dry_runs >= JOBS_MAX_DRY_RUNS * n_users
+			       ? "dry runs of this instance are under way"
+			       : NULL;
 	}
-	/* Those who mean all are not kept out by those who mean some. */
-	if (request->is_all) {
-		return !is_sharing && (load->n_waiting_for_all >= JOBS_MAX_WAITING ||
-					      load->n_runs >= 2 * JOBS_MAX_RUNS);
+	if (is_sharing) {
+		return NULL;
 	}
-	return !is_sharing &&
-	       (load->n_waiting >= JOBS_MAX_WAITING || load->n_runs >= JOBS_MAX_RUNS);
+	if (n_waiting >= JOBS_MAX_WAITING * n_users) {
+		return "kills of this instance are waiting already";
+	}
+	return load->n_runs >= n_runs ? "kills of this instance are under way" : NULL;
 }
 
 /* A run that has not started yet and does exactly what is asked. */
@@ -117,23 +125,21 @@ static int check_load(
 	struct jobs *jobs, const struct jobs_order *order, bool is_sharing, struct err *err)
 {
 	struct load user, others;
+	const char *words;
 
 	measure(jobs, order, &user, &others);
 	if (jobs->is_stopping) {
 		err_set(err, "the daemon is shutting down");
 		return JOBS_E_STOPPING;
 	}
-	others.n_tickets /= JOBS_SHARES;
-	others.n_waiting /= JOBS_SHARES;
-	others.n_waiting_for_all /= JOBS_SHARES;
-	others.n_runs /= JOBS_SHARES;
-	others.n_dry_runs /= JOBS_SHARES;
-	if (is_full(&user, order->request, is_sharing) ||
-		(!order->caller->is_own && is_full(&others, order->request, is_sharing) &&
-			(user.n_tickets > 0 || others.n_tickets >= JOBS_MAX_TICKETS))) {
-		err_set(err, "%zu kills of this instance are waiting already",
-			user.n_waiting + user.n_waiting_for_all + others.n_waiting +
-				others.n_waiting_for_all);
+	words = find_full(&user, order->request, is_sharing, 1);
+	/* Who has none may have one, whatever all the others have. */
+	if (words == NULL && !order->caller->is_own &&
+		(user.n_tickets > 0 || others.n_tickets >= JOBS_MAX_TICKETS * JOBS_SHARES)) {
+		words = find_full(&others, order->request, is_sharing, JOBS_SHARES);
+	}
+	if (words != NULL) {
+		err_set(err, "too many %s", words);
 		return JOBS_E_TOO_MANY;
 	}
 	return 0;

@@ -55,6 +55,26 @@ void jobs_on_turns(int fd, short what, void *context)
 	jobs_start_waiting(context);
 }
 
+/*
+ * One that does the same has started and has no listing yet: what it finds is what this one would.
+ * Else all who ask for the same while nothing answers would kill one after the other once it does.
+ */
+static bool has_forerunner(const struct jobs *jobs, const struct run *run)
+{
+	const struct run *other;
+
+	TAILQ_FOREACH(other, &jobs->runs, entry)
+	{
+		if (other != run && job_is_started(other->job) && !job_is_done(other->job) &&
+			!job_has_listed(other->job) &&
+			run_is_on(other, job_instance_id(run->job)) &&
+			request_is_same(job_request(other->job), job_request(run->job))) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* The oldest that waits, of another user than the last one if there is such; NULL: none does. */
 static struct run *find_next(const struct jobs *jobs, const char *instance)
 {
@@ -70,6 +90,10 @@ static struct run *find_next(const struct jobs *jobs, const char *instance)
 	{
 		/* Else it does as soon as it is recorded. */
 		if (!is_kill_on(run, instance) || job_is_started(run->job) || !run->is_recorded) {
+			continue;
+		}
+		if (has_forerunner(jobs, run)) {
+			look_again(jobs);
 			continue;
 		}
 		if (last == NULL || run->uid != last->uid) {

@@ -250,7 +250,6 @@ static bool has_connection(struct salvo *salvo)
 	return false;
 }
 
-/* May somebody who was listed have come to be in the set since, by AUTH or another name? */
 /* May this step be sent, as far as it is known by then whom it hits? */
 static bool is_in_batch(struct salvo *salvo, const struct plan_step *step)
 {
@@ -431,6 +430,11 @@ struct salvo_result salvo_cut(struct salvo *salvo, salvo_done_fn late_fn, void *
 uint64_t salvo_n_claimed(const struct salvo *salvo)
 {
 	return salvo->result.n_claimed;
+}
+
+int64_t salvo_last_reply_us(const struct salvo *salvo)
+{
+	return salvo->last_reply_us;
 }
 
 size_t salvo_n_in_flight(const struct salvo *salvo)

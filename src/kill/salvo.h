@@ -51,6 +51,8 @@ void salvo_free(struct salvo *salvo); /* what is in flight is not waited for */
 void salvo_fire(struct salvo *salvo, const struct plan *plan, struct snapshot *snapshot);
 /* While it fires: victims that the server has said it killed so far. */
 uint64_t salvo_n_claimed(const struct salvo *salvo);
+/* When the server answered last, monotonic; 0: it has not yet. */
+int64_t salvo_last_reply_us(const struct salvo *salvo);
 /* Commands that are not answered yet. */
 size_t salvo_n_in_flight(const struct salvo *salvo);
 /* Sends nothing more; done when what was sent is answered. */

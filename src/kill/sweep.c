@@ -77,24 +77,34 @@ static const char *state_name(enum sweep_state state)
 	return "";
 }
 
-static bool has_phase_lasted(const struct sweep *sweep, int64_t ms)
+bool sweep_has_listed(const struct sweep *sweep)
 {
-	return clock_monotonic_us() - sweep->phase_since_us > ms * 1000;
+	return sweep->listed_ms != 0;
+}
+
+static bool is_since(int64_t then_us, int64_t ms)
+{
+	return clock_monotonic_us() - then_us <= ms * 1000;
 }
 
 bool sweep_is_busy(const struct sweep *sweep)
 {
 	switch (sweep->state) {
+	case SWEEP_PROVE:
+		/* Between two questions it only waits. */
+		return !evtimer_pending(sweep->moment, NULL) &&
+		       is_since(sweep->phase_since_us, ANSWERED_WITHIN_MS);
 	case SWEEP_WARM:
 	case SWEEP_LIST:
 	case SWEEP_VERIFY:
 	case SWEEP_BREAK_BUSY:
-		return !has_phase_lasted(sweep, ANSWERED_WITHIN_MS);
+		return is_since(sweep->phase_since_us, ANSWERED_WITHIN_MS);
 	case SWEEP_KILL:
-		return sweep_plan_opts(sweep).pace == PACE_GENTLE ||
-		       !has_phase_lasted(sweep, KILLED_WITHIN_MS);
+		/* None any more: what is in flight is waited for by others. */
+		return sweep->salvo != NULL &&
+		       is_since(MAX(sweep->phase_since_us, salvo_last_reply_us(sweep->salvo)),
+			       KILLED_WITHIN_MS);
 	case SWEEP_WAIT_LINK:
-	case SWEEP_PROVE:
 	case SWEEP_PLANNED:
 	case SWEEP_LOOK_AGAIN:
 	case SWEEP_WATCH:

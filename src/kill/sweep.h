@@ -103,6 +103,8 @@ void sweep_free(struct sweep *sweep); /* before it started, or when it is DONE; 
 
 void sweep_start(struct sweep *sweep);
 enum sweep_state sweep_state(const struct sweep *sweep);
+/* Has it had a whole listing? */
+bool sweep_has_listed(const struct sweep *sweep);
 /* Does the server have something to do for it? Else it waits: for its node, others, time. */
 bool sweep_is_busy(const struct sweep *sweep);
 const struct link *sweep_link(const struct sweep *sweep);

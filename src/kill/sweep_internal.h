@@ -64,9 +64,10 @@ struct sweep {
 	bool was_lost;          /* the connection, since the last listing */
 	int64_t n_monitors;     /* that INFO tells of, about when it is listed; -1 it does not */
 	struct snapshot snapshot;
-	bool has_snapshot;  /* whole: after a loss the victims are known */
-	uint64_t n_meant;   /* victims so far, those included that are none any more */
-	uint64_t n_allowed; /* victims that the request's limit was checked for */
+	bool knows_newcomers; /* those of our connections that came since LIST was sent */
+	bool has_snapshot;    /* whole: after a loss the victims are known */
+	uint64_t n_meant;     /* victims so far, those included that are none any more */
+	uint64_t n_allowed;   /* victims that the request's limit was checked for */
 	struct processes_server processes;
 	struct plan plan;
 	struct salvo *salvo;

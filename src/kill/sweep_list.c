@@ -89,8 +89,9 @@ static void on_session(void *context, const struct session_line *line)
 	struct sweep *sweep = context;
 	bool is_victim;
 
-	if (sweep->snapshot.n == 0) {
+	if (!sweep->knows_newcomers) {
 		know_newcomers(sweep);
+		sweep->knows_newcomers = true;
 	}
 	is_victim = snapshot_add(&sweep->snapshot, line);
 	if (line->is_readable && line->session.id == sweep->snapshot.link_id) {
@@ -350,6 +351,7 @@ static void on_started(void *context)
 	describe_server(sweep);
 	sweep->has_met_process = sweep_is_meant(sweep);
 	know_own(sweep);
+	sweep->knows_newcomers = false;
 	sweep->serial = link_main_serial(sweep->in.link);
 	sweep->newest_serial = link_newest_serial(sweep->in.link);
 	sweep->was_lost = false;

@@ -182,7 +182,6 @@ static void answer(struct connection *connection, struct call *call, struct repl
 	}
 }
 
-/* Hands over one reply. False: there is none yet, or the connection is done for. */
 /* A listing that keeps coming is no silence. */
 static void on_unfinished(struct connection *connection, const struct call *oldest, bool has_come)
 {
@@ -215,6 +214,7 @@ static bool deliver(struct connection *connection, struct call *oldest, struct r
 	return true;
 }
 
+/* Hands over one reply. False: there is none yet, or the connection is done for. */
 static bool take_reply(struct connection *connection, struct evbuffer *input)
 {
 	struct call *oldest = TAILQ_FIRST(&connection->calls);

@@ -224,3 +224,22 @@ def test_no_seed_answers(make_daemon):
     assert "127.0.0.1:1" in answer.json["error"]
     das = daemon.http("GET", "/healthz")
     assert das.status == 503 and "cart" in das.text
+
+
+def test_the_same_asked_often_while_nothing_answers(cluster, make_daemon, make_clients):
+    """One run for the first, and one for all the others, as ever."""
+    seeds = {"addresses": [cluster.masters[0].tcp_address]}
+    daemon = make_daemon([{"id": "cart", "cluster": seeds, "command-timeout": "30s"}])
+    wait_until(lambda: set(states(daemon).values()) == {"ready"}, lambda: str(states(daemon)))
+    crowds = [make_clients(node, total=20) for node in cluster.nodes]
+    for node in cluster.nodes:
+        node.pause_process()
+    pending = [daemon.begin_kill("cart") for _ in range(6)]
+    wait_until(lambda: len(daemon.audit("intent")) == 6, "all to be accepted")
+    for node in cluster.nodes:
+        node.resume_process()
+    reports = [one.response().json for one in pending]
+    assert {report["state"] for report in reports} == {"done"}
+    assert len({report["started_at"] for report in reports}) <= 2
+    for crowd in crowds:
+        crowd.wait_for(closed_by_server=20)

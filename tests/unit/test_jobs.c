@@ -132,7 +132,7 @@ static void test_too_many_waiting(void **state)
 		submit(fixture, request);
 	}
 	expect_refused(fixture, fixture_request("x"), JOBS_E_TOO_MANY,
-		"16 kills of this instance are waiting already");
+		"too many kills of this instance are waiting already");
 	/* Who can share is no burden. */
 	submit(fixture, fixture_request("app"));
 	go_on(fixture);
@@ -151,7 +151,7 @@ static void test_too_many_tickets(void **state)
 		submit(fixture, fixture_request("app"));
 	}
 	expect_refused(fixture, fixture_request("app"), JOBS_E_TOO_MANY,
-		"1 kills of this instance are waiting already");
+		"too many requests for this instance are not answered yet");
 	go_on(fixture);
 	wait_for(fixture, &fixture->answers[JOBS_MAX_TICKETS - 1]);
 	assert_string_equal(fixture->answers[JOBS_MAX_TICKETS - 1].run_id, "ID-1");
@@ -170,8 +170,8 @@ static void test_too_many_dry_runs(void **state)
 		request = fixture_request(NULL);
 		request.is_dry_run = true;
 	}
-	expect_refused(
-		fixture, request, JOBS_E_TOO_MANY, "0 kills of this instance are waiting already");
+	expect_refused(fixture, request, JOBS_E_TOO_MANY,
+		"too many dry runs of this instance are under way");
 	go_on(fixture);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/mem.h"
 #include "redis/topology_internal.h"
 
 /* A cluster none of whose nodes is READY for this many rounds is asked for at its seeds again. */
@@ -194,7 +195,31 @@ static bool is_acquainted(const struct asker *a, const struct asker *b)
 	       memmem(b->table, strlen(b->table), a->id, strlen(a->id)) != NULL;
 }
 
-/* More than half of those that answer have to be of one cluster; NULL: they are not. */
+/*
+ * One that knows nobody has left the cluster, or not yet joined it; one that does not know half of
+ * the nodes that were known is of another. Both are right if all the configured ones say the same.
+ */
+static bool may_speak(const struct topology *topology, const struct asker *asker, bool is_all)
+{
+	const char *end = asker->table != NULL ? strchr(asker->table, '\n') : NULL;
+	size_t n_others = 0;
+	size_t n_known = 0;
+
+	if (link_state(asker->link) != LINK_READY || asker->id[0] == '\0') {
+		return false;
+	}
+	if (is_all) {
+		return true;
+	}
+	n_known = topology_count_known(topology, NULL, slice_of(asker->table), &n_others);
+	return end != NULL && end[1] != '\0' && 2 * n_known >= n_others;
+}
+
+/*
+ * More than half of those that have answered have to be of one cluster. Those that fell silent have
+ * said what they said last: one of two clusters is not believed because the other is down. NULL:
+ * they are not.
+ */
 static struct asker *find_spokesman(const struct topology *topology)
 {
 	size_t n = topology_n_configured(topology);
@@ -211,11 +236,27 @@ static struct asker *find_spokesman(const struct topology *topology)
 			n_with_it += topology->askers[k].table != NULL &&
 				     is_acquainted(asker, &topology->askers[k]);
 		}
-		if (2 * n_with_it > n_answered) {
+		if (2 * n_with_it > n_answered && may_speak(topology, asker, n_with_it == n)) {
 			return asker;
 		}
 	}
 	return NULL;
+}
+
+static void set_disagreement(struct topology *topology)
+{
+	char *why = mem_printf("%s", topology->round_error);
+
+	for (size_t i = 0; i < topology_n_configured(topology); i++) {
+		if (topology->askers[i].table != NULL) {
+			snprintf(topology->round_error, sizeof(topology->round_error),
+				"the configured nodes that answer do not know each other, or not "
+				"those that were known: they are of different clusters, or one has "
+				"left it%s%s",
+				why[0] != '\0' ? "; " : "", why);
+		}
+	}
+	free(why);
 }
 
 static void decide(struct topology *topology)
@@ -225,11 +266,7 @@ static void decide(struct topology *topology)
 	struct err err;
 
 	if (asker == NULL) {
-		if (topology->round_error[0] == '\0') {
-			snprintf(topology->round_error, sizeof(topology->round_error),
-				"the configured nodes do not know each other: they are of "
-				"different clusters");
-		}
+		set_disagreement(topology);
 		topology_fail_round(topology);
 		return;
 	}
@@ -237,6 +274,24 @@ static void decide(struct topology *topology)
 	members_finish(&topology->members);
 	if (members_read_cluster_nodes(slice_of(asker->table), &asked, &topology->members, &err)) {
 		ask_shards(&asker->question);
+	} else {
+		fail_with(topology, asker->link, err.text);
+	}
+}
+
+void topology_forget_table(struct asker *asker)
+{
+	free(asker->table);
+	asker->table = NULL;
+}
+
+/* A server that is no node of any cluster has an empty one. */
+static void hear_table(struct asker *asker, struct slice table, bool is_one)
+{
+	if (is_one) {
+		topology_forget_table(asker);
+		asker->table = slice_copy(table);
+		snprintf(asker->id, sizeof(asker->id), "%.*s", SLICE_ARG(members_own_id(table)));
 	}
 }
 
@@ -250,20 +305,13 @@ static void on_seed_nodes(void *context, const struct reply *reply, const char *
 		topology_set_error(topology, link_address(question->link), lost);
 	} else if (reply->type != REPLY_TEXT) {
 		topology_set_refusal(topology, question->link, reply, "cluster|nodes");
-	} else if (members_own_id(reply->text).len > 0) {
-		asker->table = slice_copy(reply->text);
-		snprintf(asker->id, sizeof(asker->id), "%.*s",
-			SLICE_ARG(members_own_id(reply->text)));
+		hear_table(asker, (struct slice){"", 0}, reply_is_error(reply, "ERR"));
+	} else {
+		hear_table(asker, reply->text, members_own_id(reply->text).len > 0);
 	}
 	if (--topology->n_unanswered == 0) {
 		decide(topology);
 	}
-}
-
-void topology_forget_table(struct asker *asker)
-{
-	free(asker->table);
-	asker->table = NULL;
 }
 
 /* One that is about to get in may contradict the others. */
@@ -285,7 +333,6 @@ static void ask_seeds(struct topology *topology)
 	for (size_t i = 0; i < topology_n_configured(topology); i++) {
 		struct asker *asker = &topology->askers[i];
 
-		topology_forget_table(asker);
 		if (link_state(asker->link) == LINK_READY) {
 			question_ask(&asker->question, argv, ARRAY_SIZE(argv), on_seed_nodes);
 		} else {

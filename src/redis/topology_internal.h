@@ -197,5 +197,9 @@ void topology_note_node(struct node *node);
 void topology_ask_unproven(struct topology *topology);
 /* Takes what it says of itself: the text of CLUSTER NODES, or a refusal. */
 void topology_hear_node(struct node *node, const struct reply *reply);
+/* How many of the nodes with an id, `except` apart (NULL: none), are in that text of CLUSTER NODES.
+ */
+size_t topology_count_known(const struct topology *topology, const struct node *except,
+	struct slice table, size_t *ret_n_others);
 
 #endif

@@ -143,21 +143,21 @@ static void on_said(void *context, const struct reply *reply, const char *lost)
 }
 
 /* One that was reset says the same of itself as before, and knows nobody of the others any more. */
-static void count_acquaintances(struct node *node, struct slice table)
+size_t topology_count_known(const struct topology *topology, const struct node *except,
+	struct slice table, size_t *ret_n_others)
 {
-	const struct nodes *nodes = &node->topology->nodes;
+	size_t n_known = 0;
 
-	node->n_others = 0;
-	node->n_known_to_it = 0;
-	for (size_t i = 0; i < nodes->n; i++) {
-		const char *id = nodes->items[i]->id;
+	*ret_n_others = 0;
+	for (size_t i = 0; i < topology->nodes.n; i++) {
+		const char *id = topology->nodes.items[i]->id;
 
-		if (nodes->items[i] != node && id != NULL) {
-			node->n_others++;
-			node->n_known_to_it +=
-				memmem(table.data, table.len, id, strlen(id)) != NULL;
+		if (topology->nodes.items[i] != except && id != NULL) {
+			++*ret_n_others;
+			n_known += memmem(table.data, table.len, id, strlen(id)) != NULL;
 		}
 	}
+	return n_known;
 }
 
 void topology_hear_node(struct node *node, const struct reply *reply)
@@ -165,7 +165,8 @@ void topology_hear_node(struct node *node, const struct reply *reply)
 	struct slice id =
 		reply->type == REPLY_TEXT ? members_own_id(reply->text) : (struct slice){"", 0};
 
-	count_acquaintances(node, reply->text);
+	node->n_known_to_it =
+		topology_count_known(node->topology, node, reply->text, &node->n_others);
 	node->said_serial = link_main_serial(node->link);
 	snprintf(node->said_run_id, sizeof(node->said_run_id), "%s",
 		link_server(node->link)->run_id);

@@ -151,6 +151,12 @@ def test_a_dead_node_is_no_secret(cluster, cart, make_clients):
         crowd.wait_for(closed_by_server=10)
 
 
+def knows_names(node, lines):
+    """Of all nodes, if they have any."""
+    n_names = 2 if any("announce-hostname" in line for line in lines) else 0
+    return raw(node, "CLUSTER", "NODES").count(",localhost") == n_names
+
+
 @pytest.mark.parametrize(
     "lines, host",
     [
@@ -166,6 +172,8 @@ def test_a_dead_node_is_no_secret(cluster, cart, make_clients):
 def test_endpoints(make_server, make_daemon, make_clients, lines, host):
     """How nodes want to be called, and those that do not know it."""
     cluster = Cluster(make_server, masters=2, replicas=0, lines=lines)
+    for node in cluster.nodes:
+        wait_until(lambda node=node: knows_names(node, lines), "the names to be known")
     daemon = make_daemon(
         [{"id": "cart", "cluster": {"addresses": [cluster.masters[0].tcp_address]}}]
     )

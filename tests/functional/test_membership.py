@@ -781,6 +781,42 @@ def test_a_seed_of_another_cluster(make_server, make_daemon, make_clients):
     assert strangers.status()["closed_by_server"] == 0
 
 
+def test_only_the_seed_of_another_cluster_answers(make_server, make_daemon, make_clients):
+    """What was known is gone; that nobody contradicts any more makes nobody a node."""
+    ours = Cluster(make_server, masters=2, replicas=0)
+    theirs = Cluster(make_server, masters=2, replicas=0)
+    seeds = [*ours.masters, theirs.masters[0]]
+    daemon = make_daemon(
+        [{"id": "cart", "cluster": {"addresses": [node.tcp_address for node in seeds]}}],
+        wait="socket",
+    )
+    wait_for_nodes(daemon, "cart", {node.tcp_address: "ready" for node in ours.nodes})
+    crowds = [make_clients(node, total=5) for node in theirs.masters]
+    for node in ours.nodes:
+        node.stop()
+    wait_until(lambda: "know each other" in (daemon.instance("cart")["error"] or ""), "its cause")
+    assert daemon.kill("cart", timeout="500ms").json["killed"] == 0
+    assert [crowd.status()["closed_by_server"] for crowd in crowds] == [0, 0]
+
+
+@pytest.mark.parametrize("other", ["left", "no cluster"])
+def test_the_only_seed_that_answers_knows_nobody(make_server, make_daemon, make_clients, other):
+    """It may have left; that the other configured one is no node is no word for it either."""
+    alone = Cluster(make_server, masters=1, replicas=0).masters[0]
+    seed = make_server()
+    if other == "left":
+        seed.stop()
+    daemon = make_daemon(
+        [{"id": "cart", "cluster": {"addresses": [alone.tcp_address, seed.tcp_address]}}],
+        wait="socket",
+    )
+    crowd = make_clients(alone, total=5)
+    answer = daemon.kill("cart", timeout="2s")
+    assert (answer.status, answer.json["killed"]) == (503, 0), answer.text
+    assert other == "left" or "do not know each other" in answer.json["error"]
+    assert crowd.status()["closed_by_server"] == 0
+
+
 def test_a_replica_whose_master_was_forgotten(make_server, make_daemon, make_clients):
     """CLUSTER SHARDS leaves it out."""
     ours = Cluster(make_server, masters=2, replicas=1)

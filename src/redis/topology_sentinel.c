@@ -77,6 +77,21 @@ static void count_replica(
 	}
 }
 
+/* A node of before stays one as long as those that are silent may list it as well. */
+static bool stays(const struct topology *topology, const char *label, size_t n_sentinels)
+{
+	size_t n_silent = topology_n_configured(topology) - topology->replicas->n_asked;
+
+	for (size_t i = 0; i < topology->nodes.n; i++) {
+		const struct node *node = topology->nodes.items[i];
+
+		if (node->trouble == NULL && strcmp(node->label, label) == 0) {
+			return is_majority(topology, n_sentinels + n_silent);
+		}
+	}
+	return false;
+}
+
 /* Those of a majority, or the others: they are named, but none is logged in to. */
 static void add_replicas(struct topology *topology, bool is_of_majority)
 {
@@ -93,7 +108,8 @@ static void add_replicas(struct topology *topology, bool is_of_majority)
 		}
 		member = members_add(&topology->members, slice_of(replica->endpoint.host),
 			replica->endpoint.port, (struct slice){"", 0});
-		if (member != NULL && member->trouble == NULL && !is_of_majority) {
+		if (member != NULL && member->trouble == NULL && !is_of_majority &&
+			!stays(topology, member->label, replica->n_sentinels)) {
 			member->trouble = mem_printf(
 				"only %zu of %zu Sentinels list it: it is not logged in to",
 				replica->n_sentinels, topology_n_configured(topology));

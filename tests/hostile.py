@@ -29,8 +29,8 @@ PERIOD_S = 1
 MAX_TIMES_QUIET = 3
 MAX_MEMORY_KIB = 64 * 1024
 PATIENCE_S = 30
-# Of the record, on the average: three users who are denied all the time, and root's kills.
-MAX_RECORD_BYTES_A_SECOND = 64 * 1024
+# Of the record, on the average, by three users who are denied all the time.
+MAX_DENIED_BYTES_A_SECOND = 16 * 1024
 DONE_AS_FAR = "done as far as can be"
 
 
@@ -45,6 +45,11 @@ def read_records(path):
         for line in file:
             with contextlib.suppress(ValueError):
                 yield json.loads(line)
+
+
+def denied_bytes(path):
+    with open(path, "rb") as file:
+        return sum(len(line) for line in file if b'"event":"denied"' in line)
 
 
 def ids_of(records, *events):
@@ -173,6 +178,7 @@ class Hostile:
         self.slowest = self.root.slowest
         self.memory_kib = int(self.world.status("VmHWM:"))
         self.record_bytes = os.path.getsize(self.daemon.audit_path)
+        self.denied_bytes = denied_bytes(self.daemon.audit_path)
 
     def disturb(self, seconds):
         """The same without descriptors, and without disk; each for a third, then as ever."""
@@ -217,9 +223,9 @@ class Hostile:
     def _judge_resources(self):
         figure = f"{self.memory_kib // 1024} MiB"
         self.check("memory at its highest", self.memory_kib <= MAX_MEMORY_KIB, figure)
-        rate = self.record_bytes / self.seconds
-        figure = f"{rate / 1024:.1f} KiB a second"
-        self.check("growth of the record", rate <= MAX_RECORD_BYTES_A_SECOND, figure)
+        rate, all_rate = (n / 1024 / self.seconds for n in (self.denied_bytes, self.record_bytes))
+        figure = f"{rate:.1f} KiB a second by denials, {all_rate:.1f} in all"
+        self.check("growth of the record", rate * 1024 <= MAX_DENIED_BYTES_A_SECOND, figure)
 
     def _counts(self, number):
         """By status, what the attackers counted of it, but for their own troubles."""

@@ -117,7 +117,7 @@ void server_client_list(struct end *end, const struct words *words)
 	say_bulk(end, text);
 	server->busy_until = sim_now() + (int64_t)server->n_sessions;
 	if (words->n == 2) {
-		end->has_listed = true;
+		end->has_listed = server->was_reached = true;
 		oracle_listed(server);
 	}
 }

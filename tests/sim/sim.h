@@ -220,6 +220,7 @@ struct server {
 	int64_t healthy_since;
 	int64_t shown_at;   /* when it showed how its filters combine; 0: not yet */
 	int64_t down_since; /* INT64_MAX: it is up */
+	bool was_reached;   /* by the daemon */
 	bool has_child, may_not_kill;
 	bool is_stormy; /* who is ended comes back at once, and others knock all the time */
 	size_t most_reply_bytes; /* output limit; 0: none */

@@ -23,7 +23,7 @@
 static bool is_all_planned(const struct job *job)
 {
 	for (size_t i = 0; i < job->n_sweeps; i++) {
-		enum sweep_state state = sweep_state(job->sweeps[i]);
+		enum sweep_state state = sweep_state_of(job->sweeps[i]);
 
 		if (state != SWEEP_PLANNED && state != SWEEP_DONE) {
 			return false;
@@ -57,7 +57,7 @@ static void refuse_too_many(struct job *job, uint64_t n)
 				(unsigned long long)n, (unsigned long long)job->request.max, whom);
 	}
 	for (size_t i = 0; i < job->n_sweeps; i++) {
-		if (sweep_state(job->sweeps[i]) == SWEEP_PLANNED) {
+		if (sweep_state_of(job->sweeps[i]) == SWEEP_PLANNED) {
 			sweep_refuse(job->sweeps[i]);
 		}
 	}
@@ -79,7 +79,7 @@ static void go_on(struct job *job)
 	}
 	job->is_decided = true;
 	for (size_t i = 0; i < job->n_sweeps; i++) {
-		if (sweep_state(job->sweeps[i]) == SWEEP_PLANNED) {
+		if (sweep_state_of(job->sweeps[i]) == SWEEP_PLANNED) {
 			sweep_kill(job->sweeps[i]);
 		}
 	}
@@ -95,36 +95,13 @@ static void end_search(struct job *job)
 	}
 }
 
-static void on_sweep_planned(void *context)
+static void on_sweep_planned(struct job *job)
 {
-	struct job *job = context;
-
 	job->event_fn(job->context, JOB_LISTED);
 	if (job->request.run_id != NULL) {
 		end_search(job);
 	}
 	go_on(job);
-}
-
-static void on_sweep_watching(void *context)
-{
-	struct job *job = context;
-
-	job->event_fn(job->context, JOB_VERIFIED);
-}
-
-static void on_sweep_waiting(void *context)
-{
-	struct job *job = context;
-
-	job->event_fn(job->context, JOB_WAITING);
-}
-
-static void on_sweep_respawn(void *context)
-{
-	struct job *job = context;
-
-	job->event_fn(job->context, JOB_RESPAWN);
 }
 
 /* ---- waiting to learn which nodes there are ---- */
@@ -154,10 +131,8 @@ static bool ask_for_others(struct job *job)
 
 /* ---- the end of a sweep ---- */
 
-static void on_sweep_done(void *context)
+static void on_sweep_done(struct job *job)
 {
-	struct job *job = context;
-
 	bool is_last;
 
 	CHECK(job->n_running > 0);
@@ -174,6 +149,29 @@ static void on_sweep_done(void *context)
 	}
 }
 
+static void on_sweep_event(void *context, enum sweep_event event)
+{
+	struct job *job = context;
+
+	switch (event) {
+	case SWEEP_EVENT_PLANNED:
+		on_sweep_planned(job);
+		break;
+	case SWEEP_EVENT_WAITING:
+		job->event_fn(job->context, JOB_WAITING);
+		break;
+	case SWEEP_EVENT_WATCHING:
+		job->event_fn(job->context, JOB_VERIFIED);
+		break;
+	case SWEEP_EVENT_RESPAWN:
+		job->event_fn(job->context, JOB_RESPAWN);
+		break;
+	case SWEEP_EVENT_DONE:
+		on_sweep_done(job);
+		break;
+	}
+}
+
 /* ---- one server at two addresses ---- */
 
 /* By the address that stands first, or by the other one where that has begun already. */
@@ -183,7 +181,7 @@ static bool is_swept_by(const struct job *job, const struct sweep *sweep, const 
 
 	return topology_twin(topology, sweep_link(sweep)) == sweep_link(other) ||
 	       (topology_twin(topology, sweep_link(other)) == sweep_link(sweep) &&
-		       sweep_state(other) > SWEEP_PROVE);
+		       sweep_state_of(other) > SWEEP_PROVE);
 }
 
 static bool is_twin_swept(void *context, const struct sweep *sweep)
@@ -207,11 +205,7 @@ void job_listen(struct job *job, struct sweep_inputs *inputs)
 {
 	inputs->is_twin_swept_fn = is_twin_swept;
 	inputs->late_fn = job_on_sweep_late;
-	inputs->planned_fn = on_sweep_planned;
-	inputs->watching_fn = on_sweep_watching;
-	inputs->waiting_fn = on_sweep_waiting;
-	inputs->respawn_fn = on_sweep_respawn;
-	inputs->done_fn = on_sweep_done;
+	inputs->event_fn = on_sweep_event;
 	inputs->context = job;
 }
 

@@ -50,16 +50,30 @@ struct salvo;
 enum sweep_state {
 	SWEEP_WAIT_LINK, /* for the link to be READY; ends at the deadline, or when that is in vain
 			  */
-	SWEEP_PROVE,     /* for the node to show that it belongs to the instance; the deadline */
+	SWEEP_PROVE_AGAIN, /* for a moment, because it cannot show that yet */
+	SWEEP_PROVE,       /* for the node to show that it belongs to the instance; the deadline */
 	SWEEP_WARM,    /* for small look-ups; their time-outs, a share of the time, the deadline */
 	SWEEP_LIST,    /* for the listing; its command's time-out, the deadline */
+	SWEEP_PLAN,    /* for nothing */
 	SWEEP_PLANNED, /* for sweep_kill(); the deadline */
 	SWEEP_KILL,    /* for the answers to kill commands; their time-outs, the deadline */
 	SWEEP_VERIFY,  /* for the listing that shows what is left */
 	SWEEP_LOOK_AGAIN, /* for a moment, because sessions are still dying */
-	SWEEP_BREAK_BUSY, /* for a busy script to end; sweep_busy.c bounds it, and the deadline */
+	SWEEP_BREAK_BUSY, /* for the answers to what ends a busy script; their time-outs */
+	SWEEP_BUSY_AGAIN, /* for a moment, until it has ended; the number of moments, the deadline
+			   */
 	SWEEP_WATCH,      /* for those who come back, as long as the request wants */
 	SWEEP_DONE,
+	SWEEP_STAY, /* no state: it waits where it is */
+};
+
+enum sweep_event {
+	SWEEP_EVENT_PLANNED,  /* go on with sweep_kill(). May come again when the link was lost */
+	SWEEP_EVENT_WAITING,  /* busy until now, see sweep_is_busy(), and not any more. Not at its
+				 end */
+	SWEEP_EVENT_WATCHING, /* all is killed and verified; it looks for a while who comes back */
+	SWEEP_EVENT_RESPAWN,  /* somebody has: the counts of the sources are up to date */
+	SWEEP_EVENT_DONE,     /* once; the sweep may be freed after it was told, not in it */
 };
 
 struct sweep;
@@ -76,16 +90,7 @@ struct sweep_inputs {
 	struct report *report;       /* for warnings */
 	struct report_node *node;    /* kept up to date while it runs */
 	int64_t deadline_ms;         /* monotonic */
-	/* The plan is made: go on with sweep_kill(). May come again when the link was lost since.
-	 */
-	void (*planned_fn)(void *context);
-	/* All is killed and verified; the request wants to know for a while who comes back. */
-	void (*watching_fn)(void *context);
-	/* It was busy with its server and is not any more: see sweep_is_busy(). Not at its end.
-	 * NULL: nobody wants to know. */
-	void (*waiting_fn)(void *context);
-	/* Somebody came back: the counts of the sources are up to date. */
-	void (*respawn_fn)(void *context);
+	void (*event_fn)(void *context, enum sweep_event event);
 	/*
 	 * Commands of the kill are in flight when the sweep ends: `salvo` is the callee's now, cut.
 	 * Their answers may come late.
@@ -93,8 +98,6 @@ struct sweep_inputs {
 	void (*late_fn)(void *context, const struct sweep *sweep, struct salvo *salvo);
 	/* Is its server swept by another address already? Then this sweep ends. NULL: it is not. */
 	bool (*is_twin_swept_fn)(void *context, const struct sweep *sweep);
-	/* Once; the sweep may be freed after it has returned, not in it. */
-	void (*done_fn)(void *context);
 	void *context;
 };
 
@@ -102,7 +105,7 @@ struct sweep *sweep_new(const struct sweep_inputs *inputs);
 void sweep_free(struct sweep *sweep); /* before it started, or when it is DONE; NULL is fine */
 
 void sweep_start(struct sweep *sweep);
-enum sweep_state sweep_state(const struct sweep *sweep);
+enum sweep_state sweep_state_of(const struct sweep *sweep);
 /* Has it had a whole listing? */
 bool sweep_has_listed(const struct sweep *sweep);
 /* Does the server have something to do for it? Else it waits: for its node, others, time. */

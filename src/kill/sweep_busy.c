@@ -3,40 +3,24 @@
  */
 #include "kill/sweep_internal.h"
 
-#include "base/check.h"
 #include "kill/refusal.h"
 #include "redis/reply.h"
 
-/* How long to wait for it to end, and how often: a script is ended at its next call of the server.
- */
+/* How often to look whether it has ended: a script is ended at its next call of the server. */
 #define MOMENT_MS 20
-#define MAX_MOMENTS 100
-
-static void on_function_kill(void *context, const struct reply *reply, const char *lost);
 
 static void send_words(struct sweep *sweep, const char *what, link_reply_fn reply_fn)
 {
 	struct slice argv[] = {slice_of(what), SLICE_LITERAL("KILL")};
-	struct link_command command = {
-		.argv = argv,
-		.argc = ARRAY_SIZE(argv),
-		.reply_fn = reply_fn,
-		.context = sweep,
-		.owner = &sweep->calls,
-	};
-	int r;
 
-	if (!sweep_has_link(sweep)) {
-		return;
-	}
-	r = link_send(sweep->in.link, &command);
-	CHECK(r == 0);
+	sweep_send(sweep, (struct link_command){.argv = argv, .argc = 2, .reply_fn = reply_fn});
 	sweep->in.node->n_commands++;
 }
 
-static void wait_a_moment(struct sweep *sweep)
+static enum sweep_state wait_a_moment(struct sweep *sweep)
 {
-	sweep_start_timer(sweep->moment, MOMENT_MS);
+	timer_start(sweep->moment, MOMENT_MS);
+	return SWEEP_BUSY_AGAIN;
 }
 
 /* True: this answer says what has become of it. */
@@ -50,7 +34,8 @@ static bool is_told(struct sweep *sweep, const struct reply *reply, const char *
 	return reply_is_error(reply, "NOTBUSY"); /* it has ended by itself */
 }
 
-static void fail_to_end(struct sweep *sweep, const struct reply *reply, const char *permission)
+static enum sweep_state fail_to_end(
+	struct sweep *sweep, const struct reply *reply, const char *permission)
 {
 	if (reply_is_error(reply, "NOPERM")) {
 		link_opts_print_missing(link_options(sweep->in.link), permission, sweep->refusal,
@@ -58,64 +43,77 @@ static void fail_to_end(struct sweep *sweep, const struct reply *reply, const ch
 	} else {
 		refusal_print(reply, sweep->refusal, sizeof(sweep->refusal));
 	}
-	sweep_fail(sweep, sweep->refusal);
+	return sweep_fail(sweep, sweep->refusal);
 }
 
-static void on_script_kill(void *context, const struct reply *reply, const char *lost)
+static enum sweep_state judge_function(struct sweep *sweep, const struct reply *reply)
 {
-	struct sweep *sweep = context;
-
-	if (lost != NULL) {
-		sweep_on_lost(sweep);
-	} else if (sweep_stop_if_doomed(sweep)) {
-		return;
-	} else if (is_told(sweep, reply, "script")) {
-		wait_a_moment(sweep);
-	} else if (reply_is_error(reply, "UNKILLABLE") || reply_is_error(reply, "NOPERM")) {
-		fail_to_end(sweep, reply, "script|kill");
-	} else {
-		/* A function is not ended by SCRIPT KILL. */
-		send_words(sweep, "FUNCTION", on_function_kill);
-	}
+	return is_told(sweep, reply, "function") ? wait_a_moment(sweep)
+						 : fail_to_end(sweep, reply, "function|kill");
 }
 
 static void on_function_kill(void *context, const struct reply *reply, const char *lost)
 {
-	struct sweep *sweep = context;
-
-	if (lost != NULL) {
-		sweep_on_lost(sweep);
-	} else if (sweep_stop_if_doomed(sweep)) {
-		return;
-	} else if (is_told(sweep, reply, "function")) {
-		wait_a_moment(sweep);
-	} else {
-		fail_to_end(sweep, reply, "function|kill");
-	}
+	sweep_move(context, lost != NULL ? sweep_lost(context) : judge_function(context, reply));
 }
 
-bool sweep_break_busy(struct sweep *sweep)
+static enum sweep_state judge_script(struct sweep *sweep, const struct reply *reply)
 {
-	const struct request *request = sweep->in.request;
-
-	if (!request->break_busy || request->is_dry_run || sweep->n_busy_moments++ == MAX_MOMENTS) {
-		return false;
+	if (is_told(sweep, reply, "script")) {
+		return wait_a_moment(sweep);
 	}
+	if (reply_is_error(reply, "UNKILLABLE") || reply_is_error(reply, "NOPERM")) {
+		return fail_to_end(sweep, reply, "script|kill");
+	}
+	if (link_state(sweep->in.link) != LINK_READY) {
+		return SWEEP_WAIT_LINK;
+	}
+	/* A function is not ended by SCRIPT KILL. */
+	send_words(sweep, "FUNCTION", on_function_kill);
+	return SWEEP_STAY;
+}
+
+static void on_script_kill(void *context, const struct reply *reply, const char *lost)
+{
+	sweep_move(context, lost != NULL ? sweep_lost(context) : judge_script(context, reply));
+}
+
+/* It was asked to end already. */
+static enum sweep_state instead_of_break(struct sweep *sweep)
+{
 	sweep->refusal[0] = '\0';
-	sweep_set_state(sweep, SWEEP_BREAK_BUSY);
-	if (sweep->n_busy_moments == 1) {
-		send_words(sweep, "SCRIPT", on_script_kill);
-	} else {
-		wait_a_moment(sweep);
-	}
-	return true;
+	return sweep->n_busy_moments++ > 0 ? wait_a_moment(sweep) : SWEEP_STAY;
 }
 
-void sweep_go_on_after_busy(struct sweep *sweep)
+static enum sweep_state enter_break(struct sweep *sweep)
 {
-	if (sweep->has_snapshot && sweep->n_rounds > 0) {
-		sweep_begin_verify(sweep);
-	} else {
-		sweep_begin_prove(sweep);
-	}
+	send_words(sweep, "SCRIPT", on_script_kill);
+	return SWEEP_STAY;
 }
+
+/* Where it was refused. */
+static enum sweep_state go_on(struct sweep *sweep)
+{
+	return sweep->has_snapshot && sweep->n_rounds > 0 ? SWEEP_VERIFY : SWEEP_PROVE;
+}
+
+#define EXPIRED "the deadline passed while a script was being ended"
+
+const struct sweep_phase sweep_phase_break_busy = {
+	.name = "BREAK_BUSY",
+	.time = REPORT_N_PHASES,
+	.busy_ms = SWEEP_ANSWERED_WITHIN_MS,
+	.needs_link = true,
+	.expired = EXPIRED,
+	.instead = instead_of_break,
+	.enter = enter_break,
+};
+
+const struct sweep_phase sweep_phase_busy_again = {
+	.name = "BUSY_AGAIN",
+	.time = REPORT_N_PHASES,
+	.busy_ms = SWEEP_ANSWERED_WITHIN_MS,
+	.expired = EXPIRED,
+	.on_moment = go_on,
+	.on_link = sweep_on_idle_link,
+};

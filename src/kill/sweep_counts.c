@@ -1,22 +1,20 @@
 /*
- * What a sweep counts: the fates of the sessions, and where the time went.
+ * What a sweep counts: the fates of the sessions, as their snapshot has them, and what the server
+ * claims to have killed.
  */
 #include "kill/sweep_internal.h"
 
-#include "base/clock.h"
+#include "base/check.h"
 #include "base/mem.h"
 
-/* Where the time goes from now on; NULL: nowhere. */
-void sweep_clock_phase(struct sweep *sweep, int64_t *phase_us)
+void sweep_forget_snapshot(struct sweep *sweep)
 {
-	int64_t now_us = clock_monotonic_us();
-
-	if (sweep->phase_us != NULL) {
-		/* At least one: zero says that it did not come to that. */
-		*sweep->phase_us += MAX(now_us - sweep->phase_since_us, (int64_t)1);
-	}
-	sweep->phase_us = phase_us;
-	sweep->phase_since_us = now_us;
+	plan_finish(&sweep->plan);
+	snapshot_finish(&sweep->snapshot);
+	own_sessions_finish(&sweep->own);
+	free(sweep->own_user);
+	sweep->own_user = NULL;
+	sweep->has_snapshot = false;
 }
 
 /*
@@ -39,18 +37,18 @@ static void count_by_listing(struct sweep *sweep)
  * Between a kill and the listing that verifies it: what the server claims is the best that is
  * known, and whom it did not know any more is gone.
  */
-static void count_by_claims(struct sweep *sweep, uint64_t n_claimed)
+static void count_by_claims(struct sweep *sweep)
 {
+	uint64_t n_firing = sweep->salvo != NULL ? salvo_n_claimed(sweep->salvo) : 0;
 	struct counts *counts = &sweep->in.node->counts;
 	uint64_t n_ended = counts->matched - snapshot_n_pending(&sweep->snapshot);
 
 	counts->gone = n_ended - sweep->n_verified;
-	counts->killed = MIN(n_claimed, counts->matched - counts->gone);
+	counts->killed = MIN(sweep->n_claimed + n_firing, counts->matched - counts->gone);
 	counts->survivors = counts->matched - counts->gone - counts->killed;
 }
 
-/* `n_claimed`: those of a salvo that is being fired included. */
-void sweep_update_counts(struct sweep *sweep, uint64_t n_claimed)
+void sweep_count(struct sweep *sweep)
 {
 	struct counts *counts = &sweep->in.node->counts;
 
@@ -63,9 +61,53 @@ void sweep_update_counts(struct sweep *sweep, uint64_t n_claimed)
 		return;
 	}
 	if (sweep->is_in_doubt) {
-		count_by_claims(sweep, n_claimed);
+		count_by_claims(sweep);
 	} else {
 		count_by_listing(sweep);
+	}
+}
+
+void sweep_take_result(struct sweep *sweep, const struct salvo_result *result)
+{
+	sweep->n_claimed += result->n_claimed;
+	sweep->n_presumed += result->n_presumed;
+	sweep->in.node->counts.extra += result->n_extra;
+	sweep->in.node->n_commands += result->n_commands;
+	sweep->in.node->n_in_flight = result->n_in_flight;
+	sweep->in.node->max_stall_us = MAX(sweep->in.node->max_stall_us, result->max_stall_us);
+	if (result->n_unsure > 0) {
+		report_warn(sweep->in.report,
+			"%s: up to %llu of the killed may have connected after the listing, and as "
+			"many of those listed may have ended by themselves",
+			sweep->in.node->address, (unsigned long long)result->n_unsure);
+	}
+	if (result->error[0] != '\0') {
+		report_warn(sweep->in.report, "%s: %s", sweep->in.node->address, result->error);
+	}
+}
+
+static void on_never(void *context, const struct salvo_result *result)
+{
+	(void)context;
+	(void)result;
+	CHECK(!"the job is told instead");
+}
+
+/* Sends no more kills, and leaves what is in flight to the job. */
+static void cut_salvo(struct sweep *sweep)
+{
+	struct salvo *salvo = sweep->salvo;
+	struct salvo_result result;
+
+	if (salvo == NULL) {
+		return;
+	}
+	result = salvo_cut(salvo, on_never, NULL);
+	sweep_take_result(sweep, &result);
+	if (result.n_in_flight > 0) {
+		report_warn_in_flight(sweep->in.report, sweep->in.node);
+		sweep->salvo = NULL;
+		sweep->in.late_fn(sweep->in.context, sweep, salvo);
 	}
 }
 
@@ -90,13 +132,14 @@ static void settle_results(struct sweep *sweep)
 	}
 }
 
-void sweep_settle_counts(struct sweep *sweep)
+void sweep_settle(struct sweep *sweep)
 {
 	if (sweep->is_settled) {
 		return;
 	}
+	cut_salvo(sweep);
 	if (sweep->has_snapshot) {
-		sweep_update_counts(sweep, sweep->n_claimed);
+		sweep_count(sweep);
 		snapshot_count_sources(&sweep->snapshot);
 	}
 	if (sweep->in.request->wants_results) {

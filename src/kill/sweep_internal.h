@@ -1,6 +1,8 @@
 /*
- * What the files of a sweep share: the sweep itself, and the steps that lead from one state to the
- * next. sweep.c has the states, the end and the loss of the link; the others are a phase each.
+ * What the files of a sweep share. Each phase has a file, which exports a row for every state of
+ * it; sweep.c moves from row to row, and is the only one that sets the state. Phases know no other
+ * phase: their functions return the state that comes next. sweep_ask.c has what they say to the
+ * server and to the job, sweep_counts.c the counts.
  */
 #ifndef KILL_SWEEP_INTERNAL_H
 #define KILL_SWEEP_INTERNAL_H
@@ -8,8 +10,8 @@
 #include "kill/salvo.h"
 #include "kill/sweep.h"
 #include "redis/client_list.h"
+#include "redis/timer.h"
 
-struct event;
 struct reply;
 
 /*
@@ -17,6 +19,42 @@ struct reply;
  * have unread (CONNECTION_MAX_UNREAD_BYTES) as long as they have no more than 15 digits.
  */
 #define SWEEP_MAX_IDS_PER_LIST 1500
+
+/* A server that lets wait for longer holds up nobody else's kill: it hangs, or will. */
+#define SWEEP_ANSWERED_WITHIN_MS 500
+/* After a kill, before the first look at sessions that are dying. */
+#define SWEEP_LOOK_AGAIN_FIRST_MS 2
+
+/* A state. Functions that are NULL have nothing to do. */
+struct sweep_phase {
+	const char *name;
+	enum report_phase time; /* of the report; REPORT_N_PHASES: it waits for somebody else */
+	int64_t busy_ms;        /* so long the server may have something to do for it; 0: nothing */
+	bool needs_link;        /* READY; else the sweep waits for it first */
+	const char *expired;    /* what there is to say when the deadline passes in it */
+
+	/* Before it is entered: STAY, or where to go instead. */
+	enum sweep_state (*instead)(struct sweep *sweep);
+	enum sweep_state (*enter)(struct sweep *sweep);
+	enum sweep_state (*on_moment)(struct sweep *sweep); /* the timer `moment` */
+	enum sweep_state (*on_link)(struct sweep *sweep, enum link_state state);
+	/* The deadline has passed, or an answer is late: not sweep_fail(). */
+	enum sweep_state (*give_up)(struct sweep *sweep, const char *words);
+};
+
+extern const struct sweep_phase sweep_phase_wait_link;
+extern const struct sweep_phase sweep_phase_prove;
+extern const struct sweep_phase sweep_phase_prove_again;
+extern const struct sweep_phase sweep_phase_warm;
+extern const struct sweep_phase sweep_phase_list;
+extern const struct sweep_phase sweep_phase_plan;
+extern const struct sweep_phase sweep_phase_planned;
+extern const struct sweep_phase sweep_phase_kill;
+extern const struct sweep_phase sweep_phase_verify;
+extern const struct sweep_phase sweep_phase_look_again;
+extern const struct sweep_phase sweep_phase_break_busy;
+extern const struct sweep_phase sweep_phase_busy_again;
+extern const struct sweep_phase sweep_phase_watch;
 
 /* Looking sessions up before they are listed. */
 struct sweep_warming {
@@ -28,13 +66,6 @@ struct sweep_warming {
 	int64_t until_ms; /* monotonic */
 };
 
-/* Ids as arguments of a command. */
-struct sweep_ids {
-	struct slice *texts;
-	char *bytes;
-	size_t n;
-};
-
 struct sweep {
 	struct sweep_inputs in;
 	enum sweep_state state;
@@ -42,12 +73,12 @@ struct sweep {
 	struct calls calls;           /* look-ups by id, questions */
 	struct listing_reader reader; /* of whole listings */
 	struct event *timer;          /* the deadline */
-	struct event *moment;         /* ends LOOK_AGAIN */
+	struct event *moment;         /* ends PROVE_AGAIN, BUSY_AGAIN, LOOK_AGAIN; WATCH looks */
 	struct event *finished;       /* tells the job, from the event loop */
 
 	char *address; /* of the link, as the node is named by it */
 	struct protection protection;
-	int64_t started_ms;      /* monotonic */
+	int64_t started_ms;      /* monotonic; 0: not yet */
 	unsigned n_twin_moments; /* that it was waited for who else this server is */
 	bool was_old;            /* its plan, when it was to be carried out */
 	struct own_sessions own; /* when the listing began */
@@ -59,10 +90,9 @@ struct sweep {
 	uint64_t serial;        /* of the connection that listed it */
 	uint64_t newest_serial; /* of all connections then */
 	bool is_holding;        /* the link opens no new connections */
-	unsigned n_surprises;   /* listed again: own connections were not what they had been */
-	bool is_by_id_only;     /* they never were */
-	bool was_lost;          /* the connection, since the last listing */
-	int64_t n_monitors;     /* that INFO tells of, about when it is listed; -1 it does not */
+	unsigned n_surprises; /* own connections were not what they had been when it was planned */
+	bool was_lost;        /* the connection, since the last listing */
+	int64_t n_monitors;   /* that INFO tells of, about when it is listed; -1 it does not */
 	struct snapshot snapshot;
 	bool knows_newcomers; /* those of our connections that came since LIST was sent */
 	bool has_snapshot;    /* whole: after a loss the victims are known */
@@ -70,10 +100,9 @@ struct sweep {
 	uint64_t n_allowed;   /* victims that the request's limit was checked for */
 	struct processes_server processes;
 	struct plan plan;
-	struct salvo *salvo;
+	struct salvo *salvo; /* NULL: none yet, or what is in flight is the job's */
 
-	int64_t *phase_us;      /* of the report, where the time goes now; NULL: waiting */
-	int64_t phase_since_us; /* monotonic */
+	int64_t phase_since_us; /* when the state began, monotonic */
 	unsigned n_rounds;      /* of kills so far */
 	int64_t listed_ms;      /* when the listing had come, monotonic */
 	bool has_asked_for_child;
@@ -90,111 +119,82 @@ struct sweep {
 	uint64_t n_returned;     /* in the listing that is being read */
 	bool is_settled;         /* the counts are final */
 	unsigned n_busy_moments; /* that a busy script was waited for */
-	bool is_cancelled;
-	bool is_expired; /* the deadline has passed */
+	bool is_cancelled;       /* what its kill has in flight is waited for */
+	bool is_expired;         /* the deadline has passed */
 };
 
 /* ---- sweep.c ---- */
 
-/* The only place that changes the state. */
-void sweep_set_state(struct sweep *sweep, enum sweep_state state);
-void sweep_start_timer(struct event *timer, int64_t ms);
+/* From a callback of a phase: where it goes now. STAY: nowhere. */
+void sweep_move(struct sweep *sweep, enum sweep_state next);
+
+/* ---- sweep_ask.c ---- */
+
+/* Over the link, which is READY. Of `command` the context and the owner are filled in. */
+void sweep_send(struct sweep *sweep, struct link_command command);
 /* What is asked and not answered is not waited for. */
 void sweep_drop_calls(struct sweep *sweep);
-/* Nothing is left to do: the job is told from the event loop. */
-void sweep_finish(struct sweep *sweep);
-void sweep_fail(struct sweep *sweep, const char *words);
-/* Ends a sweep that was cancelled or has run out of time; false: it may go on. */
-bool sweep_stop_if_doomed(struct sweep *sweep);
-/* A command was refused in a way that stands for all of them. */
-void sweep_on_refused(struct sweep *sweep, const char *words);
+/* The whole listing, shared with whoever wants it now. The link is READY. */
+void sweep_join_listing(struct sweep *sweep, void (*started_fn)(void *context),
+	void (*session_fn)(void *context, const struct session_line *line),
+	void (*done_fn)(void *context, const struct listing_result *result));
 
-/* ---- sweep_link.c ---- */
+/* Ids as arguments of CLIENT LIST ID. */
+struct sweep_ids {
+	struct slice *argv; /* of the command: the ids behind three words */
+	char *bytes;
+	size_t n;
+};
 
-/* Until it is READY, which it may be: over another connection. */
-void sweep_wait_for_link(struct sweep *sweep);
-/* It is: begins, or goes on where it was. */
-void sweep_on_link_ready(struct sweep *sweep);
-/* `what`, and why the link is not READY. */
-void sweep_fail_without_link(struct sweep *sweep, const char *what);
-/* Before anything is asked. False: the link is not READY, and the sweep goes on when it is. */
-bool sweep_has_link(struct sweep *sweep);
-/* A command was lost with the connection; the link says why. */
-void sweep_on_lost(struct sweep *sweep);
-/* One is not answered in time: nothing more is asked. */
-void sweep_on_late(struct sweep *sweep, const char *words);
+/* Room for `n_most` ids. */
+struct sweep_ids sweep_ids_new(size_t n_most);
+void sweep_ids_add(struct sweep_ids *ids, uint64_t id);
+void sweep_ids_finish(struct sweep_ids *ids);
+/* CLIENT LIST ID with these, none of which is left. */
+void sweep_send_list(struct sweep *sweep, struct sweep_ids *ids, listing_line_fn line_fn,
+	link_reply_fn reply_fn);
+
+/* They return where the sweep goes on. */
+/* The node has failed. */
+enum sweep_state sweep_fail(struct sweep *sweep, const char *words);
+/* A command was lost with the connection. */
+enum sweep_state sweep_lost(struct sweep *sweep);
+/* `sweep->refusal` says how a command was refused in a way that stands for all of them. */
+enum sweep_state sweep_refused(struct sweep *sweep);
 /* A listing that was joined has ended without being whole. */
-void sweep_on_listing_failed(struct sweep *sweep, const struct listing_result *result);
+enum sweep_state sweep_listing_failed(struct sweep *sweep, const struct listing_result *result);
+/* on_link of states in which nothing is in flight that would tell of the loss. */
+enum sweep_state sweep_on_idle_link(struct sweep *sweep, enum link_state state);
+
 /* The link opens no new connections until the sets are killed, else they might be hit. */
 void sweep_hold_link(struct sweep *sweep);
 void sweep_release_link(struct sweep *sweep);
+
+/* ---- sweep_counts.c ---- */
+
+void sweep_forget_snapshot(struct sweep *sweep);
+/* Brings the counts of the node up to date, those of a salvo in flight included. */
+void sweep_count(struct sweep *sweep);
+/* The salvo has ended, or is cut. */
+void sweep_take_result(struct sweep *sweep, const struct salvo_result *result);
+/* Nothing will be killed any more: no command is sent, and what is in flight is left to the job. */
+void sweep_settle(struct sweep *sweep);
+
+/* ---- sweep_link.c ---- */
+
+/* The link is READY: begins, or goes on where it was. */
+enum sweep_state sweep_on_link_ready(struct sweep *sweep);
 /* The end where it is not the process that the request is for: nothing of it is to be killed. */
-void sweep_finish_unmeant(struct sweep *sweep);
+enum sweep_state sweep_finish_unmeant(struct sweep *sweep);
 /* Is it that one? */
 bool sweep_is_meant(const struct sweep *sweep);
 /* Is the server behind the link still the process that was listed? */
 bool sweep_is_same_process(const struct sweep *sweep);
 
-/* ---- sweep_counts.c ---- */
+/* ---- sweep_plan.c ---- */
 
-/* `n_claimed`: those of a salvo that is being fired included. */
-void sweep_update_counts(struct sweep *sweep, uint64_t n_claimed);
-/* Nothing will be killed any more. */
-void sweep_settle_counts(struct sweep *sweep);
-/* Where the time goes from now on; NULL: nowhere. */
-void sweep_clock_phase(struct sweep *sweep, int64_t *phase_us);
-
-/* ---- sweep_prove.c ---- */
-
-/* Or the listing, where there is nothing to prove. */
-void sweep_begin_prove(struct sweep *sweep);
-
-/* ---- sweep_warm.c ---- */
-
-/* Or the listing at once, where that is as good. */
-void sweep_begin_warm(struct sweep *sweep);
-
-/* ---- sweep_list.c ---- */
-
-void sweep_begin_list(struct sweep *sweep);
-void sweep_forget_snapshot(struct sweep *sweep);
 struct plan_opts sweep_plan_opts(const struct sweep *sweep);
+/* Of who is left by now. */
 void sweep_make_plan(struct sweep *sweep);
-/* Room for `n_most` ids, for sweep_send_list(). */
-struct sweep_ids sweep_ids_new(size_t n_most);
-void sweep_ids_add(struct sweep_ids *ids, uint64_t id);
-void sweep_ids_finish(struct sweep_ids *ids);
-/* CLIENT LIST ID with these behind it. The link is READY: it cannot refuse. */
-void sweep_send_list(struct sweep *sweep, const struct sweep_ids *ids, listing_line_fn line_fn,
-	link_reply_fn reply_fn);
-/* The whole listing, shared with whoever wants it now. Likewise. */
-void sweep_join_listing(struct sweep *sweep, void (*started_fn)(void *context),
-	void (*session_fn)(void *context, const struct session_line *line),
-	void (*done_fn)(void *context, const struct listing_result *result));
-
-/* ---- sweep_verify.c ---- */
-
-void sweep_begin_kill(struct sweep *sweep);
-/* Sends no more kills, and leaves what is in flight to the job. */
-void sweep_cut_kill(struct sweep *sweep);
-/* Before a set command: is every connection of the daemon as it was when the plan was made? */
-bool sweep_may_send_set(void *context);
-void sweep_on_salvo_done(void *context, const struct salvo_result *result);
-void sweep_begin_verify(struct sweep *sweep);
-
-/* ---- sweep_watch.c ---- */
-
-void sweep_begin_watch(struct sweep *sweep);
-void sweep_look_who_came(struct sweep *sweep);
-/* `words`: why it ends early; NULL: it does not. */
-void sweep_end_watch(struct sweep *sweep, const char *words);
-
-/* ---- sweep_busy.c ---- */
-
-/* The server runs a script and refuses everything else: ends the script, if that is asked for.
- * False: it is not, or was tried in vain. */
-bool sweep_break_busy(struct sweep *sweep);
-/* A moment later: goes on where it was refused. */
-void sweep_go_on_after_busy(struct sweep *sweep);
 
 #endif

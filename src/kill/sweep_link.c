@@ -13,90 +13,13 @@
 /* INFO tells whole seconds, and takes a moment. */
 #define UPTIME_ROUNDING_S 2
 
-void sweep_fail_without_link(struct sweep *sweep, const char *what)
+/* `what`, and why the link is not READY. */
+static enum sweep_state fail_without_link(struct sweep *sweep, const char *what)
 {
 	char words[ERR_MAX_BYTES];
 
 	snprintf(words, sizeof(words), "%s: %s", what, link_error(sweep->in.link));
-	sweep_fail(sweep, words);
-}
-
-void sweep_hold_link(struct sweep *sweep)
-{
-	if (!sweep->is_holding) {
-		sweep->is_holding = true;
-		link_hold(sweep->in.link);
-	}
-}
-
-void sweep_release_link(struct sweep *sweep)
-{
-	if (sweep->is_holding) {
-		sweep->is_holding = false;
-		link_release(sweep->in.link);
-	}
-}
-
-void sweep_wait_for_link(struct sweep *sweep)
-{
-	sweep_drop_calls(sweep);
-	sweep_release_link(sweep);
-	sweep_set_state(sweep, SWEEP_WAIT_LINK);
-	if (link_state(sweep->in.link) == LINK_READY) {
-		sweep_on_link_ready(sweep);
-	} else if (link_trouble(sweep->in.link) == LINK_TROUBLE_FINAL) {
-		sweep_fail_without_link(sweep, "no connection");
-	}
-}
-
-bool sweep_has_link(struct sweep *sweep)
-{
-	if (link_state(sweep->in.link) != LINK_READY) {
-		sweep_wait_for_link(sweep);
-		return false;
-	}
-	return true;
-}
-
-/* The one place that a lost connection leads to, from whatever state. */
-void sweep_on_lost(struct sweep *sweep)
-{
-	if (sweep_stop_if_doomed(sweep)) {
-		return;
-	}
-	sweep->was_lost = true;
-	/* Whatever was asked to end a script may not have been heard. */
-	sweep->n_busy_moments = 0;
-	sweep_wait_for_link(sweep);
-}
-
-/* A server that does not answer is not asked again: it may still carry out what it was sent. */
-void sweep_on_late(struct sweep *sweep, const char *words)
-{
-	if (sweep->state == SWEEP_WATCH) {
-		sweep_end_watch(sweep, words);
-	} else if (!sweep_stop_if_doomed(sweep)) {
-		sweep_fail(sweep, words);
-	}
-}
-
-void sweep_on_listing_failed(struct sweep *sweep, const struct listing_result *result)
-{
-	switch (result->end) {
-	case LISTING_LOST:
-		sweep_on_lost(sweep);
-		return;
-	case LISTING_LATE:
-		sweep_on_late(sweep, result->words);
-		return;
-	case LISTING_REFUSED:
-		refusal_print(result->reply, sweep->refusal, sizeof(sweep->refusal));
-		sweep_on_refused(sweep, sweep->refusal);
-		return;
-	case LISTING_WHOLE:
-		break;
-	}
-	CHECK(!"a whole listing is no failure");
+	return sweep_fail(sweep, words);
 }
 
 bool sweep_is_meant(const struct sweep *sweep)
@@ -144,13 +67,14 @@ static bool is_older(const struct sweep *sweep)
 	       server->uptime_s > since_s + UPTIME_ROUNDING_S;
 }
 
-static void resume(struct sweep *sweep)
+static enum sweep_state resume(struct sweep *sweep)
 {
 	if (is_older(sweep)) {
-		sweep_fail(sweep,
+		return sweep_fail(sweep,
 			"the connection was lost, and another server answers at this address now: "
 			"what became of the sessions is not known");
-	} else if (is_restarted(sweep)) {
+	}
+	if (is_restarted(sweep)) {
 		report_warn(sweep->in.report,
 			"%s: the server was restarted during the kill; its old sessions ended "
 			"with it",
@@ -160,23 +84,22 @@ static void resume(struct sweep *sweep)
 		snapshot_end_all(
 			&sweep->snapshot, sweep->n_claimed > 0 ? SNAPSHOT_ENDED : SNAPSHOT_GONE);
 		sweep->is_in_doubt = false;
-		sweep_finish(sweep);
-	} else if (!sweep_is_same_process(sweep)) {
-		sweep_fail(sweep,
+		return SWEEP_DONE;
+	}
+	if (!sweep_is_same_process(sweep)) {
+		return sweep_fail(sweep,
 			"the connection was lost, and the server does not tell whether it is "
 			"still the same process");
-	} else {
-		if (sweep->was_lost) {
-			report_warn(sweep->in.report,
-				"%s: the connection was lost during the kill%s",
-				sweep->in.node->address,
-				link_main_serial(sweep->in.link) > sweep->newest_serial
-					? " and opened again"
-					: "; the second one took over");
-		}
-		sweep->was_lost = false;
-		sweep_begin_verify(sweep);
 	}
+	if (sweep->was_lost) {
+		report_warn(sweep->in.report, "%s: the connection was lost during the kill%s",
+			sweep->in.node->address,
+			link_main_serial(sweep->in.link) > sweep->newest_serial
+				? " and opened again"
+				: "; the second one took over");
+	}
+	sweep->was_lost = false;
+	return SWEEP_VERIFY;
 }
 
 /*
@@ -203,16 +126,16 @@ static bool is_elsewhere(struct sweep *sweep)
 }
 
 /* No plan of an older listing is left, and the report has nothing of this one. */
-void sweep_finish_unmeant(struct sweep *sweep)
+enum sweep_state sweep_finish_unmeant(struct sweep *sweep)
 {
 	sweep->has_met_process = false;
 	sweep_forget_snapshot(sweep);
 	memset(&sweep->in.node->counts, 0, sizeof(sweep->in.node->counts));
 	report_node_clear_steps(sweep->in.node);
-	sweep_finish(sweep);
+	return SWEEP_DONE;
 }
 
-void sweep_on_link_ready(struct sweep *sweep)
+enum sweep_state sweep_on_link_ready(struct sweep *sweep)
 {
 	if (is_elsewhere(sweep)) {
 		char words[ERR_MAX_BYTES];
@@ -220,15 +143,89 @@ void sweep_on_link_ready(struct sweep *sweep)
 		snprintf(words, sizeof(words),
 			"the connection was lost after the address was changed to %s",
 			link_address(sweep->in.link));
-		sweep_fail(sweep, words);
-		return;
+		return sweep_fail(sweep, words);
 	}
 	sweep->in.node->was_reached = true;
 	if (sweep->has_snapshot && sweep->n_rounds > 0) {
-		resume(sweep);
-	} else if (!sweep_is_meant(sweep)) {
-		sweep_finish_unmeant(sweep);
-	} else {
-		sweep_begin_prove(sweep);
+		return resume(sweep);
+	}
+	return sweep_is_meant(sweep) ? SWEEP_PROVE : sweep_finish_unmeant(sweep);
+}
+
+/* ---- WAIT_LINK ---- */
+
+/* The script was there before the link was. */
+static void break_busy_handshake(struct sweep *sweep)
+{
+	if (sweep->in.request->break_busy && !sweep->in.request->is_dry_run) {
+		link_break_busy(sweep->in.link);
 	}
 }
+
+/* Nobody misses it: that is no failure, and nothing of it is in the sums. */
+static enum sweep_state leave_out(struct sweep *sweep)
+{
+	report_warn_unused(sweep->in.report, sweep->in.node->address, link_error(sweep->in.link));
+	sweep->in.node->is_left_out = true;
+	return SWEEP_DONE;
+}
+
+/* The link is not READY when the sweep starts: whatever is said of it is of before. */
+static enum sweep_state begin(struct sweep *sweep)
+{
+	if (link_leads_nowhere(sweep->in.link)) {
+		return sweep_fail(sweep, link_error(sweep->in.link));
+	}
+	if (topology_is_unused(sweep->in.instance->topology, sweep->in.link)) {
+		link_try_now(sweep->in.link);
+	}
+	break_busy_handshake(sweep);
+	return SWEEP_STAY;
+}
+
+/* The one place that a lost connection leads to, from whatever state. */
+static enum sweep_state enter_wait(struct sweep *sweep)
+{
+	bool is_first = sweep->started_ms == 0;
+
+	sweep->started_ms = is_first ? clock_monotonic_ms() : sweep->started_ms;
+	sweep_drop_calls(sweep);
+	sweep_release_link(sweep);
+	if (link_state(sweep->in.link) == LINK_READY) {
+		return sweep_on_link_ready(sweep);
+	}
+	if (is_first) {
+		return begin(sweep);
+	}
+	return link_trouble(sweep->in.link) == LINK_TROUBLE_FINAL
+		       ? fail_without_link(sweep, "no connection")
+		       : SWEEP_STAY;
+}
+
+static enum sweep_state on_link(struct sweep *sweep, enum link_state state)
+{
+	if (state == LINK_READY) {
+		return sweep_on_link_ready(sweep);
+	}
+	if (state != LINK_BACKOFF) {
+		return SWEEP_STAY;
+	}
+	/* An attempt has failed just now. */
+	if (topology_is_unused(sweep->in.instance->topology, sweep->in.link)) {
+		return leave_out(sweep);
+	}
+	if (link_trouble(sweep->in.link) == LINK_TROUBLE_FINAL) {
+		return fail_without_link(sweep, "no connection");
+	}
+	break_busy_handshake(sweep);
+	return SWEEP_STAY;
+}
+
+const struct sweep_phase sweep_phase_wait_link = {
+	.name = "WAIT_LINK",
+	.time = REPORT_N_PHASES,
+	.expired = "no connection before the deadline",
+	.enter = enter_wait,
+	.on_link = on_link,
+	.give_up = fail_without_link,
+};

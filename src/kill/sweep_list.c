@@ -1,5 +1,5 @@
 /*
- * LIST: the sessions of the node, and the plan that follows from them.
+ * LIST: the sessions of the node.
  */
 #include "kill/sweep_internal.h"
 
@@ -7,28 +7,14 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "redis/reply.h"
 #include "redis/server_info.h"
-
-/* A server that has run for less may have done so for less than the ids are known. */
-#define YOUNG_S 3600
 
 static void set_text(char **text, const char *value)
 {
 	free(*text);
 	*text = mem_copy_text(value, strlen(value));
-}
-
-void sweep_forget_snapshot(struct sweep *sweep)
-{
-	plan_finish(&sweep->plan);
-	snapshot_finish(&sweep->snapshot);
-	own_sessions_finish(&sweep->own);
-	free(sweep->own_user);
-	sweep->own_user = NULL;
-	sweep->has_snapshot = false;
 }
 
 static void describe_server(struct sweep *sweep)
@@ -102,206 +88,23 @@ static void on_session(void *context, const struct session_line *line)
 	}
 }
 
-/* Fields that selectors ask for and this server gives for nobody. */
-static void warn_missing_fields(struct sweep *sweep, const struct selectors *list)
+static enum sweep_state judge(struct sweep *sweep, const struct listing_result *result)
 {
-	for (size_t i = 0; i < list->n && sweep->snapshot.n > 0; i++) {
-		enum session_field field = selector_field(list->items[i]);
-
-		if ((sweep->snapshot.given_fields & (UINT64_C(1) << field)) == 0) {
-			report_warn(sweep->in.report,
-				"%s: the server does not give \"%s\"; \"%s\" never holds there",
-				sweep->in.node->address, session_field_key(field),
-				selector_text(list->items[i]));
-		}
+	if (result->end != LISTING_WHOLE) {
+		return sweep_listing_failed(sweep, result);
 	}
-}
-
-/* Kvrocks leaves them out of the listing: nothing can be said of them, or done about them. */
-static void warn_unlisted_monitors(struct sweep *sweep)
-{
-	int64_t n_listed = (int64_t)sweep->snapshot.n_monitors;
-
-	if (sweep->n_monitors > n_listed) {
-		report_warn(sweep->in.report,
-			"%s: %lld sessions run MONITOR and are not in the server's listing; they "
-			"are not killed",
-			sweep->in.node->address, (long long)(sweep->n_monitors - n_listed));
+	if (!sweep->has_met_process) {
+		return sweep_finish_unmeant(sweep);
 	}
-}
-
-/* Whoever took the ids from a listing may have done so before the start. */
-static void warn_young_server(struct sweep *sweep)
-{
-	const struct link_server *server = link_server(sweep->in.link);
-
-	if (sweep->in.request->run_id != NULL || server->uptime_s < 0 ||
-		server->uptime_s >= YOUNG_S || !selectors_name_ids(&sweep->in.request->match)) {
-		return;
+	if (sweep->snapshot.is_too_large) {
+		return sweep_fail(sweep, "the listing has more sessions than sesskilld takes");
 	}
-	report_warn(sweep->in.report,
-		"%s: the server started %lld s ago, and ids begin anew with each start: say "
-		"run_id=%s if they were listed since then, else list again",
-		sweep->in.node->address, (long long)server->uptime_s, server->run_id);
-}
-
-static void warn_about_listing(struct sweep *sweep)
-{
-	warn_unlisted_monitors(sweep);
-	if (sweep->snapshot.n_doubtful > 0) {
-		report_warn(sweep->in.report,
-			"%s: %llu sessions are kept for a flag, i or E, that on some servers means "
-			"a link by which slots migrate",
-			sweep->in.node->address, (unsigned long long)sweep->snapshot.n_doubtful);
-	}
-	warn_missing_fields(sweep, &sweep->in.request->match);
-	warn_missing_fields(sweep, &sweep->in.request->except);
-	warn_missing_fields(sweep, &sweep->in.instance->opts->protect);
-	if (link_is_by_turns(sweep->in.link)) {
-		report_warn(sweep->in.report, "%s: " LINK_BY_TURNS, sweep->in.node->address);
-	}
-	warn_young_server(sweep);
-	if (!link_are_filters_known(sweep->in.link)) {
-		report_warn(sweep->in.report,
-			"%s: how the server takes several filters of CLIENT KILL could not be "
-			"asked yet (it takes a free place), so that ids are killed whatever the "
-			"sessions have become since they were listed",
-			sweep->in.node->address);
-	}
-	if (sweep->snapshot.n_unreadable > 0) {
-		report_warn(sweep->in.report, "%s: %llu lines of the listing set aside; %s",
-			sweep->in.node->address, (unsigned long long)sweep->snapshot.n_unreadable,
-			sweep->snapshot.first_unreadable);
-	}
-}
-
-struct plan_opts sweep_plan_opts(const struct sweep *sweep)
-{
-	const struct request *request = sweep->in.request;
-	const struct instance_opts *instance = sweep->in.instance->opts;
-
-	return (struct plan_opts){
-		.pace = request->pace != PACE_INSTANCE ? request->pace : instance->pace,
-		.stall_budget_ms = request->stall_budget_ms > 0 ? request->stall_budget_ms
-								: instance->stall_budget_ms,
-		.by_id_only = sweep->n_rounds > 0 || sweep->is_by_id_only,
-	};
-}
-
-void sweep_make_plan(struct sweep *sweep)
-{
-	struct plan_opts opts = sweep_plan_opts(sweep);
-
-	plan_finish(&sweep->plan);
-	plan_init(&sweep->plan, &sweep->snapshot, &opts);
-}
-
-static void report_plan(struct sweep *sweep)
-{
-	struct slice client = slice_of(link_options(sweep->in.link)->client_command);
-
-	report_node_clear_steps(sweep->in.node);
-	for (size_t i = 0; i < sweep->plan.n_steps; i++) {
-		const struct plan_step *step = &sweep->plan.steps[i];
-		char *words = plan_step_print(&sweep->plan, step, client);
-
-		report_node_add_step(sweep->in.node, words, step->n);
-		free(words);
-	}
+	return SWEEP_PLAN;
 }
 
 static void on_listed(void *context, const struct listing_result *result)
 {
-	struct sweep *sweep = context;
-
-	if (result->end != LISTING_WHOLE) {
-		sweep_on_listing_failed(sweep, result);
-		return;
-	}
-	if (!sweep->has_met_process) {
-		sweep_finish_unmeant(sweep);
-		return;
-	}
-	if (sweep->snapshot.is_too_large) {
-		sweep_fail(sweep, "the listing has more sessions than sesskilld takes");
-		return;
-	}
-	sweep_clock_phase(sweep, &sweep->in.node->phase_us[REPORT_PHASE_PLAN]);
-	snapshot_seal(&sweep->snapshot);
-	sweep->has_snapshot = true;
-	sweep->listed_ms = clock_monotonic_ms();
-	warn_about_listing(sweep);
-	sweep_make_plan(sweep);
-	report_plan(sweep);
-	sweep_update_counts(sweep, sweep->n_claimed);
-	sweep->n_allowed = sweep->in.node->counts.matched;
-	sweep_set_state(sweep, SWEEP_PLANNED);
-	sweep->in.planned_fn(sweep->in.context);
-}
-
-/* Of a 64-bit number. */
-#define ID_TEXT_BYTES 24
-
-struct sweep_ids sweep_ids_new(size_t n_most)
-{
-	return (struct sweep_ids){
-		.texts = mem_alloc_array(n_most, sizeof(struct slice)),
-		.bytes = mem_alloc_array(n_most, ID_TEXT_BYTES),
-	};
-}
-
-void sweep_ids_add(struct sweep_ids *ids, uint64_t id)
-{
-	char *text = ids->bytes + ids->n * ID_TEXT_BYTES;
-	int len = snprintf(text, ID_TEXT_BYTES, "%llu", (unsigned long long)id);
-
-	ids->texts[ids->n++] = (struct slice){text, (size_t)len};
-}
-
-void sweep_ids_finish(struct sweep_ids *ids)
-{
-	free(ids->texts);
-	free(ids->bytes);
-}
-
-void sweep_send_list(struct sweep *sweep, const struct sweep_ids *ids, listing_line_fn line_fn,
-	link_reply_fn reply_fn)
-{
-	CLEANUP(mem_free_p) struct slice *argv = mem_alloc_array(ids->n + 3, sizeof(struct slice));
-	struct link_command command = {
-		.argv = argv,
-		.argc = ids->n + 3,
-		.line_fn = line_fn,
-		.reply_fn = reply_fn,
-		.context = sweep,
-		.owner = &sweep->calls,
-	};
-	int r;
-
-	argv[0] = slice_of(link_options(sweep->in.link)->client_command);
-	argv[1] = SLICE_LITERAL("LIST");
-	argv[2] = SLICE_LITERAL("ID");
-	memcpy(&argv[3], ids->texts, ids->n * sizeof(struct slice));
-	r = link_send(sweep->in.link, &command);
-	CHECK(r == 0);
-	sweep->in.node->n_commands++;
-}
-
-void sweep_join_listing(struct sweep *sweep, void (*started_fn)(void *context),
-	void (*session_fn)(void *context, const struct session_line *line),
-	void (*done_fn)(void *context, const struct listing_result *result))
-{
-	int r;
-
-	sweep->reader = (struct listing_reader){
-		.started_fn = started_fn,
-		.session_fn = session_fn,
-		.done_fn = done_fn,
-		.context = sweep,
-	};
-	sweep->in.node->n_commands++;
-	r = client_list_join(sweep->in.link, &sweep->reader);
-	CHECK(r == 0);
+	sweep_move(context, judge(context, result));
 }
 
 static void on_stats(void *context, const struct reply *reply, const char *lost)
@@ -309,7 +112,6 @@ static void on_stats(void *context, const struct reply *reply, const char *lost)
 	struct sweep *sweep = context;
 	struct link_server server = {.n_connections = -1};
 
-	(void)lost;
 	if (reply != NULL && reply->type == REPLY_TEXT) {
 		server_info_read(reply->text, &server);
 	}
@@ -323,23 +125,17 @@ static void on_stats(void *context, const struct reply *reply, const char *lost)
 static void ask_for_connections(struct sweep *sweep)
 {
 	static const struct slice argv[] = {{"INFO", 4}, {"stats", 5}};
-	struct link_command command = {
-		.argv = argv,
-		.argc = ARRAY_SIZE(argv),
-		.called = "CLIENT LIST",
-		.reply_fn = on_stats,
-		.context = sweep,
-		.owner = &sweep->calls,
-	};
-	int r;
 
-	if (sweep->in.request->is_dry_run || sweep->is_by_id_only ||
-		!caps_has(&sweep->caps, CAP_KILL_TYPE) ||
-		link_server(sweep->in.link)->n_connections < 0) {
-		return;
+	if (!sweep->in.request->is_dry_run && !sweep_plan_opts(sweep).by_id_only &&
+		caps_has(&sweep->caps, CAP_KILL_TYPE) &&
+		link_server(sweep->in.link)->n_connections >= 0) {
+		sweep_send(sweep, (struct link_command){
+					  .argv = argv,
+					  .argc = ARRAY_SIZE(argv),
+					  .called = "CLIENT LIST",
+					  .reply_fn = on_stats,
+				  });
 	}
-	r = link_send(sweep->in.link, &command);
-	CHECK(r == 0);
 }
 
 /* The command is about to go out: what is known now is what it is judged by. */
@@ -376,12 +172,11 @@ static void on_started(void *context)
 	}
 }
 
-static void on_info(void *context, const struct reply *reply, const char *lost)
+static void on_clients(void *context, const struct reply *reply, const char *lost)
 {
 	struct sweep *sweep = context;
 	struct link_server server = {LINK_SERVER_UNKNOWN};
 
-	(void)lost;
 	if (reply != NULL && reply->type == REPLY_TEXT) {
 		server_info_read(reply->text, &server);
 		sweep->n_monitors = server.n_monitors;
@@ -392,29 +187,28 @@ static void on_info(void *context, const struct reply *reply, const char *lost)
 static void ask_for_monitors(struct sweep *sweep)
 {
 	static const struct slice argv[] = {{"INFO", 4}, {"clients", 7}};
-	struct link_command command = {
-		.argv = argv,
-		.argc = ARRAY_SIZE(argv),
-		.reply_fn = on_info,
-		.context = sweep,
-		.owner = &sweep->calls,
-	};
-	int r;
 
 	sweep->n_monitors = link_server(sweep->in.link)->n_monitors;
 	if (sweep->n_monitors >= 0) {
-		r = link_send(sweep->in.link, &command);
-		CHECK(r == 0);
+		sweep_send(sweep,
+			(struct link_command){
+				.argv = argv, .argc = ARRAY_SIZE(argv), .reply_fn = on_clients});
 	}
 }
 
-void sweep_begin_list(struct sweep *sweep)
+static enum sweep_state enter_list(struct sweep *sweep)
 {
-	if (!sweep_has_link(sweep)) {
-		return;
-	}
-	sweep_set_state(sweep, SWEEP_LIST);
 	sweep_hold_link(sweep);
 	ask_for_monitors(sweep);
 	sweep_join_listing(sweep, on_started, on_session, on_listed);
+	return SWEEP_STAY;
 }
+
+const struct sweep_phase sweep_phase_list = {
+	.name = "LIST",
+	.time = REPORT_PHASE_LIST,
+	.busy_ms = SWEEP_ANSWERED_WITHIN_MS,
+	.needs_link = true,
+	.expired = "the deadline passed during the listing",
+	.enter = enter_list,
+};

@@ -3,9 +3,6 @@
  */
 #include "kill/sweep_internal.h"
 
-#include <stdio.h>
-
-#include "base/check.h"
 #include "base/clock.h"
 #include "kill/refusal.h"
 #include "redis/reply.h"
@@ -19,84 +16,103 @@
 #define TWIN_MOMENT_MS 5
 #define MAX_TWIN_MOMENTS 60
 
-static void on_said(void *context, const struct reply *reply, const char *lost)
+static enum sweep_state judge(struct sweep *sweep, const struct reply *reply)
 {
-	struct sweep *sweep = context;
 	struct topology *topology = sweep->in.instance->topology;
 	enum topology_proof proof;
 
-	if (lost != NULL) {
-		sweep_on_lost(sweep);
-		return;
-	}
-	if (sweep_stop_if_doomed(sweep)) {
-		return;
-	}
 	if (reply_is_error(reply, "BUSY") || reply_is_error(reply, "NOPERM")) {
 		refusal_print(reply, sweep->refusal, sizeof(sweep->refusal));
-		sweep_on_refused(sweep, sweep->refusal);
-		return;
+		return sweep_refused(sweep);
 	}
 	topology_hear_proof(topology, sweep->in.link, reply);
 	proof = topology_proof(topology, sweep->in.link, sweep->refusal, sizeof(sweep->refusal));
 	if (proof == TOPOLOGY_PROVEN) {
 		sweep->refusal[0] = '\0';
-		sweep_begin_warm(sweep);
-	} else if (proof == TOPOLOGY_FOREIGN &&
-		   clock_monotonic_ms() >= sweep->started_ms + FOREIGN_PATIENCE_MS) {
-		sweep_fail(sweep, sweep->refusal);
-	} else {
-		sweep_start_timer(sweep->moment, AGAIN_MS);
+		return SWEEP_WARM;
 	}
+	if (proof == TOPOLOGY_FOREIGN &&
+		clock_monotonic_ms() >= sweep->started_ms + FOREIGN_PATIENCE_MS) {
+		return sweep_fail(sweep, sweep->refusal);
+	}
+	timer_start(sweep->moment, AGAIN_MS);
+	return SWEEP_PROVE_AGAIN;
 }
 
-/* Right after a start it takes a moment to see that two addresses are one server's. */
-static bool waits_for_twin(struct sweep *sweep)
+static void on_said(void *context, const struct reply *reply, const char *lost)
 {
-	if (!topology_is_twin_asked(sweep->in.instance->topology, sweep->in.link) ||
-		sweep->n_twin_moments++ == MAX_TWIN_MOMENTS) {
-		return false;
-	}
-	sweep_set_state(sweep, SWEEP_PROVE);
-	sweep_start_timer(sweep->moment, TWIN_MOMENT_MS);
-	return true;
+	sweep_move(context, lost != NULL ? sweep_lost(context) : judge(context, reply));
 }
 
 /* Nothing of it is reported twice. */
 static bool is_swept_elsewhere(struct sweep *sweep)
 {
-	if (sweep->in.is_twin_swept_fn == NULL ||
-		!sweep->in.is_twin_swept_fn(sweep->in.context, sweep)) {
-		return false;
-	}
-	sweep->in.node->is_left_out = true;
-	sweep_finish(sweep);
-	return true;
+	sweep->in.node->is_left_out = sweep->in.is_twin_swept_fn != NULL &&
+				      sweep->in.is_twin_swept_fn(sweep->in.context, sweep);
+	return sweep->in.node->is_left_out;
 }
 
-void sweep_begin_prove(struct sweep *sweep)
+static size_t print_question(const struct sweep *sweep, struct slice argv[TOPOLOGY_MAX_QUESTION])
+{
+	return topology_proof_question(sweep->in.instance->topology, argv);
+}
+
+static enum sweep_state instead_of_prove(struct sweep *sweep)
 {
 	struct slice argv[TOPOLOGY_MAX_QUESTION];
-	struct link_command command = {
-		.argv = argv,
-		.argc = topology_proof_question(sweep->in.instance->topology, argv),
-		.reply_fn = on_said,
-		.context = sweep,
-		.owner = &sweep->calls,
-	};
-	int r;
 
-	if (waits_for_twin(sweep) || is_swept_elsewhere(sweep)) {
-		return;
+	/* Right after a start it takes a moment to see that two addresses are one server's. */
+	if (topology_is_twin_asked(sweep->in.instance->topology, sweep->in.link) &&
+		sweep->n_twin_moments++ < MAX_TWIN_MOMENTS) {
+		timer_start(sweep->moment, TWIN_MOMENT_MS);
+		return SWEEP_PROVE_AGAIN;
 	}
-	if (command.argc == 0) {
-		sweep_begin_warm(sweep);
-		return;
+	if (is_swept_elsewhere(sweep)) {
+		return SWEEP_DONE;
 	}
-	if (!sweep_has_link(sweep)) {
-		return;
-	}
-	sweep_set_state(sweep, SWEEP_PROVE);
-	r = link_send(sweep->in.link, &command);
-	CHECK(r == 0);
+	return print_question(sweep, argv) == 0 ? SWEEP_WARM : SWEEP_STAY;
 }
+
+static enum sweep_state ask(struct sweep *sweep)
+{
+	struct slice argv[TOPOLOGY_MAX_QUESTION];
+	size_t argc = print_question(sweep, argv);
+
+	sweep_send(sweep, (struct link_command){.argv = argv, .argc = argc, .reply_fn = on_said});
+	return SWEEP_STAY;
+}
+
+static enum sweep_state ask_again(struct sweep *sweep)
+{
+	return SWEEP_PROVE;
+}
+
+/* What it said last is what there is to say at the deadline. */
+static enum sweep_state give_up(struct sweep *sweep, const char *words)
+{
+	bool has_said = sweep->is_expired && sweep->refusal[0] != '\0';
+
+	return sweep_fail(sweep, has_said ? sweep->refusal : words);
+}
+
+#define EXPIRED "the deadline passed before the node proved to belong here"
+
+const struct sweep_phase sweep_phase_prove = {
+	.name = "PROVE",
+	.time = REPORT_N_PHASES,
+	.busy_ms = SWEEP_ANSWERED_WITHIN_MS,
+	.needs_link = true,
+	.expired = EXPIRED,
+	.instead = instead_of_prove,
+	.enter = ask,
+	.give_up = give_up,
+};
+
+const struct sweep_phase sweep_phase_prove_again = {
+	.name = "PROVE_AGAIN",
+	.time = REPORT_N_PHASES,
+	.expired = EXPIRED,
+	.on_moment = ask_again,
+	.on_link = sweep_on_idle_link,
+	.give_up = give_up,
+};

@@ -1,170 +1,26 @@
 /*
- * KILL and VERIFY: the plan is carried out, and the server asked again who is left.
+ * VERIFY, LOOK_AGAIN: the server is asked again who is left.
  */
-#include "kill/sweep_internal.h"
-
-#include <stdio.h>
-#include <string.h>
-
-#include "base/check.h"
 #include "base/clock.h"
-#include "base/mem.h"
 #include "kill/refusal.h"
+#include "kill/sweep_internal.h"
 #include "redis/reply.h"
 #include "redis/server_info.h"
 
 /* Attempts to kill what is alive after a kill; more would be a quarrel with somebody. */
 #define MAX_ROUNDS 3
 
-/* Between two looks at dying sessions: from the first to the last, doubled each time. */
-#define LOOK_AGAIN_FIRST_MS 2
+/* Between two looks at dying sessions: doubled from SWEEP_LOOK_AGAIN_FIRST_MS on. */
 #define LOOK_AGAIN_LAST_MS 200
 
-/* ---- KILL ---- */
-
-static void take_result(struct sweep *sweep, const struct salvo_result *result)
-{
-	sweep->n_claimed += result->n_claimed;
-	sweep->n_presumed += result->n_presumed;
-	sweep->in.node->counts.extra += result->n_extra;
-	sweep->in.node->n_commands += result->n_commands;
-	sweep->in.node->n_in_flight = result->n_in_flight;
-	sweep->in.node->max_stall_us = MAX(sweep->in.node->max_stall_us, result->max_stall_us);
-	if (result->n_unsure > 0) {
-		report_warn(sweep->in.report,
-			"%s: up to %llu of the killed may have connected after the listing, and as "
-			"many of those listed may have ended by themselves",
-			sweep->in.node->address, (unsigned long long)result->n_unsure);
-	}
-	if (result->error[0] != '\0') {
-		report_warn(sweep->in.report, "%s: %s", sweep->in.node->address, result->error);
-	}
-}
-
-static void on_never(void *context, const struct salvo_result *result)
-{
-	(void)context;
-	(void)result;
-	CHECK(!"the job is told instead");
-}
-
-void sweep_cut_kill(struct sweep *sweep)
-{
-	struct salvo *salvo = sweep->salvo;
-	struct salvo_result result;
-
-	if (sweep->state != SWEEP_KILL) {
-		return;
-	}
-	result = salvo_cut(salvo, on_never, NULL);
-	take_result(sweep, &result);
-	if (result.n_in_flight > 0) {
-		report_warn_in_flight(sweep->in.report, sweep->in.node);
-		sweep->salvo = NULL;
-		sweep->in.late_fn(sweep->in.context, sweep, salvo);
-	}
-}
-
-void sweep_on_salvo_done(void *context, const struct salvo_result *result)
-{
-	struct sweep *sweep = context;
-
-	sweep_release_link(sweep);
-	if (result->outcome == SALVO_LATE) {
-		sweep_on_late(sweep, result->lost);
-		return;
-	}
-	take_result(sweep, result);
-	switch (result->outcome) {
-	case SALVO_LATE:
-	case SALVO_LOST:
-		sweep_on_lost(sweep);
-		return;
-	case SALVO_REFUSED:
-		sweep_on_refused(sweep, result->error);
-		return;
-	case SALVO_DONE:
-		break;
-	}
-	if (!sweep_stop_if_doomed(sweep)) {
-		sweep_begin_verify(sweep);
-	}
-}
-
-static bool is_known(const struct own_sessions *own, const struct protection_own *one)
-{
-	for (size_t i = 0; i < own->n_known; i++) {
-		if (own->items[i].id == one->id && strcmp(own->items[i].mark, one->mark) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The same ones, or fewer, and the same at the front. */
-static bool is_as_planned(const struct own_sessions *planned, const struct own_sessions *now)
-{
-	if (now->n_of_link == 0 || now->items[0].id != planned->items[0].id ||
-		now->n - now->n_told > planned->n - planned->n_told ||
-		now->n_told - now->n_known > planned->n_told - planned->n_known) {
-		return false;
-	}
-	for (size_t i = 0; i < now->n_known; i++) {
-		if (!is_known(planned, &now->items[i])) {
-			return false;
-		}
-	}
-	return true;
-}
-
-bool sweep_may_send_set(void *context)
-{
-	const struct sweep *sweep = context;
-	CLEANUP(own_sessions_finish)
-	struct own_sessions now = instances_own_sessions(sweep->in.instances, sweep->in.link);
-
-	return is_as_planned(&sweep->own, &now);
-}
-
-/*
- * Sets are right only for the connections that they were planned for. Whom the daemon has connected
- * since is listed first; and if there is always somebody, all goes by id.
- */
-static bool is_surprised(struct sweep *sweep)
-{
-	if (!plan_has_sets(&sweep->plan) || sweep_may_send_set(sweep)) {
-		return false;
-	}
-	sweep->is_by_id_only = sweep->n_surprises++ > 0;
-	sweep_begin_warm(sweep);
-	return true;
-}
-
-void sweep_begin_kill(struct sweep *sweep)
-{
-	if (!sweep_has_link(sweep) || is_surprised(sweep)) {
-		return;
-	}
-	sweep->n_rounds++;
-	sweep->look_again_ms = LOOK_AGAIN_FIRST_MS;
-	sweep->is_in_doubt = true;
-	sweep_set_state(sweep, SWEEP_KILL);
-	if (!plan_has_sets(&sweep->plan)) {
-		sweep_release_link(sweep);
-	}
-	salvo_fire(sweep->salvo, &sweep->plan, &sweep->snapshot);
-}
-
-/* ---- VERIFY ---- */
-
-static void on_verify_session(void *context, const struct session_line *line)
+static void on_session(void *context, const struct session_line *line)
 {
 	struct sweep *sweep = context;
 
 	snapshot_verify(&sweep->snapshot, line);
 }
 
-static void on_verify_line(void *context, struct slice text)
+static void on_line(void *context, struct slice text)
 {
 	struct sweep *sweep = context;
 	struct session_line line;
@@ -190,104 +46,84 @@ static void count_others(struct sweep *sweep, uint64_t n_ended)
 	}
 }
 
-/* Behind a balancer others have sessions too. */
-static void end(struct sweep *sweep)
+/* Everybody has ended. Behind a balancer others have sessions too. */
+static enum sweep_state end(struct sweep *sweep)
 {
-	if (link_is_by_turns(sweep->in.link)) {
-		sweep_fail(sweep, LINK_BY_TURNS);
-	} else {
-		sweep_finish(sweep);
+	if (sweep->in.request->watch_ms > 0) {
+		return SWEEP_WATCH;
 	}
+	return link_is_by_turns(sweep->in.link) ? sweep_fail(sweep, LINK_BY_TURNS) : SWEEP_DONE;
+}
+
+/* What was claimed is known by now: it has ended, or is about to; and so have others that sets hit.
+ */
+static void settle_claims(struct sweep *sweep, uint64_t n_dying)
+{
+	sweep->is_in_doubt = false;
+	sweep_count(sweep);
+	/* A claim for somebody who is still listed was none, unless he is on his way out. */
+	sweep->n_verified = sweep->in.node->counts.killed;
+	count_others(sweep, sweep->n_verified + n_dying);
+	sweep->n_claimed = MIN(sweep->n_claimed + sweep->n_presumed, sweep->n_verified + n_dying);
+	sweep->n_presumed = 0;
 }
 
 /* Everything is answered: who is left, and what about them? */
-static void judge_remains(struct sweep *sweep)
+static enum sweep_state judge_remains(struct sweep *sweep)
 {
 	struct snapshot_remains remains = snapshot_verify_end(&sweep->snapshot);
 
-	sweep->is_in_doubt = false;
-	sweep_update_counts(sweep, sweep->n_claimed);
-	/* A claim for somebody who is still listed was none, unless he is on his way out. */
-	sweep->n_verified = sweep->in.node->counts.killed;
-	count_others(sweep, sweep->n_verified + remains.dying);
-	sweep->n_claimed =
-		MIN(sweep->n_claimed + sweep->n_presumed, sweep->n_verified + remains.dying);
-	sweep->n_presumed = 0;
+	settle_claims(sweep, remains.dying);
 	if (remains.alive == 0 && remains.dying == 0) {
-		if (sweep->in.request->watch_ms > 0) {
-			sweep_begin_watch(sweep);
-		} else {
-			end(sweep);
-		}
-	} else if (is_beyond_limit(sweep)) {
-		sweep_fail(sweep,
+		return end(sweep);
+	}
+	if (is_beyond_limit(sweep)) {
+		return sweep_fail(sweep,
 			"sessions turned up that the limit was not checked for; they were not "
 			"killed");
-	} else if (remains.alive > 0 && sweep->n_rounds < MAX_ROUNDS) {
+	}
+	if (remains.alive > 0 && sweep->n_rounds < MAX_ROUNDS) {
 		sweep_make_plan(sweep);
-		sweep_begin_kill(sweep);
-	} else if (remains.dying > 0) {
-		sweep_set_state(sweep, SWEEP_LOOK_AGAIN);
-		sweep_start_timer(sweep->moment, sweep->look_again_ms);
+		return SWEEP_KILL;
+	}
+	if (remains.dying > 0) {
+		timer_start(sweep->moment, sweep->look_again_ms);
 		sweep->look_again_ms = MIN(sweep->look_again_ms * 2, (int64_t)LOOK_AGAIN_LAST_MS);
-	} else {
-		sweep_finish(sweep);
+		return SWEEP_LOOK_AGAIN;
 	}
+	return SWEEP_DONE;
 }
 
-/* One of the answers that VERIFY waits for, or the loss of it. */
-static void end_verify_reply(struct sweep *sweep, const char *lost)
+/* One of the answers that it waits for has come. */
+static enum sweep_state count_answer(struct sweep *sweep)
 {
-	if (sweep->state != SWEEP_VERIFY) {
-		return; /* one of several told already that it cannot go on */
+	if (--sweep->n_replies > 0) {
+		return SWEEP_STAY;
 	}
-	if (lost != NULL) {
-		sweep_on_lost(sweep);
-		return;
-	}
-	if (--sweep->n_replies > 0 || sweep_stop_if_doomed(sweep)) {
-		return;
-	}
-	if (sweep->refusal[0] != '\0') {
-		sweep_on_refused(sweep, sweep->refusal);
-	} else {
-		judge_remains(sweep);
-	}
+	return sweep->refusal[0] != '\0' ? sweep_refused(sweep) : judge_remains(sweep);
 }
 
-static void on_verify_reply(void *context, const struct reply *reply, const char *lost)
+static void on_reply(void *context, const struct reply *reply, const char *lost)
 {
 	struct sweep *sweep = context;
 
 	if (reply != NULL && reply->type != REPLY_LISTING && sweep->refusal[0] == '\0') {
 		refusal_print(reply, sweep->refusal, sizeof(sweep->refusal));
 	}
-	end_verify_reply(sweep, lost);
+	sweep_move(sweep, lost != NULL ? sweep_lost(sweep) : count_answer(sweep));
 }
 
-static void on_verify_listed(void *context, const struct listing_result *result)
+static void on_listed(void *context, const struct listing_result *result)
 {
-	struct sweep *sweep = context;
-
-	if (result->end == LISTING_WHOLE) {
-		end_verify_reply(sweep, NULL);
-	} else {
-		sweep_on_listing_failed(sweep, result);
-	}
-}
-
-static void send_verify_chunk(struct sweep *sweep, struct sweep_ids *ids)
-{
-	sweep->n_replies++;
-	sweep_send_list(sweep, ids, on_verify_line, on_verify_reply);
-	ids->n = 0;
+	sweep_move(context, result->end == LISTING_WHOLE ? count_answer(context)
+							 : sweep_listing_failed(context, result));
 }
 
 /* Asks for the victims only: cheap where ids are looked up, and where many others are connected. */
-static void send_verify_by_ids(struct sweep *sweep)
+static void ask_by_ids(struct sweep *sweep)
 {
-	size_t n_victims = (size_t)snapshot_n_pending(&sweep->snapshot);
-	size_t n_chunk = MIN(n_victims, (size_t)SWEEP_MAX_IDS_PER_LIST);
+	size_t n_left = (size_t)snapshot_n_pending(&sweep->snapshot);
+	size_t n_chunk = MIN(n_left, (size_t)SWEEP_MAX_IDS_PER_LIST);
 	CLEANUP(sweep_ids_finish) struct sweep_ids ids = sweep_ids_new(n_chunk);
 
 	for (size_t i = 0; i < sweep->snapshot.n; i++) {
@@ -297,12 +133,11 @@ static void send_verify_by_ids(struct sweep *sweep)
 			continue;
 		}
 		sweep_ids_add(&ids, entry->id);
-		if (ids.n == n_chunk) {
-			send_verify_chunk(sweep, &ids);
+		n_left--;
+		if (ids.n == n_chunk || n_left == 0) {
+			sweep->n_replies++;
+			sweep_send_list(sweep, &ids, on_line, on_reply);
 		}
-	}
-	if (ids.n > 0) {
-		send_verify_chunk(sweep, &ids);
 	}
 }
 
@@ -327,12 +162,12 @@ static bool is_any_older(const struct sweep *sweep, const struct link_server *se
 	return sweep->snapshot.oldest_age_s + since_ms / 1000 + 1 >= server->child_s;
 }
 
-static void on_info_reply(void *context, const struct reply *reply, const char *lost)
+static void on_persistence(void *context, const struct reply *reply, const char *lost)
 {
 	struct sweep *sweep = context;
 	struct link_server server = {0};
 
-	if (sweep->state == SWEEP_VERIFY && reply != NULL && reply->type == REPLY_TEXT) {
+	if (reply != NULL && reply->type == REPLY_TEXT) {
 		server_info_read(reply->text, &server);
 	}
 	if (server.has_child && is_any_older(sweep, &server)) {
@@ -341,22 +176,16 @@ static void on_info_reply(void *context, const struct reply *reply, const char *
 			"killed sessions' sockets; their clients see the end when it is done",
 			sweep->in.node->address);
 	}
-	end_verify_reply(sweep, lost);
+	sweep_move(sweep, lost != NULL ? sweep_lost(sweep) : count_answer(sweep));
 }
 
 static void ask_for_child(struct sweep *sweep)
 {
 	static const struct slice argv[] = {{"INFO", 4}, {"persistence", 11}};
-	struct link_command command = {
-		.argv = argv,
-		.argc = ARRAY_SIZE(argv),
-		.reply_fn = on_info_reply,
-		.context = sweep,
-		.owner = &sweep->calls,
-	};
-	int r = link_send(sweep->in.link, &command);
 
-	CHECK(r == 0);
+	sweep_send(
+		sweep, (struct link_command){
+			       .argv = argv, .argc = ARRAY_SIZE(argv), .reply_fn = on_persistence});
 	sweep->has_asked_for_child = true;
 	sweep->n_replies++;
 }
@@ -365,25 +194,52 @@ static void ask_for_child(struct sweep *sweep)
  * "All" is verified by the whole listing: it shows whoever is left, known or not. A selective kill
  * asks for its victims where the server can look them up.
  */
-void sweep_begin_verify(struct sweep *sweep)
+static enum sweep_state enter_verify(struct sweep *sweep)
 {
-	if (!sweep_has_link(sweep)) {
-		return;
-	}
-	sweep_set_state(sweep, SWEEP_VERIFY);
+	bool is_all = sweep->in.request->is_all;
+
 	snapshot_verify_begin(&sweep->snapshot);
 	sweep->n_replies = 0;
 	if (may_child_hold_sockets(sweep)) {
 		ask_for_child(sweep);
 	}
-	if (snapshot_n_pending(&sweep->snapshot) == 0 && !sweep->in.request->is_all) {
-		if (sweep->n_replies == 0) {
-			judge_remains(sweep);
-		}
-	} else if (sweep->in.request->is_all || !caps_has(&sweep->caps, CAP_LIST_ID)) {
-		sweep->n_replies++;
-		sweep_join_listing(sweep, NULL, on_verify_session, on_verify_listed);
-	} else {
-		send_verify_by_ids(sweep);
+	if (snapshot_n_pending(&sweep->snapshot) == 0 && !is_all) {
+		return sweep->n_replies == 0 ? judge_remains(sweep) : SWEEP_STAY;
 	}
+	if (is_all || !caps_has(&sweep->caps, CAP_LIST_ID)) {
+		sweep->n_replies++;
+		sweep_join_listing(sweep, NULL, on_session, on_listed);
+	} else {
+		ask_by_ids(sweep);
+	}
+	return SWEEP_STAY;
 }
+
+static enum sweep_state look_again(struct sweep *sweep)
+{
+	return SWEEP_VERIFY;
+}
+
+static enum sweep_state leave_dying(struct sweep *sweep, const char *words)
+{
+	report_warn(sweep->in.report, "%s: %s", sweep->in.node->address, words);
+	return SWEEP_DONE;
+}
+
+const struct sweep_phase sweep_phase_verify = {
+	.name = "VERIFY",
+	.time = REPORT_PHASE_VERIFY,
+	.busy_ms = SWEEP_ANSWERED_WITHIN_MS,
+	.needs_link = true,
+	.expired = "the deadline passed during the verification",
+	.enter = enter_verify,
+};
+
+const struct sweep_phase sweep_phase_look_again = {
+	.name = "LOOK_AGAIN",
+	.time = REPORT_PHASE_VERIFY,
+	.expired = "sessions were still being closed by the server at the deadline",
+	.on_moment = look_again,
+	.on_link = sweep_on_idle_link,
+	.give_up = leave_dying,
+};

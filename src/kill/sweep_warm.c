@@ -13,8 +13,6 @@
  */
 #include "kill/sweep_internal.h"
 
-#include <stdio.h>
-
 #include "base/clock.h"
 #include "base/mem.h"
 #include "redis/reply.h"
@@ -28,8 +26,6 @@
 
 /* Of the time that the sweep has, at most this part. */
 #define SHARE_OF_TIME 4
-
-static void send_group(struct sweep *sweep);
 
 static int64_t budget_us(const struct sweep *sweep)
 {
@@ -85,24 +81,7 @@ static bool is_warm(const struct sweep_warming *warming)
 	       clock_monotonic_ms() >= warming->until_ms;
 }
 
-static void on_reply(void *context, const struct reply *reply, const char *lost)
-{
-	struct sweep *sweep = context;
-	struct sweep_warming *warming = &sweep->warming;
-
-	if (lost != NULL) {
-		sweep_on_lost(sweep);
-	} else if (sweep_stop_if_doomed(sweep)) {
-		return;
-	} else if (reply->type != REPLY_LISTING || is_warm(warming)) {
-		/* Whatever it refuses it will refuse again, and the listing knows what to do. */
-		sweep_begin_list(sweep);
-	} else {
-		warming->group = next_group(
-			warming, clock_monotonic_us() - warming->sent_us, budget_us(sweep));
-		send_group(sweep);
-	}
-}
+static void on_reply(void *context, const struct reply *reply, const char *lost);
 
 static void send_group(struct sweep *sweep)
 {
@@ -118,24 +97,49 @@ static void send_group(struct sweep *sweep)
 	sweep_send_list(sweep, &ids, on_line, on_reply);
 }
 
-void sweep_begin_warm(struct sweep *sweep)
+static void on_reply(void *context, const struct reply *reply, const char *lost)
+{
+	struct sweep *sweep = context;
+	struct sweep_warming *warming = &sweep->warming;
+
+	if (lost != NULL) {
+		sweep_move(sweep, sweep_lost(sweep));
+	} else if (reply->type != REPLY_LISTING || is_warm(warming)) {
+		/* Whatever it refuses it will refuse again, and the listing knows what to do. */
+		sweep_move(sweep, SWEEP_LIST);
+	} else {
+		warming->group = next_group(
+			warming, clock_monotonic_us() - warming->sent_us, budget_us(sweep));
+		send_group(sweep);
+	}
+}
+
+static enum sweep_state instead_of_warm(struct sweep *sweep)
+{
+	return is_worth_it(sweep) ? SWEEP_STAY : SWEEP_LIST;
+}
+
+static enum sweep_state enter_warm(struct sweep *sweep)
 {
 	int64_t now_ms = clock_monotonic_ms();
-	uint64_t last_id = (uint64_t)MAX(link_server(sweep->in.link)->n_connections, INT64_C(0));
+	uint64_t last_id = (uint64_t)link_server(sweep->in.link)->n_connections;
 
-	if (!sweep_has_link(sweep)) {
-		return;
-	}
-	if (!is_worth_it(sweep)) {
-		sweep_begin_list(sweep);
-		return;
-	}
 	sweep->warming = (struct sweep_warming){
 		.next_id = last_id > MAX_IDS ? last_id - MAX_IDS : 1,
 		.last_id = last_id,
 		.group = FIRST_GROUP,
 		.until_ms = now_ms + (sweep->in.deadline_ms - now_ms) / SHARE_OF_TIME,
 	};
-	sweep_set_state(sweep, SWEEP_WARM);
 	send_group(sweep);
+	return SWEEP_STAY;
 }
+
+const struct sweep_phase sweep_phase_warm = {
+	.name = "WARM",
+	.time = REPORT_PHASE_LIST,
+	.busy_ms = SWEEP_ANSWERED_WITHIN_MS,
+	.needs_link = true,
+	.expired = "the deadline passed during the listing",
+	.instead = instead_of_warm,
+	.enter = enter_warm,
+};

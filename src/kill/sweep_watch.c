@@ -3,8 +3,6 @@
  */
 #include "kill/sweep_internal.h"
 
-#include <event2/event.h>
-
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kill/refusal.h"
@@ -15,17 +13,15 @@
 #define WATCH_LAST_LOOK_MS 1000
 
 /* The kill is done whatever happens now; only who comes back is not known any more. */
-void sweep_end_watch(struct sweep *sweep, const char *words)
+static enum sweep_state give_up(struct sweep *sweep, const char *words)
 {
-	if (words != NULL) {
-		report_warn(sweep->in.report, "%s: who came back is not known to the end: %s",
-			sweep->in.node->address, words);
-	}
-	sweep_finish(sweep);
+	report_warn(sweep->in.report, "%s: who came back is not known to the end: %s",
+		sweep->in.node->address, words);
+	return SWEEP_DONE;
 }
 
 /* Newer than all that were counted, and from where a victim came: somebody is back. */
-static void on_watch_session(void *context, const struct session_line *line)
+static void on_session(void *context, const struct session_line *line)
 {
 	struct sweep *sweep = context;
 
@@ -36,47 +32,70 @@ static void on_watch_session(void *context, const struct session_line *line)
 	sweep->n_returned += sources_count_return(sweep->in.sources, &line->session);
 }
 
-static void on_watch_listed(void *context, const struct listing_result *result)
+static enum sweep_state judge(struct sweep *sweep, const struct listing_result *result)
 {
-	struct sweep *sweep = context;
 	int64_t left_ms = sweep->watch_until_ms - clock_monotonic_ms();
 
 	if (result->end == LISTING_REFUSED) {
 		refusal_print(result->reply, sweep->refusal, sizeof(sweep->refusal));
-		sweep_end_watch(sweep, sweep->refusal);
-		return;
+		return give_up(sweep, sweep->refusal);
 	}
 	if (result->end != LISTING_WHOLE) {
-		sweep_end_watch(sweep, result->words);
-		return;
+		return give_up(sweep, result->words);
 	}
 	sweep->watch_mark = sweep->newest_id;
 	sweep->in.report->reconnected += sweep->n_returned;
 	if (sweep->n_returned > 0) {
-		sweep->in.respawn_fn(sweep->in.context);
+		sweep->in.event_fn(sweep->in.context, SWEEP_EVENT_RESPAWN);
 	}
 	if (left_ms <= 0) {
-		sweep_finish(sweep);
-	} else {
-		sweep_start_timer(sweep->moment, MIN((int64_t)WATCH_PERIOD_MS, left_ms));
+		return SWEEP_DONE;
 	}
+	timer_start(sweep->moment, MIN((int64_t)WATCH_PERIOD_MS, left_ms));
+	return SWEEP_STAY;
 }
 
-void sweep_look_who_came(struct sweep *sweep)
+static void on_listed(void *context, const struct listing_result *result)
 {
+	sweep_move(context, judge(context, result));
+}
+
+static enum sweep_state look(struct sweep *sweep)
+{
+	if (link_state(sweep->in.link) != LINK_READY) {
+		return give_up(sweep, link_error(sweep->in.link));
+	}
 	sweep->n_returned = 0;
-	sweep_join_listing(sweep, NULL, on_watch_session, on_watch_listed);
+	sweep_join_listing(sweep, NULL, on_session, on_listed);
+	return SWEEP_STAY;
 }
 
-void sweep_begin_watch(struct sweep *sweep)
+static enum sweep_state on_link(struct sweep *sweep, enum link_state state)
 {
-	sweep_settle_counts(sweep);
-	sweep_start_timer(sweep->timer, sweep->in.request->watch_ms + WATCH_LAST_LOOK_MS);
+	bool is_looking = sweep->reader.link != NULL; /* then the listing tells */
+
+	return state == LINK_READY || is_looking ? SWEEP_STAY
+						 : give_up(sweep, link_error(sweep->in.link));
+}
+
+static enum sweep_state enter_watch(struct sweep *sweep)
+{
+	sweep_settle(sweep);
+	timer_start(sweep->timer, sweep->in.request->watch_ms + WATCH_LAST_LOOK_MS);
 	sweep->watch_mark = sweep->snapshot.watermark;
 	sweep->newest_id = sweep->snapshot.watermark;
 	sweep->watch_until_ms = clock_monotonic_ms() + sweep->in.request->watch_ms;
-	sweep_set_state(sweep, SWEEP_WATCH);
-	sweep_start_timer(
-		sweep->moment, MIN((int64_t)WATCH_PERIOD_MS, sweep->in.request->watch_ms));
-	sweep->in.watching_fn(sweep->in.context);
+	timer_start(sweep->moment, MIN((int64_t)WATCH_PERIOD_MS, sweep->in.request->watch_ms));
+	sweep->in.event_fn(sweep->in.context, SWEEP_EVENT_WATCHING);
+	return SWEEP_STAY;
 }
+
+const struct sweep_phase sweep_phase_watch = {
+	.name = "WATCH",
+	.time = REPORT_N_PHASES,
+	.expired = "the last listing was not answered in time",
+	.enter = enter_watch,
+	.on_moment = look,
+	.on_link = on_link,
+	.give_up = give_up,
+};

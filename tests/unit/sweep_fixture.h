@@ -36,29 +36,39 @@ static void check_counts(const struct sweep_fixture *fixture)
 	assert_true(counts_is_consistent(&fixture->node->counts, fixture->request.is_dry_run));
 }
 
-static void on_planned(void *context)
+static void on_planned(struct sweep_fixture *fixture)
 {
-	struct sweep_fixture *fixture = context;
-
 	fixture->n_planned++;
-	assert_int_equal(sweep_state(fixture->sweep), SWEEP_PLANNED);
+	assert_int_equal(sweep_state_of(fixture->sweep), SWEEP_PLANNED);
 	check_counts(fixture);
 	if (!fixture->is_manual) {
 		sweep_kill(fixture->sweep);
 	}
 }
 
-static void on_watching(void *context)
+static void on_event(void *context, enum sweep_event event)
 {
 	struct sweep_fixture *fixture = context;
 
-	fixture->n_watching++;
-	check_counts(fixture);
-}
-
-static void on_respawn(void *context)
-{
-	((struct sweep_fixture *)context)->n_respawns++;
+	switch (event) {
+	case SWEEP_EVENT_PLANNED:
+		on_planned(fixture);
+		break;
+	case SWEEP_EVENT_WAITING:
+		break;
+	case SWEEP_EVENT_WATCHING:
+		fixture->n_watching++;
+		check_counts(fixture);
+		break;
+	case SWEEP_EVENT_RESPAWN:
+		fixture->n_respawns++;
+		break;
+	case SWEEP_EVENT_DONE:
+		fixture->n_done++;
+		assert_int_equal(sweep_state_of(fixture->sweep), SWEEP_DONE);
+		check_counts(fixture);
+		break;
+	}
 }
 
 static void on_late_answer(void *context, const struct salvo_result *result)
@@ -76,15 +86,6 @@ static void on_late(void *context, const struct sweep *sweep UNUSED, struct salv
 	assert_null(fixture->late);
 	fixture->late = salvo;
 	(void)salvo_cut(salvo, on_late_answer, fixture);
-}
-
-static void on_done(void *context)
-{
-	struct sweep_fixture *fixture = context;
-
-	fixture->n_done++;
-	assert_int_equal(sweep_state(fixture->sweep), SWEEP_DONE);
-	check_counts(fixture);
 }
 
 static int sweep_setup(void **state)
@@ -135,11 +136,8 @@ static UNUSED void sweep_begin(struct sweep_fixture *fixture, int64_t time_ms)
 		.report = fixture->report,
 		.node = fixture->node,
 		.deadline_ms = clock_monotonic_ms() + (time_ms > 0 ? time_ms : 60 * 1000),
-		.planned_fn = on_planned,
-		.watching_fn = on_watching,
-		.respawn_fn = on_respawn,
+		.event_fn = on_event,
 		.late_fn = on_late,
-		.done_fn = on_done,
 		.context = fixture,
 	};
 
@@ -163,7 +161,7 @@ static UNUSED void sweep_go(struct sweep_fixture *fixture)
 
 static UNUSED void wait_state(struct sweep_fixture *fixture, enum sweep_state state)
 {
-	sweep_wait(fixture, sweep_state(fixture->sweep) == state);
+	sweep_wait(fixture, sweep_state_of(fixture->sweep) == state);
 }
 
 static UNUSED void wait_done(struct sweep_fixture *fixture)

@@ -51,8 +51,8 @@ static void test_groups(void **state)
 
 	start_many(fixture);
 	begin_gently(fixture);
-	assert_int_equal(sweep_state(fixture->sweep), SWEEP_WARM);
-	fixture_wait(&fixture->base, sweep_state(fixture->sweep) != SWEEP_WARM);
+	assert_int_equal(sweep_state_of(fixture->sweep), SWEEP_WARM);
+	fixture_wait(&fixture->base, sweep_state_of(fixture->sweep) != SWEEP_WARM);
 	assert_int_equal(peer_n_commands(fixture->peer, "CLIENT LIST ID 1 2 3 "), 1);
 	/* 500 ids, at most twice as many each time. */
 	assert_true(n_look_ups(fixture) >= 3);
@@ -69,7 +69,7 @@ static void test_beyond_what_was_told(void **state)
 	start_many(fixture);
 	peer_server_add(fixture->server, "late", 20000);
 	begin_gently(fixture);
-	fixture_wait(&fixture->base, sweep_state(fixture->sweep) != SWEEP_WARM);
+	fixture_wait(&fixture->base, sweep_state_of(fixture->sweep) != SWEEP_WARM);
 	n_before = n_look_ups(fixture);
 	/* No more than 5,000 ids at once. */
 	assert_true(n_before >= 1 + 20000 / 5000);
@@ -84,7 +84,7 @@ static void test_fast(void **state)
 	start_many(fixture);
 	fixture->request.stall_budget_ms = 1;
 	sweep_begin(fixture, 0);
-	assert_int_equal(sweep_state(fixture->sweep), SWEEP_LIST);
+	assert_int_equal(sweep_state_of(fixture->sweep), SWEEP_LIST);
 	expect_all_killed(fixture);
 	assert_int_equal(n_look_ups(fixture), 0);
 }
@@ -97,7 +97,7 @@ static void test_few(void **state)
 	fixture->server->tells_connections = true;
 	fixture_start(&fixture->base);
 	begin_gently(fixture);
-	assert_int_equal(sweep_state(fixture->sweep), SWEEP_LIST);
+	assert_int_equal(sweep_state_of(fixture->sweep), SWEEP_LIST);
 	wait_done(fixture);
 	expect_counts(fixture, N_SESSIONS, 0, 0);
 	assert_int_equal(n_look_ups(fixture), 0);
@@ -115,7 +115,7 @@ static void test_not_told(void **state)
 	fixture_wait(&fixture->base, link_state(fixture_link(&fixture->base, 0)) != LINK_READY);
 	fixture_wait(&fixture->base, link_state(fixture_link(&fixture->base, 0)) == LINK_READY);
 	begin_gently(fixture);
-	assert_int_equal(sweep_state(fixture->sweep), SWEEP_LIST);
+	assert_int_equal(sweep_state_of(fixture->sweep), SWEEP_LIST);
 	expect_all_killed(fixture);
 }
 

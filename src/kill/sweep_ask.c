@@ -1,0 +1,164 @@
+/*
+ * What the phases have in common: asking the server, and what follows when it does not answer.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "kill/refusal.h"
+#include "kill/sweep_internal.h"
+#include "redis/reply.h"
+
+/* How often it is waited for a busy script to end. */
+#define MAX_BUSY_MOMENTS 100
+
+void sweep_send(struct sweep *sweep, struct link_command command)
+{
+	int r;
+
+	command.context = sweep;
+	command.owner = &sweep->calls;
+	r = link_send(sweep->in.link, &command);
+	CHECK(r == 0);
+}
+
+void sweep_drop_calls(struct sweep *sweep)
+{
+	calls_drop(&sweep->calls);
+	client_list_leave(&sweep->reader);
+}
+
+void sweep_join_listing(struct sweep *sweep, void (*started_fn)(void *context),
+	void (*session_fn)(void *context, const struct session_line *line),
+	void (*done_fn)(void *context, const struct listing_result *result))
+{
+	int r;
+
+	sweep->reader = (struct listing_reader){
+		.started_fn = started_fn,
+		.session_fn = session_fn,
+		.done_fn = done_fn,
+		.context = sweep,
+	};
+	sweep->in.node->n_commands++;
+	r = client_list_join(sweep->in.link, &sweep->reader);
+	CHECK(r == 0);
+}
+
+/* ---- by ids ---- */
+
+/* Of a 64-bit number. */
+#define ID_TEXT_BYTES 24
+/* CLIENT LIST ID */
+#define N_WORDS 3
+
+struct sweep_ids sweep_ids_new(size_t n_most)
+{
+	return (struct sweep_ids){
+		.argv = mem_alloc_array(N_WORDS + n_most, sizeof(struct slice)),
+		.bytes = mem_alloc_array(n_most, ID_TEXT_BYTES),
+	};
+}
+
+void sweep_ids_add(struct sweep_ids *ids, uint64_t id)
+{
+	char *text = ids->bytes + ids->n * ID_TEXT_BYTES;
+	int len = snprintf(text, ID_TEXT_BYTES, "%llu", (unsigned long long)id);
+
+	ids->argv[N_WORDS + ids->n++] = (struct slice){text, (size_t)len};
+}
+
+void sweep_ids_finish(struct sweep_ids *ids)
+{
+	free(ids->argv);
+	free(ids->bytes);
+}
+
+void sweep_send_list(
+	struct sweep *sweep, struct sweep_ids *ids, listing_line_fn line_fn, link_reply_fn reply_fn)
+{
+	ids->argv[0] = slice_of(link_options(sweep->in.link)->client_command);
+	ids->argv[1] = SLICE_LITERAL("LIST");
+	ids->argv[2] = SLICE_LITERAL("ID");
+	sweep_send(sweep, (struct link_command){
+				  .argv = ids->argv,
+				  .argc = N_WORDS + ids->n,
+				  .line_fn = line_fn,
+				  .reply_fn = reply_fn,
+			  });
+	sweep->in.node->n_commands++;
+	ids->n = 0;
+}
+
+/* ---- no answer ---- */
+
+enum sweep_state sweep_fail(struct sweep *sweep, const char *words)
+{
+	report_node_fail(sweep->in.node, words);
+	return SWEEP_DONE;
+}
+
+enum sweep_state sweep_lost(struct sweep *sweep)
+{
+	sweep->was_lost = true;
+	/* Whatever was asked to end a script may not have been heard. */
+	sweep->n_busy_moments = 0;
+	return SWEEP_WAIT_LINK;
+}
+
+/* It may be for a script that is to be ended; everything else is the end. */
+enum sweep_state sweep_refused(struct sweep *sweep)
+{
+	const struct request *request = sweep->in.request;
+
+	if (slice_has_prefix(slice_of(sweep->refusal), "BUSY") && request->break_busy &&
+		!request->is_dry_run && !sweep->is_cancelled &&
+		sweep->n_busy_moments < MAX_BUSY_MOMENTS) {
+		return SWEEP_BREAK_BUSY;
+	}
+	return sweep_fail(sweep, sweep->refusal);
+}
+
+enum sweep_state sweep_listing_failed(struct sweep *sweep, const struct listing_result *result)
+{
+	switch (result->end) {
+	case LISTING_LOST:
+		return sweep_lost(sweep);
+	case LISTING_LATE:
+		return sweep_fail(sweep, result->words);
+	case LISTING_REFUSED:
+		refusal_print(result->reply, sweep->refusal, sizeof(sweep->refusal));
+		return sweep_refused(sweep);
+	case LISTING_WHOLE:
+		break;
+	}
+	CHECK(!"a whole listing is no failure");
+	return SWEEP_STAY;
+}
+
+enum sweep_state sweep_on_idle_link(struct sweep *sweep, enum link_state state)
+{
+	if (state == LINK_READY) {
+		return SWEEP_STAY;
+	}
+	event_del(sweep->moment);
+	sweep->was_lost |= state != LINK_LATE;
+	return SWEEP_WAIT_LINK;
+}
+
+void sweep_hold_link(struct sweep *sweep)
+{
+	if (!sweep->is_holding) {
+		sweep->is_holding = true;
+		link_hold(sweep->in.link);
+	}
+}
+
+void sweep_release_link(struct sweep *sweep)
+{
+	if (sweep->is_holding) {
+		sweep->is_holding = false;
+		link_release(sweep->in.link);
+	}
+}

@@ -6,13 +6,11 @@
 
 #include <event2/event.h>
 #include <event2/util.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "redis/timer.h"
 
 /* How long the end of a kill waits to hear whether further nodes have turned up. */
 #define OTHERS_PATIENCE_MS 1500
@@ -108,19 +106,17 @@ static void on_sweep_planned(struct job *job)
 
 static void wait_for_nodes(struct job *job, int64_t ms)
 {
-	struct timeval time = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-
 	job->is_waiting_for_nodes = true;
-	topology_watch(job->instance->topology, &job->watcher);
-	evtimer_add(job->patience, &time);
+	topology_watch(job->in.instance->topology, &job->watcher);
+	timer_start(job->patience, ms);
 }
 
 /* Nodes may have turned up since it began: not done before that is known, or cannot be. */
 static bool ask_for_others(struct job *job)
 {
-	int64_t left_ms = job->deadline_ms - clock_monotonic_ms();
+	int64_t left_ms = job->in.deadline_ms - clock_monotonic_ms();
 
-	if (topology_is_up_to_date(job->instance->topology, job->started_ms) || left_ms <= 0 ||
+	if (topology_is_up_to_date(job->in.instance->topology, job->started_ms) || left_ms <= 0 ||
 		job->has_asked_for_others) {
 		return false;
 	}
@@ -130,6 +126,13 @@ static bool ask_for_others(struct job *job)
 }
 
 /* ---- the end of a sweep ---- */
+
+static void finish(struct job *job)
+{
+	job_close_report(job);
+	job->is_done = true;
+	job->event_fn(job->context, JOB_DONE);
+}
 
 static void on_sweep_done(struct job *job)
 {
@@ -142,7 +145,7 @@ static void on_sweep_done(struct job *job)
 		  (!job_is_wave_due(job) || (!job_start_wave(job) && !ask_for_others(job)));
 	job->event_fn(job->context, JOB_VERIFIED);
 	if (is_last) {
-		job_finish(job);
+		finish(job);
 	} else {
 		/* The others may have waited for this node's plan. */
 		go_on(job);
@@ -172,48 +175,11 @@ static void on_sweep_event(void *context, enum sweep_event event)
 	}
 }
 
-/* ---- one server at two addresses ---- */
-
-/* By the address that stands first, or by the other one where that has begun already. */
-static bool is_swept_by(const struct job *job, const struct sweep *sweep, const struct sweep *other)
-{
-	const struct topology *topology = job->instance->topology;
-
-	return topology_twin(topology, sweep_link(sweep)) == sweep_link(other) ||
-	       (topology_twin(topology, sweep_link(other)) == sweep_link(sweep) &&
-		       sweep_state_of(other) > SWEEP_PROVE);
-}
-
-static bool is_twin_swept(void *context, const struct sweep *sweep)
-{
-	struct job *job = context;
-
-	for (size_t i = 0; i < job->n_sweeps; i++) {
-		struct report_node *node =
-			&job->report->nodes[sweep_node(job->sweeps[i], job->report)];
-
-		if (job->sweeps[i] != sweep && !node->is_left_out && !node->is_failed &&
-			is_swept_by(job, sweep, job->sweeps[i])) {
-			report_node_add_address(node, link_address(sweep_link(sweep)));
-			return true;
-		}
-	}
-	return false;
-}
-
-void job_listen(struct job *job, struct sweep_inputs *inputs)
-{
-	inputs->is_twin_swept_fn = is_twin_swept;
-	inputs->late_fn = job_on_sweep_late;
-	inputs->event_fn = on_sweep_event;
-	inputs->context = job;
-}
-
 static void stop_waiting(struct job *job)
 {
 	job->is_waiting_for_nodes = false;
 	event_del(job->patience);
-	topology_unwatch(job->instance->topology, &job->watcher);
+	topology_unwatch(job->in.instance->topology, &job->watcher);
 }
 
 static void finish_without_nodes(struct job *job)
@@ -221,9 +187,9 @@ static void finish_without_nodes(struct job *job)
 	if (job->report->state != REPORT_CANCELLED && job->report->n_nodes == 0 &&
 		job->report->error == NULL) {
 		job->report->error = mem_printf("no node of the instance is known: %s",
-			topology_error(job->instance->topology));
+			topology_error(job->in.instance->topology));
 	}
-	job_finish(job);
+	finish(job);
 }
 
 /* Time is up, or there is something to do at last. */
@@ -231,8 +197,6 @@ static void on_patience(evutil_socket_t fd, short what, void *context)
 {
 	struct job *job = context;
 
-	(void)fd;
-	(void)what;
 	if (job->is_waiting_for_nodes) {
 		stop_waiting(job);
 	}
@@ -257,15 +221,24 @@ struct job *job_new(struct event_base *loop, const struct instances *instances,
 {
 	struct job *job = mem_new(struct job);
 
-	job->loop = loop;
-	job->instances = instances;
-	job->instance = instance;
 	instance_hold(instance);
 	request_move(&job->request, request);
 	job->event_fn = event_fn;
 	job->context = context;
 	job->report = report_new(request_id, instance->opts->id, clock_wall_ms());
 	job->report->state = REPORT_WAITING;
+	job->in = (struct sweep_inputs){
+		.loop = loop,
+		.instances = instances,
+		.instance = instance,
+		.request = &job->request,
+		.sources = &job->sources,
+		.report = job->report,
+		.event_fn = on_sweep_event,
+		.late_fn = job_on_sweep_late,
+		.is_twin_swept_fn = job_is_twin_swept,
+		.context = job,
+	};
 	evutil_secure_rng_get_bytes(&job->sources.keys.seed, sizeof(job->sources.keys.seed));
 	job->report->results.texts.seed = job->sources.keys.seed;
 	job->report->programs.is_wanted = job->request.wants_processes;
@@ -286,11 +259,11 @@ static void let_go(struct job *job)
 	free(job->sweeps);
 	job->sweeps = NULL;
 	job->n_sweeps = 0;
-	processes_free(job->processes);
-	job->processes = NULL;
-	if (job->instance != NULL) {
-		instance_release(job->instance);
-		job->instance = NULL;
+	processes_free(job->in.processes);
+	job->in.processes = NULL;
+	if (job->in.instance != NULL) {
+		instance_release(job->in.instance);
+		job->in.instance = NULL;
 	}
 }
 
@@ -306,12 +279,7 @@ void job_free(struct job *job)
 		return;
 	}
 	let_go(job);
-	while (!LIST_EMPTY(&job->late)) {
-		job_drop_late(LIST_FIRST(&job->late));
-	}
-	while (!LIST_EMPTY(&job->settled)) {
-		job_drop_late(LIST_FIRST(&job->settled));
-	}
+	job_drop_late(job);
 	event_free(job->patience);
 	event_free(job->reaping);
 	sources_finish(&job->sources);
@@ -324,21 +292,21 @@ void job_free(struct job *job)
 static void choose_instance(struct job *job)
 {
 	const struct instance *current =
-		instances_find(job->instances, slice_of(job->instance->opts->id));
+		instances_find(job->in.instances, slice_of(job->in.instance->opts->id));
 
 	if (current != NULL) {
 		instance_hold(current);
-		instance_release(job->instance);
-		job->instance = current;
+		instance_release(job->in.instance);
+		job->in.instance = current;
 	}
 }
 
 static void begin(struct job *job)
 {
 	choose_instance(job);
-	topology_refresh(job->instance->topology);
-	if (!topology_is_known(job->instance->topology)) {
-		wait_for_nodes(job, MAX(job->deadline_ms - clock_monotonic_ms(), (int64_t)0));
+	topology_refresh(job->in.instance->topology);
+	if (!topology_is_known(job->in.instance->topology)) {
+		wait_for_nodes(job, MAX(job->in.deadline_ms - clock_monotonic_ms(), (int64_t)0));
 	} else if (!job_start_wave(job)) {
 		event_active(job->patience, 0, 0);
 	}
@@ -361,11 +329,11 @@ void job_start(struct job *job, int64_t deadline_ms)
 	CHECK(!job->is_started);
 	job->is_started = true;
 	job->started_ms = clock_monotonic_ms();
-	job->deadline_ms = deadline_ms;
+	job->in.deadline_ms = deadline_ms;
 	job->report->state = REPORT_RUNNING;
 	job->report->started_wall_ms = clock_wall_ms();
 	if (job->request.wants_processes) {
-		job->processes = processes_new(job->loop, on_processes, job);
+		job->in.processes = processes_new(job->in.loop, on_processes, job);
 	} else {
 		begin(job);
 	}
@@ -386,15 +354,9 @@ void job_cancel(struct job *job, bool is_at_once)
 	}
 }
 
-void job_warn(struct job *job, const char *format, ...)
+void job_warn_unrecorded(struct job *job, const char *words)
 {
-	char text[ERR_MAX_BYTES];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	report_warn(job->report, "%s", text);
+	report_warn(job->report, "the audit log could not be written: %s", words);
 }
 
 void job_abandon(struct job *job, enum report_state state, const char *words)
@@ -444,7 +406,7 @@ const char *job_instance_id(const struct job *job)
 
 struct metrics_instance *job_metrics(const struct job *job)
 {
-	return job->instance->metrics;
+	return job->in.instance->metrics;
 }
 
 const struct request *job_request(const struct job *job)

@@ -69,8 +69,8 @@ struct job_late {
 const struct job_late *job_late(const struct job *job);
 /* Are answers still to come? They come also when the job has retired. */
 bool job_is_late(const struct job *job);
-/* Adds a warning to the report of a job that is not done. */
-void job_warn(struct job *job, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Adds to the report of a job that is not done that it has no record, and why. */
+void job_warn_unrecorded(struct job *job, const char *words);
 /* A waiting job that will not run: its report is then final. */
 void job_abandon(struct job *job, enum report_state state, const char *words);
 

@@ -1,7 +1,10 @@
 /*
- * The end of a job: what its report says of the whole, besides what its sweeps have said.
+ * The end of a job: what its report says of the whole, besides what its sweeps have said; and
+ * answers to kill commands that come when their sweep has ended.
  */
 #include "kill/job_internal.h"
+
+#include <event2/event.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -17,15 +20,16 @@ static void report_processes(struct job *job)
 /* Which nodes there are is known as of before. */
 static void warn_of_old_nodes(struct job *job)
 {
-	const struct topology *topology = job->instance->topology;
+	const struct topology *topology = job->in.instance->topology;
 
 	if (topology_is_known(topology) && topology_error(topology)[0] != '\0') {
-		job_warn(job, "the nodes are those that were known before: %s",
+		report_warn(job->report, "the nodes are those that were known before: %s",
 			topology_error(topology));
 	} else if (job->has_asked_for_others &&
 		   !topology_is_up_to_date(topology, job->started_ms)) {
-		job_warn(job, "which nodes there are was not answered in time; they are those "
-			      "that were known before");
+		report_warn(job->report,
+			"which nodes there are was not answered in time; they are those "
+			"that were known before");
 	}
 }
 
@@ -61,8 +65,8 @@ static void warn_of_former_addresses(struct job *job)
 	for (size_t i = 0; i < job->n_sweeps; i++) {
 		const struct link *link = sweep_link(job->sweeps[i]);
 
-		if (topology_is_former(job->instance->topology, link)) {
-			job_warn(job,
+		if (topology_is_former(job->in.instance->topology, link)) {
+			report_warn(job->report,
 				"%s: the configured name does not stand for this address any more; "
 				"it is a node over the connection that is still open",
 				link_address(link));
@@ -70,7 +74,7 @@ static void warn_of_former_addresses(struct job *job)
 	}
 }
 
-void job_finish(struct job *job)
+void job_close_report(struct job *job)
 {
 	warn_of_old_nodes(job);
 	warn_of_former_addresses(job);
@@ -82,6 +86,81 @@ void job_finish(struct job *job)
 	sources_finish(&job->sources);
 	report_processes(job);
 	report_close(job->report, job->request.is_dry_run, clock_monotonic_ms() - job->started_ms);
-	job->is_done = true;
-	job->event_fn(job->context, JOB_DONE);
+}
+
+/* ---- what comes later ---- */
+
+/* A report is not answered twice, but the record and the metrics hear of it. */
+static void on_late_answer(void *context, const struct salvo_result *result)
+{
+	struct late *late = context;
+	struct job *job = late->job;
+	struct report_node *node = &job->report->nodes[late->node];
+	uint64_t n = report_add_late(
+		job->report, node, result->n_claimed, result->n_extra, result->lost);
+
+	job->late_news = (struct job_late){
+		.node = node->address,
+		.n_killed = n,
+		.lost = result->lost,
+	};
+	late->is_answered = true;
+	event_active(job->reaping, 0, 0);
+	job->event_fn(job->context, JOB_LATE);
+}
+
+static void drop(struct late *late)
+{
+	LIST_REMOVE(late, entry);
+	salvo_free(late->salvo);
+	free(late);
+}
+
+/* Not in a callback of their own. */
+void job_on_reaping(int fd, short what, void *context)
+{
+	struct job *job = context;
+	struct late *late, *next;
+
+	for (late = LIST_FIRST(&job->late); late != NULL; late = next) {
+		next = LIST_NEXT(late, entry);
+		if (late->is_answered) {
+			drop(late);
+		}
+	}
+}
+
+void job_drop_late(struct job *job)
+{
+	while (!LIST_EMPTY(&job->late)) {
+		drop(LIST_FIRST(&job->late));
+	}
+}
+
+void job_on_sweep_late(void *context, const struct sweep *sweep, struct salvo *salvo)
+{
+	struct job *job = context;
+	struct late *late = mem_new(struct late);
+
+	*late = (struct late){.job = job, .salvo = salvo, .node = sweep_node(sweep, job->report)};
+	(void)salvo_cut(salvo, on_late_answer, late);
+	LIST_INSERT_HEAD(&job->late, late, entry);
+}
+
+const struct job_late *job_late(const struct job *job)
+{
+	return &job->late_news;
+}
+
+bool job_is_late(const struct job *job)
+{
+	const struct late *late;
+
+	LIST_FOREACH(late, &job->late, entry)
+	{
+		if (!late->is_answered) {
+			return true;
+		}
+	}
+	return false;
 }

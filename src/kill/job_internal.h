@@ -1,6 +1,6 @@
 /*
  * What the files of a job share: job.c has its life and what happens to it, job_nodes.c which nodes
- * are swept, job_end.c the end, job_late.c what comes after it.
+ * are swept, job_end.c the report of the end, and what comes after it.
  */
 #ifndef KILL_JOB_INTERNAL_H
 #define KILL_JOB_INTERNAL_H
@@ -19,30 +19,26 @@ struct late {
 	struct job *job;
 	struct salvo *salvo;
 	size_t node; /* of the report */
+	bool is_answered;
 };
 
 struct job {
-	struct event_base *loop;
-	const struct instances *instances;
-	const struct instance *instance;
+	struct sweep_inputs in; /* of every sweep, but for its link and node */
 	struct request request;
 	job_event_fn event_fn;
 	void *context;
 
 	struct report *report;
 	struct sources sources;
-	struct processes *processes; /* of a dry run that asks for them; else NULL */
 	LIST_HEAD(, late) late;
+	struct event *reaping; /* frees those that have been answered, from the event loop */
 	struct sweep **sweeps;
 	size_t n_sweeps;
 	size_t sweeps_capacity;
 	size_t n_running;
 	int64_t started_ms;
-	int64_t deadline_ms;
 	unsigned n_waves;
 	struct topology_watcher watcher; /* while it is not known which nodes there are */
-	LIST_HEAD(, late) settled;       /* their answers have come: to be freed */
-	struct event *reaping;           /* frees them, from the event loop */
 	struct event *patience;          /* ends that wait */
 	bool is_waiting_for_nodes;
 	bool has_asked_for_others; /* whether they have turned up since it began */
@@ -52,23 +48,15 @@ struct job {
 	bool is_decided;           /* the victims are no more than `max`, or the kill is refused */
 };
 
-/* ---- job.c ---- */
-
-/* Who is told what becomes of a sweep. */
-void job_listen(struct job *job, struct sweep_inputs *inputs);
-
 /* ---- job_end.c ---- */
 
-/* Closes the report and tells that the job is done. */
-void job_finish(struct job *job);
-
-/* ---- job_late.c ---- */
-
-/* `salvo` is taken over: its answers are waited for, and told by JOB_LATE. */
+/* All sweeps are done: says what is to say of the whole, and closes the report. */
+void job_close_report(struct job *job);
+/* Of a sweep that has ended: `salvo` is taken over, its answers are waited for and told. */
 void job_on_sweep_late(void *context, const struct sweep *sweep, struct salvo *salvo);
-void job_drop_late(struct late *late);
-/* Frees those whose answers have come. */
+/* Callback of the event `reaping`: frees those whose answers have come; of all jobs' ends too. */
 void job_on_reaping(int fd, short what, void *context);
+void job_drop_late(struct job *job);
 
 /* ---- job_nodes.c ---- */
 
@@ -79,5 +67,7 @@ void job_on_reaping(int fd, short what, void *context);
 bool job_start_wave(struct job *job);
 /* A node may have come since: after a fail-over, or when a cluster grows. */
 bool job_is_wave_due(const struct job *job);
+/* See struct sweep_inputs. */
+bool job_is_twin_swept(void *context, const struct sweep *sweep);
 
 #endif

@@ -24,20 +24,10 @@ static bool is_swept(const struct job *job, const struct link *link)
 
 static void add_sweep(struct job *job, struct link *link, struct report_node *node)
 {
-	struct sweep_inputs inputs = {
-		.loop = job->loop,
-		.instances = job->instances,
-		.instance = job->instance,
-		.link = link,
-		.request = &job->request,
-		.sources = &job->sources,
-		.processes = job->processes,
-		.report = job->report,
-		.node = node,
-		.deadline_ms = job->deadline_ms,
-	};
+	struct sweep_inputs inputs = job->in;
 
-	job_listen(job, &inputs);
+	inputs.link = link;
+	inputs.node = node;
 	job->sweeps = mem_grow_array(
 		job->sweeps, job->n_sweeps, &job->sweeps_capacity, sizeof(struct sweep *));
 	job->sweeps[job->n_sweeps++] = sweep_new(&inputs);
@@ -45,7 +35,7 @@ static void add_sweep(struct job *job, struct link *link, struct report_node *no
 
 static bool is_reported(const struct job *job, const char *address)
 {
-	const struct topology *topology = job->instance->topology;
+	const struct topology *topology = job->in.instance->topology;
 
 	for (size_t i = 0; i < topology_n_nodes(topology); i++) {
 		if (topology_is_called(topology, topology_node(topology, i), slice_of(address))) {
@@ -79,7 +69,7 @@ static bool wants(const struct job *job, const struct link *link)
 
 	for (size_t i = 0; i < request->n_nodes; i++) {
 		if (topology_is_called(
-			    job->instance->topology, link, slice_of(request->nodes[i]))) {
+			    job->in.instance->topology, link, slice_of(request->nodes[i]))) {
 			return true;
 		}
 	}
@@ -89,16 +79,15 @@ static bool wants(const struct job *job, const struct link *link)
 /* One address of a name that leads nowhere, or a second one of a server. */
 static bool is_left_out(struct job *job, const struct link *link)
 {
-	const struct link *twin;
+	const struct link *twin = topology_twin(job->in.instance->topology, link);
 
-	twin = topology_twin(job->instance->topology, link);
 	return twin != NULL && wants(job, twin);
 }
 
 /* By which its server is reached as well. */
 static void add_addresses(struct report_node *node, const struct job *job, const struct link *link)
 {
-	const struct topology *topology = job->instance->topology;
+	const struct topology *topology = job->in.instance->topology;
 
 	for (size_t i = 0; i < topology_n_nodes(topology); i++) {
 		const struct link *other = topology_node(topology, i);
@@ -115,7 +104,7 @@ static void add_addresses(struct report_node *node, const struct job *job, const
  */
 static bool may_be_process(const struct job *job, const struct link *link)
 {
-	const struct topology *topology = job->instance->topology;
+	const struct topology *topology = job->in.instance->topology;
 	const char *run_id = job->request.run_id;
 
 	if (run_id == NULL || strcmp(link_server(link)->run_id, run_id) == 0) {
@@ -132,7 +121,7 @@ static bool may_be_process(const struct job *job, const struct link *link)
 /* The nodes of the report are put in place before the first sweep points there. */
 bool job_start_wave(struct job *job)
 {
-	const struct topology *topology = job->instance->topology;
+	const struct topology *topology = job->in.instance->topology;
 	size_t n_nodes = topology_n_nodes(topology);
 	CLEANUP(mem_free_p) struct link **links = mem_alloc_array(n_nodes, sizeof(struct link *));
 	size_t first = job->n_sweeps;
@@ -163,10 +152,37 @@ bool job_start_wave(struct job *job)
 	return n > 0;
 }
 
+/* By the address that stands first, or by the other one where that has begun already. */
+static bool is_swept_by(const struct job *job, const struct sweep *sweep, const struct sweep *other)
+{
+	const struct topology *topology = job->in.instance->topology;
+
+	return topology_twin(topology, sweep_link(sweep)) == sweep_link(other) ||
+	       (topology_twin(topology, sweep_link(other)) == sweep_link(sweep) &&
+		       sweep_state_of(other) > SWEEP_PROVE);
+}
+
+bool job_is_twin_swept(void *context, const struct sweep *sweep)
+{
+	struct job *job = context;
+
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		struct report_node *node =
+			&job->report->nodes[sweep_node(job->sweeps[i], job->report)];
+
+		if (job->sweeps[i] != sweep && !node->is_left_out && !node->is_failed &&
+			is_swept_by(job, sweep, job->sweeps[i])) {
+			report_node_add_address(node, link_address(sweep_link(sweep)));
+			return true;
+		}
+	}
+	return false;
+}
+
 bool job_is_wave_due(const struct job *job)
 {
 	return job->n_waves < MAX_WAVES && job->request.n_nodes == 0 &&
 	       job->request.run_id == NULL && !job->request.is_dry_run &&
 	       !job->report->is_too_many && job->report->state != REPORT_CANCELLED &&
-	       clock_monotonic_ms() < job->deadline_ms;
+	       clock_monotonic_ms() < job->in.deadline_ms;
 }

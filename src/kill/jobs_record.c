@@ -36,7 +36,7 @@ static void record_outcome(struct run *run, const struct ticket *ticket)
 static void warn_unrecorded(struct run *run, const char *request_id, const struct err *err)
 {
 	log_error("kill %s goes on without a record: %s", request_id, err->text);
-	job_warn(run->job, "the audit log could not be written: %s", err->text);
+	job_warn_unrecorded(run->job, err->text);
 }
 
 int jobs_record_intent(struct run *run, const struct ticket *ticket, struct err *err)

@@ -93,15 +93,6 @@ static void end_search(struct job *job)
 	}
 }
 
-static void on_sweep_planned(struct job *job)
-{
-	job->event_fn(job->context, JOB_LISTED);
-	if (job->request.run_id != NULL) {
-		end_search(job);
-	}
-	go_on(job);
-}
-
 /* ---- waiting to learn which nodes there are ---- */
 
 static void wait_for_nodes(struct job *job, int64_t ms)
@@ -152,26 +143,20 @@ static void on_sweep_done(struct job *job)
 	}
 }
 
-static void on_sweep_event(void *context, enum sweep_event event)
+static void on_sweep_event(void *context, enum job_event event)
 {
 	struct job *job = context;
 
-	switch (event) {
-	case SWEEP_EVENT_PLANNED:
-		on_sweep_planned(job);
-		break;
-	case SWEEP_EVENT_WAITING:
-		job->event_fn(job->context, JOB_WAITING);
-		break;
-	case SWEEP_EVENT_WATCHING:
-		job->event_fn(job->context, JOB_VERIFIED);
-		break;
-	case SWEEP_EVENT_RESPAWN:
-		job->event_fn(job->context, JOB_RESPAWN);
-		break;
-	case SWEEP_EVENT_DONE:
+	if (event == JOB_DONE) {
 		on_sweep_done(job);
-		break;
+		return;
+	}
+	job->event_fn(job->context, event);
+	if (event == JOB_LISTED) {
+		if (job->request.run_id != NULL) {
+			end_search(job);
+		}
+		go_on(job);
 	}
 }
 

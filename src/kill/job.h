@@ -10,22 +10,13 @@
 #include <stdint.h>
 
 #include "kill/instance.h"
+#include "kill/sweep.h"
 #include "model/report.h"
 #include "model/request.h"
 
-struct event_base;
 struct job;
 
-enum job_event {
-	JOB_LISTED,   /* a node was listed and its plan is made */
-	JOB_WAITING,  /* it has nothing to ask of a node for now; a moment to take note of it */
-	JOB_VERIFIED, /* a node is done, as far as killing goes */
-	JOB_RESPAWN,  /* somebody came back to a node */
-	JOB_DONE,     /* all is known; once; the job may be freed in it */
-	JOB_LATE,     /* an answer came later than that: see job_late() */
-};
-
-/* From the event loop; job_report() is up to date. */
+/* From the event loop; job_report() is up to date. At JOB_DONE the job may be freed. */
 typedef void (*job_event_fn)(void *context, enum job_event event);
 
 /* `instances` is borrowed, `instance` held; `request` is taken over (left empty). */

@@ -10,32 +10,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "redis/timer.h"
 
 /* ---- runs ---- */
-
-void jobs_free_ticket(struct ticket *ticket)
-{
-	free(ticket->reason);
-	free(ticket);
-}
-
-void jobs_free_run(struct run *run)
-{
-	struct ticket *ticket;
-
-	while ((ticket = TAILQ_FIRST(&run->tickets)) != NULL) {
-		TAILQ_REMOVE(&run->tickets, ticket, entry);
-		jobs_free_ticket(ticket);
-	}
-	event_free(run->expiry);
-	job_free(run->job);
-	free(run);
-}
-
-bool run_is_due(const struct run *run)
-{
-	return job_is_done(run->job) && !run->is_answered;
-}
 
 static bool is_idle(const struct jobs *jobs)
 {
@@ -103,14 +80,25 @@ static struct run *find_recorded(struct jobs *jobs)
 	return NULL;
 }
 
+static void on_turns(evutil_socket_t fd, short what, void *context)
+{
+	jobs_start_waiting(context);
+}
+
+static void on_recording(evutil_socket_t fd, short what, void *context)
+{
+	struct err err = {""};
+
+	(void)!jobs_sync_record(context, &err); /* each run that it concerns has said so */
+	jobs_start_waiting(context);
+}
+
 /* An answer may change the list of runs: each is looked for anew. */
 static void on_ending(evutil_socket_t fd, short what, void *context)
 {
 	struct jobs *jobs = context;
 	struct run *run;
 
-	(void)fd;
-	(void)what;
 	jobs_record_outcomes(jobs);
 	while ((run = find_recorded(jobs)) != NULL) {
 		end_run(run);
@@ -118,18 +106,10 @@ static void on_ending(evutil_socket_t fd, short what, void *context)
 	jobs_start_waiting(jobs);
 }
 
-/* By its id: a reload may put another object in its place. */
-bool run_is_on(const struct run *run, const char *instance)
-{
-	return strcmp(job_instance_id(run->job), instance) == 0;
-}
-
 void jobs_on_expiry(evutil_socket_t fd, short what, void *context)
 {
 	struct run *run = context;
 
-	(void)fd;
-	(void)what;
 	if (!job_is_started(run->job)) {
 		job_abandon(run->job, REPORT_FAILED,
 			"another kill of the instance ran until the deadline");
@@ -140,10 +120,7 @@ void jobs_on_expiry(evutil_socket_t fd, short what, void *context)
 /* Each that shares the run may prolong it. */
 void jobs_restart_expiry(struct run *run)
 {
-	int64_t left_ms = MAX(jobs_deadline_of(run) - clock_monotonic_ms(), (int64_t)0);
-	struct timeval time = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
-
-	evtimer_add(run->expiry, &time);
+	timer_start(run->expiry, MAX(run_deadline_ms(run) - clock_monotonic_ms(), (int64_t)0));
 }
 
 void jobs_on_job_event(void *context, enum job_event event)
@@ -161,6 +138,7 @@ void jobs_on_job_event(void *context, enum job_event event)
 	}
 	if (event == JOB_LATE) {
 		jobs_record_late(run);
+		jobs_start_waiting(run->jobs);
 		return;
 	}
 	TAILQ_FOREACH(ticket, &run->tickets, entry)
@@ -178,28 +156,10 @@ void jobs_on_job_event(void *context, enum job_event event)
 
 /* ---- looking things up ---- */
 
-static struct ticket *find_ticket(struct jobs *jobs, struct slice request_id, struct run **ret_run)
-{
-	struct run *run;
-	struct ticket *ticket;
-
-	TAILQ_FOREACH(run, &jobs->runs, entry)
-	{
-		TAILQ_FOREACH(ticket, &run->tickets, entry)
-		{
-			if (slice_is_nocase(request_id, ticket->request_id)) {
-				*ret_run = run;
-				return ticket;
-			}
-		}
-	}
-	return NULL;
-}
-
 void jobs_detach(struct jobs *jobs, const char *request_id)
 {
 	struct run *run;
-	struct ticket *ticket = find_ticket(jobs, slice_of(request_id), &run);
+	struct ticket *ticket = jobs_find_ticket(jobs, slice_of(request_id), &run);
 
 	if (ticket != NULL) {
 		ticket->done_fn = NULL;
@@ -221,7 +181,7 @@ static struct jobs_view view_of(const struct run *run, const struct ticket *tick
 bool jobs_find(struct jobs *jobs, struct slice request_id, struct jobs_view *ret_view)
 {
 	struct run *run;
-	struct ticket *ticket = find_ticket(jobs, request_id, &run);
+	struct ticket *ticket = jobs_find_ticket(jobs, request_id, &run);
 
 	if (ticket == NULL) {
 		return false;
@@ -279,7 +239,7 @@ bool jobs_cancel(struct jobs *jobs, struct slice request_id)
 {
 	struct run *run;
 
-	if (find_ticket(jobs, request_id, &run) == NULL || job_is_done(run->job)) {
+	if (jobs_find_ticket(jobs, request_id, &run) == NULL || job_is_done(run->job)) {
 		return false;
 	}
 	cancel(run, false, "cancelled before it started");
@@ -300,8 +260,6 @@ static void cancel_all(struct jobs *jobs, bool waiting_only)
 
 static void on_stop_timer(evutil_socket_t fd, short what, void *context)
 {
-	(void)fd;
-	(void)what;
 	cancel_all(context, false);
 }
 
@@ -309,21 +267,16 @@ static void on_idle(evutil_socket_t fd, short what, void *context)
 {
 	struct jobs *jobs = context;
 
-	(void)fd;
-	(void)what;
 	jobs->idle_fn(jobs->idle_context);
 }
 
 void jobs_stop(
 	struct jobs *jobs, int64_t deadline_ms, void (*idle_fn)(void *context), void *context)
 {
-	int64_t left_ms = MAX(deadline_ms - clock_monotonic_ms(), (int64_t)0);
-	struct timeval time = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
-
 	jobs->is_stopping = true;
 	jobs->idle_fn = idle_fn;
 	jobs->idle_context = context;
-	evtimer_add(jobs->stop_timer, &time);
+	timer_start(jobs->stop_timer, MAX(deadline_ms - clock_monotonic_ms(), (int64_t)0));
 	cancel_all(jobs, true);
 	if (is_idle(jobs)) {
 		event_active(jobs->idle, 0, 0);
@@ -341,8 +294,8 @@ struct jobs *jobs_new(
 	TAILQ_INIT(&jobs->runs);
 	jobs->stop_timer = evtimer_new(loop, on_stop_timer, jobs);
 	jobs->idle = event_new(loop, -1, 0, on_idle, jobs);
-	jobs->turns = evtimer_new(loop, jobs_on_turns, jobs);
-	jobs->recording = event_new(loop, -1, 0, jobs_on_recording, jobs);
+	jobs->turns = evtimer_new(loop, on_turns, jobs);
+	jobs->recording = event_new(loop, -1, 0, on_recording, jobs);
 	jobs->ending = event_new(loop, -1, 0, on_ending, jobs);
 	CHECK(jobs->stop_timer != NULL && jobs->idle != NULL && jobs->recording != NULL &&
 		jobs->turns != NULL && jobs->ending != NULL);
@@ -360,7 +313,7 @@ void jobs_free(struct jobs *jobs)
 		/* The analyzer does not see that TAILQ_REMOVE unlinks what is then freed. */
 		CHECK(job_is_done(run->job)); /* NOLINT(clang-analyzer-unix.Malloc) */
 		TAILQ_REMOVE(&jobs->runs, run, entry);
-		jobs_free_run(run);
+		run_free(run);
 	}
 	event_free(jobs->stop_timer);
 	event_free(jobs->idle);

@@ -1,6 +1,6 @@
 /*
- * What jobs.c, which keeps the runs, and the other files of the jobs share: jobs_order.c takes
- * orders, jobs_turns.c lets runs start, jobs_memory.c forgets them, jobs_record.c records them.
+ * What the files of the jobs share: jobs_order.c takes orders, jobs.c has what happens to them, and
+ * below it jobs_turns.c lets runs start, jobs_record.c records them, jobs_runs.c keeps them.
  */
 #ifndef KILL_JOBS_INTERNAL_H
 #define KILL_JOBS_INTERNAL_H
@@ -60,17 +60,20 @@ struct jobs {
 	struct event *idle; /* calls idle_fn from the event loop */
 };
 
+/* ---- jobs_runs.c ---- */
+
+void run_free_ticket(struct ticket *ticket);
+void run_free(struct run *run);
+/* By its id: a reload may put another object in its place. */
 bool run_is_on(const struct run *run, const char *instance);
-void jobs_free_ticket(struct ticket *ticket);
-void jobs_free_run(struct run *run);
-/* The timer of the first of its tickets whose time is up while it waits. */
-void jobs_restart_expiry(struct run *run);
 /* It is done, and its tickets wait for the answer. */
 bool run_is_due(const struct run *run);
-
-/* Callbacks of a run's job and timer; `context` is the run. */
-void jobs_on_job_event(void *context, enum job_event event);
-void jobs_on_expiry(int fd, short what, void *context);
+/* Of the most patient of its tickets, monotonic. */
+int64_t run_deadline_ms(const struct run *run);
+/* NULL: never heard of, or forgotten. */
+struct ticket *jobs_find_ticket(struct jobs *jobs, struct slice request_id, struct run **ret_run);
+/* It was answered, and is remembered from now on; others may have to be forgotten for it. */
+void jobs_remember(struct run *run);
 
 /* ---- jobs_turns.c ---- */
 
@@ -79,24 +82,27 @@ void jobs_on_expiry(int fd, short what, void *context);
 void jobs_start(struct run *run);
 /* Likewise whoever waits for his turn, on any instance. */
 void jobs_start_waiting(struct jobs *jobs);
-void jobs_on_turns(int fd, short what, void *context);
-/* Of the most patient of its tickets, monotonic. */
-int64_t jobs_deadline_of(const struct run *run);
-
-/* ---- jobs_memory.c ---- */
-
-/* It was answered, and is remembered from now on; others may have to be forgotten for it. */
-void jobs_remember(struct run *run);
 
 /* ---- jobs_record.c ---- */
 
+/* 0, or JOBS_E_AUDIT with words. */
+NODISCARD int jobs_record_intent(struct run *run, const struct ticket *ticket, struct err *err);
 /* Of every run that is due, on the disk before the first answer goes out. */
 void jobs_record_outcomes(struct jobs *jobs);
 /* What a late answer to a run that is answered says, for each of its tickets. */
 void jobs_record_late(struct run *run);
-/* Callback of the event `recording`; `context` is the jobs. */
-void jobs_on_recording(int fd, short what, void *context);
-/* 0, or JOBS_E_AUDIT with words. */
-NODISCARD int jobs_record_intent(struct run *run, const struct ticket *ticket, struct err *err);
+/*
+ * Puts on the disk what was recorded: runs that wait for that may start, or have failed. What
+ * audit_sync() says.
+ */
+NODISCARD int jobs_sync_record(struct jobs *jobs, struct err *err);
+
+/* ---- jobs.c ---- */
+
+/* The timer of the first of its tickets whose time is up while it waits. */
+void jobs_restart_expiry(struct run *run);
+/* Callbacks of a run's job and timer; `context` is the run. */
+void jobs_on_job_event(void *context, enum job_event event);
+void jobs_on_expiry(int fd, short what, void *context);
 
 #endif

@@ -161,10 +161,10 @@ int jobs_submit(struct jobs *jobs, const struct jobs_order *order, struct err *e
 	}
 	r = jobs_record_intent(run, ticket, err);
 	if (r != 0) {
-		jobs_free_ticket(ticket);
+		run_free_ticket(ticket);
 		if (!is_sharing) {
 			TAILQ_REMOVE(&jobs->runs, run, entry);
-			jobs_free_run(run);
+			run_free(run);
 		}
 		return r;
 	}

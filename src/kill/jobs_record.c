@@ -70,11 +70,10 @@ static void settle_intents(struct run *run, int error, struct err *err)
 	if (error != 0) {
 		warn_unrecorded(run, request_id, err);
 	}
-	jobs_start(run);
 }
 
 /* Whatever is synced, it is the intents that were written before that it decides about. */
-static int sync_record(struct jobs *jobs, struct err *err)
+int jobs_sync_record(struct jobs *jobs, struct err *err)
 {
 	int r = audit_sync(jobs->audit, err);
 	struct run *run;
@@ -88,15 +87,6 @@ static int sync_record(struct jobs *jobs, struct err *err)
 		}
 	}
 	return r;
-}
-
-void jobs_on_recording(evutil_socket_t fd, short what, void *context)
-{
-	struct err err = {""};
-
-	(void)fd;
-	(void)what;
-	(void)!sync_record(context, &err); /* each run that it concerns has said so */
 }
 
 /* Before the outcome it is part of that; behind it, lines of their own tell it. */
@@ -124,7 +114,7 @@ void jobs_record_late(struct run *run)
 				err.text);
 		}
 	}
-	if (sync_record(run->jobs, &err) != 0) {
+	if (jobs_sync_record(run->jobs, &err) != 0) {
 		log_error("late answers may not outlive a crash: %s", err.text);
 	}
 }
@@ -145,7 +135,7 @@ void jobs_record_outcomes(struct jobs *jobs)
 			run->has_outcome = true;
 		}
 	}
-	if (sync_record(jobs, &err) != 0) {
+	if (jobs_sync_record(jobs, &err) != 0) {
 		log_error("outcomes of kills may not outlive a crash: %s", err.text);
 	}
 }

@@ -3,21 +3,9 @@
  */
 #include "kill/jobs_internal.h"
 
-#include <event2/event.h>
+#include "redis/timer.h"
 
 #define LOOK_AGAIN_MS 100
-
-int64_t jobs_deadline_of(const struct run *run)
-{
-	const struct ticket *ticket;
-	int64_t latest_ms = 0;
-
-	TAILQ_FOREACH(ticket, &run->tickets, entry)
-	{
-		latest_ms = MAX(latest_ms, ticket->deadline_ms);
-	}
-	return latest_ms;
-}
 
 static bool is_kill_on(const struct run *run, const char *instance)
 {
@@ -43,16 +31,9 @@ static const struct run *find_last(const struct jobs *jobs, const char *instance
 /* A run may stop being in the way without an event: when its server hangs. */
 static void look_again(const struct jobs *jobs)
 {
-	static const struct timeval period = {0, LOOK_AGAIN_MS * 1000};
-
 	if (!evtimer_pending(jobs->turns, NULL)) {
-		evtimer_add(jobs->turns, &period);
+		timer_start(jobs->turns, LOOK_AGAIN_MS);
 	}
-}
-
-void jobs_on_turns(int fd, short what, void *context)
-{
-	jobs_start_waiting(context);
 }
 
 /*
@@ -108,7 +89,7 @@ static void start(struct run *run)
 {
 	event_del(run->expiry);
 	run->serial = ++run->jobs->n_started;
-	job_start(run->job, jobs_deadline_of(run));
+	job_start(run->job, run_deadline_ms(run));
 }
 
 static void start_waiting(struct jobs *jobs, const char *instance)
@@ -122,14 +103,13 @@ static void start_waiting(struct jobs *jobs, const char *instance)
 
 void jobs_start(struct run *run)
 {
-	if (job_request(run->job)->is_dry_run) {
-		start(run);
-	} else {
+	if (!job_request(run->job)->is_dry_run) {
 		start_waiting(run->jobs, job_instance_id(run->job));
+	} else if (run->is_recorded) {
+		start(run);
 	}
 }
 
-/* Whoever waits for his turn, on any instance. */
 void jobs_start_waiting(struct jobs *jobs)
 {
 	struct run *run;
@@ -137,7 +117,7 @@ void jobs_start_waiting(struct jobs *jobs)
 	TAILQ_FOREACH(run, &jobs->runs, entry)
 	{
 		if (!job_is_started(run->job)) {
-			start_waiting(jobs, job_instance_id(run->job));
+			jobs_start(run);
 		}
 	}
 }

@@ -75,7 +75,7 @@ static void set_state(struct sweep *sweep, enum sweep_state state)
 		link_reset(sweep->in.link, "connection lost: a fault of a test");
 	}
 	if (was_busy && !sweep_is_busy(sweep) && state != SWEEP_DONE) {
-		sweep->in.event_fn(sweep->in.context, SWEEP_EVENT_WAITING);
+		sweep->in.event_fn(sweep->in.context, JOB_WAITING);
 	}
 }
 
@@ -131,7 +131,7 @@ static void on_finished(evutil_socket_t fd, short what, void *context)
 	sweep_forget_snapshot(sweep);
 	salvo_free(sweep->salvo);
 	sweep->salvo = NULL;
-	sweep->in.event_fn(sweep->in.context, SWEEP_EVENT_DONE);
+	sweep->in.event_fn(sweep->in.context, JOB_DONE);
 }
 
 /* What is asked is not waited for any more, and no kill is sent. */

@@ -67,13 +67,14 @@ enum sweep_state {
 	SWEEP_STAY, /* no state: it waits where it is */
 };
 
-enum sweep_event {
-	SWEEP_EVENT_PLANNED,  /* go on with sweep_kill(). May come again when the link was lost */
-	SWEEP_EVENT_WAITING,  /* busy until now, see sweep_is_busy(), and not any more. Not at its
-				 end */
-	SWEEP_EVENT_WATCHING, /* all is killed and verified; it looks for a while who comes back */
-	SWEEP_EVENT_RESPAWN,  /* somebody has: the counts of the sources are up to date */
-	SWEEP_EVENT_DONE,     /* once; the sweep may be freed after it was told, not in it */
+/* What a sweep tells its job of, and the job whoever wants to know. */
+enum job_event {
+	JOB_LISTED,   /* a node was listed and its plan is made; again, when the link was lost */
+	JOB_WAITING,  /* it has nothing to ask of a node for now; a moment to take note of it */
+	JOB_VERIFIED, /* a node is done, as far as killing goes */
+	JOB_RESPAWN,  /* somebody came back to a node: the counts of the sources are up to date */
+	JOB_DONE,     /* all is known; once */
+	JOB_LATE,     /* not of a sweep: an answer came later than that, see job_late() */
 };
 
 struct sweep;
@@ -90,7 +91,8 @@ struct sweep_inputs {
 	struct report *report;       /* for warnings */
 	struct report_node *node;    /* kept up to date while it runs */
 	int64_t deadline_ms;         /* monotonic */
-	void (*event_fn)(void *context, enum sweep_event event);
+	/* At JOB_LISTED: go on with sweep_kill(). JOB_DONE: the sweep may be freed after that. */
+	void (*event_fn)(void *context, enum job_event event);
 	/*
 	 * Commands of the kill are in flight when the sweep ends: `salvo` is the callee's now, cut.
 	 * Their answers may come late.

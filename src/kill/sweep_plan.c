@@ -145,7 +145,7 @@ const struct sweep_phase sweep_phase_plan = {
 
 static enum sweep_state tell(struct sweep *sweep)
 {
-	sweep->in.event_fn(sweep->in.context, SWEEP_EVENT_PLANNED);
+	sweep->in.event_fn(sweep->in.context, JOB_LISTED);
 	return SWEEP_STAY;
 }
 

@@ -46,7 +46,7 @@ static enum sweep_state judge(struct sweep *sweep, const struct listing_result *
 	sweep->watch_mark = sweep->newest_id;
 	sweep->in.report->reconnected += sweep->n_returned;
 	if (sweep->n_returned > 0) {
-		sweep->in.event_fn(sweep->in.context, SWEEP_EVENT_RESPAWN);
+		sweep->in.event_fn(sweep->in.context, JOB_RESPAWN);
 	}
 	if (left_ms <= 0) {
 		return SWEEP_DONE;
@@ -86,7 +86,7 @@ static enum sweep_state enter_watch(struct sweep *sweep)
 	sweep->newest_id = sweep->snapshot.watermark;
 	sweep->watch_until_ms = clock_monotonic_ms() + sweep->in.request->watch_ms;
 	timer_start(sweep->moment, MIN((int64_t)WATCH_PERIOD_MS, sweep->in.request->watch_ms));
-	sweep->in.event_fn(sweep->in.context, SWEEP_EVENT_WATCHING);
+	sweep->in.event_fn(sweep->in.context, JOB_VERIFIED);
 	return SWEEP_STAY;
 }
 

@@ -46,24 +46,25 @@ static void on_planned(struct sweep_fixture *fixture)
 	}
 }
 
-static void on_event(void *context, enum sweep_event event)
+static void on_event(void *context, enum job_event event)
 {
 	struct sweep_fixture *fixture = context;
 
 	switch (event) {
-	case SWEEP_EVENT_PLANNED:
+	case JOB_LISTED:
 		on_planned(fixture);
 		break;
-	case SWEEP_EVENT_WAITING:
+	case JOB_WAITING:
+	case JOB_LATE:
 		break;
-	case SWEEP_EVENT_WATCHING:
+	case JOB_VERIFIED:
 		fixture->n_watching++;
 		check_counts(fixture);
 		break;
-	case SWEEP_EVENT_RESPAWN:
+	case JOB_RESPAWN:
 		fixture->n_respawns++;
 		break;
-	case SWEEP_EVENT_DONE:
+	case JOB_DONE:
 		fixture->n_done++;
 		assert_int_equal(sweep_state_of(fixture->sweep), SWEEP_DONE);
 		check_counts(fixture);

@@ -1,7 +1,75 @@
 /*
- * Runs that are remembered for their reports, and which of them are forgotten.
+ * The list of runs: those that wait, run, or are remembered for their reports; and which of them
+ * are forgotten.
  */
 #include "kill/jobs_internal.h"
+
+#include <event2/event.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+void run_free_ticket(struct ticket *ticket)
+{
+	free(ticket->reason);
+	free(ticket);
+}
+
+void run_free(struct run *run)
+{
+	struct ticket *ticket;
+
+	while ((ticket = TAILQ_FIRST(&run->tickets)) != NULL) {
+		TAILQ_REMOVE(&run->tickets, ticket, entry);
+		run_free_ticket(ticket);
+	}
+	event_free(run->expiry);
+	job_free(run->job);
+	free(run);
+}
+
+bool run_is_due(const struct run *run)
+{
+	return job_is_done(run->job) && !run->is_answered;
+}
+
+/* By its id: a reload may put another object in its place. */
+bool run_is_on(const struct run *run, const char *instance)
+{
+	return strcmp(job_instance_id(run->job), instance) == 0;
+}
+
+int64_t run_deadline_ms(const struct run *run)
+{
+	const struct ticket *ticket;
+	int64_t latest_ms = 0;
+
+	TAILQ_FOREACH(ticket, &run->tickets, entry)
+	{
+		latest_ms = MAX(latest_ms, ticket->deadline_ms);
+	}
+	return latest_ms;
+}
+
+struct ticket *jobs_find_ticket(struct jobs *jobs, struct slice request_id, struct run **ret_run)
+{
+	struct run *run;
+	struct ticket *ticket;
+
+	TAILQ_FOREACH(run, &jobs->runs, entry)
+	{
+		TAILQ_FOREACH(ticket, &run->tickets, entry)
+		{
+			if (slice_is_nocase(request_id, ticket->request_id)) {
+				*ret_run = run;
+				return ticket;
+			}
+		}
+	}
+	return NULL;
+}
+
+/* ---- memory ---- */
 
 /* Dry runs, which are many, push out no kills, nor does a user the reports of others. */
 static bool is_of_one_kind(const struct run *a, const struct run *b)
@@ -55,7 +123,7 @@ static void forget(struct jobs *jobs, struct run *run)
 	jobs->n_remembered--;
 	jobs->n_remembered_results -= job_report(run->job)->results.n;
 	TAILQ_REMOVE(&jobs->runs, run, entry);
-	jobs_free_run(run);
+	run_free(run);
 }
 
 void jobs_remember(struct run *run)

@@ -56,7 +56,7 @@ static void refuse_too_many(struct job *job, uint64_t n)
 	}
 	for (size_t i = 0; i < job->n_sweeps; i++) {
 		if (sweep_state_of(job->sweeps[i]) == SWEEP_PLANNED) {
-			sweep_refuse(job->sweeps[i]);
+			sweep_cancel(job->sweeps[i], true);
 		}
 	}
 }

@@ -44,7 +44,6 @@ static void log_outcome(const struct run *run, const struct report *report)
 
 static void end_run(struct run *run)
 {
-	struct jobs *jobs = run->jobs;
 	const struct report *report = job_report(run->job);
 	struct ticket *ticket;
 
@@ -62,9 +61,6 @@ static void end_run(struct run *run)
 	run->is_answered = true;
 	job_retire(run->job);
 	jobs_remember(run);
-	if (jobs->is_stopping && is_idle(jobs)) {
-		event_active(jobs->idle, 0, 0);
-	}
 }
 
 static struct run *find_recorded(struct jobs *jobs)
@@ -85,16 +81,11 @@ static void on_turns(evutil_socket_t fd, short what, void *context)
 	jobs_start_waiting(context);
 }
 
-static void on_recording(evutil_socket_t fd, short what, void *context)
-{
-	struct err err = {""};
-
-	(void)!jobs_sync_record(context, &err); /* each run that it concerns has said so */
-	jobs_start_waiting(context);
-}
-
-/* An answer may change the list of runs: each is looked for anew. */
-static void on_ending(evutil_socket_t fd, short what, void *context)
+/*
+ * Records intents and outcomes, then answers what has ended and starts what may. An answer may
+ * change the list of runs: each is looked for anew.
+ */
+static void on_settling(evutil_socket_t fd, short what, void *context)
 {
 	struct jobs *jobs = context;
 	struct run *run;
@@ -104,6 +95,12 @@ static void on_ending(evutil_socket_t fd, short what, void *context)
 		end_run(run);
 	}
 	jobs_start_waiting(jobs);
+	if (jobs->idle_fn != NULL && is_idle(jobs)) {
+		void (*idle_fn)(void *context) = jobs->idle_fn;
+
+		jobs->idle_fn = NULL;
+		idle_fn(jobs->idle_context);
+	}
 }
 
 void jobs_on_expiry(evutil_socket_t fd, short what, void *context)
@@ -113,7 +110,7 @@ void jobs_on_expiry(evutil_socket_t fd, short what, void *context)
 	if (!job_is_started(run->job)) {
 		job_abandon(run->job, REPORT_FAILED,
 			"another kill of the instance ran until the deadline");
-		event_active(run->jobs->ending, 0, 0);
+		event_active(run->jobs->settling, 0, 0);
 	}
 }
 
@@ -129,7 +126,7 @@ void jobs_on_job_event(void *context, enum job_event event)
 	const struct ticket *ticket;
 
 	if (event == JOB_DONE) {
-		event_active(run->jobs->ending, 0, 0);
+		event_active(run->jobs->settling, 0, 0);
 		return;
 	}
 	if (event == JOB_WAITING) {
@@ -231,7 +228,7 @@ static void cancel(struct run *run, bool is_at_once, const char *words)
 		job_cancel(run->job, is_at_once);
 	} else {
 		job_abandon(run->job, REPORT_CANCELLED, words);
-		event_active(run->jobs->ending, 0, 0);
+		event_active(run->jobs->settling, 0, 0);
 	}
 }
 
@@ -263,13 +260,6 @@ static void on_stop_timer(evutil_socket_t fd, short what, void *context)
 	cancel_all(context, false);
 }
 
-static void on_idle(evutil_socket_t fd, short what, void *context)
-{
-	struct jobs *jobs = context;
-
-	jobs->idle_fn(jobs->idle_context);
-}
-
 void jobs_stop(
 	struct jobs *jobs, int64_t deadline_ms, void (*idle_fn)(void *context), void *context)
 {
@@ -278,9 +268,7 @@ void jobs_stop(
 	jobs->idle_context = context;
 	timer_start(jobs->stop_timer, MAX(deadline_ms - clock_monotonic_ms(), (int64_t)0));
 	cancel_all(jobs, true);
-	if (is_idle(jobs)) {
-		event_active(jobs->idle, 0, 0);
-	}
+	event_active(jobs->settling, 0, 0);
 }
 
 struct jobs *jobs_new(
@@ -293,12 +281,9 @@ struct jobs *jobs_new(
 	jobs->audit = audit;
 	TAILQ_INIT(&jobs->runs);
 	jobs->stop_timer = evtimer_new(loop, on_stop_timer, jobs);
-	jobs->idle = event_new(loop, -1, 0, on_idle, jobs);
 	jobs->turns = evtimer_new(loop, on_turns, jobs);
-	jobs->recording = event_new(loop, -1, 0, on_recording, jobs);
-	jobs->ending = event_new(loop, -1, 0, on_ending, jobs);
-	CHECK(jobs->stop_timer != NULL && jobs->idle != NULL && jobs->recording != NULL &&
-		jobs->turns != NULL && jobs->ending != NULL);
+	jobs->settling = event_new(loop, -1, 0, on_settling, jobs);
+	CHECK(jobs->stop_timer != NULL && jobs->turns != NULL && jobs->settling != NULL);
 	return jobs;
 }
 
@@ -316,9 +301,7 @@ void jobs_free(struct jobs *jobs)
 		run_free(run);
 	}
 	event_free(jobs->stop_timer);
-	event_free(jobs->idle);
 	event_free(jobs->turns);
-	event_free(jobs->recording);
-	event_free(jobs->ending);
+	event_free(jobs->settling);
 	free(jobs);
 }

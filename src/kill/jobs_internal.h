@@ -50,14 +50,12 @@ struct jobs {
 	struct runs runs; /* waiting, running and remembered ones, oldest first */
 	size_t n_remembered;
 	size_t n_remembered_results;
-	struct event *turns;     /* looks again who may start */
-	struct event *recording; /* syncs intents, from the event loop, and starts what may start */
-	struct event *ending;    /* records what is done, from the event loop, and answers */
+	struct event *turns;    /* looks again who may start */
+	struct event *settling; /* records what is new and what is done, answers, starts */
 	bool is_stopping;
-	void (*idle_fn)(void *context);
+	void (*idle_fn)(void *context); /* NULL: it is not to stop, or was told */
 	void *idle_context;
 	struct event *stop_timer;
-	struct event *idle; /* calls idle_fn from the event loop */
 };
 
 /* ---- jobs_runs.c ---- */

@@ -175,7 +175,7 @@ int jobs_submit(struct jobs *jobs, const struct jobs_order *order, struct err *e
 	if (run->is_recorded) {
 		jobs_start(run);
 	} else {
-		event_active(jobs->recording, 0, 0);
+		event_active(jobs->settling, 0, 0);
 	}
 	return 0;
 }

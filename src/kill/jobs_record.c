@@ -64,7 +64,7 @@ static void settle_intents(struct run *run, int error, struct err *err)
 	if (error != 0 && audit_is_required(run->jobs->audit)) {
 		err_prefix(err, "the audit log is required");
 		job_abandon(run->job, REPORT_FAILED, err->text);
-		event_active(run->jobs->ending, 0, 0);
+		event_active(run->jobs->settling, 0, 0);
 		return;
 	}
 	if (error != 0) {
@@ -124,10 +124,12 @@ void jobs_record_outcomes(struct jobs *jobs)
 	struct run *run;
 	struct ticket *ticket;
 	struct err err = {""};
+	bool is_any_due = false;
 
 	TAILQ_FOREACH(run, &jobs->runs, entry)
 	{
 		if (run_is_due(run)) {
+			is_any_due = true;
 			TAILQ_FOREACH(ticket, &run->tickets, entry)
 			{
 				record_outcome(run, ticket);
@@ -135,7 +137,8 @@ void jobs_record_outcomes(struct jobs *jobs)
 			run->has_outcome = true;
 		}
 	}
-	if (jobs_sync_record(jobs, &err) != 0) {
+	/* Each run whose intent it concerns has said so. */
+	if (jobs_sync_record(jobs, &err) != 0 && is_any_due) {
 		log_error("outcomes of kills may not outlive a crash: %s", err.text);
 	}
 }

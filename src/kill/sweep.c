@@ -14,11 +14,13 @@
 #include "kill/sweep_internal.h"
 
 static enum sweep_state enter_done(struct sweep *sweep);
+static enum sweep_state tell_done(struct sweep *sweep);
 
 static const struct sweep_phase phase_done = {
 	.name = "DONE",
 	.time = REPORT_N_PHASES,
 	.enter = enter_done,
+	.on_moment = tell_done,
 };
 
 static const struct sweep_phase *const phases[] = {
@@ -115,24 +117,22 @@ static enum sweep_state enter_done(struct sweep *sweep)
 	link_unwatch(sweep->in.link, &sweep->watcher);
 	link_unwant(sweep->in.link);
 	event_del(sweep->timer);
-	event_del(sweep->moment);
-	timer_start(sweep->finished, 0);
+	timer_start(sweep->moment, 0);
 	return SWEEP_STAY;
 }
 
-/* ---- what happens to it ---- */
-
 /* What is remembered of a kill is its report: the listing is as large as the server has sessions.
  */
-static void on_finished(evutil_socket_t fd, short what, void *context)
+static enum sweep_state tell_done(struct sweep *sweep)
 {
-	struct sweep *sweep = context;
-
 	sweep_forget_snapshot(sweep);
 	salvo_free(sweep->salvo);
 	sweep->salvo = NULL;
 	sweep->in.event_fn(sweep->in.context, JOB_DONE);
+	return SWEEP_STAY;
 }
+
+/* ---- what happens to it ---- */
 
 /* What is asked is not waited for any more, and no kill is sent. */
 static void give_up(struct sweep *sweep, const char *words)
@@ -187,8 +187,7 @@ struct sweep *sweep_new(const struct sweep_inputs *inputs)
 	sweep->watcher.changed_fn = on_link_changed;
 	sweep->timer = evtimer_new(inputs->loop, on_deadline, sweep);
 	sweep->moment = evtimer_new(inputs->loop, on_moment, sweep);
-	sweep->finished = evtimer_new(inputs->loop, on_finished, sweep);
-	CHECK(sweep->timer != NULL && sweep->moment != NULL && sweep->finished != NULL);
+	CHECK(sweep->timer != NULL && sweep->moment != NULL);
 	return sweep;
 }
 
@@ -205,7 +204,6 @@ void sweep_free(struct sweep *sweep)
 	link_unref(sweep->in.link);
 	event_free(sweep->timer);
 	event_free(sweep->moment);
-	event_free(sweep->finished);
 	free(sweep);
 }
 

@@ -130,9 +130,7 @@ void sweep_sum_processes(const struct sweep *sweep, struct programs *programs);
 
 /* In PLANNED: carry the plan out; a dry run ends here. */
 void sweep_kill(struct sweep *sweep);
-/* In PLANNED: leave it undone, without an error of this node. */
-void sweep_refuse(struct sweep *sweep);
-/* No further command; ends when kills in flight are answered, or at once. */
+/* No further command; ends when kills in flight are answered, or at once. No error of the node. */
 void sweep_cancel(struct sweep *sweep, bool is_at_once);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * What the phases have in common: asking the server, and what follows when it does not answer.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,17 @@
 
 /* How often it is waited for a busy script to end. */
 #define MAX_BUSY_MOMENTS 100
+
+void sweep_warn(struct sweep *sweep, const char *format, ...)
+{
+	char text[ERR_MAX_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	report_warn(sweep->in.report, "%s: %s", sweep->in.node->address, text);
+}
 
 void sweep_send(struct sweep *sweep, struct link_command command)
 {

@@ -27,8 +27,7 @@ static enum sweep_state wait_a_moment(struct sweep *sweep)
 static bool is_told(struct sweep *sweep, const struct reply *reply, const char *what)
 {
 	if (reply->type == REPLY_STATUS) {
-		report_warn(sweep->in.report, "%s: a running %s was ended to get in",
-			sweep->in.node->address, what);
+		sweep_warn(sweep, "a running %s was ended to get in", what);
 		return true;
 	}
 	return reply_is_error(reply, "NOTBUSY"); /* it has ended by itself */

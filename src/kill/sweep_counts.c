@@ -76,13 +76,13 @@ void sweep_take_result(struct sweep *sweep, const struct salvo_result *result)
 	sweep->in.node->n_in_flight = result->n_in_flight;
 	sweep->in.node->max_stall_us = MAX(sweep->in.node->max_stall_us, result->max_stall_us);
 	if (result->n_unsure > 0) {
-		report_warn(sweep->in.report,
-			"%s: up to %llu of the killed may have connected after the listing, and as "
+		sweep_warn(sweep,
+			"up to %llu of the killed may have connected after the listing, and as "
 			"many of those listed may have ended by themselves",
-			sweep->in.node->address, (unsigned long long)result->n_unsure);
+			(unsigned long long)result->n_unsure);
 	}
 	if (result->error[0] != '\0') {
-		report_warn(sweep->in.report, "%s: %s", sweep->in.node->address, result->error);
+		sweep_warn(sweep, "%s", result->error);
 	}
 }
 

@@ -73,8 +73,8 @@ struct sweep {
 	struct calls calls;           /* look-ups by id, questions */
 	struct listing_reader reader; /* of whole listings */
 	struct event *timer;          /* the deadline */
-	struct event *moment;         /* ends PROVE_AGAIN, BUSY_AGAIN, LOOK_AGAIN; WATCH looks */
-	struct event *finished;       /* tells the job, from the event loop */
+	struct event *moment; /* ends PROVE_AGAIN, BUSY_AGAIN, LOOK_AGAIN; looks in WATCH; tells of
+				 DONE */
 
 	char *address; /* of the link, as the node is named by it */
 	struct protection protection;
@@ -130,6 +130,8 @@ void sweep_move(struct sweep *sweep, enum sweep_state next);
 
 /* ---- sweep_ask.c ---- */
 
+/* Adds a warning of the node to the report. */
+void sweep_warn(struct sweep *sweep, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Over the link, which is READY. Of `command` the context and the owner are filled in. */
 void sweep_send(struct sweep *sweep, struct link_command command);
 /* What is asked and not answered is not waited for. */

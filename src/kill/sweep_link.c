@@ -75,10 +75,9 @@ static enum sweep_state resume(struct sweep *sweep)
 			"what became of the sessions is not known");
 	}
 	if (is_restarted(sweep)) {
-		report_warn(sweep->in.report,
-			"%s: the server was restarted during the kill; its old sessions ended "
-			"with it",
-			sweep->in.node->address);
+		sweep_warn(sweep,
+			"the server was restarted during the kill; its old sessions ended "
+			"with it");
 		/* Killed is whom the server said it killed; the others ended with it. */
 		sweep->n_presumed = 0;
 		snapshot_end_all(
@@ -92,8 +91,7 @@ static enum sweep_state resume(struct sweep *sweep)
 			"still the same process");
 	}
 	if (sweep->was_lost) {
-		report_warn(sweep->in.report, "%s: the connection was lost during the kill%s",
-			sweep->in.node->address,
+		sweep_warn(sweep, "the connection was lost during the kill%s",
 			link_main_serial(sweep->in.link) > sweep->newest_serial
 				? " and opened again"
 				: "; the second one took over");

@@ -166,9 +166,7 @@ static void on_started(void *context)
 	}
 	ask_for_connections(sweep);
 	if (link_is_at_former_address(sweep->in.link)) {
-		report_warn(sweep->in.report,
-			"%s: reached over a connection from before the address was changed",
-			sweep->in.node->address);
+		sweep_warn(sweep, "reached over a connection from before the address was changed");
 	}
 }
 

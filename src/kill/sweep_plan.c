@@ -20,10 +20,9 @@ static void warn_missing_fields(struct sweep *sweep, const struct selectors *lis
 		enum session_field field = selector_field(list->items[i]);
 
 		if ((sweep->snapshot.given_fields & (UINT64_C(1) << field)) == 0) {
-			report_warn(sweep->in.report,
-				"%s: the server does not give \"%s\"; \"%s\" never holds there",
-				sweep->in.node->address, session_field_key(field),
-				selector_text(list->items[i]));
+			sweep_warn(sweep,
+				"the server does not give \"%s\"; \"%s\" never holds there",
+				session_field_key(field), selector_text(list->items[i]));
 		}
 	}
 }
@@ -34,10 +33,10 @@ static void warn_unlisted_monitors(struct sweep *sweep)
 	int64_t n_listed = (int64_t)sweep->snapshot.n_monitors;
 
 	if (sweep->n_monitors > n_listed) {
-		report_warn(sweep->in.report,
-			"%s: %lld sessions run MONITOR and are not in the server's listing; they "
+		sweep_warn(sweep,
+			"%lld sessions run MONITOR and are not in the server's listing; they "
 			"are not killed",
-			sweep->in.node->address, (long long)(sweep->n_monitors - n_listed));
+			(long long)(sweep->n_monitors - n_listed));
 	}
 }
 
@@ -50,38 +49,37 @@ static void warn_young_server(struct sweep *sweep)
 		server->uptime_s >= YOUNG_S || !selectors_name_ids(&sweep->in.request->match)) {
 		return;
 	}
-	report_warn(sweep->in.report,
-		"%s: the server started %lld s ago, and ids begin anew with each start: say "
+	sweep_warn(sweep,
+		"the server started %lld s ago, and ids begin anew with each start: say "
 		"run_id=%s if they were listed since then, else list again",
-		sweep->in.node->address, (long long)server->uptime_s, server->run_id);
+		(long long)server->uptime_s, server->run_id);
 }
 
 static void warn_about_listing(struct sweep *sweep)
 {
 	warn_unlisted_monitors(sweep);
 	if (sweep->snapshot.n_doubtful > 0) {
-		report_warn(sweep->in.report,
-			"%s: %llu sessions are kept for a flag, i or E, that on some servers means "
+		sweep_warn(sweep,
+			"%llu sessions are kept for a flag, i or E, that on some servers means "
 			"a link by which slots migrate",
-			sweep->in.node->address, (unsigned long long)sweep->snapshot.n_doubtful);
+			(unsigned long long)sweep->snapshot.n_doubtful);
 	}
 	warn_missing_fields(sweep, &sweep->in.request->match);
 	warn_missing_fields(sweep, &sweep->in.request->except);
 	warn_missing_fields(sweep, &sweep->in.instance->opts->protect);
 	if (link_is_by_turns(sweep->in.link)) {
-		report_warn(sweep->in.report, "%s: " LINK_BY_TURNS, sweep->in.node->address);
+		sweep_warn(sweep, LINK_BY_TURNS);
 	}
 	warn_young_server(sweep);
 	if (!link_are_filters_known(sweep->in.link)) {
-		report_warn(sweep->in.report,
-			"%s: how the server takes several filters of CLIENT KILL could not be "
+		sweep_warn(sweep,
+			"how the server takes several filters of CLIENT KILL could not be "
 			"asked yet (it takes a free place), so that ids are killed whatever the "
-			"sessions have become since they were listed",
-			sweep->in.node->address);
+			"sessions have become since they were listed");
 	}
 	if (sweep->snapshot.n_unreadable > 0) {
-		report_warn(sweep->in.report, "%s: %llu lines of the listing set aside; %s",
-			sweep->in.node->address, (unsigned long long)sweep->snapshot.n_unreadable,
+		sweep_warn(sweep, "%llu lines of the listing set aside; %s",
+			(unsigned long long)sweep->snapshot.n_unreadable,
 			sweep->snapshot.first_unreadable);
 	}
 }
@@ -180,12 +178,6 @@ void sweep_kill(struct sweep *sweep)
 {
 	CHECK(sweep->state == SWEEP_PLANNED);
 	sweep_move(sweep, carry_out(sweep));
-}
-
-void sweep_refuse(struct sweep *sweep)
-{
-	CHECK(sweep->state == SWEEP_PLANNED);
-	sweep_move(sweep, SWEEP_DONE);
 }
 
 const struct sweep_phase sweep_phase_planned = {

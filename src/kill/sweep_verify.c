@@ -171,10 +171,9 @@ static void on_persistence(void *context, const struct reply *reply, const char 
 		server_info_read(reply->text, &server);
 	}
 	if (server.has_child && is_any_older(sweep, &server)) {
-		report_warn(sweep->in.report,
-			"%s: a child of the server saves or rewrites the data set and holds the "
-			"killed sessions' sockets; their clients see the end when it is done",
-			sweep->in.node->address);
+		sweep_warn(sweep,
+			"a child of the server saves or rewrites the data set and holds the "
+			"killed sessions' sockets; their clients see the end when it is done");
 	}
 	sweep_move(sweep, lost != NULL ? sweep_lost(sweep) : count_answer(sweep));
 }
@@ -222,7 +221,7 @@ static enum sweep_state look_again(struct sweep *sweep)
 
 static enum sweep_state leave_dying(struct sweep *sweep, const char *words)
 {
-	report_warn(sweep->in.report, "%s: %s", sweep->in.node->address, words);
+	sweep_warn(sweep, "%s", words);
 	return SWEEP_DONE;
 }
 

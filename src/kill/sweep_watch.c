@@ -15,8 +15,7 @@
 /* The kill is done whatever happens now; only who comes back is not known any more. */
 static enum sweep_state give_up(struct sweep *sweep, const char *words)
 {
-	report_warn(sweep->in.report, "%s: who came back is not known to the end: %s",
-		sweep->in.node->address, words);
+	sweep_warn(sweep, "who came back is not known to the end: %s", words);
 	return SWEEP_DONE;
 }
 

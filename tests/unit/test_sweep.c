@@ -101,7 +101,7 @@ static void test_refused_by_the_job(void **state)
 	fixture->is_manual = true;
 	sweep_go(fixture);
 	wait_state(fixture, SWEEP_PLANNED);
-	sweep_refuse(fixture->sweep);
+	sweep_cancel(fixture->sweep, true);
 	assert_int_equal(fixture->n_done, 0);
 	wait_done(fixture);
 	expect_counts(fixture, 0, 0, N_SESSIONS);

@@ -52,7 +52,7 @@ static void refuse_too_many(struct job *job, uint64_t n)
 		job->report->is_too_many = true;
 		job->report->error =
 			mem_printf("%llu sessions would be killed, more than max %llu; %s",
-				(unsigned long long)n, (unsigned long long)job->request.max, whom);
+				(unsigned long long)n, (unsigned long long)job->request->max, whom);
 	}
 	for (size_t i = 0; i < job->n_sweeps; i++) {
 		if (sweep_state_of(job->sweeps[i]) == SWEEP_PLANNED) {
@@ -68,10 +68,10 @@ static void refuse_too_many(struct job *job, uint64_t n)
  */
 static void go_on(struct job *job)
 {
-	if (job->request.has_max && !job->is_decided && !is_all_planned(job)) {
+	if (job->request->has_max && !job->is_decided && !is_all_planned(job)) {
 		return;
 	}
-	if (job->request.has_max && n_meant(job) > job->request.max) {
+	if (job->request->has_max && n_meant(job) > job->request->max) {
 		refuse_too_many(job, n_meant(job));
 		return;
 	}
@@ -153,7 +153,7 @@ static void on_sweep_event(void *context, enum job_event event)
 	}
 	job->event_fn(job->context, event);
 	if (event == JOB_LISTED) {
-		if (job->request.run_id != NULL) {
+		if (job->request->run_id != NULL) {
 			end_search(job);
 		}
 		go_on(job);
@@ -200,14 +200,16 @@ static void on_nodes_changed(struct topology_watcher *watcher)
 
 /* ---- life ---- */
 
-struct job *job_new(struct event_base *loop, const struct instances *instances,
-	const struct instance *instance, struct request *request, const char *request_id,
+static struct job *new_job(struct event_base *loop, const struct instances *instances,
+	const struct instance *instance, struct shared_request *shared, const char *request_id,
 	job_event_fn event_fn, void *context)
 {
 	struct job *job = mem_new(struct job);
 
 	instance_hold(instance);
-	request_move(&job->request, request);
+	shared->n_jobs++;
+	job->shared = shared;
+	job->request = &shared->request;
 	job->event_fn = event_fn;
 	job->context = context;
 	job->report = report_new(request_id, instance->opts->id, clock_wall_ms());
@@ -216,7 +218,7 @@ struct job *job_new(struct event_base *loop, const struct instances *instances,
 		.loop = loop,
 		.instances = instances,
 		.instance = instance,
-		.request = &job->request,
+		.request = job->request,
 		.sources = &job->sources,
 		.report = job->report,
 		.event_fn = on_sweep_event,
@@ -226,12 +228,37 @@ struct job *job_new(struct event_base *loop, const struct instances *instances,
 	};
 	evutil_secure_rng_get_bytes(&job->sources.keys.seed, sizeof(job->sources.keys.seed));
 	job->report->results.texts.seed = job->sources.keys.seed;
-	job->report->programs.is_wanted = job->request.wants_processes;
+	job->report->programs.is_wanted = job->request->wants_processes;
 	job->watcher.changed_fn = on_nodes_changed;
 	job->patience = evtimer_new(loop, on_patience, job);
 	job->reaping = event_new(loop, -1, 0, job_on_reaping, job);
 	CHECK(job->patience != NULL && job->reaping != NULL);
 	return job;
+}
+
+struct job *job_new(struct event_base *loop, const struct instances *instances,
+	const struct instance *instance, struct request *request, const char *request_id,
+	job_event_fn event_fn, void *context)
+{
+	struct shared_request *shared = mem_new(struct shared_request);
+
+	request_move(&shared->request, request);
+	return new_job(loop, instances, instance, shared, request_id, event_fn, context);
+}
+
+struct job *job_new_again(
+	const struct job *job, const char *request_id, job_event_fn event_fn, void *context)
+{
+	return new_job(job->in.loop, job->in.instances, job->in.instance, job->shared, request_id,
+		event_fn, context);
+}
+
+static void leave_request(struct shared_request *shared)
+{
+	if (--shared->n_jobs == 0) {
+		request_finish(&shared->request);
+		free(shared);
+	}
 }
 
 /* The sweeps before the instance, whose options their links borrow. */
@@ -269,7 +296,7 @@ void job_free(struct job *job)
 	event_free(job->reaping);
 	sources_finish(&job->sources);
 	report_free(job->report);
-	request_finish(&job->request);
+	leave_request(job->shared);
 	free(job);
 }
 
@@ -317,7 +344,7 @@ void job_start(struct job *job, int64_t deadline_ms)
 	job->in.deadline_ms = deadline_ms;
 	job->report->state = REPORT_RUNNING;
 	job->report->started_wall_ms = clock_wall_ms();
-	if (job->request.wants_processes) {
+	if (job->request->wants_processes) {
 		job->in.processes = processes_new(job->in.loop, on_processes, job);
 	} else {
 		begin(job);
@@ -396,7 +423,7 @@ struct metrics_instance *job_metrics(const struct job *job)
 
 const struct request *job_request(const struct job *job)
 {
-	return &job->request;
+	return job->request;
 }
 
 const struct report *job_report(struct job *job)

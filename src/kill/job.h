@@ -23,6 +23,9 @@ typedef void (*job_event_fn)(void *context, enum job_event event);
 struct job *job_new(struct event_base *loop, const struct instances *instances,
 	const struct instance *instance, struct request *request, const char *request_id,
 	job_event_fn event_fn, void *context);
+/* One that asks for the same of the same instance, which that job has not let go of. */
+struct job *job_new_again(
+	const struct job *job, const char *request_id, job_event_fn event_fn, void *context);
 /* Not started, or done. NULL is fine. */
 void job_free(struct job *job);
 

@@ -46,7 +46,7 @@ static void refuse_restarted(struct job *job)
 	report->is_restarted = true;
 	report->error = mem_printf("no node is the server process %s (%zu not reached): its "
 				   "sessions ended with it if it was restarted; nothing was killed",
-		job->request.run_id, n_missing);
+		job->request->run_id, n_missing);
 }
 
 static bool has_met_process(const struct job *job)
@@ -78,14 +78,14 @@ void job_close_report(struct job *job)
 {
 	warn_of_old_nodes(job);
 	warn_of_former_addresses(job);
-	if (job->request.run_id != NULL && !has_met_process(job) &&
+	if (job->request->run_id != NULL && !has_met_process(job) &&
 		job->report->state != REPORT_CANCELLED) {
 		refuse_restarted(job);
 	}
 	sources_report(&job->sources, job->report);
 	sources_finish(&job->sources);
 	report_processes(job);
-	report_close(job->report, job->request.is_dry_run, clock_monotonic_ms() - job->started_ms);
+	report_close(job->report, job->request->is_dry_run, clock_monotonic_ms() - job->started_ms);
 }
 
 /* ---- what comes later ---- */

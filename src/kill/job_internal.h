@@ -22,9 +22,16 @@ struct late {
 	bool is_answered;
 };
 
+/* What a job does, and those that go on with it when its time is up. */
+struct shared_request {
+	struct request request;
+	unsigned n_jobs;
+};
+
 struct job {
 	struct sweep_inputs in; /* of every sweep, but for its link and node */
-	struct request request;
+	struct shared_request *shared;
+	const struct request *request; /* of it */
 	job_event_fn event_fn;
 	void *context;
 

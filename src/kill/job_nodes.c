@@ -53,8 +53,8 @@ static bool is_reported(const struct job *job, const char *address)
 /* They were nodes when the request was accepted: to pass over them would look like success. */
 static void add_missing_nodes(struct job *job)
 {
-	for (size_t i = 0; i < job->request.n_nodes; i++) {
-		const char *address = job->request.nodes[i];
+	for (size_t i = 0; i < job->request->n_nodes; i++) {
+		const char *address = job->request->nodes[i];
 
 		if (!is_reported(job, address)) {
 			report_node_fail(report_add_node(job->report, address),
@@ -65,7 +65,7 @@ static void add_missing_nodes(struct job *job)
 
 static bool wants(const struct job *job, const struct link *link)
 {
-	const struct request *request = &job->request;
+	const struct request *request = job->request;
 
 	for (size_t i = 0; i < request->n_nodes; i++) {
 		if (topology_is_called(
@@ -105,7 +105,7 @@ static void add_addresses(struct report_node *node, const struct job *job, const
 static bool may_be_process(const struct job *job, const struct link *link)
 {
 	const struct topology *topology = job->in.instance->topology;
-	const char *run_id = job->request.run_id;
+	const char *run_id = job->request->run_id;
 
 	if (run_id == NULL || strcmp(link_server(link)->run_id, run_id) == 0) {
 		return true;
@@ -137,7 +137,7 @@ bool job_start_wave(struct job *job)
 			add_addresses(report_add_node(job->report, link_address(link)), job, link);
 		}
 	}
-	if (job->request.run_id == NULL) {
+	if (job->request->run_id == NULL) {
 		add_missing_nodes(job);
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -181,8 +181,8 @@ bool job_is_twin_swept(void *context, const struct sweep *sweep)
 
 bool job_is_wave_due(const struct job *job)
 {
-	return job->n_waves < MAX_WAVES && job->request.n_nodes == 0 &&
-	       job->request.run_id == NULL && !job->request.is_dry_run &&
+	return job->n_waves < MAX_WAVES && job->request->n_nodes == 0 &&
+	       job->request->run_id == NULL && !job->request->is_dry_run &&
 	       !job->report->is_too_many && job->report->state != REPORT_CANCELLED &&
 	       clock_monotonic_ms() < job->in.deadline_ms;
 }

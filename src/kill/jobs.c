@@ -63,6 +63,54 @@ static void end_run(struct run *run)
 	jobs_remember(run);
 }
 
+/* Whose time is not up yet goes on in a run of their own. */
+static void move_patient_tickets(struct run *from, int64_t deadline_ms)
+{
+	struct run *to = NULL;
+	struct ticket *ticket, *next;
+
+	for (ticket = TAILQ_FIRST(&from->tickets); ticket != NULL; ticket = next) {
+		next = TAILQ_NEXT(ticket, entry);
+		if (ticket->deadline_ms <= deadline_ms) {
+			continue;
+		}
+		if (to == NULL) {
+			to = run_new(from->jobs, &ticket->caller, jobs_on_expiry);
+			to->is_recorded = from->is_recorded;
+			to->job =
+				job_new_again(from->job, ticket->request_id, jobs_on_job_event, to);
+		}
+		TAILQ_REMOVE(&from->tickets, ticket, entry);
+		TAILQ_INSERT_TAIL(&to->tickets, ticket, entry);
+		from->n_tickets--;
+		to->n_tickets++;
+	}
+	if (to != NULL) {
+		jobs_restart_expiry(to);
+	}
+}
+
+/* It ended because the time of those who had asked first was up. */
+static bool is_out_of_time(const struct run *run)
+{
+	enum report_state state = job_report(run->job)->state;
+
+	return (state == REPORT_PARTIAL || state == REPORT_FAILED) &&
+	       clock_monotonic_ms() >= run_deadline_ms(run) && !run->jobs->is_stopping;
+}
+
+static void part_those_out_of_time(struct jobs *jobs)
+{
+	struct run *run;
+
+	TAILQ_FOREACH(run, &jobs->runs, entry)
+	{
+		if (run_is_due(run) && !run->has_outcome && is_out_of_time(run)) {
+			move_patient_tickets(run, run_deadline_ms(run));
+		}
+	}
+}
+
 static struct run *find_recorded(struct jobs *jobs)
 {
 	struct run *run;
@@ -90,6 +138,7 @@ static void on_settling(evutil_socket_t fd, short what, void *context)
 	struct jobs *jobs = context;
 	struct run *run;
 
+	part_those_out_of_time(jobs);
 	jobs_record_outcomes(jobs);
 	while ((run = find_recorded(jobs)) != NULL) {
 		end_run(run);
@@ -114,7 +163,6 @@ void jobs_on_expiry(evutil_socket_t fd, short what, void *context)
 	}
 }
 
-/* Each that shares the run may prolong it. */
 void jobs_restart_expiry(struct run *run)
 {
 	timer_start(run->expiry, MAX(run_deadline_ms(run) - clock_monotonic_ms(), (int64_t)0));

@@ -11,6 +11,9 @@
 
 struct event;
 
+/* Deadlines that lie so close together are one. */
+#define JOBS_ONE_DEADLINE_MS 500
+
 /* One accepted request. */
 struct ticket {
 	TAILQ_ENTRY(ticket) entry;
@@ -60,13 +63,16 @@ struct jobs {
 
 /* ---- jobs_runs.c ---- */
 
+/* The last of the list; its job is still to be made. `expiry_fn` gets the run. */
+struct run *run_new(struct jobs *jobs, const struct caller *caller,
+	void (*expiry_fn)(int fd, short what, void *context));
 void run_free_ticket(struct ticket *ticket);
 void run_free(struct run *run);
 /* By its id: a reload may put another object in its place. */
 bool run_is_on(const struct run *run, const char *instance);
 /* It is done, and its tickets wait for the answer. */
 bool run_is_due(const struct run *run);
-/* Of the most patient of its tickets, monotonic. */
+/* Of its first ticket, and of those that came within JOBS_ONE_DEADLINE_MS of it; monotonic. */
 int64_t run_deadline_ms(const struct run *run);
 /* NULL: never heard of, or forgotten. */
 struct ticket *jobs_find_ticket(struct jobs *jobs, struct slice request_id, struct run **ret_run);

@@ -90,17 +90,10 @@ static struct run *find_shared(struct jobs *jobs, const struct jobs_order *order
 
 static struct run *new_run(struct jobs *jobs, const struct jobs_order *order)
 {
-	struct run *run = mem_new(struct run);
+	struct run *run = run_new(jobs, order->caller, jobs_on_expiry);
 
-	run->jobs = jobs;
-	run->uid = order->caller->uid;
-	run->is_own = order->caller->is_own;
-	TAILQ_INIT(&run->tickets);
-	run->expiry = evtimer_new(jobs->loop, jobs_on_expiry, run);
-	CHECK(run->expiry != NULL);
 	run->job = job_new(jobs->loop, jobs->instances, order->instance, order->request,
 		order->request_id, jobs_on_job_event, run);
-	TAILQ_INSERT_TAIL(&jobs->runs, run, entry);
 	return run;
 }
 

@@ -7,7 +7,23 @@
 #include <event2/event.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
+
+struct run *run_new(struct jobs *jobs, const struct caller *caller,
+	void (*expiry_fn)(int fd, short what, void *context))
+{
+	struct run *run = mem_new(struct run);
+
+	run->jobs = jobs;
+	run->uid = caller->uid;
+	run->is_own = caller->is_own;
+	TAILQ_INIT(&run->tickets);
+	run->expiry = evtimer_new(jobs->loop, expiry_fn, run);
+	CHECK(run->expiry != NULL);
+	TAILQ_INSERT_TAIL(&jobs->runs, run, entry);
+	return run;
+}
 
 void run_free_ticket(struct ticket *ticket)
 {
@@ -39,16 +55,20 @@ bool run_is_on(const struct run *run, const char *instance)
 	return strcmp(job_instance_id(run->job), instance) == 0;
 }
 
+/* They are in the order in which they came; those that ask for the same have the same time-out. */
 int64_t run_deadline_ms(const struct run *run)
 {
+	int64_t latest_ms = TAILQ_FIRST(&run->tickets)->deadline_ms + JOBS_ONE_DEADLINE_MS;
+	int64_t deadline_ms = 0;
 	const struct ticket *ticket;
-	int64_t latest_ms = 0;
 
 	TAILQ_FOREACH(ticket, &run->tickets, entry)
 	{
-		latest_ms = MAX(latest_ms, ticket->deadline_ms);
+		if (ticket->deadline_ms <= latest_ms) {
+			deadline_ms = MAX(deadline_ms, ticket->deadline_ms);
+		}
 	}
-	return latest_ms;
+	return deadline_ms;
 }
 
 struct ticket *jobs_find_ticket(struct jobs *jobs, struct slice request_id, struct run **ret_run)

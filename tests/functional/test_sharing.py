@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from harness import assert_adds_up, wait_until
+from harness.server import free_port
 
 ACTION = "KillInstanceAllSession"
 N_CALLERS = 20
@@ -71,6 +72,27 @@ def test_those_who_come_during_a_kill_share_the_next(
     assert assert_each_run_began_after_its_requests(daemon, everything) == 2
     # Two kills: each lists twice, and the first may have to kill newcomers it saw again.
     assert 4 <= relay.count(b"LIST") <= 8
+
+
+def test_who_joins_late_postpones_nobody(make_daemon):
+    """They wait for one run; the time of the first is up while it goes on for the others."""
+    daemon = make_daemon([{"id": "r-test", "address": f"127.0.0.1:{free_port()}"}], wait="socket")
+    ahead = daemon.begin_kill("r-test", timeout="3s")
+    wait_until(lambda: len(daemon.kills()) == 1, "the kill to be accepted")
+    first = daemon.begin_kill("r-test", timeout="3s")
+    wait_until(lambda: len(daemon.kills()) == 2, "the next to be accepted")
+    wait_until(lambda: daemon.kills()[-1]["elapsed_ms"] > 1000, "time to pass")
+    last = daemon.begin_kill("r-test", timeout="3s")
+    wait_until(lambda: len(daemon.kills()) == 3, "the last to be accepted")
+    last_id = daemon.audit("intent")[-1]["request_id"]
+
+    assert ahead.response().json["state"] == "failed"
+    report = first.response().json
+    assert report["state"] == "failed" and report["request_id"] != last_id
+    assert daemon.http("GET", f"/v1/kills/{last_id}").json["state"] in ("waiting", "running")
+    assert last_id not in outcomes_by_id(daemon)
+    assert last.response().json["state"] == "failed"
+    assert len(outcomes_by_id(daemon)) == 3
 
 
 def test_different_requests_do_not_share(server, make_relay, make_daemon, make_clients):

@@ -110,8 +110,6 @@ void call_free(struct call *call)
 
 static void ignore_line(void *context, struct slice line)
 {
-	(void)context;
-	(void)line;
 }
 
 void call_leave(struct call *call)

@@ -231,7 +231,6 @@ static void on_keepalive_reply(void *context, const struct reply *reply, const c
 {
 	struct connection *connection = context;
 
-	(void)lost;
 	if (reply != NULL && reply->type == REPLY_TEXT) {
 		server_info_read(reply->text, &connection->server);
 		connection->in.changed_fn(connection, connection->in.context);
@@ -282,8 +281,6 @@ static void on_keepalive(evutil_socket_t fd, short what, void *context)
 	struct connection *connection = context;
 	struct guard *guard = connection->in.guard;
 
-	(void)fd;
-	(void)what;
 	guard_enter(guard);
 	timer_start(connection->keepalive, connection->in.keepalive_ms);
 	if (TAILQ_EMPTY(&connection->calls) && !connection->is_aside) {

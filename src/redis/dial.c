@@ -221,8 +221,6 @@ static void on_lookup(void *context, const struct addrinfo *addresses, const cha
 
 static void on_soon(evutil_socket_t fd, short what, void *context)
 {
-	(void)fd;
-	(void)what;
 	try_next(context);
 }
 
@@ -230,8 +228,6 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 {
 	struct dial *dial = context;
 
-	(void)fd;
-	(void)what;
 	dial->is_refused = false;
 	err_set(&dial->err, "cannot connect: no answer in time");
 	try_next(dial);

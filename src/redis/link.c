@@ -22,8 +22,6 @@ static void on_resetting(evutil_socket_t fd, short what, void *context)
 {
 	struct link *link = context;
 
-	(void)fd;
-	(void)what;
 	guard_enter(&link->guard);
 	if (link->main != NULL) {
 		connection_close(link->main, LINK_TROUBLE_LOST, link->reset_words);

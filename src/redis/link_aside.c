@@ -103,7 +103,6 @@ static void on_turned(void *context, const struct reply *reply, const char *lost
 	struct link_way *way = context;
 
 	/* One that was lost is in nobody's way. */
-	(void)lost;
 	if (reply != NULL && reply->type == REPLY_ERROR) {
 		snprintf(way->failure, sizeof(way->failure), "%.*s", SLICE_ARG(reply->text));
 	}

@@ -378,8 +378,6 @@ void link_on_retry(evutil_socket_t fd, short what, void *context)
 {
 	struct link *link = context;
 
-	(void)fd;
-	(void)what;
 	guard_enter(&link->guard);
 	if (!link_is_blocked(link) && !try_again(link) && !link_is_complete(link)) {
 		give_up_oldest_late(link);

@@ -56,8 +56,6 @@ void link_on_settled(evutil_socket_t fd, short what, void *context)
 {
 	struct link *link = context;
 
-	(void)fd;
-	(void)what;
 	guard_enter(&link->guard);
 	link_end_settling(link);
 	link_balance(link);

@@ -261,7 +261,6 @@ void pipeline_on_readable(struct bufferevent *socket, void *context)
 	struct connection *connection = context;
 	struct guard *guard = connection->in.guard;
 
-	(void)socket;
 	guard_enter(guard);
 	read_replies(connection);
 	guard_leave(guard);
@@ -291,8 +290,6 @@ void pipeline_on_deadline(evutil_socket_t fd, short what, void *context)
 	struct guard *guard = connection->in.guard;
 	const struct call *oldest = TAILQ_FIRST(&connection->calls);
 
-	(void)fd;
-	(void)what;
 	CHECK(oldest != NULL);
 	guard_enter(guard);
 	snprintf(connection->words, sizeof(connection->words), "no answer to %s within %lld ms",

@@ -182,8 +182,6 @@ static void on_ringing(evutil_socket_t fd, short what, void *context)
 {
 	struct resolver *resolver = context;
 
-	(void)fd;
-	(void)what;
 	bell_hush(resolver->bell);
 	go_on(resolver);
 }
@@ -227,8 +225,6 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	struct addrinfo *addresses = lookup->as_address;
 	struct err err;
 
-	(void)fd;
-	(void)what;
 	if (name != NULL && name->state != NAME_ANSWERED) {
 		go_on(lookup->resolver);
 	}

@@ -108,17 +108,11 @@ static void *make_nil(const redisReadTask *task)
  * hand over small numbers as pointers. */
 static void *refuse_double(const redisReadTask *task, double value, char *text, size_t len)
 {
-	(void)task;
-	(void)value;
-	(void)text;
-	(void)len;
 	return NULL;
 }
 
 static void *refuse_bool(const redisReadTask *task, int value)
 {
-	(void)task;
-	(void)value;
 	return NULL;
 }
 #endif
@@ -178,7 +172,6 @@ void resp_free(struct resp *resp)
 
 static void wipe_and_free(const void *data, size_t len, void *unused)
 {
-	(void)unused;
 	mem_wipe((void *)data, len);
 	free((void *)data);
 }

@@ -253,8 +253,6 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 {
 	struct topology *topology = context;
 
-	(void)fd;
-	(void)what;
 	drop_unheld(&topology->leaving);
 	if (topology->opts.kind == TOPOLOGY_STANDALONE) {
 		topology_look_up(topology);

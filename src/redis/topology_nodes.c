@@ -12,7 +12,6 @@ static void on_node_changed(struct link_watcher *watcher, enum link_state state)
 {
 	struct node *node = (struct node *)((char *)watcher - offsetof(struct node, watcher));
 
-	(void)state;
 	topology_note_node(node);
 	topology_note_name(node);
 	topology_note_twins(node);

@@ -78,8 +78,6 @@ static void on_answered(void *context, const struct reply *reply, const char *lo
 {
 	struct side *side = context;
 
-	(void)reply;
-	(void)lost;
 	if (--side->pair->n_unanswered == 0) {
 		settle(side->pair);
 	}

@@ -108,7 +108,7 @@ void call_free(struct call *call)
 	free(call);
 }
 
-static void ignore_line(void *context, struct slice line)
+void call_ignore_line(void *context, struct slice line)
 {
 }
 
@@ -132,7 +132,7 @@ static void drop(struct call *call)
 	}
 	leave_owner(call);
 	call->reply_fn = NULL;
-	call->line_fn = call->line_fn != NULL ? ignore_line : NULL;
+	call->line_fn = call->line_fn != NULL ? call_ignore_line : NULL;
 }
 
 void calls_drop(struct calls *calls)
@@ -163,9 +163,20 @@ void call_complete(struct call *call, const struct reply *reply, const char *los
 
 	leave_owner(call);
 	call->reply_fn = NULL;
-	call->line_fn = call->line_fn != NULL ? ignore_line : NULL;
+	call->line_fn = call->line_fn != NULL ? call_ignore_line : NULL;
 	if (reply_fn != NULL) {
 		reply_fn(context, reply, lost);
+	}
+}
+
+void call_lose_all(struct connection *connection, const char *words)
+{
+	struct call *call;
+
+	while ((call = TAILQ_FIRST(&connection->calls)) != NULL) {
+		call_leave(call);
+		call_complete(call, NULL, words);
+		call_free(call);
 	}
 }
 

@@ -31,6 +31,9 @@ struct call {
 	struct calls *owner; /* NULL: none, or dropped */
 };
 
+/* Of a listing that nobody wants to read. */
+void call_ignore_line(void *context, struct slice line);
+
 /* The last in the queue of its connection, and of its owner. `is_secret`: its words are wiped. */
 struct call *call_new(
 	struct connection *connection, const struct link_command *command, bool is_secret);
@@ -40,6 +43,8 @@ void call_leave(struct call *call);
 void call_free(struct call *call);
 /* Exactly once for each that is not dropped: a reply, or why there is none. */
 void call_complete(struct call *call, const struct reply *reply, const char *lost);
+/* Every call that is left on it gets `words`. */
+void call_lose_all(struct connection *connection, const char *words);
 /* Each owner of calls on it hears once, in `words`, that the oldest one is not answered in time. */
 void call_tell_owners(struct connection *connection, const char *words);
 

@@ -1,6 +1,6 @@
 /*
- * The states of one connection: getting it, keeping it, losing it. What goes over it is in
- * pipeline.c.
+ * One connection: getting it, keeping it, losing it. What goes over it is in pipeline.c, how it
+ * gets in in handshake.c, what its states are in connection_state.c.
  */
 #include "redis/connection.h"
 
@@ -14,9 +14,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fault.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "model/protection.h"
+#include "redis/handshake.h"
 #include "redis/server_info.h"
 #include "redis/timer.h"
 #include "redis/tls.h"
@@ -27,23 +27,6 @@
 /* Every so many keep-alives it is proven again that a kill would work. */
 #define KEEPALIVES_PER_PROOF 5
 
-static const char *state_name(enum connection_state state)
-{
-	switch (state) {
-	case CONNECTION_DIALING:
-		return "CONNECTING";
-	case CONNECTION_HANDSHAKE:
-		return "HANDSHAKE";
-	case CONNECTION_REFUSED:
-		return "REFUSED";
-	case CONNECTION_READY:
-		return "READY";
-	case CONNECTION_CLOSED:
-		return "CLOSED";
-	}
-	return "";
-}
-
 static void choose_name(struct connection *connection)
 {
 	uint64_t random;
@@ -53,68 +36,7 @@ static void choose_name(struct connection *connection)
 		(unsigned long long)random);
 }
 
-static bool has_tls(const struct connection *connection)
-{
-	return connection->endpoint.has_tls || connection->in.opts->tls.is_on;
-}
-
-static void set_words(struct connection *connection, enum link_trouble trouble, const char *words)
-{
-	snprintf(connection->words, sizeof(connection->words), "%s", words);
-	connection->trouble = trouble;
-}
-
-/* The only place that changes the state. */
-static void set_state(struct connection *connection, enum connection_state state)
-{
-	log_debug("connection %llu: %s -> %s %s", (unsigned long long)connection->serial,
-		state_name(connection->state), state_name(state), connection->words);
-	connection->state = state;
-	if (state != CONNECTION_READY) {
-		event_del(connection->keepalive);
-	}
-	connection->in.changed_fn(connection, connection->in.context);
-	if (connection->state == state && connection->socket != NULL &&
-		FAULT(LINK_RESET, state_name(state))) {
-		connection_close(
-			connection, LINK_TROUBLE_LOST, "connection lost: a fault of a test");
-	}
-}
-
 /* ---- losing it ---- */
-
-static void drop_socket(struct connection *connection)
-{
-	dial_free(connection->dial);
-	connection->dial = NULL;
-	if (connection->socket != NULL) {
-		bufferevent_free(connection->socket);
-		connection->socket = NULL;
-	}
-	event_del(connection->deadline);
-}
-
-void connection_close(struct connection *connection, enum link_trouble trouble, const char *words)
-{
-	char copy[CONNECTION_MAX_WORDS];
-
-	if (connection->state == CONNECTION_CLOSED) {
-		return;
-	}
-	/* The server's own words during the handshake say more than "connection closed". */
-	if (connection->refusal[0] != '\0') {
-		trouble = connection->refusal_trouble;
-		words = connection->refusal;
-	}
-	snprintf(copy, sizeof(copy), "%s", words);
-	connection->refusal[0] = '\0';
-	set_words(connection, trouble, copy);
-	drop_socket(connection);
-	connection->is_late = false;
-	connection->was_listing = connection_is_listing(connection);
-	set_state(connection, CONNECTION_CLOSED);
-	pipeline_lose(connection, copy);
-}
 
 /*
  * A server with a short `timeout` closes connections that are idle for that long. Whoever was cut
@@ -138,7 +60,7 @@ static void lose(struct connection *connection, short what, int error)
 	shorten_keepalive(connection);
 	if ((what & BEV_EVENT_EOF) != 0) {
 		connection_close(connection, LINK_TROUBLE_LOST, "the server closed the connection");
-	} else if (has_tls(connection) && tls_explain(connection->socket, &err)) {
+	} else if (tls_explain(connection->socket, &err)) {
 		/* In TLS 1.3 a refused certificate is told only after the handshake. */
 		connection_close(connection,
 			connection->was_proven ? LINK_TROUBLE_LOST : LINK_TROUBLE_FINAL, err.text);
@@ -196,33 +118,10 @@ void connection_log_in(struct connection *connection)
 {
 	CHECK(connection->socket != NULL);
 	connection->refusal[0] = '\0';
-	set_state(connection, CONNECTION_HANDSHAKE);
+	connection_set_state(connection, CONNECTION_HANDSHAKE);
 	if (connection->state == CONNECTION_HANDSHAKE) {
 		handshake_start(connection);
 	}
-}
-
-void connection_proven(struct connection *connection)
-{
-	set_words(connection, LINK_TROUBLE_NONE, "");
-	connection->was_proven = true;
-	connection->ready_since_ms = clock_monotonic_ms();
-	timer_start(connection->keepalive, connection->in.keepalive_ms);
-	set_state(connection, CONNECTION_READY);
-}
-
-void connection_refused(struct connection *connection, enum link_trouble trouble, const char *words)
-{
-	connection->refusal[0] = '\0';
-	set_words(connection, trouble, words);
-	set_state(connection, CONNECTION_REFUSED);
-}
-
-void connection_unprove(struct connection *connection, const char *words)
-{
-	CHECK(connection->state == CONNECTION_READY);
-	set_words(connection, LINK_TROUBLE_FINAL, words);
-	set_state(connection, CONNECTION_REFUSED);
 }
 
 /* ---- keeping it ---- */

@@ -145,72 +145,47 @@ struct connection {
 struct connection *connection_new(const struct connection_inputs *inputs);
 /* CLOSED ones, when the guard is idle. */
 void connection_free(struct connection *connection);
-/* Completes its calls with `words`, after changed_fn. Nothing happens to a CLOSED one. */
-void connection_close(struct connection *connection, enum link_trouble trouble, const char *words);
 /* REFUSED only: tries the steps again. */
 void connection_log_in(struct connection *connection);
 /* READY only: asks for a sign of life. */
 void connection_probe(struct connection *connection);
+
+/* ---- connection_state.c ---- */
+
+/* The only place that changes the state. */
+void connection_set_state(struct connection *connection, enum connection_state state);
+void connection_proven(struct connection *connection);
+/* A step was refused in a way that may pass: the connection is kept. */
+void connection_refused(
+	struct connection *connection, enum link_trouble trouble, const char *words);
 /* READY only: it is not proven any more. */
 void connection_unprove(struct connection *connection, const char *words);
+/* Completes its calls with `words`, after changed_fn. Nothing happens to a CLOSED one. */
+void connection_close(struct connection *connection, enum link_trouble trouble, const char *words);
 
-/* Does anybody own a call on it that is not completed? */
-bool connection_is_busy(const struct connection *connection);
-
-/* Is a whole listing on its way? The answers before it go down with it. */
-bool connection_is_listing(const struct connection *connection);
+/* ---- pipeline.c ---- */
 
 /* Any state that has a socket. Where it is aside, it comes back first. */
 void connection_call(struct connection *connection, const struct link_command *command);
-
+/* A call whose words are not to be told, and wiped when they are sent. */
+void connection_call_secret(struct connection *connection, const struct link_command *command);
 /* Aside, or back; the words of `command` are filled in. */
 void connection_turn(
 	struct connection *connection, bool is_aside, const struct link_command *command);
 /* Likewise, and nobody waits for the answer. */
 void connection_come_back(struct connection *connection);
 
-/* ---- for the handshake ---- */
-
-/* A call whose words are not to be told, and wiped when they are sent. */
-void connection_call_secret(struct connection *connection, const struct link_command *command);
-void connection_proven(struct connection *connection);
-/* A step was refused in a way that may pass: the connection is kept. */
-void connection_refused(
-	struct connection *connection, enum link_trouble trouble, const char *words);
-
-/* ---- pipeline.c, for connection.c ---- */
-
+/* Callbacks of its socket and of its timer; `context` is the connection. */
 void pipeline_on_readable(struct bufferevent *socket, void *context);
 void pipeline_on_deadline(int fd, short what, void *context);
-/* Every call that is left gets `words`. */
-void pipeline_lose(struct connection *connection, const char *words);
 /* Takes what the socket still holds, though its end has shown already. */
 void pipeline_drain(struct connection *connection);
 
-/* ---- handshake.c ---- */
+/* ---- call.c ---- */
 
-/* READY: asks what the server can do, now that it is known how its filters combine. */
-void handshake_probe(struct connection *connection);
-/* Sends the commands of the handshake; ends in one of the two above, from the event loop. */
-void handshake_start(struct connection *connection);
-
-/* ---- handshake_refusal.c ---- */
-
-/* Takes down why the connection does not get in; the first reason counts. */
-void handshake_refuse(struct connection *connection, enum link_trouble trouble, struct slice words);
-/* What an error stands for that says nothing of the command; NONE: it is no such error. */
-enum link_trouble handshake_trouble_of(const struct reply *reply);
-/* Of an error, less what a server may repeat of a command: a password may be among it. */
-struct slice handshake_without_arguments(struct slice words);
-/* Does the answer show that this permission, or the command, is missing? That is taken down. */
-void handshake_check_permission(
-	struct connection *connection, enum link_permission permission, const struct reply *reply);
-/* Refuses for those that were found to be missing, with words for what grants them. */
-void handshake_refuse_missing(struct connection *connection);
-/* Does the answer say that the call may not be made at all? Then in words, and what to do. */
-bool handshake_is_denial(const struct connection *connection, enum link_permission permission,
-	const struct reply *reply, char *words, size_t n_bytes);
-/* Of a reply that nobody asked for: closes the connection with what it says. */
-void handshake_take_last_words(struct connection *connection, const struct reply *reply);
+/* Does anybody own a call on it that is not completed? */
+bool connection_is_busy(const struct connection *connection);
+/* Is a whole listing on its way? The answers before it go down with it. */
+bool connection_is_listing(const struct connection *connection);
 
 #endif

@@ -9,14 +9,16 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "redis/handshake_internal.h"
+#include "redis/call.h"
+#include "redis/handshake.h"
 #include "redis/password.h"
 #include "redis/server_info.h"
 
-/* Stands for this connection's own id. */
-#define OWN_ID "?"
+#define MAX_ARGS 8
 
-/* Stands for its name, which is also the name of a channel that nobody else publishes to. */
+/* Stand for this connection's own id, and for its name, which is also the name of a channel that
+ * nobody else publishes to. */
+#define OWN_ID "<id>"
 #define OWN_NAME "<name>"
 
 #define NOBODY CONNECTION_NOBODY
@@ -26,16 +28,15 @@
 
 #define NONE (-1)
 
-static const struct handshake_row auth_row = {{"AUTH"}, handshake_on_auth, NONE, NONE, NULL};
+static const struct handshake_row auth_row = {"AUTH", NONE, NONE, handshake_on_auth, NULL};
 
 static const struct handshake_row greeting[] = {
-	{{"CLIENT", "ID"}, handshake_on_client_id, LINK_PERMISSION_CLIENT_ID, NONE, NULL},
-	{{"CLIENT", "SETNAME", OWN_NAME}, handshake_on_setname, LINK_PERMISSION_CLIENT_SETNAME,
-		NONE, NULL},
-	{{"CLIENT", "NO-EVICT", "on"}, handshake_on_other, LINK_PERMISSION_CLIENT_NO_EVICT,
-		CAP_NO_EVICT, NULL},
-	{{"HELLO"}, handshake_on_hello, NONE, NONE, NULL},
-	{{"INFO"}, handshake_on_info, LINK_PERMISSION_INFO, NONE, NULL},
+	{"CLIENT ID", LINK_PERMISSION_CLIENT_ID, NONE, handshake_on_client_id, NULL},
+	{"CLIENT SETNAME " OWN_NAME, LINK_PERMISSION_CLIENT_SETNAME, NONE, handshake_on_setname,
+		NULL},
+	{"CLIENT NO-EVICT on", LINK_PERMISSION_CLIENT_NO_EVICT, CAP_NO_EVICT, NULL, NULL},
+	{"HELLO", NONE, NONE, handshake_on_hello, NULL},
+	{"INFO", LINK_PERMISSION_INFO, NONE, handshake_on_info, NULL},
 };
 
 /*
@@ -44,28 +45,19 @@ static const struct handshake_row greeting[] = {
  * its older versions call themselves Redis.
  */
 static const struct handshake_row probes[] = {
-	{{"CLIENT", "LIST", "ID", NOBODY}, handshake_on_other, LINK_PERMISSION_CLIENT_LIST,
-		CAP_LIST_ID, NULL},
-	{{"CLIENT", "KILL", "ID", NOBODY, NOBODY_ELSE}, handshake_on_other,
-		LINK_PERMISSION_CLIENT_KILL, CAP_MULTI_ID, NULL},
-	/* Before 3.2, where this is no type, the link to the master is one of type normal. */
-	{{"CLIENT", "KILL", "TYPE", "master", "ID", NOBODY}, handshake_on_other, NONE,
-		CAP_KILL_TYPE, NULL},
-	{{"CLIENT", "KILL", "USER", "default", "ID", NOBODY}, handshake_on_other, NONE,
-		CAP_KILL_USER, NULL},
-	{{"CLIENT", "KILL", "LADDR", "0.0.0.0:0", "ID", NOBODY}, handshake_on_other, NONE,
-		CAP_KILL_LADDR, NULL},
-	{{"CLIENT", "KILL", "MAXAGE", "1000000000", "ID", NOBODY}, handshake_on_other, NONE,
-		CAP_KILL_MAXAGE, NULL},
-	{{"CLIENT", "KILL", "NAME", "x", "ID", NOBODY}, handshake_on_other, NONE, CAP_KILL_NAME,
+	{"CLIENT LIST ID " NOBODY, LINK_PERMISSION_CLIENT_LIST, CAP_LIST_ID, NULL, NULL},
+	{"CLIENT KILL ID " NOBODY " " NOBODY_ELSE, LINK_PERMISSION_CLIENT_KILL, CAP_MULTI_ID, NULL,
 		NULL},
-	{{"CLIENT", "KILL", "IDLE", "1000000000", "ID", NOBODY}, handshake_on_other, NONE,
-		CAP_KILL_IDLE, NULL},
-	{{"CLIENT", "KILL", "LIB-NAME", "x", "ID", NOBODY}, handshake_on_other, NONE,
-		CAP_KILL_LIB_NAME, NULL},
-	{{"CLIENT", "KILL", "LIB-VER", "x", "ID", NOBODY}, handshake_on_other, NONE,
-		CAP_KILL_LIB_VER, NULL},
-	{{"CLIENT", "KILL", "DB", "0", "ID", NOBODY}, handshake_on_other, NONE, CAP_KILL_DB, NULL},
+	/* Before 3.2, where this is no type, the link to the master is one of type normal. */
+	{"CLIENT KILL TYPE master ID " NOBODY, NONE, CAP_KILL_TYPE, NULL, NULL},
+	{"CLIENT KILL USER default ID " NOBODY, NONE, CAP_KILL_USER, NULL, NULL},
+	{"CLIENT KILL LADDR 0.0.0.0:0 ID " NOBODY, NONE, CAP_KILL_LADDR, NULL, NULL},
+	{"CLIENT KILL MAXAGE 1000000000 ID " NOBODY, NONE, CAP_KILL_MAXAGE, NULL, NULL},
+	{"CLIENT KILL NAME x ID " NOBODY, NONE, CAP_KILL_NAME, NULL, NULL},
+	{"CLIENT KILL IDLE 1000000000 ID " NOBODY, NONE, CAP_KILL_IDLE, NULL, NULL},
+	{"CLIENT KILL LIB-NAME x ID " NOBODY, NONE, CAP_KILL_LIB_NAME, NULL, NULL},
+	{"CLIENT KILL LIB-VER x ID " NOBODY, NONE, CAP_KILL_LIB_VER, NULL, NULL},
+	{"CLIENT KILL DB 0 ID " NOBODY, NONE, CAP_KILL_DB, NULL, NULL},
 };
 
 /*
@@ -74,37 +66,35 @@ static const struct handshake_row probes[] = {
  * was right.
  */
 static const struct handshake_row filter_rows[] = {
-	{{"CLIENT", "KILL", "ID", OWN_ID, "ADDR", "0.0.0.0:0", "SKIPME", "no"},
-		handshake_on_filters, NONE, NONE, NULL},
-	{{"CLIENT", "KILL", "ID", OWN_ID, "SKIPME", "no"}, handshake_on_own_kill, NONE, NONE, NULL},
+	{"CLIENT KILL ID " OWN_ID " ADDR 0.0.0.0:0 SKIPME no", NONE, NONE, handshake_on_filters,
+		NULL},
+	{"CLIENT KILL ID " OWN_ID " SKIPME no", NONE, NONE, handshake_on_own_kill, NULL},
 };
 
 /* In place of the probes, of all others: single filters mean the same everywhere. */
 static const struct handshake_row proofs[] = {
-	{{"CLIENT", "LIST", "ID", NOBODY}, handshake_on_other, LINK_PERMISSION_CLIENT_LIST, NONE,
-		NULL},
-	{{"CLIENT", "KILL", "ID", NOBODY}, handshake_on_other, LINK_PERMISSION_CLIENT_KILL, NONE,
-		NULL},
+	{"CLIENT LIST ID " NOBODY, LINK_PERMISSION_CLIENT_LIST, NONE, NULL, NULL},
+	{"CLIENT KILL ID " NOBODY, LINK_PERMISSION_CLIENT_KILL, NONE, NULL, NULL},
 };
 
 /* May it come back once it has stepped aside? To be known before it does. */
 static const struct handshake_row unsubscribe_row = {
-	{"UNSUBSCRIBE", OWN_NAME}, handshake_on_unsubscribe, NONE, NONE, NULL};
+	"UNSUBSCRIBE " OWN_NAME, NONE, NONE, handshake_on_unsubscribe, NULL};
 
 static const struct handshake_row aside[] = {
-	{{"SUBSCRIBE", OWN_NAME}, handshake_on_other, NONE, CAP_SUBSCRIBE, NULL},
-	{{"UNSUBSCRIBE", OWN_NAME}, handshake_on_other, NONE, NONE, NULL},
+	{"SUBSCRIBE " OWN_NAME, NONE, CAP_SUBSCRIBE, NULL, NULL},
+	{"UNSUBSCRIBE " OWN_NAME, NONE, NONE, NULL, NULL},
 };
 
-static const struct handshake_row listing_row = {{"CLIENT", "LIST"}, handshake_on_listing,
-	LINK_PERMISSION_CLIENT_LIST, NONE, handshake_ignore_line};
+static const struct handshake_row listing_row = {
+	"CLIENT LIST", LINK_PERMISSION_CLIENT_LIST, NONE, NULL, call_ignore_line};
 
 /* Redis before 5.0 tells a connection its id nowhere else. */
-static const struct handshake_row own_line_row = {{"CLIENT", "LIST", "ID", OWN_ID},
-	handshake_on_listing, LINK_PERMISSION_CLIENT_LIST, NONE, handshake_on_line_of_all};
+static const struct handshake_row own_line_row = {"CLIENT LIST ID " OWN_ID,
+	LINK_PERMISSION_CLIENT_LIST, NONE, NULL, handshake_on_line_of_all};
 
-static const struct handshake_row own_id_row = {{"CLIENT", "LIST"}, handshake_on_listing_of_all,
-	LINK_PERMISSION_CLIENT_LIST, NONE, handshake_on_line_of_all};
+static const struct handshake_row own_id_row = {"CLIENT LIST", LINK_PERMISSION_CLIENT_LIST, NONE,
+	handshake_on_listing_of_all, handshake_on_line_of_all};
 
 _Static_assert(ARRAY_SIZE(greeting) + 1 <= CONNECTION_MAX_STEPS, "a round fits");
 _Static_assert(ARRAY_SIZE(probes) + 1 <= CONNECTION_MAX_STEPS, "a round fits");
@@ -132,24 +122,28 @@ static void send_step(struct connection *connection, const struct handshake_row 
 	}
 }
 
+static struct slice word_of(
+	const struct connection *connection, struct slice word, const char *own_id)
+{
+	return slice_is(word, "CLIENT")   ? slice_of(connection->in.opts->client_command)
+	       : slice_is(word, OWN_NAME) ? slice_of(connection->name)
+	       : slice_is(word, OWN_ID)   ? slice_of(own_id)
+					  : word;
+}
+
 static void send_row(struct connection *connection, const struct handshake_row *row)
 {
+	struct slice rest = slice_of(row->command);
 	struct slice argv[MAX_ARGS];
 	size_t argc = 0;
 	char own_id[24];
 
 	snprintf(own_id, sizeof(own_id), "%llu", (unsigned long long)connection->server.own_id);
-	for (; argc < MAX_ARGS && row->args[argc] != NULL; argc++) {
-		const char *word = row->args[argc];
-
-		argv[argc] = slice_of(strcmp(word, OWN_NAME) == 0 ? connection->name
-				      : strcmp(word, OWN_ID) == 0 ? own_id
-								  : word);
+	while (argc < MAX_ARGS && slice_next(&rest, ' ', &argv[argc])) {
+		argv[argc] = word_of(connection, argv[argc], own_id);
+		argc++;
 	}
-	CHECK(argc > 0);
-	if (slice_is(argv[0], "CLIENT")) {
-		argv[0] = slice_of(connection->in.opts->client_command);
-	}
+	CHECK(rest.data == NULL);
 	send_step(connection, row, argv, argc, false);
 }
 
@@ -320,7 +314,12 @@ static void on_reply(void *context, const struct reply *reply, const char *lost)
 		handshake_check_permission(
 			connection, (enum link_permission)row->permission, reply);
 	}
-	row->reply_fn(connection, row, reply);
+	if (row->cap >= 0 && reply->type != REPLY_ERROR) {
+		caps_set(&connection->server.caps, (enum cap)row->cap);
+	}
+	if (row->reply_fn != NULL) {
+		row->reply_fn(connection, reply);
+	}
 	if (--connection->n_unanswered == 0) {
 		end_round(connection);
 	}

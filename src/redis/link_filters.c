@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "redis/handshake.h"
 #include "redis/link_internal.h"
 #include "redis/server_info.h"
 #include "redis/timer.h"

@@ -5,6 +5,7 @@
  */
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "redis/call.h"
+#include "redis/handshake.h"
 #include "redis/timer.h"
 
 /* ---- sending ---- */
@@ -273,7 +275,7 @@ void pipeline_on_readable(struct bufferevent *socket, void *context)
 void pipeline_drain(struct connection *connection)
 {
 	struct bufferevent *socket = connection->socket;
-	bool has_tls = connection->endpoint.has_tls || connection->in.opts->tls.is_on;
+	bool has_tls = bufferevent_openssl_get_ssl(socket) != NULL;
 
 	evbuffer_unfreeze(bufferevent_get_input(socket), 0);
 	while (!has_tls &&
@@ -282,7 +284,7 @@ void pipeline_drain(struct connection *connection)
 	read_replies(connection);
 }
 
-/* ---- late and lost ---- */
+/* ---- late ---- */
 
 void pipeline_on_deadline(evutil_socket_t fd, short what, void *context)
 {
@@ -305,15 +307,4 @@ void pipeline_on_deadline(evutil_socket_t fd, short what, void *context)
 		call_tell_owners(connection, words);
 	}
 	guard_leave(guard);
-}
-
-void pipeline_lose(struct connection *connection, const char *words)
-{
-	struct call *call;
-
-	while ((call = TAILQ_FIRST(&connection->calls)) != NULL) {
-		call_leave(call);
-		call_complete(call, NULL, words);
-		call_free(call);
-	}
 }

@@ -18,8 +18,10 @@
 
 #include "redis/dial.h"
 #include "redis/guard.h"
-#include "redis/link.h"
+#include "redis/calls.h"
+#include "redis/link_opts.h"
 #include "redis/resp.h"
+#include "redis/server_info.h"
 
 struct bufferevent;
 struct event;
@@ -39,6 +41,14 @@ struct tls_context;
  * Two reads of a server (16 KiB each): while it works one off, the next one waits in its socket.
  */
 #define CONNECTION_MAX_UNREAD_BYTES (32 * 1024)
+
+/* How a server takes several filters of one CLIENT KILL. */
+enum link_filters {
+	LINK_FILTERS_UNKNOWN, /* not asked yet, or it takes one only: single ids are all that is
+				 sent */
+	LINK_FILTERS_ANDED,
+	LINK_FILTERS_ORED, /* Kvrocks: two filters would hit whoever fits one of them */
+};
 
 enum connection_state {
 	CONNECTION_DIALING,

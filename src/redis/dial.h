@@ -7,14 +7,22 @@
 
 #include <stdint.h>
 
-#include "redis/link.h"
+#include "redis/endpoint.h"
 
 struct bufferevent;
 struct dial;
-struct endpoint;
 struct event_base;
 struct resolver;
 struct tls_context;
+
+/* Why there is no connection that can be used: what may be hoped for. */
+enum link_trouble {
+	LINK_TROUBLE_NONE,
+	LINK_TROUBLE_LOST,    /* it was open a moment ago */
+	LINK_TROUBLE_FULL,    /* the server says that it has no room */
+	LINK_TROUBLE_PASSING, /* not there, does not answer, loads, runs a script */
+	LINK_TROUBLE_FINAL,   /* only somebody's hand can mend it: login, permission, certificate */
+};
 
 /*
  * Called once, from the event loop: `connection` is open and now the callee's, without callbacks

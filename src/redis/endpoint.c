@@ -3,6 +3,8 @@
  *
  * The words of an error never repeat an address with an '@': people put passwords there.
  */
+#include "redis/endpoint.h"
+
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +12,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
-#include "redis/link.h"
+#include "redis/text.h"
 
 /* Of redis:// without a port, as everywhere. */
 #define DEFAULT_PORT 6379
@@ -160,9 +162,15 @@ bool endpoint_parse(struct slice text, struct endpoint *ret, struct err *err)
 void endpoint_copy(struct endpoint *to, const struct endpoint *from)
 {
 	*to = *from;
-	to->path = from->path != NULL ? slice_copy(slice_of(from->path)) : NULL;
-	to->host = from->host != NULL ? slice_copy(slice_of(from->host)) : NULL;
-	to->ip = from->ip != NULL ? slice_copy(slice_of(from->ip)) : NULL;
+	to->path = text_copy(from->path);
+	to->host = text_copy(from->host);
+	to->ip = text_copy(from->ip);
+}
+
+bool endpoint_is_equal(const struct endpoint *a, const struct endpoint *b)
+{
+	return text_is_equal(a->path, b->path) && text_is_equal(a->host, b->host) &&
+	       text_is_equal(a->ip, b->ip) && a->port == b->port && a->has_tls == b->has_tls;
 }
 
 void endpoint_finish(struct endpoint *endpoint)

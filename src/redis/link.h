@@ -24,68 +24,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
-#include "base/err.h"
 #include "base/macros.h"
 #include "base/slice.h"
-#include "model/caps.h"
-#include "redis/listing.h"
+#include "redis/calls.h"
+#include "redis/dial.h"
+#include "redis/endpoint.h"
+#include "redis/link_opts.h"
+#include "redis/server_info.h"
 
 struct event_base;
-struct reply;
 struct resolver;
 
-#define LINK_MAX_HOST_BYTES 256
-#define LINK_MAX_NAME_BYTES 32
 #define LINK_MAX_ADDRESS_BYTES 64
-
-/* Where a server is. */
-struct endpoint {
-	char *path;    /* Unix socket; NULL: TCP */
-	char *host;    /* name or IP address, without brackets; NULL with a path */
-	uint16_t port; /* TCP */
-	bool has_tls;  /* rediss:// */
-	/* One of the addresses of the name, which is not looked up any more; NULL: any of them. */
-	char *ip;
-	bool is_one_of_many; /* it is called by `ip`: the name stands for others as well */
-};
-
-struct link_tls_opts {
-	bool is_on;      /* for every address, not only for rediss:// */
-	char *ca_file;   /* NULL: the system's */
-	char *cert_file; /* NULL: no client certificate */
-	char *key_file;
-	char *server_name; /* NULL: the endpoint's host */
-};
-
-/* How to get in. A new field belongs into all of link_opts.c. */
-struct link_opts {
-	int64_t connect_timeout_ms; /* over connect and TLS together */
-	int64_t command_timeout_ms; /* of each command, those of the handshake too */
-	unsigned n_links;           /* connections to keep; 0: one */
-	char *username;             /* NULL: the default user */
-	char *password_file;        /* NULL: none. Read at every handshake, wiped after it */
-	char *client_command;       /* the server's name for CLIENT */
-	struct link_tls_opts tls;
-	/*
-	 * Only questions will be asked (a Sentinel, the first address of a cluster): nothing about
-	 * kills is probed or needed.
-	 */
-	bool is_for_questions;
-};
-
-void link_opts_copy(struct link_opts *ret_copy, const struct link_opts *opts);
-void link_opts_finish(struct link_opts *opts); /* zeroed is fine */
-/* Do they log in in the same way, so that a connection of the one is as good for the other? Files
- * count by their names. */
-bool link_opts_is_same_login(const struct link_opts *a, const struct link_opts *b);
-const char *link_opts_user(
-	const struct link_opts *opts); /* whose permissions it has on the server */
-/* Words for a permission that this user lacks, e.g. "client|kill", with the command that grants it.
- */
-void link_opts_print_missing(
-	const struct link_opts *opts, const char *permission, char *buffer, size_t n_bytes);
 
 /* The order is that of what is best for a kill. */
 enum link_state {
@@ -95,131 +46,6 @@ enum link_state {
 	LINK_CONNECTING, /* connect, TLS; ends within connect_timeout, a name look-up within its own
 			  */
 	LINK_BACKOFF,    /* waits for its timer; link_error() says why */
-};
-
-/* How a server takes several filters of one CLIENT KILL. */
-enum link_filters {
-	LINK_FILTERS_UNKNOWN, /* not asked yet, or it takes one only: single ids are all that is
-				 sent */
-	LINK_FILTERS_ANDED,
-	LINK_FILTERS_ORED, /* Kvrocks: two filters would hit whoever fits one of them */
-};
-
-/* Why a link is not READY: what may be hoped for. */
-enum link_trouble {
-	LINK_TROUBLE_NONE,
-	LINK_TROUBLE_LOST,    /* it was open a moment ago */
-	LINK_TROUBLE_FULL,    /* the server says that it has no room */
-	LINK_TROUBLE_PASSING, /* not there, does not answer, loads, runs a script */
-	LINK_TROUBLE_FINAL,   /* only somebody's hand can mend it: login, permission, certificate */
-};
-
-#define LINK_MAX_REPLID_BYTES 48
-
-/* Which data set it has, and from whom. "" where the server does not tell. */
-struct link_replication {
-	char replid[LINK_MAX_REPLID_BYTES];    /* since Redis 4.0 */
-	char replid2[LINK_MAX_REPLID_BYTES];   /* of the master before, after a fail-over */
-	char master_host[LINK_MAX_HOST_BYTES]; /* of a replica, as it was told */
-	uint16_t master_port;
-};
-
-/* What the handshake of a connection learned, and its keep-alives since. */
-struct link_server {
-	char name[24];    /* "redis", "valkey", ... */
-	char version[32]; /* "7.0.15" */
-	char run_id[48];  /* changes when the server restarts; "" where it has none */
-	char role[16];    /* "master", "replica", "" */
-	uint64_t own_id;  /* of this connection */
-	struct caps caps;
-	int64_t n_clients;     /* at the last keep-alive; -1 unknown */
-	int64_t max_clients;   /* -1 unknown */
-	int64_t uptime_s;      /* since its start, at that time; -1 unknown */
-	int64_t n_connections; /* ever accepted, at that time; -1 unknown */
-	int64_t n_monitors;    /* sessions of MONITOR, at that time; -1 it does not tell */
-	bool has_child;        /* a child that saves or rewrites the data set, at that time */
-	int64_t child_s;       /* for how long it did so, whole seconds; 0: it does not say */
-	uint32_t missing;      /* permissions: bits 1 << enum link_permission */
-	struct link_replication replication;
-	char listeners[512]; /* where it says that it listens: ports and paths, each with a blank
-				before and behind it; "" unknown */
-};
-
-/* For the initialiser of one of which nothing is known. */
-#define LINK_SERVER_UNKNOWN \
-	.n_clients = -1, .max_clients = -1, .n_connections = -1, .n_monitors = -1, .uptime_s = -1
-
-/* What the least user must be allowed; found missing when the link comes up. */
-#define LINK_PERMISSIONS(PERMISSION)                          \
-	PERMISSION(CLIENT_LIST, "client|list", true)          \
-	PERMISSION(CLIENT_KILL, "client|kill", true)          \
-	PERMISSION(CLIENT_ID, "client|id", false)             \
-	PERMISSION(CLIENT_SETNAME, "client|setname", false)   \
-	PERMISSION(CLIENT_NO_EVICT, "client|no-evict", false) \
-	PERMISSION(INFO, "info", false)
-
-enum link_permission {
-#define PERMISSION(suffix, name, is_needed) LINK_PERMISSION_##suffix,
-	LINK_PERMISSIONS(PERMISSION)
-#undef PERMISSION
-		LINK_N_PERMISSIONS
-};
-
-const char *link_permission_name(enum link_permission permission);
-bool link_permission_is_needed(enum link_permission permission); /* for a kill */
-
-/*
- * A reply, or the reason why there will be none (`reply` NULL, words in `lost`: the connection is
- * lost, the link retired, or, for calls without an owner who knows better, the time is up). The
- * reply is borrowed and dies when the callback returns.
- */
-typedef void (*link_reply_fn)(void *context, const struct reply *reply, const char *lost);
-
-struct call;
-TAILQ_HEAD(call_list, call);
-
-/*
- * The calls of one owner that are not completed yet: commands that a link has accepted. Embedded;
- * calls_init() first. Each completes exactly once, by its reply_fn, or is dropped: then its reply
- * is read and thrown away, and the connection stays.
- */
-struct calls {
-	struct call_list list; /* oldest first */
-	/*
-	 * The oldest one on its connection is not answered in time. They remain, and their answers
-	 * may come all the same: the owner drops them, or does not. NULL: each is dropped, and its
-	 * reply_fn told that there was no answer.
-	 */
-	void (*late_fn)(struct calls *calls, const char *words);
-	bool is_told; /* the link's */
-};
-
-void calls_init(struct calls *calls, void (*late_fn)(struct calls *calls, const char *words));
-bool calls_is_empty(const struct calls *calls);
-/* All. Those that wait in the daemon are not sent any more. */
-void calls_drop(struct calls *calls);
-/* Only those that were not sent, which are the newest; returns how many. */
-size_t calls_drop_unsent(struct calls *calls);
-
-struct link_command {
-	const struct slice *argv; /* copied */
-	size_t argc;
-	const char *called; /* on the way of which it is asked, for people; NULL: it stands alone */
-	int64_t timeout_ms; /* 0: command_timeout of the link. Starts when it is the oldest
-			       unanswered */
-	/*
-	 * Set: a bulk reply is a listing and goes to `line_fn` line by line, never held as a whole;
-	 * `reply_fn` then gets a reply of type REPLY_LISTING.
-	 */
-	listing_line_fn line_fn;
-	/*
-	 * It kills whoever fits, not ids. Until it is answered the others of the link stay as they
-	 * are: none is opened, and none that is aside comes back.
-	 */
-	bool is_set;
-	link_reply_fn reply_fn; /* NULL: nobody wants to know */
-	void *context;
-	struct calls *owner; /* NULL: it cannot be dropped */
 };
 
 /* Told of every change of state, and of each attempt that failed, from the event loop. */
@@ -402,12 +228,5 @@ void link_reset(struct link *link, const char *words);
 
 void link_watch(struct link *link, struct link_watcher *watcher);
 void link_unwatch(struct link *link, struct link_watcher *watcher);
-
-/* "unix:///path", "redis://host:port", "rediss://host:port", "host:port", "[v6]:port". */
-NODISCARD bool endpoint_parse(struct slice text, struct endpoint *ret, struct err *err);
-void endpoint_copy(struct endpoint *to, const struct endpoint *from);
-void endpoint_finish(struct endpoint *endpoint);
-bool endpoint_is_equal(const struct endpoint *a, const struct endpoint *b);
-char *endpoint_print(const struct endpoint *endpoint); /* on the heap */
 
 #endif

@@ -14,7 +14,7 @@
 #include "base/macros.h"
 #include "base/slice.h"
 #include "model/intern.h"
-#include "redis/link.h"
+#include "redis/endpoint.h"
 #include "redis/reach.h"
 #include "redis/reply.h"
 

@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/slice.h"
-#include "redis/link.h"
+#include "redis/endpoint.h"
 
 struct reach_pattern;
 struct reach_mapping;

@@ -14,6 +14,25 @@
 /* INFO tells whole seconds, and takes a moment. */
 #define ROUNDING_S 2
 
+static const struct {
+	const char *name;
+	bool is_needed;
+} permissions[] = {
+#define PERMISSION(suffix, name, is_needed) {name, is_needed},
+	LINK_PERMISSIONS(PERMISSION)
+#undef PERMISSION
+};
+
+const char *link_permission_name(enum link_permission permission)
+{
+	return permissions[permission].name;
+}
+
+bool link_permission_is_needed(enum link_permission permission)
+{
+	return permissions[permission].is_needed;
+}
+
 /* Copies as much as fits; never out of bounds, always terminated. */
 static void copy(char *to, size_t to_bytes, struct slice from)
 {

@@ -13,7 +13,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "redis/link.h"
+#include "redis/endpoint.h"
+#include "redis/link_opts.h"
 
 /* Files that could not be used are not read again within that, unless they change. */
 #define RETRY_MS 1000

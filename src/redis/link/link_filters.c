@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "redis/handshake.h"
-#include "redis/link_internal.h"
+#include "redis/link/link_internal.h"
 #include "redis/server_info.h"
 #include "redis/timer.h"
 
@@ -34,11 +34,6 @@ bool link_are_filters_known(const struct link *link)
 		       strcmp(link->filters_run_id, link_server(link)->run_id) == 0);
 }
 
-bool link_is_settling(const struct link *link)
-{
-	return link->is_settling;
-}
-
 void link_begin_settling(struct link *link)
 {
 	if (link->world.asks_for_filters && !link->opts.is_for_questions) {
@@ -53,17 +48,6 @@ void link_end_settling(struct link *link)
 	event_del(link->settling);
 }
 
-void link_on_settled(evutil_socket_t fd, short what, void *context)
-{
-	struct link *link = context;
-
-	guard_enter(&link->guard);
-	link_end_settling(link);
-	link_balance(link);
-	link_update_state(link, false);
-	guard_leave(&link->guard);
-}
-
 /* A process that nothing is known of. */
 static void forget(struct link *link, const char *run_id)
 {
@@ -73,23 +57,21 @@ static void forget(struct link *link, const char *run_id)
 	memcpy(link->filters_run_id, run_id, sizeof(link->filters_run_id));
 }
 
-void link_ask_for_filters(struct link *link)
+bool link_should_ask_for_filters(struct link *link)
 {
 	const struct connection *first = TAILQ_FIRST(&link->open);
 	const char *run_id;
 
 	if (!link->world.asks_for_filters || link->opts.is_for_questions || link->is_retired ||
 		link->n_holding > 0 || link->asker != NULL || !link_is_complete(link)) {
-		return;
+		return false;
 	}
 	run_id = first->server.run_id;
 	if (strcmp(link->filters_run_id, run_id) != 0) {
 		forget(link, run_id);
 	}
-	if (link->filters == LINK_FILTERS_UNKNOWN && link->n_askers < MAX_ASKERS &&
-		clock_monotonic_ms() >= link->ask_again_ms) {
-		link->asker = link_open_connection(link, true);
-	}
+	return link->filters == LINK_FILTERS_UNKNOWN && link->n_askers < MAX_ASKERS &&
+	       clock_monotonic_ms() >= link->ask_again_ms;
 }
 
 /* What the connections that are open could not be asked for before. */

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
-#include "redis/link_internal.h"
+#include "redis/link/link_internal.h"
 #include "redis/server_info.h"
 #include "redis/tls.h"
 
@@ -16,55 +16,12 @@
  */
 #define CUT_LISTINGS 2
 
-/* One that is late says more than what becomes of the attempts beside it. */
-static bool has_late(const struct link *link)
+static bool is_late_and_was_proven(const struct connection *connection)
 {
-	const struct connection *connection;
-
-	TAILQ_FOREACH(connection, &link->open, entry)
-	{
-		if (connection->was_proven && connection->is_late) {
-			return true;
-		}
-	}
-	return false;
+	return connection->was_proven && connection->is_late;
 }
 
 /* ---- what happens to connections ---- */
-
-/*
- * Both are open, and it is not the same process behind them: it was restarted, and the end of the
- * old connection is still on its way; or the address leads to different servers by turns.
- */
-static const struct connection *find_other_server(
-	const struct link *link, const struct connection *connection)
-{
-	const struct connection *other;
-
-	TAILQ_FOREACH(other, &link->open, entry)
-	{
-		if (other != connection && other->state == CONNECTION_READY &&
-			link_is_current(other) && other->server.run_id[0] != '\0' &&
-			connection->server.run_id[0] != '\0' &&
-			!server_info_is_same_process(
-				other->server.run_id, connection->server.run_id)) {
-			return other;
-		}
-	}
-	return NULL;
-}
-
-bool link_note_other_server(struct link *link, const struct connection *connection)
-{
-	const struct connection *other = find_other_server(link, connection);
-
-	if (other == NULL) {
-		return false;
-	}
-	link->turns_serial = other->serial;
-	link->turns_ms = clock_monotonic_ms();
-	return true;
-}
 
 /* Two that came up at the same time have each worked out by itself which process it is. */
 static void keep_run_id(struct link *link, struct connection *connection)
@@ -108,8 +65,9 @@ static void note_failed(struct link *link, const struct connection *connection)
 	link_end_settling(link);
 	link->attempt_trouble = connection->trouble;
 	event_del(link->retry);
-	/* That a server which does not answer is full as well is only what follows from it. */
-	if (!has_late(link) || connection->trouble != LINK_TROUBLE_FULL) {
+	/* One that is late says more: that its server is full as well only follows from it. */
+	if (link_count(link, is_late_and_was_proven) == 0 ||
+		connection->trouble != LINK_TROUBLE_FULL) {
 		link_set_trouble(link, connection->trouble, connection->words);
 	}
 	link_tell_news(link, LINK_NEWS_REFUSED, connection->words);
@@ -249,6 +207,32 @@ static void note(struct link *link, struct connection *connection)
 	}
 }
 
+/* ---- what the link makes of it ---- */
+
+static struct connection *open_connection(struct link *link, bool is_expendable);
+
+void link_balance(struct link *link)
+{
+	bool is_blocked = link_is_blocked(link);
+
+	if (link->is_balancing || link->is_retired) {
+		return;
+	}
+	link->is_balancing = true;
+	if (link->was_blocked && !is_blocked) {
+		event_del(link->retry);
+	}
+	link->was_blocked = is_blocked;
+	link_update_main(link);
+	link_bring_back(link);
+	link_close_needless(link);
+	link->is_balancing = false;
+	link_schedule(link);
+	if (link_should_ask_for_filters(link)) {
+		link->asker = open_connection(link, true);
+	}
+}
+
 static void on_changed(struct connection *connection, void *context)
 {
 	struct link *link = context;
@@ -269,8 +253,6 @@ static void on_changed(struct connection *connection, void *context)
 		link_update_state(link, is_failure && link->main == NULL);
 	}
 }
-
-/* ---- attempts ---- */
 
 /* The one that asks how filters combine ends in any case, and with what it has learned. */
 static void on_asker_changed(struct connection *asker, void *context)
@@ -301,7 +283,7 @@ static bool are_anded(const struct connection *connection, void *context)
 	return link_are_filters_anded(context, connection->server.run_id);
 }
 
-struct connection *link_open_connection(struct link *link, bool is_expendable)
+static struct connection *open_connection(struct link *link, bool is_expendable)
 {
 	struct connection_inputs inputs = {
 		.loop = link->world.loop,
@@ -328,50 +310,12 @@ struct connection *link_open_connection(struct link *link, bool is_expendable)
 	return connection;
 }
 
-static void open_another(struct link *link)
+void link_follow(struct link *link)
 {
-	struct connection *connection = link_open_connection(link, false);
-
-	TAILQ_INSERT_TAIL(&link->open, connection, entry);
-}
-
-/* Those that are not answered wait in the server's queue; two are enough. */
-static void give_up_oldest_late(struct link *link)
-{
-	struct connection *connection;
-	struct connection *oldest = NULL;
-	size_t n = 0;
-
-	TAILQ_FOREACH(connection, &link->open, entry)
-	{
-		if (link_is_attempt(connection) && connection->is_late && !connection->was_proven) {
-			oldest = oldest == NULL ? connection : oldest;
-			n++;
-		}
-	}
-	if (n > 1) {
-		link_give_up(oldest, "it was not answered");
-	}
-}
-
-/* Is an attempt under way? Those that were refused are tried again. */
-static bool try_again(struct link *link)
-{
-	struct connection *connection;
-	struct connection *next;
-	bool is_tried = false;
-
-	for (connection = TAILQ_FIRST(&link->open); connection != NULL; connection = next) {
-		next = TAILQ_NEXT(connection, entry);
-		if (connection->state == CONNECTION_REFUSED) {
-			is_tried = true;
-			connection->is_old_login = false;
-			connection_log_in(connection);
-		} else if (link_is_attempt(connection) && !connection->is_late) {
-			is_tried = true;
-		}
-	}
-	return is_tried;
+	guard_enter(&link->guard);
+	link_balance(link);
+	link_update_state(link, false);
+	guard_leave(&link->guard);
 }
 
 void link_on_retry(evutil_socket_t fd, short what, void *context)
@@ -379,11 +323,21 @@ void link_on_retry(evutil_socket_t fd, short what, void *context)
 	struct link *link = context;
 
 	guard_enter(&link->guard);
-	if (!link_is_blocked(link) && !try_again(link) && !link_is_complete(link)) {
-		give_up_oldest_late(link);
-		open_another(link);
+	if (!link_is_blocked(link) && !link_try_again(link) && !link_is_complete(link)) {
+		struct connection *connection;
+
+		link_give_up_oldest_late(link);
+		connection = open_connection(link, false);
+		TAILQ_INSERT_TAIL(&link->open, connection, entry);
 	}
-	link_balance(link);
-	link_update_state(link, false);
+	link_follow(link);
 	guard_leave(&link->guard);
+}
+
+void link_on_settled(evutil_socket_t fd, short what, void *context)
+{
+	struct link *link = context;
+
+	link_end_settling(link);
+	link_follow(link);
 }

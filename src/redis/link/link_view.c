@@ -7,52 +7,8 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
-#include "redis/link_internal.h"
+#include "redis/link/link_internal.h"
 #include "redis/server_info.h"
-
-const char *link_permission_name(enum link_permission permission)
-{
-	static const char *const names[] = {
-#define PERMISSION(suffix, name, is_needed) (name),
-		LINK_PERMISSIONS(PERMISSION)
-#undef PERMISSION
-	};
-
-	return names[permission];
-}
-
-bool link_permission_is_needed(enum link_permission permission)
-{
-	static const bool needed[] = {
-#define PERMISSION(suffix, name, is_needed) (is_needed),
-		LINK_PERMISSIONS(PERMISSION)
-#undef PERMISSION
-	};
-
-	return needed[permission];
-}
-
-enum link_state link_state(const struct link *link)
-{
-	return link_state_of(link);
-}
-
-enum link_trouble link_trouble(const struct link *link)
-{
-	return link->main != NULL ? LINK_TROUBLE_NONE : link->trouble;
-}
-
-/* Of one that cannot be used: what its handshake has found missing is worth knowing. */
-const struct link_server *link_server(const struct link *link)
-{
-	const struct connection *connection = TAILQ_FIRST(&link->open);
-
-	if (link->main != NULL) {
-		return &link->main->server;
-	}
-	return connection != NULL && connection->state == CONNECTION_REFUSED ? &connection->server
-									     : &link->last;
-}
 
 const struct endpoint *link_endpoint(const struct link *link)
 {
@@ -89,17 +45,14 @@ const struct link_opts *link_options(const struct link *link)
 	return &link->opts;
 }
 
+static bool is_of_old_login(const struct connection *connection)
+{
+	return connection->is_old_login;
+}
+
 bool link_is_of_one_account(const struct link *link)
 {
-	const struct connection *connection;
-
-	TAILQ_FOREACH(connection, &link->open, entry)
-	{
-		if (connection->is_old_login) {
-			return false;
-		}
-	}
-	return true;
+	return link_count(link, is_of_old_login) == 0;
 }
 
 bool link_is_at_former_address(const struct link *link)
@@ -247,20 +200,4 @@ void link_attach(struct link *link, void *object, void (*free_fn)(void *object))
 void *link_attachment(const struct link *link)
 {
 	return link->attachment;
-}
-
-void link_watch(struct link *link, struct link_watcher *watcher)
-{
-	watcher->next = link->watchers;
-	link->watchers = watcher;
-}
-
-void link_unwatch(struct link *link, struct link_watcher *watcher)
-{
-	for (struct link_watcher **at = &link->watchers; *at != NULL; at = &(*at)->next) {
-		if (*at == watcher) {
-			*at = watcher->next;
-			return;
-		}
-	}
 }

@@ -1,7 +1,10 @@
 /*
- * What the files of a link share. link.c has its life and its calls, link_events.c what happens to
- * its connections, link_choice.c which of them there are to be, link_state.c what follows from
- * them; link_aside.c and link_view.c only look on or act on top.
+ * What the files of a link share. None calls one that stands further right:
+ *
+ *     link_state < link_aside, link_choice < link_filters < link_events < link, link_view
+ *
+ * link.c has its life and its calls, link_events.c what happens to its connections, link_choice.c
+ * which of them there are to be, link_state.c what follows from them.
  */
 #ifndef REDIS_LINK_INTERNAL_H
 #define REDIS_LINK_INTERNAL_H
@@ -47,7 +50,6 @@ struct link {
 	char error[CONNECTION_MAX_WORDS];
 	enum link_trouble attempt_trouble; /* of the last attempt, which may be beside a good one */
 	struct link_watcher *watchers;
-	int64_t ready_since_ms;
 	int64_t freed_ms;  /* monotonic: when a place became free on the server; 0: long ago */
 	int64_t failed_ms; /* likewise, an attempt */
 	uint64_t n_proven;
@@ -84,63 +86,66 @@ struct link {
 
 /* ---- link_state.c ---- */
 
-enum link_state link_state_of(const struct link *link);
-/* Tells the watchers of a change; `is_told_anyway`: of a failure that changes nothing. */
+size_t link_n_wanted(const struct link *link);
+bool link_is_good(const struct connection *connection);    /* proven, and not late */
+bool link_is_current(const struct connection *connection); /* made by the options in force */
+size_t link_count(const struct link *link, bool (*is_counted)(const struct connection *connection));
+/* As many as are wanted are proven, not late, and made by the options in force. */
+bool link_is_complete(const struct link *link);
+/* Is a set command in flight, or late? */
+bool link_is_blocked(const struct link *link);
+/* Another process answers there than behind those that are proven, as far as it says. */
+bool link_note_other_server(struct link *link, const struct connection *connection);
+/* The only place that changes the state. Tells the watchers of a change, who may unwatch
+ * themselves; `is_told_anyway`: of a failure that changes nothing. */
 void link_update_state(struct link *link, bool is_told_anyway);
 void link_set_trouble(struct link *link, enum link_trouble trouble, const char *words);
 void link_tell_news(struct link *link, enum link_news news, const char *words);
 
+/* ---- link_aside.c ---- */
+
+/* Those that nobody needs aside any more. */
+void link_bring_back(struct link *link);
+
 /* ---- link_choice.c ---- */
 
-size_t link_n_wanted(const struct link *link);
-/* As many as are wanted are proven, not late, and made by the options in force. */
-bool link_is_complete(const struct link *link);
-bool link_is_good(const struct connection *connection);    /* proven, and not late */
-bool link_is_current(const struct connection *connection); /* made by the options in force */
-bool link_is_attempt(const struct connection *connection); /* not proven yet, or not any more */
+void link_update_main(struct link *link);
 /* Closes one that is not wanted any more: no event of the link. */
 void link_give_up(struct connection *connection, const char *words);
 /* Those that were never proven; or `is_all`, those too that may not do any more what they must. */
 void link_close_attempts(struct link *link, bool is_all);
-/* The one place that follows from every change of a connection: which one calls go over, which are
- * too many, when the next attempt is due. */
-void link_balance(struct link *link);
+/* What is too much, now that others are proven. */
+void link_close_needless(struct link *link);
 void link_schedule(struct link *link);
-
-/* ---- link_aside.c ---- */
-
-/* Is a set command in flight, or late? */
-bool link_is_blocked(const struct link *link);
-/* Those that nobody needs aside any more. */
-void link_bring_back(struct link *link);
-
-/* ---- link_events.c ---- */
-
-/* Callback of the timer of attempts; `context` is the link. */
-void link_on_retry(int fd, short what, void *context);
-
-/* Another process answers there than behind those that are proven, as far as it says. */
-bool link_note_other_server(struct link *link, const struct connection *connection);
+/* Those that are not answered wait in the server's queue; two are enough. */
+void link_give_up_oldest_late(struct link *link);
+/* Is an attempt under way? Those that were refused are tried again. */
+bool link_try_again(struct link *link);
 
 /* ---- link_filters.c ---- */
 
-/* After every change: asks how filters combine when that is not known and costs nobody a place. */
-void link_ask_for_filters(struct link *link);
+/* How filters combine is not known, and to ask costs nobody a place. */
+bool link_should_ask_for_filters(struct link *link);
 bool link_are_filters_anded(const struct link *link, const char *run_id);
 /* No connection is left: of a server without a run_id it is not known whether it is the same. */
 void link_forget_filters(struct link *link);
-/* Does READY wait for it? At the start only. */
-bool link_is_settling(const struct link *link);
-/* The first connection is proven. */
+/* The first connection is proven: READY waits for the answer, at the start only. */
 void link_begin_settling(struct link *link);
 void link_end_settling(struct link *link);
-/* Callback of its timer; `context` is the link. */
-void link_on_settled(int fd, short what, void *context);
 /* An asker ends, and does not count: somebody else needs it gone. */
 void link_stop_asking(struct link *link, const char *words);
 /* The one that asked has ended. */
 void link_note_filters(struct link *link, const struct connection *asker);
-/* A connection made by the options in force, not in any list yet. */
-struct connection *link_open_connection(struct link *link, bool is_expendable);
+
+/* ---- link_events.c ---- */
+
+/* The one place that follows from every change of a connection: which one calls go over, which are
+ * too many, when the next attempt is due, whether to ask how filters combine. */
+void link_balance(struct link *link);
+/* Likewise, and the state that follows from that. */
+void link_follow(struct link *link);
+/* Callbacks of timers; `context` is the link. */
+void link_on_retry(int fd, short what, void *context);
+void link_on_settled(int fd, short what, void *context);
 
 #endif

@@ -7,25 +7,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/macros.h"
-#include "redis/link_internal.h"
-
-/* A connection that is late for longer than this may never answer: the others are of more use. */
-#define LATE_SET_MAX_MS 30000
-
-bool link_is_blocked(const struct link *link)
-{
-	const struct connection *connection;
-
-	TAILQ_FOREACH(connection, &link->open, entry)
-	{
-		if (connection->n_sets > 0 &&
-			(!connection->is_late || clock_monotonic_ms() - connection->late_since_ms <
-							 LATE_SET_MAX_MS)) {
-			return true;
-		}
-	}
-	return false;
-}
+#include "redis/link/link_internal.h"
 
 static bool can_turn(const struct connection *connection)
 {
@@ -67,20 +49,6 @@ bool link_is_way_clear(const struct link *link, bool is_aside)
 		}
 	}
 	return true;
-}
-
-void link_keep_aside(struct link *link)
-{
-	link->n_keeping_aside++;
-}
-
-void link_end_aside(struct link *link)
-{
-	CHECK(link->n_keeping_aside > 0);
-	link->n_keeping_aside--;
-	guard_enter(&link->guard);
-	link_balance(link);
-	guard_leave(&link->guard);
 }
 
 void link_bring_back(struct link *link)

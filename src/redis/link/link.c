@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "redis/link_internal.h"
+#include "redis/link/link_internal.h"
 #include "redis/timer.h"
 #include "redis/tls.h"
 
@@ -218,8 +218,7 @@ void link_change(struct link *link, const struct endpoint *endpoint, const struc
 	make_old(link, is_other_login);
 	link_opts_finish(&link->opts);
 	link_opts_copy(&link->opts, opts);
-	link_balance(link);
-	link_update_state(link, false);
+	link_follow(link);
 	guard_leave(&link->guard);
 }
 
@@ -231,8 +230,7 @@ void link_freeze(struct link *link, bool is_frozen)
 		if (is_frozen) {
 			link_close_attempts(link, true);
 		}
-		link_balance(link);
-		link_update_state(link, false);
+		link_follow(link);
 		guard_leave(&link->guard);
 	}
 }
@@ -265,10 +263,7 @@ void link_unwant(struct link *link)
 	if (link->is_retiring && link->n_wanting == 0) {
 		link_retire(link, link->retire_words);
 	}
-	guard_enter(&link->guard);
-	link_balance(link);
-	link_update_state(link, false);
-	guard_leave(&link->guard);
+	link_follow(link);
 }
 
 void link_hold(struct link *link)
@@ -288,6 +283,20 @@ void link_release(struct link *link)
 	link->n_holding--;
 	/* Whoever held it has most likely made room. */
 	link->freed_ms = clock_monotonic_ms();
+	guard_enter(&link->guard);
+	link_balance(link);
+	guard_leave(&link->guard);
+}
+
+void link_keep_aside(struct link *link)
+{
+	link->n_keeping_aside++;
+}
+
+void link_end_aside(struct link *link)
+{
+	CHECK(link->n_keeping_aside > 0);
+	link->n_keeping_aside--;
 	guard_enter(&link->guard);
 	link_balance(link);
 	guard_leave(&link->guard);

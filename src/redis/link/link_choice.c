@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
-#include "redis/link_internal.h"
+#include "redis/link/link_internal.h"
 #include "redis/server_info.h"
 #include "redis/timer.h"
 
@@ -27,56 +27,9 @@
 #define BACKOFF_FULL_SPARE_MS 100
 #define EAGER_MS 1000
 
-/* `ms` +-50 %, so that many links do not come back in step. */
-static int64_t jitter(int64_t ms)
-{
-	uint16_t random;
-
-	evutil_secure_rng_get_bytes(&random, sizeof(random));
-	return ms / 2 + ms * random / UINT16_MAX;
-}
-
-size_t link_n_wanted(const struct link *link)
-{
-	return MAX(link->opts.n_links, 1U);
-}
-
-bool link_is_good(const struct connection *connection)
-{
-	return connection->state == CONNECTION_READY && !connection->is_late;
-}
-
-bool link_is_current(const struct connection *connection)
-{
-	return !connection->is_old_login && !connection->is_old_address;
-}
-
-static size_t count(
-	const struct link *link, bool (*is_counted)(const struct connection *connection))
-{
-	const struct connection *connection;
-	size_t n = 0;
-
-	TAILQ_FOREACH(connection, &link->open, entry)
-	{
-		n += is_counted(connection);
-	}
-	return n;
-}
-
-static bool is_good_and_current(const struct connection *connection)
-{
-	return link_is_good(connection) && link_is_current(connection);
-}
-
 static bool is_proven(const struct connection *connection)
 {
 	return connection->state == CONNECTION_READY;
-}
-
-bool link_is_attempt(const struct connection *connection)
-{
-	return connection->state != CONNECTION_READY;
 }
 
 /* ---- which one calls go over ---- */
@@ -133,9 +86,9 @@ static struct connection *choose_main(const struct link *link)
 	return best;
 }
 
-static void update_main(struct link *link)
+void link_update_main(struct link *link)
 {
-	struct connection *main = link_is_settling(link) ? NULL : choose_main(link);
+	struct connection *main = link->is_settling ? NULL : choose_main(link);
 
 	if (main != link->main && link->main != NULL) {
 		link->last = link->main->server;
@@ -185,8 +138,8 @@ static void close_surplus(struct link *link)
 	size_t n_most = link_n_wanted(link) + is_finishing(link);
 	struct connection *worst;
 
-	while (count(link, is_proven) > n_most && (worst = find_worst(link)) != NULL) {
-		if (connection_is_busy(worst) && count(link, is_proven) == n_most + 1) {
+	while (link_count(link, is_proven) > n_most && (worst = find_worst(link)) != NULL) {
+		if (connection_is_busy(worst) && link_count(link, is_proven) == n_most + 1) {
 			worst->is_surplus = true;
 			return;
 		}
@@ -201,21 +154,37 @@ void link_close_attempts(struct link *link, bool is_all)
 
 	for (connection = TAILQ_FIRST(&link->open); connection != NULL; connection = next) {
 		next = TAILQ_NEXT(connection, entry);
-		if (link_is_attempt(connection) && (is_all || !connection->was_proven)) {
+		if (!is_proven(connection) && (is_all || !connection->was_proven)) {
 			link_give_up(connection, "it is not needed any more");
 		}
 	}
 }
 
-bool link_is_complete(const struct link *link)
-{
-	return count(link, is_good_and_current) >= link_n_wanted(link);
-}
-
 /* Who makes a plan has to know all connections; where there is none, there is no plan. */
 static bool is_held(const struct link *link)
 {
-	return link->n_holding > 0 && count(link, is_proven) > 0;
+	return link->n_holding > 0 && link_count(link, is_proven) > 0;
+}
+
+void link_close_needless(struct link *link)
+{
+	close_surplus(link);
+	if (link_is_complete(link)) {
+		link_close_attempts(link, true);
+	} else if (is_held(link)) {
+		link_close_attempts(link, false);
+	}
+}
+
+/* ---- when to try for another ---- */
+
+/* `ms` +-50 %, so that many links do not come back in step. */
+static int64_t jitter(int64_t ms)
+{
+	uint16_t random;
+
+	evutil_secure_rng_get_bytes(&random, sizeof(random));
+	return ms / 2 + ms * random / UINT16_MAX;
 }
 
 /* A place of ours, or those of others, became free a moment ago. */
@@ -259,7 +228,7 @@ void link_schedule(struct link *link)
 
 	TAILQ_FOREACH(connection, &link->open, entry)
 	{
-		is_under_way |= link_is_attempt(connection) && !connection->is_late &&
+		is_under_way |= !is_proven(connection) && !connection->is_late &&
 				connection->state != CONNECTION_REFUSED;
 	}
 	if (link_is_blocked(link)) {
@@ -273,26 +242,39 @@ void link_schedule(struct link *link)
 	}
 }
 
-/* The one place that follows from every change of a connection. */
-void link_balance(struct link *link)
+void link_give_up_oldest_late(struct link *link)
 {
-	if (link->is_balancing || link->is_retired) {
-		return;
+	struct connection *connection;
+	struct connection *oldest = NULL;
+	size_t n = 0;
+
+	TAILQ_FOREACH(connection, &link->open, entry)
+	{
+		if (!is_proven(connection) && connection->is_late && !connection->was_proven) {
+			oldest = oldest == NULL ? connection : oldest;
+			n++;
+		}
 	}
-	link->is_balancing = true;
-	if (link->was_blocked && !link_is_blocked(link)) {
-		event_del(link->retry);
+	if (n > 1) {
+		link_give_up(oldest, "it was not answered");
 	}
-	link->was_blocked = link_is_blocked(link);
-	update_main(link);
-	link_bring_back(link);
-	close_surplus(link);
-	if (link_is_complete(link)) {
-		link_close_attempts(link, true);
-	} else if (is_held(link)) {
-		link_close_attempts(link, false);
+}
+
+bool link_try_again(struct link *link)
+{
+	struct connection *connection;
+	struct connection *next;
+	bool is_tried = false;
+
+	for (connection = TAILQ_FIRST(&link->open); connection != NULL; connection = next) {
+		next = TAILQ_NEXT(connection, entry);
+		if (connection->state == CONNECTION_REFUSED) {
+			is_tried = true;
+			connection->is_old_login = false;
+			connection_log_in(connection);
+		} else if (!is_proven(connection) && !connection->is_late) {
+			is_tried = true;
+		}
 	}
-	link->is_balancing = false;
-	link_schedule(link);
-	link_ask_for_filters(link);
+	return is_tried;
 }

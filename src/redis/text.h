@@ -1,0 +1,28 @@
+/*
+ * Texts on the heap that may be missing.
+ */
+#ifndef REDIS_TEXT_H
+#define REDIS_TEXT_H
+
+#include "base/mem.h"
+#include "base/slice.h"
+
+/* NULL of NULL. */
+static inline char *text_copy(const char *text)
+{
+	return text != NULL ? slice_copy(slice_of(text)) : NULL;
+}
+
+/* In place of the one before, which is freed. */
+static inline void text_set(char **text, const char *value)
+{
+	free(*text);
+	*text = text_copy(value);
+}
+
+static inline bool text_is_equal(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+#endif

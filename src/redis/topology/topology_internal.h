@@ -1,8 +1,12 @@
 /*
- * What the files of a topology share: topology.c asks in rounds, topology_nodes.c keeps the set of
- * nodes, topology_cluster.c and topology_sentinel.c ask for it, topology_names.c looks up the names
- * that stand for it, topology_proof.c judges who belongs to it, topology_opts.c goes over to other
- * options.
+ * What the files of a topology share. None calls one that stands further right:
+ *
+ *     topology_opts, topology_round < topology_nodes < topology_proof < topology_twins
+ *         < topology_names, topology_cluster, topology_sentinel < topology_change, topology
+ *
+ * topology.c asks in rounds, topology_nodes.c keeps the set of nodes, topology_cluster.c and
+ * topology_sentinel.c ask for it, topology_names.c looks up the names that stand for it,
+ * topology_proof.c judges who belongs to it, topology_change.c goes over to other options.
  */
 #ifndef REDIS_TOPOLOGY_INTERNAL_H
 #define REDIS_TOPOLOGY_INTERNAL_H
@@ -10,10 +14,17 @@
 #include <sys/queue.h>
 
 #include "redis/members.h"
+#include "redis/text.h"
 #include "redis/topology.h"
 
 struct event;
 struct lookup;
+
+/*
+ * A Sentinel that does not answer within this time is given up, lest the others' word waits for it.
+ * Not so a node of a cluster: it may be busy, and its link is the one that kills.
+ */
+#define TOPOLOGY_SENTINEL_TIMEOUT_MS 1000
 
 struct links {
 	struct link **items;
@@ -89,6 +100,9 @@ struct topology {
 	struct question question; /* to a node */
 	struct links leaving; /* to what was a node: let go from the event loop, and then kept as
 			       * long as a kill holds them */
+	/* Topology.c's: the link of a node has changed; it goes. */
+	void (*node_changed_fn)(struct node *node);
+	void (*node_going_fn)(struct node *node);
 	bool is_known;
 	char error[1024];
 	struct topology_watcher *watchers;
@@ -111,63 +125,82 @@ struct topology {
 	LIST_HEAD(, pair) pairs;         /* of nodes that may be of one server: being asked */
 };
 
-/* The round is in vain, as round_error says. */
-void topology_fail_round(struct topology *topology);
-/* Why a question of the round was in vain. */
-void topology_set_error(struct topology *topology, const char *address, const char *words);
-/* `permission`, e.g. "cluster|nodes", is what the question takes. */
-void topology_set_refusal(struct topology *topology, const struct link *link,
-	const struct reply *reply, const char *permission);
-
-/* Sends a question; `reply_fn` gets it as its context. Not READY: nothing is asked. */
-void question_ask(
-	struct question *question, const struct slice *argv, size_t argc, link_reply_fn reply_fn);
-
-/* The members are the nodes from now on; links to those that stay are kept warm. */
-void topology_apply_members(struct topology *topology);
-/* What the round under way has told is in force. */
-void topology_end_round(struct topology *topology, bool is_changed);
-
-/* ---- topology.c ---- */
-
-void topology_add_link(struct links *links, struct link *link);
-/* What waits for an answer of it hears that it is no node any more, once nobody kills there. */
-void topology_drop_link(struct topology *topology, struct link *link);
-void topology_open_asker(struct topology *topology, struct asker *asker, struct link *link);
-void topology_tell_watchers(struct topology *topology);
-
-/* Askers that the configuration names, whether their links are open or not. */
-size_t topology_n_configured(const struct topology *topology);
-bool topology_has_askers(const struct topology *topology); /* are they open? */
-void topology_open_askers(struct topology *topology);
-void topology_close_askers(struct topology *topology);
-
-/* A round of questions. */
-void topology_ask_sentinels(struct topology *topology);
-void topology_ask_cluster(struct topology *topology);
-/* Of a node of the cluster: where the link leads that said last to be it, connected or not. */
-members_last_place_fn topology_last_place;
-/* Whoever has not answered does not count in this round. */
-void topology_hear_no_more(struct topology *topology);
-void topology_forget_replicas(struct topology *topology);
-void topology_forget_table(struct asker *asker);
-
-/* ---- topology_nodes.c ---- */
-
-/* `link` is taken over. */
-struct node *topology_add_node(struct topology *topology, struct link *link, const char *label);
-struct node *topology_open_node(struct topology *topology, const struct endpoint *endpoint);
-/* Out of the array already, or about to be. `is_link_kept`: the link is somebody else's now. */
-void topology_free_node(struct node *node, bool is_link_kept);
-struct node *topology_find_node(const struct topology *topology, const struct link *link);
-/* Those of no member any more go, and those of new members come. True: something has changed. */
-bool topology_update_nodes(struct topology *topology);
-bool topology_open_new_nodes(struct topology *topology);
-
 /* ---- topology_opts.c ---- */
 
 void topology_opts_copy(struct topology_opts *to, const struct topology_opts *from);
 void topology_opts_finish(struct topology_opts *opts);
+bool topology_opts_has_endpoint(const struct topology_opts *opts, const struct endpoint *endpoint);
+
+/* ---- topology_round.c ---- */
+
+/* What was asked over the link, or came of it, is why the round is in vain so far. */
+void topology_set_error(struct topology *topology, const struct link *link, const char *words);
+/* The round is in vain, as round_error says. */
+void topology_fail_round(struct topology *topology);
+/* What the round under way has told is in force. */
+void topology_end_round(struct topology *topology, bool is_changed);
+void topology_tell_watchers(struct topology *topology);
+
+void topology_add_link(struct links *links, struct link *link);
+/* What waits for an answer of it hears that it is no node any more, once nobody kills there. */
+void topology_drop_link(struct topology *topology, struct link *link);
+
+/* Askers that the configuration names, whether their links are open or not. */
+size_t topology_n_configured(const struct topology *topology);
+bool topology_has_askers(const struct topology *topology); /* are they open? */
+void topology_open_asker(struct topology *topology, struct asker *asker, struct link *link);
+void topology_open_askers(struct topology *topology);
+void topology_close_askers(struct topology *topology);
+void topology_forget_said(struct asker *asker);
+
+/* Sends a question; `reply_fn` gets it as its context. Not READY: nothing is asked. */
+void question_ask(
+	struct question *question, const struct slice *argv, size_t argc, link_reply_fn reply_fn);
+/* It is answered, or will not be. Is the answer of that type? Else the error of the round says why
+ * not. `permission`, e.g. "cluster|nodes", is what the question takes. */
+bool question_end(struct question *question, const struct reply *reply, const char *lost,
+	enum reply_type wanted, const char *permission);
+/* Of a question to one. */
+static inline struct asker *asker_of(struct question *question)
+{
+	return (struct asker *)((char *)question - offsetof(struct asker, question));
+}
+
+/* ---- topology_nodes.c ---- */
+
+struct node *topology_open_node(struct topology *topology, const struct endpoint *endpoint);
+void topology_insert_node(struct topology *topology, struct node *node);
+/* Out of the array already, or about to be. */
+void topology_free_node(struct node *node);
+struct node *topology_find_node(const struct topology *topology, const struct link *link);
+/* It leads there from now on, by the options in force. */
+void topology_move_node(struct node *node, const struct endpoint *endpoint);
+
+typedef bool node_is_kept_fn(struct node *node, void *context);
+/* The others go. Have any gone? */
+bool topology_keep_nodes(struct topology *topology, node_is_kept_fn *is_kept_fn, void *context);
+/* The members are the nodes from now on; links to those that stay are kept warm. */
+void topology_apply_members(struct topology *topology);
+
+/* ---- topology_proof.c ---- */
+
+/* The link of a node has changed: it may be another server by now. */
+void topology_note_node(struct node *node);
+/* Those that have not said yet who they are; and what the master is, in case it goes. */
+void topology_ask_unproven(struct topology *topology);
+/* Takes what it says of itself: the text of CLUSTER NODES, or a refusal. */
+void topology_hear_node(struct node *node, const struct reply *reply);
+/* How many of the nodes with an id, `except` apart (NULL: none), are in that text of CLUSTER NODES.
+ */
+size_t topology_count_known(const struct topology *topology, const struct node *except,
+	struct slice table, size_t *ret_n_others);
+
+/* ---- topology_twins.c ---- */
+
+/* The link of a node has changed: it may be the same server as another one. */
+void topology_note_twins(struct node *node);
+/* The node goes. */
+void topology_forget_twins(struct node *node);
 
 /* ---- topology_names.c ---- */
 
@@ -182,24 +215,15 @@ void topology_look_up(struct topology *topology);
 /* The link of a node of a name has changed. */
 void topology_note_name(struct node *node);
 
-/* ---- topology_twins.c ---- */
+/* ---- topology_cluster.c, topology_sentinel.c ---- */
 
-/* The link of a node has changed: it may be the same server as another one. */
-void topology_note_twins(struct node *node);
-/* The node goes. */
-void topology_forget_twins(struct node *node);
-
-/* ---- topology_proof.c ---- */
-
-/* The link of a node has changed: it may be another server by now. */
-void topology_note_node(struct node *node);
-/* Those that have not said yet who they are; and what the master is, in case it goes. */
-void topology_ask_unproven(struct topology *topology);
-/* Takes what it says of itself: the text of CLUSTER NODES, or a refusal. */
-void topology_hear_node(struct node *node, const struct reply *reply);
-/* How many of the nodes with an id, `except` apart (NULL: none), are in that text of CLUSTER NODES.
- */
-size_t topology_count_known(const struct topology *topology, const struct node *except,
-	struct slice table, size_t *ret_n_others);
+/* A round of questions. */
+void topology_ask_cluster(struct topology *topology);
+void topology_ask_sentinels(struct topology *topology);
+/* Whoever has not answered does not count in this round. */
+void topology_hear_no_more(struct topology *topology);
+void topology_forget_replicas(struct topology *topology);
+/* Of a node of the cluster: where the link leads that said last to be it, connected or not. */
+members_last_place_fn topology_last_place;
 
 #endif

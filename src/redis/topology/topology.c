@@ -2,7 +2,7 @@
  * When to ask who the nodes are, and the life of it all: a round of questions starts every
  * ASK_PERIOD_MS.
  */
-#include "redis/topology_internal.h"
+#include "redis/topology/topology_internal.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -17,13 +17,8 @@
 /* Likewise a round of looking names up. */
 #define NAME_PERIOD_MS 30000
 
-/*
- * A Sentinel that does not answer within this time is given up, lest the others' word waits for it.
- * Not so a node of a cluster: it may be busy, and its link is the one that kills.
- */
-#define SENTINEL_TIMEOUT_MS 1000
 /* Both questions of a round. */
-#define SENTINEL_ROUND_MS (2 * SENTINEL_TIMEOUT_MS)
+#define SENTINEL_ROUND_MS (2 * TOPOLOGY_SENTINEL_TIMEOUT_MS)
 
 const char *topology_kind_name(enum topology_kind kind)
 {
@@ -38,31 +33,7 @@ const char *topology_kind_name(enum topology_kind kind)
 	return "?";
 }
 
-void topology_set_error(struct topology *topology, const char *address, const char *words)
-{
-	snprintf(topology->round_error, sizeof(topology->round_error), "%s: %s", address, words);
-}
-
-void topology_fail_round(struct topology *topology)
-{
-	memcpy(topology->error, topology->round_error, sizeof(topology->error));
-}
-
 /* ---- links ---- */
-
-void topology_add_link(struct links *links, struct link *link)
-{
-	links->items =
-		mem_grow_array(links->items, links->n, &links->capacity, sizeof(struct link *));
-	links->items[links->n++] = link;
-}
-
-/* What waits for an answer of it hears that it is no node any more, once nobody kills there. */
-void topology_drop_link(struct topology *topology, struct link *link)
-{
-	topology_add_link(&topology->leaving, link);
-	event_active(topology->letting_go, 0, 0);
-}
 
 /* As long as somebody else holds them, they are connections of ours. */
 static void drop_unheld(struct links *links)
@@ -96,142 +67,6 @@ static void finish_links(struct links *links)
 		link_unref(links->items[i]);
 	}
 	free(links->items);
-}
-
-/* Asks at once when somebody can be asked, not only when the next round is due. */
-static void on_asker_changed(struct link_watcher *watcher, enum link_state state)
-{
-	struct asker *asker = (struct asker *)((char *)watcher - offsetof(struct asker, watcher));
-
-	struct topology *topology = asker->question.topology;
-
-	if (topology->is_known) {
-		return;
-	}
-	if (state == LINK_READY) {
-		event_active(topology->timer, 0, 0);
-	} else if (state == LINK_BACKOFF) {
-		topology_set_error(topology, link_address(asker->link), link_error(asker->link));
-		topology_fail_round(topology);
-	}
-}
-
-size_t topology_n_configured(const struct topology *topology)
-{
-	return topology->askers != NULL ? topology->opts.n_endpoints : 0;
-}
-
-bool topology_has_askers(const struct topology *topology)
-{
-	return topology_n_configured(topology) > 0 && topology->askers[0].link != NULL;
-}
-
-void topology_open_asker(struct topology *topology, struct asker *asker, struct link *link)
-{
-	asker->link = link;
-	asker->question = (struct question){.topology = topology, .link = link};
-	asker->watcher.changed_fn = on_asker_changed;
-	link_watch(link, &asker->watcher);
-}
-
-void topology_open_askers(struct topology *topology)
-{
-	const struct topology_opts *opts = &topology->opts;
-
-	for (size_t i = 0; i < topology_n_configured(topology); i++) {
-		struct link *link =
-			link_new(&topology->world, &opts->endpoints[i], opts->question_opts);
-
-		topology_open_asker(topology, &topology->askers[i], link);
-		link_start(link);
-	}
-}
-
-void topology_close_askers(struct topology *topology)
-{
-	bool had_askers = topology_has_askers(topology);
-
-	for (size_t i = 0; had_askers && i < topology_n_configured(topology); i++) {
-		struct asker *asker = &topology->askers[i];
-
-		link_unwatch(asker->link, &asker->watcher);
-		endpoint_finish(&asker->master);
-		topology_forget_table(asker);
-		topology_drop_link(topology, asker->link);
-		asker->link = NULL;
-	}
-}
-
-/* ---- the set of nodes ---- */
-
-void topology_tell_watchers(struct topology *topology)
-{
-	struct topology_watcher *next;
-
-	for (struct topology_watcher *watcher = topology->watchers; watcher != NULL;
-		watcher = next) {
-		next = watcher->next;
-		watcher->changed_fn(watcher);
-	}
-}
-
-/* The members are the nodes from now on; links to those that stay are kept warm. */
-void topology_apply_members(struct topology *topology)
-{
-	bool is_changed = topology_update_nodes(topology);
-
-	is_changed |= topology_open_new_nodes(topology) || !topology->is_known;
-	topology->is_known = true;
-	topology->error[0] = '\0';
-	topology_end_round(topology, is_changed);
-}
-
-void topology_end_round(struct topology *topology, bool is_changed)
-{
-	bool is_awaited = topology->up_to_date_ms < topology->wanted_ms;
-
-	topology->up_to_date_ms = topology->asked_ms;
-	if (is_changed || is_awaited) {
-		topology_tell_watchers(topology);
-	}
-	if (topology->up_to_date_ms < topology->wanted_ms) {
-		/* This one had begun before somebody wanted to know. */
-		event_active(topology->timer, 0, 0);
-	}
-}
-
-/* ---- asking ---- */
-
-void topology_set_refusal(struct topology *topology, const struct link *link,
-	const struct reply *reply, const char *permission)
-{
-	char words[512];
-
-	if (reply_is_error(reply, "NOPERM")) {
-		link_opts_print_missing(link_options(link), permission, words, sizeof(words));
-	} else {
-		snprintf(words, sizeof(words), "%.*s", SLICE_ARG(reply->text));
-	}
-	topology_set_error(topology, link_address(link), words);
-}
-
-void question_ask(
-	struct question *question, const struct slice *argv, size_t argc, link_reply_fn reply_fn)
-{
-	bool is_sentinel = question->topology->opts.kind == TOPOLOGY_SENTINEL;
-	int64_t timeout_ms = link_options(question->link)->command_timeout_ms;
-	struct link_command command = {
-		.argv = argv,
-		.argc = argc,
-		.timeout_ms = is_sentinel ? MIN(timeout_ms, (int64_t)SENTINEL_TIMEOUT_MS) : 0,
-		.reply_fn = reply_fn,
-		.context = question,
-		.owner = &question->topology->calls,
-	};
-
-	if (link_send(question->link, &command) == 0) {
-		question->topology->n_unanswered++;
-	}
 }
 
 /* ---- rounds ---- */
@@ -281,6 +116,13 @@ bool topology_is_up_to_date(const struct topology *topology, int64_t since_ms)
 
 /* ---- life ---- */
 
+static void on_node_changed(struct node *node)
+{
+	topology_note_node(node);
+	topology_note_name(node);
+	topology_note_twins(node);
+}
+
 struct topology *topology_new(const struct link_world *world, const struct topology_opts *opts)
 {
 	struct topology *topology = mem_new(struct topology);
@@ -293,6 +135,8 @@ struct topology *topology_new(const struct link_world *world, const struct topol
 	topology->timer = event_new(world->loop, -1, EV_PERSIST, on_timer, topology);
 	topology->letting_go = event_new(world->loop, -1, 0, on_letting_go, topology);
 	CHECK(topology->timer != NULL && topology->letting_go != NULL);
+	topology->node_changed_fn = on_node_changed;
+	topology->node_going_fn = topology_forget_twins;
 	topology->members.reach = &topology->opts.reach;
 	topology->members.last_place_fn = topology_last_place;
 	topology->members.last_place_context = topology;
@@ -321,7 +165,7 @@ void topology_unref(struct topology *topology)
 	calls_drop(&topology->calls);
 	topology_close_askers(topology);
 	while (topology->nodes.n > 0) {
-		topology_free_node(topology->nodes.items[--topology->nodes.n], false);
+		topology_free_node(topology->nodes.items[--topology->nodes.n]);
 	}
 	free(topology->nodes.items);
 	topology_close_names(topology);

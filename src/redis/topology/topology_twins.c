@@ -11,7 +11,7 @@
 #include "model/session.h"
 #include "redis/reply.h"
 #include "redis/server_info.h"
-#include "redis/topology_internal.h"
+#include "redis/topology/topology_internal.h"
 
 /* What one of a pair is asked: does it list the other's connection? */
 struct side {
@@ -205,7 +205,6 @@ void topology_forget_twins(struct node *node)
 struct link *topology_twin(const struct topology *topology, const struct link *link)
 {
 	const struct node *node = topology_find_node(topology, link);
-	char ignored[8];
 
 	if (node == NULL || !is_twin(node)) {
 		return NULL;
@@ -214,8 +213,7 @@ struct link *topology_twin(const struct topology *topology, const struct link *l
 		node = node->twin;
 	}
 	/* One that is not swept stands for nobody. */
-	return topology_proof(topology, node->twin->link, ignored, sizeof(ignored)) ==
-			       TOPOLOGY_PROVEN
+	return topology_proof(topology, node->twin->link, NULL, 0) == TOPOLOGY_PROVEN
 		       ? node->twin->link
 		       : NULL;
 }

@@ -8,7 +8,7 @@
 
 #include "base/macros.h"
 #include "base/mem.h"
-#include "redis/topology_internal.h"
+#include "redis/topology/topology_internal.h"
 
 /* Of those that only a minority lists so many are named; one that lies may list thousands. */
 #define MAX_NAMED 16
@@ -50,6 +50,13 @@ static bool is_majority(const struct topology *topology, size_t n)
 
 /* ---- replicas ---- */
 
+/* As a Sentinel tells it. */
+static struct endpoint endpoint_of(struct slice host, uint64_t port)
+{
+	return (struct endpoint){
+		.host = slice_copy(host), .port = port <= UINT16_MAX ? (uint16_t)port : 0};
+}
+
 /* In the same list twice counts once. */
 static void count_replica(
 	struct replicas *replicas, const struct link *link, struct slice host, uint64_t port)
@@ -66,10 +73,7 @@ static void count_replica(
 		replicas->items = mem_grow_array(
 			replicas->items, replicas->n, &replicas->capacity, sizeof(struct replica));
 		replica = &replicas->items[replicas->n++];
-		*replica = (struct replica){
-			.endpoint = {.host = slice_copy(host),
-				.port = port <= UINT16_MAX ? (uint16_t)port : 0},
-		};
+		*replica = (struct replica){.endpoint = endpoint_of(host, port)};
 	}
 	if (replica != NULL && replica->last != link) {
 		replica->last = link;
@@ -152,22 +156,19 @@ static void on_replicas(void *context, const struct reply *reply, const char *lo
 	struct slice host;
 	uint64_t port;
 
-	if (lost != NULL) {
-		topology_set_error(topology, link_address(question->link), lost);
-	} else if (reply_is_error(reply, "ERR") && !question->is_second) {
+	if (lost == NULL && reply_is_error(reply, "ERR") && !question->is_second) {
 		question->is_second = true;
 		topology->n_unanswered--;
 		ask_one_for_replicas(question, SLICE_LITERAL("SLAVES"));
 		return;
-	} else if (reply->type != REPLY_ARRAY) {
-		topology_set_refusal(topology, question->link, reply, "sentinel|replicas");
-	} else {
+	}
+	if (question_end(question, reply, lost, REPLY_ARRAY, "sentinel|replicas")) {
 		topology->replicas->n_asked++;
 		for (size_t i = 0; members_next_sentinel_replica(reply, &i, &host, &port);) {
 			count_replica(topology->replicas, question->link, host, port);
 		}
 	}
-	if (--topology->n_unanswered == 0) {
+	if (topology->n_unanswered == 0) {
 		end_replicas(topology);
 	}
 }
@@ -247,36 +248,29 @@ static void ask_for_replicas(struct topology *topology)
 	}
 }
 
-static void hear_master(
-	struct topology *topology, const struct question *question, const struct reply *masters)
+static void hear_master(struct question *question, const struct reply *masters)
 {
-	struct asker *asker = (struct asker *)((char *)question - offsetof(struct asker, question));
+	struct topology *topology = question->topology;
 	struct slice host;
 	uint64_t port;
 
 	if (members_read_sentinel_master(masters, topology->opts.master, &host, &port)) {
-		asker->master = (struct endpoint){
-			.host = slice_copy(host), .port = port <= UINT16_MAX ? (uint16_t)port : 0};
+		asker_of(question)->master = endpoint_of(host, port);
 	} else {
-		topology_set_error(topology, link_address(question->link),
-			"this Sentinel does not know the master");
+		topology_set_error(
+			topology, question->link, "this Sentinel does not know the master");
 	}
 }
 
 static void on_masters(void *context, const struct reply *reply, const char *lost)
 {
 	struct question *question = context;
-	struct topology *topology = question->topology;
 
-	if (lost == NULL && reply->type == REPLY_ARRAY) {
-		hear_master(topology, question, reply);
-	} else if (lost == NULL) {
-		topology_set_refusal(topology, question->link, reply, "sentinel|masters");
-	} else {
-		topology_set_error(topology, link_address(question->link), lost);
+	if (question_end(question, reply, lost, REPLY_ARRAY, "sentinel|masters")) {
+		hear_master(question, reply);
 	}
-	if (--topology->n_unanswered == 0) {
-		ask_for_replicas(topology);
+	if (question->topology->n_unanswered == 0) {
+		ask_for_replicas(question->topology);
 	}
 }
 
@@ -299,12 +293,7 @@ void topology_ask_sentinels(struct topology *topology)
 		struct asker *asker = &topology->askers[i];
 
 		endpoint_finish(&asker->master);
-		if (link_state(asker->link) == LINK_READY) {
-			question_ask(&asker->question, argv, ARRAY_SIZE(argv), on_masters);
-		} else {
-			topology_set_error(
-				topology, link_address(asker->link), link_error(asker->link));
-		}
+		question_ask(&asker->question, argv, ARRAY_SIZE(argv), on_masters);
 	}
 	if (topology->n_unanswered == 0) {
 		fail_without_majority(topology);

@@ -1,89 +1,11 @@
 /*
- * Options of a topology: what they mean, and going over to others.
+ * Going over to other options of the same group.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "redis/topology_internal.h"
-
-void topology_opts_copy(struct topology_opts *to, const struct topology_opts *from)
-{
-	struct endpoint *endpoints = mem_alloc_array(from->n_endpoints, sizeof(struct endpoint));
-	struct link_opts *node_opts = mem_new(struct link_opts);
-	struct link_opts *question_opts = mem_new(struct link_opts);
-
-	for (size_t i = 0; i < from->n_endpoints; i++) {
-		endpoint_copy(&endpoints[i], &from->endpoints[i]);
-	}
-	link_opts_copy(node_opts, from->node_opts);
-	link_opts_copy(question_opts, from->question_opts);
-	*to = (struct topology_opts){
-		.kind = from->kind,
-		.name = from->name != NULL ? slice_copy(slice_of(from->name)) : NULL,
-		.endpoints = endpoints,
-		.n_endpoints = from->n_endpoints,
-		.master = from->master != NULL ? slice_copy(slice_of(from->master)) : NULL,
-		.node_opts = node_opts,
-		.question_opts = question_opts,
-	};
-	reach_copy(&to->reach, &from->reach);
-}
-
-void topology_opts_finish(struct topology_opts *opts)
-{
-	struct endpoint *endpoints = (struct endpoint *)opts->endpoints;
-
-	for (size_t i = 0; i < opts->n_endpoints; i++) {
-		endpoint_finish(&endpoints[i]);
-	}
-	free(endpoints);
-	link_opts_finish((struct link_opts *)opts->node_opts);
-	link_opts_finish((struct link_opts *)opts->question_opts);
-	free((void *)opts->node_opts);
-	free((void *)opts->question_opts);
-	free((char *)opts->name);
-	free((char *)opts->master);
-	reach_finish(&opts->reach);
-}
-
-static bool has_endpoint(const struct topology_opts *opts, const struct endpoint *endpoint)
-{
-	for (size_t i = 0; i < opts->n_endpoints; i++) {
-		if (endpoint_is_equal(&opts->endpoints[i], endpoint)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-bool topology_opts_has_same_endpoints(const struct topology_opts *a, const struct topology_opts *b)
-{
-	for (size_t i = 0; i < a->n_endpoints; i++) {
-		if (!has_endpoint(b, &a->endpoints[i])) {
-			return false;
-		}
-	}
-	return a->n_endpoints == b->n_endpoints;
-}
-
-bool topology_opts_is_same_group(const struct topology_opts *a, const struct topology_opts *b)
-{
-	if (a->kind != b->kind) {
-		return false;
-	}
-	if (a->kind == TOPOLOGY_SENTINEL && strcmp(a->master, b->master) != 0) {
-		return false;
-	}
-	/* Who is asked says who the nodes are: with nobody in common it is another group. */
-	for (size_t i = 0; a->kind != TOPOLOGY_STANDALONE && i < a->n_endpoints; i++) {
-		if (has_endpoint(b, &a->endpoints[i])) {
-			return true;
-		}
-	}
-	return a->kind == TOPOLOGY_STANDALONE;
-}
+#include "redis/topology/topology_internal.h"
 
 /* ---- the configured servers ---- */
 
@@ -99,12 +21,8 @@ static struct endpoint configured_of(const struct node *node)
 /* Puts a node of before into the array again. */
 static void keep_node(struct topology *topology, struct node *node, const struct endpoint *endpoint)
 {
-	link_change(node->link, endpoint, topology->opts.node_opts);
-	free(node->label);
-	node->label = slice_copy(slice_of(link_address(node->link)));
-	topology->nodes.items = mem_grow_array(topology->nodes.items, topology->nodes.n,
-		&topology->nodes.capacity, sizeof(struct node *));
-	topology->nodes.items[topology->nodes.n++] = node;
+	topology_move_node(node, endpoint);
+	topology_insert_node(topology, node);
 }
 
 /* All that lead there, of a name to each of its addresses. */
@@ -141,7 +59,7 @@ static struct node *take_unwanted(const struct topology *topology, struct nodes 
 			continue;
 		}
 		now = configured_of(node);
-		if (!has_endpoint(&topology->opts, &now)) {
+		if (!topology_opts_has_endpoint(&topology->opts, &now)) {
 			before->items[i] = NULL;
 			return node;
 		}
@@ -175,7 +93,7 @@ static void change_configured_nodes(struct topology *topology)
 	}
 	for (size_t i = 0; i < before.n; i++) {
 		if (before.items[i] != NULL) {
-			topology_free_node(before.items[i], false);
+			topology_free_node(before.items[i]);
 		}
 	}
 	free(before.items);
@@ -184,28 +102,16 @@ static void change_configured_nodes(struct topology *topology)
 }
 
 /* Where it may not go any more no new password is sent. */
-static void drop_excluded(struct topology *topology)
+static bool is_within_reach(struct node *node, void *context)
 {
-	struct nodes *nodes = &topology->nodes;
-	size_t n_kept = 0;
+	const struct reach *reach = context;
 
-	for (size_t i = 0; i < nodes->n; i++) {
-		struct node *node = nodes->items[i];
-
-		if (node->trouble == NULL &&
-			!reach_is_place(&topology->opts.reach, link_endpoint(node->link))) {
-			nodes->items[i] = NULL;
-			topology_free_node(node, false);
-		} else {
-			nodes->items[n_kept++] = node;
-		}
-	}
-	nodes->n = n_kept;
+	return node->trouble != NULL || reach_is_place(reach, link_endpoint(node->link));
 }
 
 static void change_known_nodes(struct topology *topology)
 {
-	drop_excluded(topology);
+	topology_keep_nodes(topology, is_within_reach, &topology->opts.reach);
 	for (size_t i = 0; i < topology->nodes.n; i++) {
 		struct link *link = topology->nodes.items[i]->link;
 
@@ -249,8 +155,7 @@ static void change_askers(struct topology *topology, size_t n_before)
 
 	for (size_t i = 0; had_askers && i < n_before; i++) {
 		link_unwatch(before[i].link, &before[i].watcher);
-		endpoint_finish(&before[i].master);
-		topology_forget_table(&before[i]);
+		topology_forget_said(&before[i]);
 		topology_add_link(&links, before[i].link);
 	}
 	topology->askers = mem_alloc_array(opts->n_endpoints, sizeof(struct asker));

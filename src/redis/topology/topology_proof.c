@@ -10,7 +10,7 @@
 
 #include "base/macros.h"
 #include "redis/server_info.h"
-#include "redis/topology_internal.h"
+#include "redis/topology/topology_internal.h"
 
 /* ---- Sentinel ---- */
 

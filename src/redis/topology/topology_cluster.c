@@ -7,7 +7,7 @@
 
 #include "base/macros.h"
 #include "base/mem.h"
-#include "redis/topology_internal.h"
+#include "redis/topology/topology_internal.h"
 
 /* A cluster none of whose nodes is READY for this many rounds is asked for at its seeds again. */
 #define ROUNDS_WITHOUT_NODES 3
@@ -43,7 +43,7 @@ static void ask_shards(struct question *question);
 /* The round ends without a list: what was asked over the link, or came of it, is why. */
 static void fail_with(struct topology *topology, const struct link *link, const char *words)
 {
-	topology_set_error(topology, link_address(link), words);
+	topology_set_error(topology, link, words);
 	topology_fail_round(topology);
 }
 
@@ -87,16 +87,11 @@ static void hear_nodes(struct question *question, const struct reply *reply)
 static void on_nodes(void *context, const struct reply *reply, const char *lost)
 {
 	struct question *question = context;
-	struct topology *topology = question->topology;
 
-	topology->n_unanswered--;
-	if (lost != NULL) {
-		fail_with(topology, question->link, lost);
-	} else if (reply->type != REPLY_TEXT) {
-		topology_set_refusal(topology, question->link, reply, "cluster|nodes");
-		topology_fail_round(topology);
-	} else {
+	if (question_end(question, reply, lost, REPLY_TEXT, "cluster|nodes")) {
 		hear_nodes(question, reply);
+	} else {
+		topology_fail_round(question->topology);
 	}
 }
 
@@ -140,18 +135,13 @@ static void hear_shards(struct question *question, const struct reply *reply)
 static void on_shards(void *context, const struct reply *reply, const char *lost)
 {
 	struct question *question = context;
-	struct topology *topology = question->topology;
 
-	topology->n_unanswered--;
-	if (lost != NULL) {
-		fail_with(topology, question->link, lost);
-	} else if (reply_is_error(reply, "ERR")) {
-		topology_apply_members(topology);
-	} else if (reply->type == REPLY_ERROR) {
-		topology_set_refusal(topology, question->link, reply, "cluster|shards");
-		topology_fail_round(topology);
-	} else {
+	if (question_end(question, reply, lost, REPLY_ARRAY, "cluster|shards")) {
 		hear_shards(question, reply);
+	} else if (lost == NULL && reply_is_error(reply, "ERR")) {
+		topology_apply_members(question->topology);
+	} else {
+		topology_fail_round(question->topology);
 	}
 }
 
@@ -164,10 +154,8 @@ static void ask_shards(struct question *question)
 
 static bool may_be_asked(const struct topology *topology, const struct link *link)
 {
-	char ignored[8];
-
 	return link_state(link) == LINK_READY &&
-	       topology_proof(topology, link, ignored, sizeof(ignored)) == TOPOLOGY_PROVEN;
+	       topology_proof(topology, link, NULL, 0) == TOPOLOGY_PROVEN;
 }
 
 /* A node that has shown to be one; NULL: none. */
@@ -279,38 +267,27 @@ static void decide(struct topology *topology)
 	}
 }
 
-void topology_forget_table(struct asker *asker)
+/* A server that is no node of any cluster has an empty table. */
+static void hear_table(struct asker *asker, struct slice table)
 {
 	free(asker->table);
-	asker->table = NULL;
-}
-
-/* A server that is no node of any cluster has an empty one. */
-static void hear_table(struct asker *asker, struct slice table, bool is_one)
-{
-	if (is_one) {
-		topology_forget_table(asker);
-		asker->table = slice_copy(table);
-		snprintf(asker->id, sizeof(asker->id), "%.*s", SLICE_ARG(members_own_id(table)));
-	}
+	asker->table = slice_copy(table);
+	snprintf(asker->id, sizeof(asker->id), "%.*s", SLICE_ARG(members_own_id(table)));
 }
 
 static void on_seed_nodes(void *context, const struct reply *reply, const char *lost)
 {
 	struct question *question = context;
-	struct topology *topology = question->topology;
-	struct asker *asker = (struct asker *)((char *)question - offsetof(struct asker, question));
 
-	if (lost != NULL) {
-		topology_set_error(topology, link_address(question->link), lost);
-	} else if (reply->type != REPLY_TEXT) {
-		topology_set_refusal(topology, question->link, reply, "cluster|nodes");
-		hear_table(asker, (struct slice){"", 0}, reply_is_error(reply, "ERR"));
-	} else {
-		hear_table(asker, reply->text, members_own_id(reply->text).len > 0);
+	if (question_end(question, reply, lost, REPLY_TEXT, "cluster|nodes")) {
+		if (members_own_id(reply->text).len > 0) {
+			hear_table(asker_of(question), reply->text);
+		}
+	} else if (lost == NULL && reply_is_error(reply, "ERR")) {
+		hear_table(asker_of(question), SLICE_LITERAL(""));
 	}
-	if (--topology->n_unanswered == 0) {
-		decide(topology);
+	if (question->topology->n_unanswered == 0) {
+		decide(question->topology);
 	}
 }
 
@@ -331,34 +308,17 @@ static void ask_seeds(struct topology *topology)
 		}
 	}
 	for (size_t i = 0; i < topology_n_configured(topology); i++) {
-		struct asker *asker = &topology->askers[i];
-
-		if (link_state(asker->link) == LINK_READY) {
-			question_ask(&asker->question, argv, ARRAY_SIZE(argv), on_seed_nodes);
-		} else {
-			topology_set_error(
-				topology, link_address(asker->link), link_error(asker->link));
-		}
+		question_ask(&topology->askers[i].question, argv, ARRAY_SIZE(argv), on_seed_nodes);
 	}
 	if (topology->n_unanswered == 0) {
 		topology_fail_round(topology);
 	}
 }
 
-static bool is_any_asked(const struct topology *topology)
-{
-	for (size_t i = 0; i < topology->nodes.n; i++) {
-		if (may_be_asked(topology, topology->nodes.items[i]->link)) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* Seeds are open only as long as they are needed: each is one more connection of ours to a node. */
-static void keep_askers_as_needed(struct topology *topology)
+static void keep_askers_as_needed(struct topology *topology, const struct link *asked)
 {
-	if (is_any_asked(topology)) {
+	if (asked != NULL) {
 		topology->n_rounds_without_nodes = 0;
 		topology_close_askers(topology);
 	} else if (!topology_has_askers(topology) &&
@@ -370,10 +330,9 @@ static void keep_askers_as_needed(struct topology *topology)
 void topology_ask_cluster(struct topology *topology)
 {
 	static const struct slice argv[] = {{"CLUSTER", 7}, {"NODES", 5}};
-	struct link *link;
+	struct link *link = find_asked(topology);
 
-	keep_askers_as_needed(topology);
-	link = find_asked(topology);
+	keep_askers_as_needed(topology, link);
 	if (link != NULL) {
 		topology->question = (struct question){.topology = topology, .link = link};
 		question_ask(&topology->question, argv, ARRAY_SIZE(argv), on_nodes);

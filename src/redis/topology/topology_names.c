@@ -6,13 +6,14 @@
  */
 #include <arpa/inet.h>
 #include <event2/event.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/mem.h"
 #include "redis/resolver.h"
-#include "redis/topology_internal.h"
+#include "redis/topology/topology_internal.h"
 
 /* A name that has more stands for no group that one daemon looks after. */
 #define MAX_ADDRESSES 256
@@ -66,9 +67,7 @@ static void set_address(struct node *node, const char *ip, bool is_one_of_many)
 
 	endpoint.ip = (char *)ip;
 	endpoint.is_one_of_many = is_one_of_many;
-	link_change(node->link, &endpoint, node->topology->opts.node_opts);
-	free(node->label);
-	node->label = slice_copy(slice_of(link_address(node->link)));
+	topology_move_node(node, &endpoint);
 }
 
 static void rename_nodes(struct name *name)
@@ -106,23 +105,9 @@ static void take_address(struct name *name, const char *ip)
 	link_freeze(node->link, false);
 }
 
-static void drop_closed(struct name *name)
+static bool is_present(struct node *node, void *name)
 {
-	struct nodes *nodes = &name->topology->nodes;
-	size_t n_kept = 0;
-
-	for (size_t i = 0; i < nodes->n; i++) {
-		struct node *node = nodes->items[i];
-
-		if (node->name == name && node->is_former &&
-			!link_has_open_connection(node->link)) {
-			nodes->items[i] = NULL;
-			topology_free_node(node, false);
-		} else {
-			nodes->items[n_kept++] = node;
-		}
-	}
-	nodes->n = n_kept;
+	return node->name != name || !node->is_former || link_has_open_connection(node->link);
 }
 
 static bool has_ip(char (*ips)[INET6_ADDRSTRLEN], size_t n, const char *ip)
@@ -175,7 +160,7 @@ static void take_addresses(struct name *name, const struct addrinfo *list)
 			link_freeze(node->link, true);
 		}
 	}
-	drop_closed(name);
+	topology_keep_nodes(topology, is_present, name);
 	rename_nodes(name);
 }
 
@@ -203,7 +188,8 @@ static void on_lookup(void *context, const struct addrinfo *addresses, const cha
 	if (addresses != NULL) {
 		take_addresses(name, addresses);
 	} else {
-		topology_set_error(topology, name->endpoint.host, words);
+		snprintf(topology->round_error, sizeof(topology->round_error), "%s: %s",
+			name->endpoint.host, words);
 		start_unknown(name);
 	}
 	name->is_known = true;

@@ -20,6 +20,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "redis/resolver.h"
+#include "redis/timer.h"
 #include "redis/tls.h"
 
 /*
@@ -137,9 +138,8 @@ static struct bufferevent *new_attempt(struct dial *dial)
 static void start_timer(struct dial *dial, size_t n_left)
 {
 	int64_t ms = MAX(dial->deadline_ms - clock_monotonic_ms(), 0) / (int64_t)n_left;
-	struct timeval time = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
-	evtimer_add(dial->timer, &time);
+	timer_start(dial->timer, ms);
 }
 
 /* bufferevent_socket_connect() calls nobody back for what fails at once. */

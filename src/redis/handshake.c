@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "redis/call.h"
 #include "redis/handshake.h"
-#include "redis/password.h"
 #include "redis/server_info.h"
 
 #define MAX_ARGS 8
@@ -328,7 +327,7 @@ static void on_reply(void *context, const struct reply *reply, const char *lost)
 static void send_auth(struct connection *connection)
 {
 	const struct link_opts *opts = connection->in.opts;
-	char password[PASSWORD_MAX_BYTES];
+	char password[LINK_MAX_PASSWORD_BYTES];
 	struct slice argv[3] = {SLICE_LITERAL("AUTH")};
 	size_t argc = 1;
 	struct err err;
@@ -337,7 +336,7 @@ static void send_auth(struct connection *connection)
 	if (opts->password_file == NULL) {
 		return;
 	}
-	len = password_read(opts->password_file, password, &err);
+	len = link_opts_read_password(opts, password, &err);
 	if (len < 0) {
 		handshake_refuse(connection, LINK_TROUBLE_FINAL, slice_of(err.text));
 		return;

@@ -3,7 +3,10 @@
  */
 #include "redis/link_opts.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/macros.h"
 #include "redis/text.h"
@@ -61,4 +64,21 @@ void link_opts_print_missing(
 
 	snprintf(buffer, n_bytes, "user \"%s\" may not run %s; grant it with: ACL SETUSER %s +%s",
 		user, permission, user, permission);
+}
+
+ssize_t link_opts_read_password(const struct link_opts *opts, char *buffer, struct err *err)
+{
+	int fd = open(opts->password_file, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, buffer, LINK_MAX_PASSWORD_BYTES) : -1;
+
+	if (n < 0) {
+		err_set_errno(err, errno, "cannot read the password file %s", opts->password_file);
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	while (n > 0 && (buffer[n - 1] == '\n' || buffer[n - 1] == '\r')) {
+		n--;
+	}
+	return n;
 }

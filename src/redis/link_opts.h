@@ -7,9 +7,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/macros.h"
 
 /* Of what a connection calls itself, with the NUL. */
 #define LINK_MAX_NAME_BYTES 32
+#define LINK_MAX_PASSWORD_BYTES 4096
 
 struct link_tls_opts {
 	bool is_on;      /* for every address, not only for rediss:// */
@@ -46,5 +51,12 @@ const char *link_opts_user(const struct link_opts *opts);
  */
 void link_opts_print_missing(
 	const struct link_opts *opts, const char *permission, char *buffer, size_t n_bytes);
+
+/*
+ * The password without its last line feed into `buffer` of LINK_MAX_PASSWORD_BYTES; returns the
+ * bytes. -1 with words when the file cannot be read. The caller wipes the buffer.
+ */
+NODISCARD ssize_t link_opts_read_password(
+	const struct link_opts *opts, char *buffer, struct err *err);
 
 #endif

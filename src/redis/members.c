@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "redis/text.h"
 
 /* Bytes of a name that is told. */
 #define MAX_SHOWN 64
@@ -75,7 +76,7 @@ static struct member *add_trouble(
 	struct member *member = add(members, label, id);
 
 	if (member != NULL) {
-		member->trouble = mem_printf("%s", trouble);
+		member->trouble = text_copy(trouble);
 	}
 	return member;
 }
@@ -125,7 +126,7 @@ static struct member *add_at_last_place(struct members *members, struct slice id
 	}
 	member = add(members, label, id);
 	endpoint_copy(&member->endpoint, place);
-	member->announced = slice_copy(slice_of(member->label));
+	member->announced = text_copy(member->label);
 	return member;
 }
 
@@ -166,7 +167,7 @@ static struct member *add_at(
 		endpoint_finish(endpoint);
 	} else {
 		member->endpoint = *endpoint;
-		member->announced = slice_copy(slice_of(announced));
+		member->announced = text_copy(announced);
 	}
 	return member;
 }
@@ -215,14 +216,12 @@ void members_add_copy(struct members *members, const struct member *member)
 	if (members->n >= MEMBERS_MAX) {
 		return;
 	}
-	copy = add(members, slice_copy(slice_of(member->label)),
+	copy = add(members, text_copy(member->label),
 		member->id != NULL ? slice_of(member->id) : (struct slice){"", 0});
 	if (copy != NULL) {
 		endpoint_copy(&copy->endpoint, &member->endpoint);
-		copy->trouble =
-			member->trouble != NULL ? slice_copy(slice_of(member->trouble)) : NULL;
-		copy->announced =
-			member->announced != NULL ? slice_copy(slice_of(member->announced)) : NULL;
+		copy->trouble = text_copy(member->trouble);
+		copy->announced = text_copy(member->announced);
 		copy->is_master = member->is_master;
 	}
 }

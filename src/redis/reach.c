@@ -83,25 +83,6 @@ void reach_copy(struct reach *to, const struct reach *from)
 	}
 }
 
-static bool is_same_place(const struct place *a, const struct place *b)
-{
-	return a->port == b->port && strcmp(a->host, b->host) == 0;
-}
-
-bool reach_is_equal(const struct reach *a, const struct reach *b)
-{
-	bool is_equal = a->n_patterns == b->n_patterns && a->n_mappings == b->n_mappings;
-
-	for (size_t i = 0; is_equal && i < a->n_patterns; i++) {
-		is_equal = strcmp(a->patterns[i].text, b->patterns[i].text) == 0;
-	}
-	for (size_t i = 0; is_equal && i < a->n_mappings; i++) {
-		is_equal = is_same_place(&a->mappings[i].from, &b->mappings[i].from) &&
-			   is_same_place(&a->mappings[i].to, &b->mappings[i].to);
-	}
-	return is_equal;
-}
-
 /* ---- reading ---- */
 
 static bool is_host_letter(char letter)

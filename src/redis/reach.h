@@ -31,7 +31,6 @@ void reach_finish(struct reach *reach);
 void reach_clear_patterns(struct reach *reach);
 void reach_clear_mappings(struct reach *reach);
 void reach_copy(struct reach *to, const struct reach *from);
-bool reach_is_equal(const struct reach *a, const struct reach *b);
 
 /* A CIDR, an IP address, or a host with * and ? as wildcards. */
 NODISCARD bool reach_add_pattern(struct reach *reach, struct slice text, struct err *err);

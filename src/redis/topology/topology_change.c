@@ -9,13 +9,25 @@
 
 /* ---- the configured servers ---- */
 
-/* What the configuration calls the place that it leads to. */
-static struct endpoint configured_of(const struct node *node)
+/* Is that what the configuration calls it? A name leads to each of its addresses. */
+static bool is_configured_as(const struct node *node, const struct endpoint *endpoint)
 {
-	struct endpoint endpoint = *link_endpoint(node->link);
+	struct endpoint now = *link_endpoint(node->link);
 
-	endpoint.ip = NULL;
-	return endpoint;
+	now.ip = NULL;
+	return endpoint_is_equal(&now, endpoint);
+}
+
+static bool is_configured(const struct node *node)
+{
+	const struct topology_opts *opts = &node->topology->opts;
+
+	for (size_t i = 0; i < opts->n_endpoints; i++) {
+		if (is_configured_as(node, &opts->endpoints[i])) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Puts a node of before into the array again. */
@@ -33,13 +45,8 @@ static bool keep_nodes_of(
 
 	for (size_t i = 0; i < before->n; i++) {
 		struct node *node = before->items[i];
-		struct endpoint now;
 
-		if (node == NULL) {
-			continue;
-		}
-		now = configured_of(node);
-		if (endpoint_is_equal(&now, endpoint)) {
+		if (node != NULL && is_configured_as(node, endpoint)) {
 			before->items[i] = NULL;
 			keep_node(topology, node, link_endpoint(node->link));
 			is_any = true;
@@ -49,17 +56,12 @@ static bool keep_nodes_of(
 }
 
 /* One that leads nowhere that is wanted, taken out; NULL: none. */
-static struct node *take_unwanted(const struct topology *topology, struct nodes *before)
+static struct node *take_unwanted(struct nodes *before)
 {
 	for (size_t i = 0; i < before->n; i++) {
 		struct node *node = before->items[i];
-		struct endpoint now;
 
-		if (node == NULL) {
-			continue;
-		}
-		now = configured_of(node);
-		if (!topology_opts_has_endpoint(&topology->opts, &now)) {
+		if (node != NULL && !is_configured(node)) {
 			before->items[i] = NULL;
 			return node;
 		}
@@ -81,7 +83,7 @@ static void change_configured_nodes(struct topology *topology)
 		if (keep_nodes_of(topology, &before, endpoint)) {
 			continue;
 		}
-		node = take_unwanted(topology, &before);
+		node = take_unwanted(&before);
 		if (node != NULL) {
 			node->is_former = false;
 			keep_node(topology, node, endpoint);

@@ -129,7 +129,6 @@ struct topology {
 
 void topology_opts_copy(struct topology_opts *to, const struct topology_opts *from);
 void topology_opts_finish(struct topology_opts *opts);
-bool topology_opts_has_endpoint(const struct topology_opts *opts, const struct endpoint *endpoint);
 
 /* ---- topology_round.c ---- */
 

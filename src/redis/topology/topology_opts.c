@@ -47,7 +47,7 @@ void topology_opts_finish(struct topology_opts *opts)
 	reach_finish(&opts->reach);
 }
 
-bool topology_opts_has_endpoint(const struct topology_opts *opts, const struct endpoint *endpoint)
+static bool has_endpoint(const struct topology_opts *opts, const struct endpoint *endpoint)
 {
 	for (size_t i = 0; i < opts->n_endpoints; i++) {
 		if (endpoint_is_equal(&opts->endpoints[i], endpoint)) {
@@ -60,7 +60,7 @@ bool topology_opts_has_endpoint(const struct topology_opts *opts, const struct e
 bool topology_opts_has_same_endpoints(const struct topology_opts *a, const struct topology_opts *b)
 {
 	for (size_t i = 0; i < a->n_endpoints; i++) {
-		if (!topology_opts_has_endpoint(b, &a->endpoints[i])) {
+		if (!has_endpoint(b, &a->endpoints[i])) {
 			return false;
 		}
 	}
@@ -77,7 +77,7 @@ bool topology_opts_is_same_group(const struct topology_opts *a, const struct top
 	}
 	/* Who is asked says who the nodes are: with nobody in common it is another group. */
 	for (size_t i = 0; a->kind != TOPOLOGY_STANDALONE && i < a->n_endpoints; i++) {
-		if (topology_opts_has_endpoint(b, &a->endpoints[i])) {
+		if (has_endpoint(b, &a->endpoints[i])) {
 			return true;
 		}
 	}

@@ -17,11 +17,10 @@
 #define ROUNDS_PER_NODE 5
 
 /* Where the question went: what that node does not know of itself. */
-static struct members_asked asked_of(
-	const struct question *question, struct slice own_id, char buffer[MEMBERS_ID_BYTES])
+static struct members_asked asked_of(const struct question *question)
 {
-	snprintf(buffer, MEMBERS_ID_BYTES, "%.*s", SLICE_ARG(own_id));
-	return (struct members_asked){link_endpoint(question->link)->host, buffer};
+	return (struct members_asked){
+		link_endpoint(question->link)->host, question->topology->asked_id};
 }
 
 const struct endpoint *topology_last_place(const void *context, struct slice id)
@@ -65,19 +64,17 @@ static bool is_believed(struct question *question, const struct reply *reply)
 	return false;
 }
 
-/* Its own id, and all that servers before 7.0 know of the others. */
-static void hear_nodes(struct question *question, const struct reply *reply)
+/* All that servers before 7.0 know of the nodes; and the own id of the one that answers. */
+static void take_table(struct question *question, struct slice table)
 {
 	struct topology *topology = question->topology;
-	struct members_asked asked =
-		asked_of(question, members_own_id(reply->text), topology->asked_id);
+	struct members_asked asked = asked_of(question);
 	struct err err;
 
-	if (!is_believed(question, reply)) {
-		return;
-	}
+	snprintf(topology->asked_id, sizeof(topology->asked_id), "%.*s",
+		SLICE_ARG(members_own_id(table)));
 	members_finish(&topology->members);
-	if (members_read_cluster_nodes(reply->text, &asked, &topology->members, &err)) {
+	if (members_read_cluster_nodes(table, &asked, &topology->members, &err)) {
 		ask_shards(question);
 	} else {
 		fail_with(topology, question->link, err.text);
@@ -88,10 +85,10 @@ static void on_nodes(void *context, const struct reply *reply, const char *lost)
 {
 	struct question *question = context;
 
-	if (question_end(question, reply, lost, REPLY_TEXT, "cluster|nodes")) {
-		hear_nodes(question, reply);
-	} else {
+	if (!question_end(question, reply, lost, REPLY_TEXT, "cluster|nodes")) {
 		topology_fail_round(question->topology);
+	} else if (is_believed(question, reply)) {
+		take_table(question, reply->text);
 	}
 }
 
@@ -116,7 +113,7 @@ static void add_left_out(struct topology *topology, const struct members *listed
 static void hear_shards(struct question *question, const struct reply *reply)
 {
 	struct topology *topology = question->topology;
-	struct members_asked asked = {link_endpoint(question->link)->host, topology->asked_id};
+	struct members_asked asked = asked_of(question);
 	struct members listed = topology->members;
 	struct err err;
 
@@ -203,6 +200,16 @@ static bool may_speak(const struct topology *topology, const struct asker *asker
 	return end != NULL && end[1] != '\0' && 2 * n_known >= n_others;
 }
 
+static size_t count_tables(const struct topology *topology)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < topology_n_configured(topology); i++) {
+		n += topology->askers[i].table != NULL;
+	}
+	return n;
+}
+
 /*
  * More than half of those that have answered have to be of one cluster. Those that fell silent have
  * said what they said last: one of two clusters is not believed because the other is down. NULL:
@@ -211,11 +218,8 @@ static bool may_speak(const struct topology *topology, const struct asker *asker
 static struct asker *find_spokesman(const struct topology *topology)
 {
 	size_t n = topology_n_configured(topology);
-	size_t n_answered = 0;
+	size_t n_answered = count_tables(topology);
 
-	for (size_t i = 0; i < n; i++) {
-		n_answered += topology->askers[i].table != NULL;
-	}
 	for (size_t i = 0; i < n; i++) {
 		struct asker *asker = &topology->askers[i];
 		size_t n_with_it = 0;
@@ -233,38 +237,26 @@ static struct asker *find_spokesman(const struct topology *topology)
 
 static void set_disagreement(struct topology *topology)
 {
-	char *why = mem_printf("%s", topology->round_error);
+	CLEANUP(mem_free_p) char *why = mem_printf("%s", topology->round_error);
 
-	for (size_t i = 0; i < topology_n_configured(topology); i++) {
-		if (topology->askers[i].table != NULL) {
-			snprintf(topology->round_error, sizeof(topology->round_error),
-				"the configured nodes that answer do not know each other, or not "
-				"those that were known: they are of different clusters, or one has "
-				"left it%s%s",
-				why[0] != '\0' ? "; " : "", why);
-		}
-	}
-	free(why);
+	snprintf(topology->round_error, sizeof(topology->round_error),
+		"the configured nodes that answer do not know each other, or not those that were "
+		"known: they are of different clusters, or one has left it%s%s",
+		why[0] != '\0' ? "; " : "", why);
 }
 
 static void decide(struct topology *topology)
 {
 	struct asker *asker = find_spokesman(topology);
-	struct members_asked asked;
-	struct err err;
 
-	if (asker == NULL) {
-		set_disagreement(topology);
-		topology_fail_round(topology);
+	if (asker != NULL) {
+		take_table(&asker->question, slice_of(asker->table));
 		return;
 	}
-	asked = asked_of(&asker->question, slice_of(asker->id), topology->asked_id);
-	members_finish(&topology->members);
-	if (members_read_cluster_nodes(slice_of(asker->table), &asked, &topology->members, &err)) {
-		ask_shards(&asker->question);
-	} else {
-		fail_with(topology, asker->link, err.text);
+	if (count_tables(topology) > 0) {
+		set_disagreement(topology);
 	}
+	topology_fail_round(topology);
 }
 
 /* A server that is no node of any cluster has an empty table. */

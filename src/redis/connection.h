@@ -17,7 +17,6 @@
 #include <sys/queue.h>
 
 #include "redis/dial.h"
-#include "redis/guard.h"
 #include "redis/calls.h"
 #include "redis/link_opts.h"
 #include "redis/resp.h"
@@ -49,6 +48,27 @@ enum link_filters {
 	LINK_FILTERS_ANDED,
 	LINK_FILTERS_ORED, /* Kvrocks: two filters would hit whoever fits one of them */
 };
+
+/*
+ * Tells an owner when nobody is inside any more: whoever may free objects in callbacks of these
+ * very objects marks them, and frees them then. Embedded.
+ */
+struct guard {
+	unsigned depth;
+	void (*idle_fn)(struct guard *guard); /* may free what the guard is in */
+};
+
+static inline void guard_enter(struct guard *guard)
+{
+	guard->depth++;
+}
+
+static inline void guard_leave(struct guard *guard)
+{
+	if (--guard->depth == 0) {
+		guard->idle_fn(guard);
+	}
+}
 
 enum connection_state {
 	CONNECTION_DIALING,

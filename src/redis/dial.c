@@ -49,8 +49,7 @@ struct dial {
 	dial_done_fn done_fn;
 	void *context;
 	int64_t deadline_ms; /* of all attempts together */
-	struct event *timer; /* the time of one */
-	struct event *soon;  /* goes on from the event loop: the next address, or the bad news */
+	struct event *timer; /* the time of one; made active to go on from the event loop */
 	struct lookup *lookup;
 	union address *addresses; /* of a name */
 	size_t n_addresses;
@@ -65,7 +64,6 @@ static void try_next(struct dial *dial);
 static void finish(struct dial *dial, struct bufferevent *connection, const char *words)
 {
 	event_del(dial->timer);
-	event_del(dial->soon);
 	dial->done_fn(dial->context, connection,
 		connection != NULL ? LINK_TROUBLE_NONE
 		: dial->is_refused ? LINK_TROUBLE_FINAL
@@ -150,7 +148,7 @@ static void try_address(struct dial *dial, const struct sockaddr *address, size_
 	}
 	dial->attempt = new_attempt(dial);
 	if (dial->attempt == NULL) {
-		event_active(dial->soon, 0, 0);
+		event_active(dial->timer, 0, 0);
 		return;
 	}
 	bufferevent_setcb(dial->attempt, NULL, NULL, on_attempt, dial);
@@ -159,7 +157,7 @@ static void try_address(struct dial *dial, const struct sockaddr *address, size_
 	}
 	if (bufferevent_socket_connect(dial->attempt, address, (int)address_bytes) != 0) {
 		err_set_errno(&dial->err, errno, "cannot connect");
-		event_active(dial->soon, 0, 0);
+		event_active(dial->timer, 0, 0);
 	} else if (FAULT(DIAL_RESET, NULL)) {
 		shutdown(bufferevent_getfd(dial->attempt), SHUT_RDWR);
 	}
@@ -186,7 +184,6 @@ static void try_next(struct dial *dial)
 		finish(dial, NULL, dial->err.text);
 		return;
 	}
-	event_del(dial->soon);
 	start_timer(dial, dial->n_addresses - dial->n_tried);
 	address = &dial->addresses[dial->n_tried++];
 	try_address(dial, &address->any,
@@ -219,17 +216,14 @@ static void on_lookup(void *context, const struct addrinfo *addresses, const cha
 	try_next(dial);
 }
 
-static void on_soon(evutil_socket_t fd, short what, void *context)
-{
-	try_next(context);
-}
-
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
 	struct dial *dial = context;
 
-	dial->is_refused = false;
-	err_set(&dial->err, "cannot connect: no answer in time");
+	if ((what & EV_TIMEOUT) != 0) {
+		dial->is_refused = false;
+		err_set(&dial->err, "cannot connect: no answer in time");
+	}
 	try_next(dial);
 }
 
@@ -246,11 +240,10 @@ struct dial *dial_new(struct event_base *loop, struct resolver *resolver,
 	dial->done_fn = done_fn;
 	dial->context = context;
 	dial->timer = evtimer_new(loop, on_timer, dial);
-	dial->soon = event_new(loop, -1, 0, on_soon, dial);
-	CHECK(dial->timer != NULL && dial->soon != NULL);
+	CHECK(dial->timer != NULL);
 	if (tls != NULL && tls_context_get(tls, &dial->err) == NULL) {
 		dial->is_refused = true;
-		event_active(dial->soon, 0, 0);
+		event_active(dial->timer, 0, 0);
 	} else if (endpoint->path != NULL) {
 		try_path(dial);
 	} else {
@@ -271,7 +264,6 @@ void dial_free(struct dial *dial)
 		bufferevent_free(dial->attempt);
 	}
 	event_free(dial->timer);
-	event_free(dial->soon);
 	free(dial->addresses);
 	free(dial);
 }

@@ -48,7 +48,11 @@ enum link_state {
 	LINK_BACKOFF,    /* waits for its timer; link_error() says why */
 };
 
-/* Told of every change of state, and of each attempt that failed, from the event loop. */
+/*
+ * Told of every change of state, and of each attempt that failed, from the event loop; before those
+ * whose answer is late, or lost with the connection. Of several the last that came is told first.
+ * May unwatch itself.
+ */
 struct link_watcher {
 	void (*changed_fn)(struct link_watcher *watcher, enum link_state state);
 	struct link_watcher *next; /* the link's */
@@ -57,7 +61,7 @@ struct link_watcher {
 /* What may be of interest to people; the same words again are told once a minute at most. */
 enum link_news {
 	LINK_NEWS_READY, /* for the first time */
-	LINK_NEWS_BACK,  /* READY again; `words` say for how long it was not */
+	LINK_NEWS_BACK,  /* READY again; `words`: what has brought it back, or "" */
 	LINK_NEWS_LOST, /* a proven connection is lost; whether the link still is READY see there */
 	LINK_NEWS_LATE, /* a proven connection does not answer in time */
 	LINK_NEWS_REFUSED, /* an attempt to open one failed, or it may not do what it must */

@@ -96,8 +96,8 @@ bool link_is_complete(const struct link *link);
 bool link_is_blocked(const struct link *link);
 /* Another process answers there than behind those that are proven, as far as it says. */
 bool link_note_other_server(struct link *link, const struct connection *connection);
-/* The only place that changes the state. Tells the watchers of a change, who may unwatch
- * themselves; `is_told_anyway`: of a failure that changes nothing. */
+/* The only place that changes the state. Tells the watchers of a change; `is_told_anyway`: of a
+ * failure that changes nothing. */
 void link_update_state(struct link *link, bool is_told_anyway);
 void link_set_trouble(struct link *link, enum link_trouble trouble, const char *words);
 void link_tell_news(struct link *link, enum link_news news, const char *words);

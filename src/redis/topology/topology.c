@@ -22,15 +22,13 @@
 
 const char *topology_kind_name(enum topology_kind kind)
 {
-	switch (kind) {
-	case TOPOLOGY_STANDALONE:
-		return "standalone";
-	case TOPOLOGY_SENTINEL:
-		return "sentinel";
-	case TOPOLOGY_CLUSTER:
-		return "cluster";
-	}
-	return "?";
+	static const char *const names[] = {
+		[TOPOLOGY_STANDALONE] = "standalone",
+		[TOPOLOGY_SENTINEL] = "sentinel",
+		[TOPOLOGY_CLUSTER] = "cluster",
+	};
+
+	return names[kind];
 }
 
 /* ---- links ---- */

@@ -124,27 +124,18 @@ static void change_known_nodes(struct topology *topology)
 /* ---- who is asked ---- */
 
 /* The link that leads there, taken out; NULL: none. */
-static struct link *take_link(struct links *links, const struct endpoint *endpoint)
+static struct link *take_link(
+	struct asker *askers, size_t n_askers, const struct endpoint *endpoint)
 {
-	for (size_t i = 0; i < links->n; i++) {
-		struct link *link = links->items[i];
+	for (size_t i = 0; i < n_askers; i++) {
+		struct link *link = askers[i].link;
 
 		if (link != NULL && endpoint_is_equal(link_endpoint(link), endpoint)) {
-			links->items[i] = NULL;
+			askers[i].link = NULL;
 			return link;
 		}
 	}
 	return NULL;
-}
-
-static void retire_rest(struct topology *topology, struct links *links)
-{
-	for (size_t i = 0; i < links->n; i++) {
-		if (links->items[i] != NULL) {
-			topology_drop_link(topology, links->items[i]);
-		}
-	}
-	free(links->items);
 }
 
 /* Who is asked already is asked on, over the same link. */
@@ -153,16 +144,14 @@ static void change_askers(struct topology *topology, size_t n_before)
 	const struct topology_opts *opts = &topology->opts;
 	struct asker *before = topology->askers;
 	bool had_askers = n_before > 0 && before[0].link != NULL;
-	struct links links = {0};
 
 	for (size_t i = 0; had_askers && i < n_before; i++) {
 		link_unwatch(before[i].link, &before[i].watcher);
 		topology_forget_said(&before[i]);
-		topology_add_link(&links, before[i].link);
 	}
 	topology->askers = mem_alloc_array(opts->n_endpoints, sizeof(struct asker));
 	for (size_t i = 0; had_askers && i < opts->n_endpoints; i++) {
-		struct link *link = take_link(&links, &opts->endpoints[i]);
+		struct link *link = take_link(before, n_before, &opts->endpoints[i]);
 
 		if (link != NULL) {
 			link_change(link, &opts->endpoints[i], opts->question_opts);
@@ -172,7 +161,11 @@ static void change_askers(struct topology *topology, size_t n_before)
 		}
 		topology_open_asker(topology, &topology->askers[i], link);
 	}
-	retire_rest(topology, &links);
+	for (size_t i = 0; i < n_before; i++) {
+		if (before[i].link != NULL) {
+			topology_drop_link(topology, before[i].link);
+		}
+	}
 	free(before);
 }
 

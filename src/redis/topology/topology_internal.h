@@ -140,7 +140,6 @@ void topology_fail_round(struct topology *topology);
 void topology_end_round(struct topology *topology, bool is_changed);
 void topology_tell_watchers(struct topology *topology);
 
-void topology_add_link(struct links *links, struct link *link);
 /* What waits for an answer of it hears that it is no node any more, once nobody kills there. */
 void topology_drop_link(struct topology *topology, struct link *link);
 

@@ -49,16 +49,13 @@ void topology_end_round(struct topology *topology, bool is_changed)
 
 /* ---- links ---- */
 
-void topology_add_link(struct links *links, struct link *link)
+void topology_drop_link(struct topology *topology, struct link *link)
 {
+	struct links *links = &topology->leaving;
+
 	links->items =
 		mem_grow_array(links->items, links->n, &links->capacity, sizeof(struct link *));
 	links->items[links->n++] = link;
-}
-
-void topology_drop_link(struct topology *topology, struct link *link)
-{
-	topology_add_link(&topology->leaving, link);
 	event_active(topology->letting_go, 0, 0);
 }
 

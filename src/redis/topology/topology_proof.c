@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/macros.h"
+#include "base/err.h"
 #include "redis/server_info.h"
 #include "redis/topology/topology_internal.h"
 
@@ -74,27 +74,27 @@ static bool is_still_master(const struct topology *topology, const struct link_s
 }
 
 static enum topology_proof judge_master(
-	const struct topology *topology, const struct link_server *server, const char **ret_words)
+	const struct topology *topology, const struct link_server *server, struct err *why)
 {
 	if (!is_still_master(topology, server)) {
-		*ret_words = "it is not the master that was known before, and fewer than half of "
-			     "the Sentinels can be asked";
+		err_set(why, "it is not the master that was known before, and fewer than half of "
+			     "the Sentinels can be asked");
 		return TOPOLOGY_NOT_YET;
 	}
-	*ret_words = "more than half of the Sentinels call it the master, and it says that it is "
-		     "none";
+	err_set(why, "more than half of the Sentinels call it the master, and it says that it is "
+		     "none");
 	return strcmp(server->role, "master") == 0 ? TOPOLOGY_PROVEN : TOPOLOGY_NOT_YET;
 }
 
 static enum topology_proof judge_replica(
-	const struct topology *topology, const struct link_server *server, const char **ret_words)
+	const struct topology *topology, const struct link_server *server, struct err *why)
 {
 	if (strcmp(server->role, "replica") != 0) {
-		*ret_words = "it is listed as a replica, and says that it is none";
+		err_set(why, "it is listed as a replica, and says that it is none");
 		return TOPOLOGY_FOREIGN;
 	}
-	*ret_words = "it is a replica, but has not shown to have the data set of the master "
-		     "(master_replid of INFO)";
+	err_set(why, "it is a replica, but has not shown to have the data set of the master "
+		     "(master_replid of INFO)");
 	return is_replica_of_master(topology, server) ? TOPOLOGY_PROVEN : TOPOLOGY_NOT_YET;
 }
 
@@ -108,25 +108,23 @@ static bool has_said(const struct node *node)
 							 link_server(node->link)->run_id));
 }
 
-static enum topology_proof judge_cluster_node(
-	const struct node *node, const char **ret_words, char *buffer, size_t n_bytes)
+static enum topology_proof judge_cluster_node(const struct node *node, struct err *why)
 {
-	*ret_words = buffer;
 	if (!has_said(node)) {
-		*ret_words = "it has not said yet which node of the cluster it is";
+		err_set(why, "it has not said yet which node of the cluster it is");
 		return TOPOLOGY_NOT_YET;
 	}
 	if (node->said_words[0] != '\0') {
-		*ret_words = node->said_words;
+		err_set(why, "%s", node->said_words);
 		return TOPOLOGY_FOREIGN;
 	}
-	snprintf(buffer, n_bytes, "the cluster lists node %s there, and it says that it is %s",
-		node->id != NULL ? node->id : "", node->said_id);
 	if (node->id == NULL || strcmp(node->id, node->said_id) != 0) {
+		err_set(why, "the cluster lists node %s there, and it says that it is %s",
+			node->id != NULL ? node->id : "", node->said_id);
 		return TOPOLOGY_FOREIGN;
 	}
 	if (2 * node->n_known_to_it < node->n_others) {
-		snprintf(buffer, n_bytes,
+		err_set(why,
 			"it knows %zu of %zu other nodes: it has left the cluster, or not yet "
 			"joined it",
 			node->n_known_to_it, node->n_others);
@@ -182,10 +180,7 @@ void topology_hear_node(struct node *node, const struct reply *reply)
 /* What it says may change: who joins does not know the others at first. */
 static bool is_proven(const struct node *node)
 {
-	const char *ignored;
-	char buffer[256];
-
-	return judge_cluster_node(node, &ignored, buffer, sizeof(buffer)) == TOPOLOGY_PROVEN;
+	return judge_cluster_node(node, NULL) == TOPOLOGY_PROVEN;
 }
 
 static void ask_node(struct node *node)
@@ -231,22 +226,21 @@ enum topology_proof topology_proof(
 	const struct node *node = topology_find_node(topology, link);
 	const struct link_server *server = link_server(link);
 	enum topology_proof proof = TOPOLOGY_PROVEN;
-	const char *why = "";
-	char buffer[256];
+	struct err why = {0};
 
 	if (topology->opts.kind == TOPOLOGY_STANDALONE) {
 		proof = TOPOLOGY_PROVEN;
 	} else if (node == NULL) {
-		why = "it is no node of the instance any more";
+		err_set(&why, "it is no node of the instance any more");
 		proof = TOPOLOGY_FOREIGN;
 	} else if (topology->opts.kind == TOPOLOGY_CLUSTER) {
-		proof = judge_cluster_node(node, &why, buffer, sizeof(buffer));
+		proof = judge_cluster_node(node, &why);
 	} else if (node->is_master) {
 		proof = judge_master(topology, server, &why);
 	} else {
 		proof = judge_replica(topology, server, &why);
 	}
-	snprintf(words, n_bytes, "not proven to belong to the instance: %s", why);
+	snprintf(words, n_bytes, "not proven to belong to the instance: %s", why.text);
 	return proof;
 }
 

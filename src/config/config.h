@@ -9,7 +9,7 @@
 
 #include "base/macros.h"
 #include "control/access.h"
-#include "control/http.h"
+#include "control/http/http.h"
 #include "kill/instance.h"
 #include "record/audit.h"
 

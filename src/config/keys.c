@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 #include "control/access.h"
-#include "control/http.h"
+#include "control/http/http.h"
 #include "control/names.h"
 #include "kill/instance.h"
 #include "record/audit.h"

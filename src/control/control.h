@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "control/access.h"
-#include "control/http.h"
+#include "control/http/http.h"
 #include "kill/instance.h"
 #include "kill/jobs.h"
 #include "record/audit.h"

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
-#include "control/kill_stream.h"
+#include "control/native/kill_stream.h"
 #include "control/permission.h"
 
 #define MAX_STALL_BUDGET_MS (10 * 1000)

@@ -4,10 +4,10 @@
 #include "control/routes.h"
 
 #include "control/body.h"
-#include "control/das.h"
-#include "control/metrics_page.h"
+#include "control/das/das.h"
+#include "control/native/metrics_page.h"
 #include "control/names.h"
-#include "control/native.h"
+#include "control/native/native.h"
 #include "control/permission.h"
 
 /* The one table. */

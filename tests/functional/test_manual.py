@@ -213,13 +213,13 @@ def test_parameters(tables, title, table):
     hold(API, title, documented, tables[table])
 
 
-# Where the actions of the DAS family read their parameters; those for all are in das.c.
+# Where the actions of the DAS family read their parameters; those for all are in das/das.c.
 DAS_READERS = {
     "KillInstanceAllSession": None,
     "GetRedisAllSession": None,
-    "CreateKillInstanceSessionTask": "task_params.c",
-    "CreateKillInstanceSessionTaskWithMaintainUser": "task_params.c",
-    "GetKillInstanceSessionTaskResult": "das_task.c",
+    "CreateKillInstanceSessionTask": "das/task_params.c",
+    "CreateKillInstanceSessionTaskWithMaintainUser": "das/task_params.c",
+    "GetKillInstanceSessionTaskResult": "das/das_task.c",
 }
 
 
@@ -232,11 +232,11 @@ def test_parameters_of_the_das_family():
     """Their names stand where they are read."""
     page = Page(API)
     common = {"Action", "Version"}
-    assert common <= read_by("routes.c") | read_by("das.c")
+    assert common <= read_by("routes.c") | read_by("das/das.c")
     assert common == set(re.findall(r"^\.Cm ([A-Z]\w+)", "\n".join(page.part(DAS).lines), re.M))
     hold(API, DAS, page.titles_in(DAS), [*DAS_READERS, "DAS errors"], ".Ss {}".format)
     for title, reader in DAS_READERS.items():
-        existing = read_by("das.c") | (read_by(reader) if reader else set())
+        existing = read_by("das/das.c") | (read_by(reader) if reader else set())
         documented = page.part(DAS, title).named("Cm")
         hold(API, title, documented, sorted(existing - common))
 

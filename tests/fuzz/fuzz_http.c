@@ -3,7 +3,7 @@
  */
 #include "base/check.h"
 #include "control/body.h"
-#include "control/http_head.h"
+#include "control/http/http_head.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 

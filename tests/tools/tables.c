@@ -12,7 +12,7 @@
 #include "config/keys.h"
 #include "control/order.h"
 #include "control/routes.h"
-#include "control/sessions.h"
+#include "control/native/sessions.h"
 #include "kill/session_list.h"
 #include "record/denials.h"
 #include "record/json.h"

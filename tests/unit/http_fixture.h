@@ -24,7 +24,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "control/http_internal.h"
+#include "control/http/http_internal.h"
 #include "scratch.h"
 
 #define FIXTURE_PATIENCE_MS 5000 /* after which what a test waits for will never happen */

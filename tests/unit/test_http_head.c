@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "control/http_head.h"
+#include "control/http/http_head.h"
 
 static const char *const refused[] = {
 	"",

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "control/peer.h"
+#include "control/http/peer.h"
 
 static void test_own_process(void **state)
 {

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "control/task_params.h"
+#include "control/das/task_params.h"
 
 struct row {
 	const char *text;

@@ -1,7 +1,7 @@
 /*
  * The server: listening, taking callers in, ending.
  */
-#include "control/http.h"
+#include "control/http/http.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -11,8 +11,8 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "control/http_internal.h"
-#include "control/peer.h"
+#include "control/http/http_internal.h"
+#include "control/http/peer.h"
 
 /* After a failed accept(), mostly for want of descriptors: it would fail again at once. */
 #define ACCEPT_PAUSE_MS 100

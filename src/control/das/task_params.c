@@ -1,7 +1,7 @@
 /*
  * Parameters of kill tasks.
  */
-#include "control/task_params.h"
+#include "control/das/task_params.h"
 
 #include <jansson.h>
 

@@ -1,7 +1,7 @@
 /*
  * The native API.
  */
-#include "control/native.h"
+#include "control/native/native.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "control/names.h"
 #include "control/order.h"
 #include "control/permission.h"
-#include "control/sessions.h"
+#include "control/native/sessions.h"
 #include "record/json.h"
 
 /* ---- instances ---- */

@@ -1,7 +1,7 @@
 /*
  * The page of metrics: of the instances that the caller may see, and no others.
  */
-#include "control/metrics_page.h"
+#include "control/native/metrics_page.h"
 
 #include <stdio.h>
 

@@ -7,8 +7,8 @@
 
 #include <sys/queue.h>
 
-#include "control/http.h"
-#include "control/http_socket.h"
+#include "control/http/http.h"
+#include "control/http/http_socket.h"
 
 struct bufferevent;
 struct evbuffer;

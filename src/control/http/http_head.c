@@ -1,7 +1,7 @@
 /*
  * Reading heads.
  */
-#include "control/http_head.h"
+#include "control/http/http_head.h"
 
 #include "base/parse.h"
 

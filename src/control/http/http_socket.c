@@ -2,7 +2,7 @@
  * Making the control socket without a moment in which it is open wider than it should be, and
  * without ever taking the place of a daemon that is alive.
  */
-#include "control/http_socket.h"
+#include "control/http/http_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -18,7 +18,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/slice.h"
-#include "control/http_head.h"
+#include "control/http/http_head.h"
 #include "model/caller.h"
 
 struct event_base;

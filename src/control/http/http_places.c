@@ -17,7 +17,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "control/http_internal.h"
+#include "control/http/http_internal.h"
 
 static const char others_came[] =
 	"too many callers: this user held most of the places, and one was for somebody else; "

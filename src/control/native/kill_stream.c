@@ -1,7 +1,7 @@
 /*
  * Streams of a kill's events.
  */
-#include "control/kill_stream.h"
+#include "control/native/kill_stream.h"
 
 #include <event2/event.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /*
  * The DAS-compatible API: what its actions share, and KillInstanceAllSession.
  */
-#include "control/das.h"
+#include "control/das/das.h"
 
 #include "base/mem.h"
-#include "control/das_internal.h"
+#include "control/das/das_internal.h"
 #include "control/names.h"
 #include "control/order.h"
 #include "record/json.h"

@@ -11,7 +11,7 @@
 #include "base/claim.h"
 #include "base/err.h"
 #include "base/macros.h"
-#include "control/http.h"
+#include "control/http/http.h"
 
 struct http_socket {
 	int fd;

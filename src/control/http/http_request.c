@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "control/http_internal.h"
+#include "control/http/http_internal.h"
 #include "control/names.h"
 
 #define MAX_CHUNK_LINE_BYTES 256

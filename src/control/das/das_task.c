@@ -2,16 +2,16 @@
  * Kill tasks of the DAS-compatible API: a kill that is ordered with one request and whose outcome,
  * session by session, is fetched with others. The task's id is the request id of the kill.
  */
-#include "control/das.h"
+#include "control/das/das.h"
 
 #include <stdio.h>
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "control/das_internal.h"
+#include "control/das/das_internal.h"
 #include "control/names.h"
 #include "control/order.h"
-#include "control/task_params.h"
+#include "control/das/task_params.h"
 #include "record/json.h"
 
 /* ---- ordering ---- */

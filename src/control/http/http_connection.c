@@ -11,8 +11,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "control/http_internal.h"
-#include "control/peer.h"
+#include "control/http/http_internal.h"
+#include "control/http/peer.h"
 
 /* How often to ask whether a caller that sends no more, but waits for its answer, still does. */
 #define ASK_MS 500

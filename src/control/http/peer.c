@@ -1,7 +1,7 @@
 /*
  * Peer credentials of a Unix socket.
  */
-#include "control/peer.h"
+#include "control/http/peer.h"
 
 #include <errno.h>
 #include <pwd.h>

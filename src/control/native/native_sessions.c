@@ -1,7 +1,7 @@
 /*
  * Listing sessions. The answer may be long: it is written in pieces.
  */
-#include "control/sessions.h"
+#include "control/native/sessions.h"
 
 #include <stdio.h>
 #include <string.h>

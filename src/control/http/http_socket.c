@@ -33,6 +33,15 @@ static void close_p(const int *fd)
 	}
 }
 
+/* Of the system call that has just failed. */
+static int fail(struct err *err, const char *what, const char *path)
+{
+	int r = -errno;
+
+	err_set_errno(err, -r, "%s%s%s", what, path[0] != '\0' ? " " : "", path);
+	return r;
+}
+
 static int make_address(const char *path, struct sockaddr_un *ret_address, struct err *err)
 {
 	size_t len = strlen(path);
@@ -52,10 +61,7 @@ static int make_socket(int *ret_fd, struct err *err)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0) {
-		int error_number = errno;
-
-		err_set_errno(err, error_number, "create the control socket");
-		return -error_number;
+		return fail(err, "create the control socket", "");
 	}
 	*ret_fd = fd;
 	return 0;
@@ -116,16 +122,11 @@ static int remove_stale(const struct sockaddr_un *address, struct err *err)
 		err_set(err, "%s: another process listens there", address->sun_path);
 		return -EADDRINUSE;
 	}
-	r = -errno;
-	if (r != -ECONNREFUSED && r != -ENOENT) {
-		err_set_errno(
-			err, -r, "find out whether somebody listens at %s", address->sun_path);
-		return r;
+	if (errno != ECONNREFUSED && errno != ENOENT) {
+		return fail(err, "find out whether somebody listens at", address->sun_path);
 	}
 	if (unlink(address->sun_path) < 0 && errno != ENOENT) {
-		r = -errno;
-		err_set_errno(err, -r, "remove the stale socket %s", address->sun_path);
-		return r;
+		return fail(err, "remove the stale socket", address->sun_path);
 	}
 	return 0;
 }
@@ -134,13 +135,10 @@ static int remove_stale(const struct sockaddr_un *address, struct err *err)
 static int bind_closed(int fd, const struct sockaddr_un *address, struct err *err)
 {
 	mode_t before = umask(0777);
-	int r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+	int r = bind(fd, (const struct sockaddr *)address, sizeof(*address));
 
-	umask(before);
-	if (r < 0) {
-		err_set_errno(err, -r, "make the socket %s", address->sun_path);
-	}
-	return r;
+	umask(before); /* which cannot fail */
+	return r < 0 ? fail(err, "make the socket", address->sun_path) : 0;
 }
 
 /* Listens before anything else, so that another daemon that starts now sees it alive. */
@@ -150,9 +148,7 @@ static int open_up(const struct http_socket *socket, int fd, struct err *err)
 	int r;
 
 	if (listen(fd, HTTP_SOCKET_BACKLOG) < 0) {
-		r = -errno;
-		err_set_errno(err, -r, "listen at %s", path);
-		return r;
+		return fail(err, "listen at", path);
 	}
 	if (socket->has_gid && lchown(path, (uid_t)-1, socket->gid) < 0) {
 		r = -errno;
@@ -161,23 +157,19 @@ static int open_up(const struct http_socket *socket, int fd, struct err *err)
 		return r;
 	}
 	if (chmod(path, (mode_t)socket->mode) < 0) {
-		r = -errno;
-		err_set_errno(err, -r, "set the mode of the socket %s", path);
-		return r;
+		return fail(err, "set the mode of the socket", path);
 	}
 	return 0;
 }
 
-static bool note_file(struct http_socket *socket)
+static void note_file(struct http_socket *socket)
 {
 	struct stat status;
 
-	if (lstat(socket->path, &status) < 0) {
-		return false;
+	if (lstat(socket->path, &status) == 0) {
+		socket->device = status.st_dev;
+		socket->inode = status.st_ino;
 	}
-	socket->device = status.st_dev;
-	socket->inode = status.st_ino;
-	return true;
 }
 
 /* The file, and a descriptor that listens there. */
@@ -204,7 +196,7 @@ static int make(struct http_socket *socket, int *ret_fd, struct err *err)
 		unlink(socket->path);
 		return r;
 	}
-	(void)note_file(socket);
+	note_file(socket);
 	*ret_fd = fd;
 	fd = -1;
 	return 0;
@@ -276,8 +268,7 @@ int http_socket_renew(struct http_socket *socket, struct err *err)
 		r = make(socket, &fd, err);
 	}
 	if (r == 0 && dup3(fd, socket->fd, O_CLOEXEC) < 0) {
-		r = -errno;
-		err_set_errno(err, -r, "put the new control socket in the place of the old");
+		r = fail(err, "put the new control socket in the place of the old", "");
 	}
 	return r;
 }
@@ -298,10 +289,7 @@ static int check_and_set_up(int fd, struct err *err)
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
 		fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
-		int error_number = errno;
-
-		err_set_errno(err, error_number, "set up the inherited control socket");
-		return -error_number;
+		return fail(err, "set up the inherited control socket", "");
 	}
 	return 0;
 }
@@ -329,7 +317,7 @@ int http_socket_adopt(int fd, struct http_socket *ret_socket, struct err *err)
 	}
 	*ret_socket = (struct http_socket){.fd = fd, .is_inherited = true, .path = path_of(fd)};
 	if (ret_socket->path != NULL) {
-		(void)note_file(ret_socket);
+		note_file(ret_socket);
 	}
 	return 0;
 }

@@ -60,31 +60,6 @@ void control_set_access(struct control *control, const struct access_opts *acces
 	control->in.access = access;
 }
 
-const char *control_socket_problem(const struct control *control)
-{
-	return http_server_socket_problem(control->server);
-}
-
-int control_renew_socket(struct control *control, struct err *err)
-{
-	return http_server_renew_socket(control->server, err);
-}
-
-void control_stop(struct control *control)
-{
-	http_server_stop(control->server);
-}
-
-void control_drain(struct control *control, void (*idle_fn)(void *context), void *context)
-{
-	http_server_drain(control->server, idle_fn, context);
-}
-
-void control_cut(struct control *control)
-{
-	http_server_cut(control->server);
-}
-
 void control_free(struct control *control)
 {
 	if (control == NULL) {

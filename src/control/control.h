@@ -32,7 +32,7 @@ struct control_inputs {
 struct control {
 	struct control_inputs in;
 	LIST_HEAD(, exchange) listings; /* that are under way */
-	struct http_server *server;
+	struct http_server *server;     /* to be stopped, drained and looked after as http.h says */
 };
 
 /*
@@ -43,16 +43,6 @@ NODISCARD int control_new(const struct control_inputs *inputs, const struct cont
 	int inherited_fd, struct control **ret_control, struct err *err);
 /* From now on this policy (borrowed) holds. */
 void control_set_access(struct control *control, const struct access_opts *access);
-/* NULL: callers find the socket. Else words for people about what has become of its file. */
-const char *control_socket_problem(const struct control *control);
-/* See http_server_renew_socket(). */
-NODISCARD int control_renew_socket(struct control *control, struct err *err);
-/* Takes no more requests; those under way can still be answered. */
-void control_stop(struct control *control);
-/* Stopped: `idle_fn` is called once, from the event loop, when no request is unanswered. */
-void control_drain(struct control *control, void (*idle_fn)(void *context), void *context);
-/* No longer waits for callers who are slow to take an answer. */
-void control_cut(struct control *control);
 void control_free(struct control *control); /* no request may be unanswered */
 
 #endif

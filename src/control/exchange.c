@@ -44,7 +44,7 @@ static void count(const struct exchange *exchange, int status)
 		name = route->das_action != NULL ? route->das_action : route->path;
 	}
 	metrics_count_answer(exchange->control->in.metrics,
-		http_method_name(http_request_method(exchange->http)), name, status);
+		http_method_name(exchange->http->head.method), name, status);
 }
 
 static void free_exchange(struct exchange *exchange)
@@ -64,7 +64,7 @@ void exchange_drop(struct exchange *exchange)
 
 static bool is_same_user(const struct exchange *a, const struct exchange *b)
 {
-	return http_request_caller(a->http)->uid == http_request_caller(b->http)->uid;
+	return a->http->caller.uid == b->http->caller.uid;
 }
 
 bool exchange_begin_listing(struct exchange *exchange, size_t n_bytes)
@@ -88,7 +88,7 @@ bool exchange_begin_listing(struct exchange *exchange, size_t n_bytes)
 	}
 	/* Root's come on top, one of everybody's size. */
 	if (n_held_by_all > 0 && n_held_by_all + n_bytes > EXCHANGE_MAX_ALL_LISTING_BYTES &&
-		!(n == 0 && http_request_caller(exchange->http)->is_own)) {
+		!(n == 0 && exchange->http->caller.is_own)) {
 		exchange_fail(exchange, EXCHANGE_UNAVAILABLE,
 			"the listings of all users that are not yet read are too large");
 		return false;

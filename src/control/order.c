@@ -246,7 +246,7 @@ static bool submit(struct exchange *exchange, const struct instance *instance,
 	order.request_id = exchange->request_id;
 	order.action = exchange->action;
 	order.instance = instance;
-	order.caller = http_request_caller(exchange->http);
+	order.caller = &exchange->http->caller;
 	order.request = request;
 	r = jobs_submit(exchange->control->in.jobs, &order, &err);
 	request_finish(request);

@@ -29,8 +29,8 @@ static struct instance_name name_of(const struct exchange *exchange)
 
 bool permission_has(const struct exchange *exchange, const char *action, const char *instance)
 {
-	return access_is_allowed(exchange->control->in.access, http_request_caller(exchange->http),
-		action, instance);
+	return access_is_allowed(
+		exchange->control->in.access, &exchange->http->caller, action, instance);
 }
 
 bool permission_has_here(const struct exchange *exchange, const char *action)
@@ -48,7 +48,7 @@ static bool is_about_kill(const struct exchange *exchange)
 
 static void record(struct exchange *exchange, const char *action, const char *instance)
 {
-	const struct caller *caller = http_request_caller(exchange->http);
+	const struct caller *caller = &exchange->http->caller;
 	struct audit_subject subject = {
 		.request_id = exchange->request_id,
 		.action = action,
@@ -77,7 +77,7 @@ void permission_refuse(struct exchange *exchange, const char *action)
 
 	record(exchange, action, name.text);
 	exchange_fail(exchange, EXCHANGE_NO_PERMISSION, "uid %u may not do %s here",
-		(unsigned)http_request_caller(exchange->http)->uid, action);
+		(unsigned)exchange->http->caller.uid, action);
 }
 
 bool permission_covers_order(struct exchange *exchange, const struct request *request)

@@ -69,8 +69,8 @@ static bool is_path_matching(struct slice path, const char *pattern, struct slic
 /* Looks by path and method. *ret_is_known: the path exists, whatever the method. */
 static const struct route *find_native(struct exchange *exchange, bool *ret_is_known)
 {
-	enum http_method method = http_request_method(exchange->http);
-	struct slice path = http_request_path(exchange->http);
+	enum http_method method = exchange->http->head.method;
+	struct slice path = exchange->http->head.path;
 
 	*ret_is_known = false;
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
@@ -110,15 +110,14 @@ static void set_malformed(struct exchange *exchange, enum exchange_error error)
 
 static void decode_params(struct exchange *exchange)
 {
-	struct slice type = http_request_header(exchange->http, "content-type");
+	struct slice type = http_head_find(&exchange->http->head, "content-type");
 
-	if (!params_add(
-		    &exchange->params, http_request_query(exchange->http), &exchange->malformed)) {
+	if (!params_add(&exchange->params, exchange->http->head.query, &exchange->malformed)) {
 		set_malformed(exchange, EXCHANGE_INVALID_PARAMS);
 		return;
 	}
-	switch (body_read(&exchange->params, type, http_request_body(exchange->http),
-		exchange->is_das, &exchange->malformed)) {
+	switch (body_read(&exchange->params, type, exchange->http->body, exchange->is_das,
+		&exchange->malformed)) {
 	case BODY_READ:
 		break;
 	case BODY_MALFORMED:
@@ -183,7 +182,7 @@ static void dispatch_native(struct exchange *exchange)
 		exchange_fail(exchange, EXCHANGE_METHOD, "this path does not take that method");
 	} else if (exchange->route == NULL) {
 		exchange_fail(exchange, EXCHANGE_NOT_FOUND, "no such path");
-	} else if (http_request_is_too_large(exchange->http)) {
+	} else if (exchange->http->is_too_large) {
 		exchange_fail(exchange, EXCHANGE_TOO_LARGE, "the body has more than %d KiB",
 			(int)(HTTP_MAX_BODY_BYTES / 1024));
 	} else {
@@ -198,7 +197,7 @@ static void dispatch_native(struct exchange *exchange)
 /* The header wins over nobody: both may name the action, but not two different ones. */
 static struct slice das_action_of(struct exchange *exchange)
 {
-	struct slice header = http_request_header(exchange->http, NAMES_HEADER_ACTION);
+	struct slice header = http_head_find(&exchange->http->head, NAMES_HEADER_ACTION);
 	struct slice action = {NULL, 0};
 
 	if (!params_get_single(&exchange->params, "Action", &action, &exchange->malformed)) {
@@ -214,7 +213,7 @@ static struct slice das_action_of(struct exchange *exchange)
 
 static void dispatch_das(struct exchange *exchange)
 {
-	enum http_method method = http_request_method(exchange->http);
+	enum http_method method = exchange->http->head.method;
 	struct slice action;
 
 	exchange->is_das = true;
@@ -222,7 +221,7 @@ static void dispatch_das(struct exchange *exchange)
 		exchange_fail(exchange, EXCHANGE_METHOD, "expected GET or POST");
 		return;
 	}
-	if (http_request_is_too_large(exchange->http)) {
+	if (exchange->http->is_too_large) {
 		exchange_fail(exchange, EXCHANGE_TOO_LARGE, "the body has more than %d KiB",
 			(int)(HTTP_MAX_BODY_BYTES / 1024));
 		return;
@@ -247,7 +246,7 @@ void routes_dispatch(struct control *control, struct http_request *request)
 {
 	struct exchange *exchange = exchange_new(control, request);
 
-	if (slice_is(http_request_path(request), NAMES_PATH_DAS)) {
+	if (slice_is(request->head.path, NAMES_PATH_DAS)) {
 		dispatch_das(exchange);
 	} else {
 		dispatch_native(exchange);

@@ -41,7 +41,7 @@ static void on_jobs_idle(void *context)
 {
 	struct daemon *daemon = context;
 
-	control_drain(daemon->control, on_all_answered, daemon);
+	http_server_drain(daemon->control->server, on_all_answered, daemon);
 }
 
 static void on_patience(evutil_socket_t fd, short what, void *context)
@@ -50,7 +50,7 @@ static void on_patience(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	control_cut(daemon->control);
+	http_server_cut(daemon->control->server);
 	instances_retire_links(daemon->instances, "the daemon is shutting down");
 }
 
@@ -67,7 +67,7 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *cont
 	daemon->is_stopping = true;
 	log_notice("stopping on signal %d", (int)signal_number);
 	manager_notify_stopping();
-	control_stop(daemon->control);
+	http_server_stop(daemon->control->server);
 	event_add(daemon->patience, &limit);
 	jobs_stop(daemon->jobs, clock_monotonic_ms() + STOP_GRACE_MS, on_jobs_idle, daemon);
 }

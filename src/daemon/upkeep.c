@@ -41,13 +41,13 @@ static void complain(struct daemon *daemon, const char *words)
 
 static void look_after_socket(struct daemon *daemon)
 {
-	const char *problem = control_socket_problem(daemon->control);
+	const char *problem = http_server_socket_problem(daemon->control->server);
 	struct err err = {""};
 	int r = 0;
 
 	if (problem != NULL) {
 		upkeep_make_directory(daemon->config->control.socket);
-		r = control_renew_socket(daemon->control, &err);
+		r = http_server_renew_socket(daemon->control->server, &err);
 	}
 	if (r < 0) {
 		complain(daemon, r == -ENOTSUP ? problem : err.text);

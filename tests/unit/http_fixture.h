@@ -73,10 +73,9 @@ static void fixture_handler(void *context, struct http_request *request)
 		fixture->held[fixture->n_held++] = request;
 		return;
 	}
-	text = mem_printf("method=%d path=%.*s query=%.*s body=%.*s large=%d",
-		http_request_method(request), SLICE_ARG(http_request_path(request)),
-		SLICE_ARG(http_request_query(request)), SLICE_ARG(http_request_body(request)),
-		http_request_is_too_large(request));
+	text = mem_printf("method=%d path=%.*s query=%.*s body=%.*s large=%d", request->head.method,
+		SLICE_ARG(request->head.path), SLICE_ARG(request->head.query),
+		SLICE_ARG(request->body), request->is_too_large);
 	http_reply(request, 200, "text/plain", NULL, 0, slice_of(text));
 }
 
@@ -95,7 +94,7 @@ static UNUSED void fixture_start(struct fixture *fixture, int inherited_fd)
 		    fixture_claim, fixture, &fixture->server, &err) < 0) {
 		fail_msg("%s", err.text);
 	}
-	http_server_set_limits(fixture->server, &fixture_limits);
+	fixture->server->limits = fixture_limits;
 }
 
 /* Without a server. */

@@ -342,7 +342,7 @@ static void test_caller_in_many_groups(void **state)
 	child = fork_caller_in_many_groups(fixture->scratch->path);
 	assert_true(child > 0);
 	fixture_wait(fixture, fixture->n_held == 1);
-	caller = http_request_caller(fixture->held[0]);
+	caller = &fixture->held[0]->caller;
 	assert_int_equal(caller->uid, (uid_t)-1);
 	assert_int_equal(caller->gid, (gid_t)-1);
 	assert_int_equal(caller->n_groups, 0);

@@ -74,7 +74,7 @@ static void test_idle(void **state)
 	struct client never, once;
 
 	limits.idle_timeout_ms = 200;
-	http_server_set_limits(fixture->server, &limits);
+	fixture->server->limits = limits;
 	never = client_open(fixture);
 	once = client_open(fixture);
 	client_send(fixture, &once, "GET / HTTP/1.1\r\n\r\n");
@@ -213,7 +213,7 @@ static void test_stream_nobody_reads(void **state)
 	char piece[4096];
 
 	limits.idle_timeout_ms = 200;
-	http_server_set_limits(fixture->server, &limits);
+	fixture->server->limits = limits;
 	client = client_open(fixture);
 	memset(piece, 'x', sizeof(piece));
 	fixture->is_holding = true;
@@ -266,7 +266,7 @@ static void test_reply_nobody_reads(void **state)
 	struct client client;
 
 	limits.idle_timeout_ms = 200;
-	http_server_set_limits(fixture->server, &limits);
+	fixture->server->limits = limits;
 	client = client_open(fixture);
 	fixture->is_holding = true;
 	client_send(fixture, &client, "GET / HTTP/1.1\r\n\r\n");

@@ -17,7 +17,7 @@
  */
 static bool check_version(struct exchange *exchange)
 {
-	struct slice header = http_request_header(exchange->http, NAMES_HEADER_VERSION);
+	struct slice header = http_head_find(&exchange->http->head, NAMES_HEADER_VERSION);
 	struct slice version;
 	struct err err;
 

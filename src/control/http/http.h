@@ -21,7 +21,10 @@
 #include "control/http/http_head.h"
 #include "model/caller.h"
 
+struct evbuffer;
 struct event_base;
+struct http_connection;
+struct http_server;
 
 /* Named limits. */
 #define HTTP_MAX_BODY_BYTES ((size_t)64 * 1024) /* beyond: is_too_large */
@@ -42,8 +45,29 @@ struct control_opts {
 	unsigned max_connections;
 };
 
-struct http_request;
-struct http_server;
+enum http_chunk { HTTP_CHUNK_SIZE, HTTP_CHUNK_DATA, HTTP_CHUNK_END, HTTP_CHUNK_TRAILER };
+
+/* What a caller asks: borrowed until it is answered. */
+struct http_request {
+	/* When the kernel does not tell (logged), of uid and gid -1 and nobody's member. */
+	struct caller caller;
+	struct http_head head;
+	struct slice body;
+	bool is_too_large; /* the body is then empty */
+
+	/* Its own. */
+	struct http_server *server;
+	struct http_connection *connection; /* NULL: the caller has left */
+	char *head_text;
+	struct evbuffer *body_bytes;
+	enum http_chunk chunk; /* which part of a chunked body comes next */
+	uint64_t chunk_left;   /* bytes, in HTTP_CHUNK_DATA */
+	bool is_stream;
+	void (*gone_fn)(void *context);
+	void *gone_context;
+	void (*taken_fn)(void *context); /* a piece of a stream is on its way */
+	void *taken_context;
+};
 
 /* Whose connection makes way for whose. */
 enum http_claim {
@@ -84,18 +108,6 @@ void http_server_cut(struct http_server *server);
  * sent. Stops first if need be. NULL is fine.
  */
 void http_server_free(struct http_server *server);
-
-/* All borrowed until the request is answered. */
-enum http_method http_request_method(const struct http_request *request);
-/* Before '?', as sent, not decoded; of an absolute URI what is behind the host. */
-struct slice http_request_path(const struct http_request *request);
-struct slice http_request_query(const struct http_request *request); /* behind '?'; may be absent */
-struct slice http_request_body(const struct http_request *request);
-bool http_request_is_too_large(const struct http_request *request); /* the body is then empty */
-/* By name, any case; absent when not sent. Sent twice: the first. */
-struct slice http_request_header(const struct http_request *request, const char *name);
-/* When the kernel does not tell (logged), a caller of uid and gid -1 who is nobody's member. */
-const struct caller *http_request_caller(const struct http_request *request);
 
 struct http_header {
 	const char *name;

@@ -21,7 +21,7 @@
 
 static void set_timer(struct http_connection *connection, int64_t delay_ms)
 {
-	struct timeval delay = {delay_ms / 1000, (delay_ms % 1000) * 1000};
+	struct timeval delay = http_time(delay_ms);
 
 	event_add(connection->timer, &delay);
 }
@@ -87,7 +87,7 @@ void http_connection_free(struct http_connection *connection)
 	TAILQ_REMOVE(&server->connections, connection, link);
 	server->n_connections--;
 	server->n_waiting -= connection->state == HTTP_WAITING;
-	connection->user->n_places -= http_has_place(connection);
+	connection->user->n_places -= connection->state != HTTP_WAITING;
 	http_places_leave(connection->user);
 	event_free(connection->hang_up); /* before the descriptor is closed */
 	event_free(connection->timer);
@@ -337,8 +337,7 @@ void http_connection_new(
 	struct http_server *server, int fd, const struct caller *caller, enum http_claim claim)
 {
 	struct http_connection *connection = mem_new(struct http_connection);
-	struct timeval idle = {server->limits.idle_timeout_ms / 1000,
-		(server->limits.idle_timeout_ms % 1000) * 1000};
+	struct timeval idle = http_time(server->limits.idle_timeout_ms);
 	size_t most = HTTP_MAX_HEADER_BYTES + HTTP_MAX_BODY_BYTES;
 
 	connection->server = server;

@@ -25,8 +25,9 @@ const char *http_method_name(enum http_method method); /* "other" for those that
 
 struct http_head {
 	enum http_method method;
-	struct slice path;   /* as http_request_path() says */
-	struct slice query;  /* may be absent */
+	/* Before '?', as sent, not decoded; of an absolute URI what is behind the host. */
+	struct slice path;
+	struct slice query;  /* behind '?'; may be absent */
 	struct slice fields; /* the header lines */
 	bool is_old;         /* HTTP/1.0 */
 	bool is_last;        /* the connection is to be closed behind the answer */
@@ -38,7 +39,7 @@ struct http_head {
 /* Reads `text`, which ends with the empty line; the head borrows from it. False: it is none. */
 NODISCARD bool http_head_read(struct slice text, struct http_head *ret_head);
 
-/* The first of that name, in any case; absent: there is none. */
+/* By name, any case; absent when not sent. Sent twice: the first. */
 struct slice http_head_find(const struct http_head *head, const char *name);
 
 /* The size before a chunk of a body, without its extensions. False: it is none. */

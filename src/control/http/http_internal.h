@@ -69,26 +69,6 @@ struct http_connection {
 };
 TAILQ_HEAD(http_connections, http_connection);
 
-enum http_chunk { HTTP_CHUNK_SIZE, HTTP_CHUNK_DATA, HTTP_CHUNK_END, HTTP_CHUNK_TRAILER };
-
-struct http_request {
-	struct http_server *server;
-	struct http_connection *connection; /* NULL: the caller has left */
-	struct caller caller;
-	struct http_head head; /* of `head_text` */
-	char *head_text;
-	struct evbuffer *body;
-	struct slice body_text; /* once it is whole */
-	enum http_chunk chunk;  /* which part of a chunked body comes next */
-	uint64_t chunk_left;    /* bytes, in HTTP_CHUNK_DATA */
-	bool is_too_large;
-	bool is_stream;
-	void (*gone_fn)(void *context);
-	void *gone_context;
-	void (*taken_fn)(void *context); /* a piece of a stream is on its way */
-	void *taken_context;
-};
-
 struct http_server {
 	struct event_base *loop;
 	struct http_limits limits;
@@ -111,11 +91,53 @@ struct http_server {
 	bool is_stopped;
 };
 
-/* For tests, which cannot wait for the real ones. Before the loop runs. */
-void http_server_set_limits(struct http_server *server, const struct http_limits *limits);
+static inline struct timeval http_time(int64_t ms)
+{
+	return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+}
 
-/* One of the unanswered requests is not any more. */
-void http_server_request_answered(struct http_server *server);
+/* ---- http_request.c ---- */
+
+struct http_request *http_request_new(struct http_connection *connection);
+void http_request_free(struct http_request *request); /* NULL is fine */
+enum http_reading {
+	HTTP_WHOLE,
+	HTTP_MORE, /* bytes are missing */
+	HTTP_MALFORMED,
+	HTTP_ON, /* a part was read: look for the next */
+};
+/* Takes of `input` what belongs to the body. */
+enum http_reading http_request_read_body(struct http_request *request, struct evbuffer *input);
+void http_request_tell_taken(struct http_request *request);
+void http_request_tell_gone(struct http_request *request);
+
+/* ---- http_write.c ---- */
+
+/* But for what says where the body ends. */
+void http_write_head(struct evbuffer *output, int status, const char *content_type,
+	const struct http_header *headers, size_t n_headers, bool is_last);
+/* Behind the head; of a HEAD request only its length. */
+void http_write_body(struct evbuffer *output, struct slice body, bool is_head);
+/* Words for people as a whole reply, the last one, in the form of the native API. */
+void http_write_refusal(struct evbuffer *output, int status, const char *words);
+
+/* ---- http_places.c: only decides ---- */
+
+/* May one more connection of that user be taken in? It costs next to nothing to say no. */
+bool http_places_admits(const struct http_server *server, uid_t uid, enum http_claim claim);
+/* It has come, or goes. */
+struct http_user *http_places_enter(struct http_server *server, uid_t uid);
+void http_places_leave(struct http_user *user);
+/* Who gets the next place; NULL: nobody waits for one. */
+struct http_connection *http_places_next(const struct http_server *server);
+bool http_places_is_free(const struct http_server *server, const struct http_connection *newcomer);
+/* Who makes way for `newcomer`; NULL: nobody. */
+struct http_connection *http_places_yielding(
+	const struct http_server *server, const struct http_connection *newcomer);
+/* Whose descriptor can be spared; NULL: nobody's. */
+struct http_connection *http_places_spared(const struct http_server *server);
+/* Of those who wait, too many, who is turned away. */
+struct http_connection *http_places_surplus(const struct http_server *server);
 
 /* ---- http_connection.c ---- */
 
@@ -134,34 +156,9 @@ void http_connection_cut(struct http_connection *connection);
 /* Gives the kernel what it takes at once of what is still to be sent. */
 void http_connection_flush(struct http_connection *connection);
 
-/* ---- http_request.c ---- */
+/* ---- http_server.c ---- */
 
-struct http_request *http_request_new(struct http_connection *connection);
-void http_request_free(struct http_request *request); /* NULL is fine */
-enum http_reading {
-	HTTP_WHOLE,
-	HTTP_MORE, /* bytes are missing */
-	HTTP_MALFORMED,
-	HTTP_ON, /* a part was read: look for the next */
-};
-/* Takes of `input` what belongs to the body. */
-enum http_reading http_request_read_body(struct http_request *request, struct evbuffer *input);
-void http_request_tell_taken(struct http_request *request);
-void http_request_tell_gone(struct http_request *request);
-/* Words for people as a whole reply, the last one, in the form of the native API. */
-void http_write_refusal(struct evbuffer *output, int status, const char *words);
-
-/* ---- http_places.c ---- */
-
-bool http_has_place(const struct http_connection *connection);
-/* Gives places to those who wait for one, as long as there are any. */
-void http_places_fill(struct http_server *server);
-/* No descriptor is left: gives one back, if somebody can be spared. */
-void http_places_spare(struct http_server *server);
-/* May one more connection of that user be taken in? It costs next to nothing to say no. */
-bool http_places_admits(const struct http_server *server, uid_t uid, enum http_claim claim);
-/* It has come, or goes. */
-struct http_user *http_places_enter(struct http_server *server, uid_t uid);
-void http_places_leave(struct http_user *user);
+/* One of the unanswered requests is not any more. */
+void http_server_request_answered(struct http_server *server);
 
 #endif

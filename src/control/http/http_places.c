@@ -12,22 +12,12 @@
  * Among these one of the lowest claim goes first, then one that waits for its caller, then one of
  * the user with the most places, then the oldest. Root and the daemon's own user have some places
  * more than all others, and a user who may do nothing has few connections, be they served or not.
+ *
+ * What is decided here, http_server.c does.
  */
-#include <event2/event.h>
-
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/http/http_internal.h"
-
-static const char others_came[] =
-	"too many callers: this user held most of the places, and one was for somebody else; "
-	"what was asked for goes on";
-static const char too_many_wait[] = "too many callers of this user wait for a place";
-
-bool http_has_place(const struct http_connection *connection)
-{
-	return connection->state != HTTP_WAITING;
-}
 
 /* ---- users ---- */
 
@@ -74,14 +64,41 @@ void http_places_leave(struct http_user *user)
 	}
 }
 
-/* ---- who makes way ---- */
+/* ---- connections, the first as seen from `newcomer`, if there is one ---- */
+
+typedef bool may_be_fn(
+	const struct http_connection *connection, const struct http_connection *newcomer);
+typedef bool is_before_fn(const struct http_connection *a, const struct http_connection *b);
+
+/* Of those that may be, the one that is before all others; of equals the oldest. */
+static struct http_connection *find(const struct http_server *server, may_be_fn *may_be,
+	const struct http_connection *newcomer, is_before_fn *is_before)
+{
+	struct http_connection *found = NULL, *connection;
+
+	TAILQ_FOREACH(connection, &server->connections, link)
+	{
+		if (may_be(connection, newcomer) &&
+			(found == NULL || is_before(connection, found))) {
+			found = connection;
+		}
+	}
+	return found;
+}
+
+static bool is_waiting_for_place(
+	const struct http_connection *connection, const struct http_connection *newcomer UNUSED)
+{
+	return connection->state == HTTP_WAITING;
+}
 
 static bool is_waiting_for_caller(const struct http_connection *connection)
 {
 	return connection->state != HTTP_HANDLING;
 }
 
-static bool has_waited_long(const struct http_connection *connection)
+static bool has_waited_long(
+	const struct http_connection *connection, const struct http_connection *newcomer UNUSED)
 {
 	return is_waiting_for_caller(connection) &&
 	       (connection->state == HTTP_LINGERING ||
@@ -89,20 +106,24 @@ static bool has_waited_long(const struct http_connection *connection)
 			       connection->server->limits.grace_ms);
 }
 
+/* ---- who makes way ---- */
+
 static bool makes_way(
 	const struct http_connection *connection, const struct http_connection *newcomer)
 {
+	if (connection->state == HTTP_WAITING) {
+		return false;
+	}
 	if (connection->claim == HTTP_CLAIM_NONE && newcomer->claim != HTTP_CLAIM_NONE) {
 		return true;
 	}
 	if (connection->user == newcomer->user) {
-		return has_waited_long(connection);
+		return has_waited_long(connection, newcomer);
 	}
 	return connection->user->n_places > newcomer->user->n_places + 1 &&
-	       (connection->claim <= newcomer->claim || has_waited_long(connection));
+	       (connection->claim <= newcomer->claim || has_waited_long(connection, newcomer));
 }
 
-/* Of two that may be taken, neither NULL. */
 static bool goes_before(const struct http_connection *a, const struct http_connection *b)
 {
 	if (a->claim != b->claim) {
@@ -117,20 +138,15 @@ static bool goes_before(const struct http_connection *a, const struct http_conne
 	return a->since_ms < b->since_ms;
 }
 
-/* NULL: nobody makes way. */
-static struct http_connection *find_yielding(
+struct http_connection *http_places_yielding(
 	const struct http_server *server, const struct http_connection *newcomer)
 {
-	struct http_connection *found = NULL, *connection;
+	return find(server, makes_way, newcomer, goes_before);
+}
 
-	TAILQ_FOREACH(connection, &server->connections, link)
-	{
-		if (http_has_place(connection) && makes_way(connection, newcomer) &&
-			(found == NULL || goes_before(connection, found))) {
-			found = connection;
-		}
-	}
-	return found;
+struct http_connection *http_places_spared(const struct http_server *server)
+{
+	return find(server, has_waited_long, NULL, goes_before);
 }
 
 /* ---- who is next ---- */
@@ -140,21 +156,12 @@ static bool comes_before(const struct http_connection *a, const struct http_conn
 	return a->claim != b->claim ? a->claim > b->claim : a->user->n_places < b->user->n_places;
 }
 
-static struct http_connection *find_next(const struct http_server *server)
+struct http_connection *http_places_next(const struct http_server *server)
 {
-	struct http_connection *found = NULL, *connection;
-
-	TAILQ_FOREACH(connection, &server->connections, link)
-	{
-		if (!http_has_place(connection) &&
-			(found == NULL || comes_before(connection, found))) {
-			found = connection;
-		}
-	}
-	return found;
+	return find(server, is_waiting_for_place, NULL, comes_before);
 }
 
-static bool is_place_free(const struct http_server *server, const struct http_connection *newcomer)
+bool http_places_is_free(const struct http_server *server, const struct http_connection *newcomer)
 {
 	size_t n_places = server->max_connections;
 
@@ -164,67 +171,14 @@ static bool is_place_free(const struct http_server *server, const struct http_co
 	return server->n_connections - server->n_waiting < n_places;
 }
 
-/* Too many wait: of the user with the most connections the first to come, who has most likely given
- * up, is turned away. */
-static void shorten_queue(struct http_server *server)
+/* Of the user with the most connections the first to come has most likely given up. */
+static bool is_turned_away_before(const struct http_connection *a, const struct http_connection *b)
 {
-	struct http_connection *found = NULL, *connection;
-
-	TAILQ_FOREACH(connection, &server->connections, link)
-	{
-		if (!http_has_place(connection) &&
-			(found == NULL || connection->claim < found->claim ||
-				(connection->claim == found->claim &&
-					connection->user->n_connections >
-						found->user->n_connections))) {
-			found = connection;
-		}
-	}
-	http_connection_turn_away(found, too_many_wait);
+	return a->claim != b->claim ? a->claim < b->claim
+				    : a->user->n_connections > b->user->n_connections;
 }
 
-/* Those who are passed over may get one when others have kept theirs for long enough. */
-static void look_again(struct http_server *server)
+struct http_connection *http_places_surplus(const struct http_server *server)
 {
-	struct timeval pause = {
-		server->limits.grace_ms / 1000, server->limits.grace_ms % 1000 * 1000};
-
-	event_add(server->seating, &pause);
-}
-
-void http_places_fill(struct http_server *server)
-{
-	struct http_connection *next, *yielding;
-
-	while (server->n_waiting > 0) {
-		next = find_next(server);
-		if (!is_place_free(server, next)) {
-			yielding = find_yielding(server, next);
-			if (yielding == NULL) {
-				look_again(server);
-				break;
-			}
-			http_connection_turn_away(yielding, others_came);
-		}
-		http_connection_give_place(next);
-	}
-	while (server->n_waiting > HTTP_MAX_WAITING) {
-		shorten_queue(server);
-	}
-}
-
-void http_places_spare(struct http_server *server)
-{
-	struct http_connection *found = NULL, *connection;
-
-	TAILQ_FOREACH(connection, &server->connections, link)
-	{
-		if (has_waited_long(connection) &&
-			(found == NULL || goes_before(connection, found))) {
-			found = connection;
-		}
-	}
-	if (found != NULL) {
-		http_connection_turn_away(found, "no descriptor is left");
-	}
+	return find(server, is_waiting_for_place, NULL, is_turned_away_before);
 }

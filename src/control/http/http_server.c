@@ -29,12 +29,56 @@ static const struct http_limits default_limits = {
 	.linger_ms = 2000,
 };
 
+static const char others_came[] =
+	"too many callers: this user held most of the places, and one was for somebody else; "
+	"what was asked for goes on";
+static const char too_many_wait[] = "too many callers of this user wait for a place";
+
 /* ---- taking in ---- */
 
+/* Those who are passed over may get a place when others have kept theirs for long enough. */
+static void look_again(struct http_server *server)
+{
+	struct timeval pause = http_time(server->limits.grace_ms);
+
+	event_add(server->seating, &pause);
+}
+
+/* Gives places to those who wait for one, as long as there are any. */
+static void fill_places(struct http_server *server)
+{
+	struct http_connection *next, *yielding;
+
+	while ((next = http_places_next(server)) != NULL) {
+		if (!http_places_is_free(server, next)) {
+			yielding = http_places_yielding(server, next);
+			if (yielding == NULL) {
+				look_again(server);
+				break;
+			}
+			http_connection_turn_away(yielding, others_came);
+		}
+		http_connection_give_place(next);
+	}
+	while (server->n_waiting > HTTP_MAX_WAITING) {
+		http_connection_turn_away(http_places_surplus(server), too_many_wait);
+	}
+}
+
+static void on_seating(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
+{
+	fill_places(context);
+}
+
+/* No descriptor is left, mostly: gives one back, if somebody can be spared, and tries again. */
 static void pause_accepting(struct http_server *server)
 {
 	static const struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
+	struct http_connection *spared = http_places_spared(server);
 
+	if (spared != NULL) {
+		http_connection_turn_away(spared, "no descriptor is left");
+	}
 	event_del(server->arrival);
 	event_add(server->accept_timer, &pause);
 }
@@ -60,7 +104,7 @@ static void take_in(struct http_server *server, int fd)
 	claim = server->claim_fn(server->context, &caller);
 	if (http_places_admits(server, caller.uid, claim)) {
 		http_connection_new(server, fd, &caller, claim);
-		http_places_fill(server);
+		fill_places(server);
 	} else {
 		close(fd);
 	}
@@ -78,17 +122,11 @@ static void on_arrival(evutil_socket_t listening, short what UNUSED, void *conte
 			return;
 		}
 		if (fd < 0) {
-			http_places_spare(server);
 			pause_accepting(server);
 			return;
 		}
 		take_in(server, fd);
 	}
-}
-
-static void on_seating(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
-{
-	http_places_fill(context);
 }
 
 /* ---- ending ---- */
@@ -206,11 +244,6 @@ void http_server_free(struct http_server *server)
 }
 
 /* ---- beginning ---- */
-
-void http_server_set_limits(struct http_server *server, const struct http_limits *limits)
-{
-	server->limits = *limits;
-}
 
 static void set_up_events(struct http_server *server)
 {

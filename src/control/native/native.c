@@ -164,7 +164,7 @@ static json_t *instance_json(const struct instance *instance)
 /* About the daemon itself. */
 static json_t *warnings_json(const struct control *control)
 {
-	const char *problem = control_socket_problem(control);
+	const char *problem = http_server_socket_problem(control->server);
 	json_t *list = json_array();
 
 	if (problem != NULL) {
@@ -279,7 +279,7 @@ static bool is_node_known(
 
 static bool wants_stream(const struct exchange *exchange)
 {
-	struct slice rest = http_request_header(exchange->http, "accept");
+	struct slice rest = http_head_find(&exchange->http->head, "accept");
 	struct slice type, parameters;
 
 	while (slice_next(&rest, ',', &parameters)) {
@@ -372,7 +372,7 @@ static void record_cancel(const struct exchange *exchange, const struct jobs_vie
 		.request_id = kill->request_id,
 		.action = kill->action,
 		.instance = kill->report->instance,
-		.caller = http_request_caller(exchange->http),
+		.caller = &exchange->http->caller,
 	};
 	struct err err;
 

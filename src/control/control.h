@@ -17,7 +17,7 @@
 #include "record/metrics.h"
 
 struct event_base;
-struct exchange;
+struct session_answer;
 
 /* All borrowed. */
 struct control_inputs {
@@ -31,8 +31,8 @@ struct control_inputs {
 
 struct control {
 	struct control_inputs in;
-	LIST_HEAD(, exchange) listings; /* that are under way */
-	struct http_server *server;     /* to be stopped, drained and looked after as http.h says */
+	LIST_HEAD(, session_answer) listings; /* that are under way */
+	struct http_server *server; /* to be stopped, drained and looked after as http.h says */
 };
 
 /*

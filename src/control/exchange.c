@@ -49,9 +49,6 @@ static void count(const struct exchange *exchange, int status)
 
 static void free_exchange(struct exchange *exchange)
 {
-	if (exchange->is_listing) {
-		LIST_REMOVE(exchange, listing);
-	}
 	params_finish(&exchange->params);
 	free(exchange);
 }
@@ -62,69 +59,22 @@ void exchange_drop(struct exchange *exchange)
 	free_exchange(exchange);
 }
 
-static bool is_same_user(const struct exchange *a, const struct exchange *b)
-{
-	return a->http->caller.uid == b->http->caller.uid;
-}
-
-bool exchange_begin_listing(struct exchange *exchange, size_t n_bytes)
-{
-	const struct exchange *other;
-	size_t n = 0, n_held = 0, n_held_by_all = 0;
-
-	LIST_FOREACH(other, &exchange->control->listings, listing)
-	{
-		n_held_by_all += other->listing_bytes;
-		if (is_same_user(other, exchange)) {
-			n++;
-			n_held += other->listing_bytes;
-		}
-	}
-	if (n == EXCHANGE_MAX_LISTINGS ||
-		(n > 0 && n_held + n_bytes > EXCHANGE_MAX_LISTING_BYTES)) {
-		exchange_fail(exchange, EXCHANGE_UNAVAILABLE,
-			"%zu listings of this user are not yet read; read or close them first", n);
-		return false;
-	}
-	/* Root's come on top, one of everybody's size. */
-	if (n_held_by_all > 0 && n_held_by_all + n_bytes > EXCHANGE_MAX_ALL_LISTING_BYTES &&
-		!(n == 0 && exchange->http->caller.is_own)) {
-		exchange_fail(exchange, EXCHANGE_UNAVAILABLE,
-			"the listings of all users that are not yet read are too large");
-		return false;
-	}
-	exchange->is_listing = true;
-	exchange->listing_bytes = n_bytes;
-	LIST_INSERT_HEAD(&exchange->control->listings, exchange, listing);
-	return true;
-}
-
-static void send_and_free(
-	struct exchange *exchange, int status, const char *content_type, struct slice body)
+void exchange_answer_text(
+	struct exchange *exchange, int status, const char *content_type, struct slice text)
 {
 	struct http_header headers[] = {
 		{NAMES_HEADER_REQUEST_ID, exchange->request_id},
 		{NAMES_HEADER_RETRY_AFTER, RETRY_AFTER_S},
 	};
 
-	if (body.len > http_reply_room(exchange->http)) {
+	if (text.len > http_reply_room(exchange->http)) {
 		exchange_fail(exchange, EXCHANGE_UNAVAILABLE,
 			"this user has too many answers that are not read");
 		return;
 	}
 	count(exchange, status);
-	http_reply(exchange->http, status, content_type, headers, status == 429 ? 2 : 1, body);
+	http_reply(exchange->http, status, content_type, headers, status == 429 ? 2 : 1, text);
 	free_exchange(exchange);
-}
-
-bool exchange_has_no_params(struct exchange *exchange)
-{
-	if (exchange->params.n > 0) {
-		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "unknown parameter \"%.64s\"",
-			exchange->params.items[0].name);
-		return false;
-	}
-	return true;
 }
 
 void exchange_answer(struct exchange *exchange, int status, json_t *body)
@@ -132,7 +82,7 @@ void exchange_answer(struct exchange *exchange, int status, json_t *body)
 	CLEANUP(mem_free_p) char *text = json_print(body);
 
 	json_decref(body);
-	send_and_free(exchange, status, NAMES_TYPE_JSON, slice_of(text));
+	exchange_answer_text(exchange, status, NAMES_TYPE_JSON, slice_of(text));
 }
 
 void exchange_stream_begin(struct exchange *exchange, const char *content_type)
@@ -153,22 +103,10 @@ void exchange_stream_line(struct exchange *exchange, json_t *object)
 	(void)http_stream_send(exchange->http, slice_of(line), NULL, NULL);
 }
 
-bool exchange_stream_text(
-	struct exchange *exchange, struct slice text, void (*then_fn)(void *context), void *context)
-{
-	return http_stream_send(exchange->http, text, then_fn, context);
-}
-
 void exchange_stream_end(struct exchange *exchange)
 {
 	http_stream_end(exchange->http);
 	free_exchange(exchange);
-}
-
-void exchange_answer_text(
-	struct exchange *exchange, int status, const char *content_type, struct slice text)
-{
-	send_and_free(exchange, status, content_type, text);
 }
 
 /* {"Code","Message","Data","RequestId","HostId","Success"}, every value a string. */

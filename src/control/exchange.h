@@ -7,19 +7,11 @@
 
 #include <jansson.h>
 
-#include <sys/queue.h>
-
 #include "base/uuid.h"
 #include "control/control.h"
 #include "control/params.h"
 
-struct exchange;
 struct route;
-
-/* Named limits, of a user's listings that are under way or not yet read. */
-#define EXCHANGE_MAX_LISTINGS 8
-#define EXCHANGE_MAX_LISTING_BYTES ((size_t)16 * 1024 * 1024)     /* the first may have more */
-#define EXCHANGE_MAX_ALL_LISTING_BYTES ((size_t)24 * 1024 * 1024) /* likewise, of all users */
 
 /* Errors: the API's table of codes. ERROR(enum suffix, HTTP status, code) */
 #define EXCHANGE_ERRORS(ERROR)                          \
@@ -45,18 +37,14 @@ enum exchange_error {
 };
 
 struct exchange {
-	LIST_ENTRY(exchange) listing; /* while is_listing, of the control's */
-	bool is_listing;
-	size_t listing_bytes;
 	struct control *control;
 	struct http_request *http;
 	const struct route *route; /* NULL until it is found */
 	char request_id[UUID_TEXT_BYTES];
 	bool is_das; /* answers have the form of the DAS API */
 	struct params params;
-	bool is_malformed; /* the parameters could not be decoded; why: */
+	struct err malformed; /* why the parameters could not be decoded; "": they could */
 	enum exchange_error malformed_error;
-	struct err malformed;
 	struct slice id; /* the variable part of the path; absent where there is none */
 	struct slice
 		instance;   /* that the request is about, as the caller wrote it; may be absent */
@@ -64,15 +52,6 @@ struct exchange {
 };
 
 struct exchange *exchange_new(struct control *control, struct http_request *http);
-
-/* For routes without parameters: false when there are some, and then it is answered. */
-NODISCARD bool exchange_has_no_params(struct exchange *exchange);
-
-/*
- * Before a listing is taken that will need about so much memory until its caller has it. False:
- * the caller's user has too much of that already, and it is answered.
- */
-NODISCARD bool exchange_begin_listing(struct exchange *exchange, size_t n_bytes);
 
 /* The caller has left and nothing is to be answered any more: frees the exchange. */
 void exchange_drop(struct exchange *exchange);
@@ -90,12 +69,6 @@ void exchange_fail(struct exchange *exchange, enum exchange_error error, const c
  */
 void exchange_stream_begin(struct exchange *exchange, const char *content_type);
 void exchange_stream_line(struct exchange *exchange, json_t *object);
-/*
- * Text as it is. `then_fn` is called from the event loop when the caller has taken it, or has left:
- * time for the next piece. False: the caller has left already; there is no call.
- */
-NODISCARD bool exchange_stream_text(struct exchange *exchange, struct slice text,
-	void (*then_fn)(void *context), void *context);
 void exchange_stream_end(struct exchange *exchange);
 
 #endif

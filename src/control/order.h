@@ -23,22 +23,14 @@ NODISCARD bool order_read_request(
 const char *order_param_name(size_t index);
 
 /*
- * Submits `request`, which is taken over. When it is accepted, `done_fn` answers `exchange`; when
- * not, the exchange is answered here.
+ * Submits `request`, which is taken over; of `callbacks` those and their context count. False when
+ * it was not accepted, and the exchange answered; else it still is to be.
  */
-void order_submit(struct exchange *exchange, const struct instance *instance,
+NODISCARD bool order_submit(struct exchange *exchange, const struct instance *instance,
+	struct request *request, const struct jobs_order *callbacks);
+
+/* The same, and if it is accepted, `done_fn` answers `exchange`, which is its context. */
+void order_answer(struct exchange *exchange, const struct instance *instance,
 	struct request *request, jobs_done_fn done_fn);
-
-/*
- * The same for a caller who asks later what became of it. False when it was not accepted, and the
- * exchange answered; else it still is to be.
- */
-NODISCARD bool order_submit_detached(
-	struct exchange *exchange, const struct instance *instance, struct request *request);
-
-/* The same with a stream of events as the answer: accepted, listed, progress, verified, respawn,
- * report. */
-void order_submit_streaming(
-	struct exchange *exchange, const struct instance *instance, struct request *request);
 
 #endif

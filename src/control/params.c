@@ -1,5 +1,5 @@
 /*
- * Decoding of query strings and form bodies.
+ * Decoding of query strings and form bodies, and reading by tables.
  */
 #include "control/params.h"
 
@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/parse.h"
+#include "model/selector.h"
 
 /* Of a name in a message: enough to recognise it. */
 #define PARAMS_SHOWN_BYTES 64
@@ -183,5 +185,59 @@ bool params_get_single(
 		}
 	}
 	*ret_value = value;
+	return true;
+}
+
+/* ---- into a struct, by a table ---- */
+
+bool params_read_switch(
+	const struct param_row *row UNUSED, struct slice value, void *field, struct err *err)
+{
+	if (!parse_bool(value, field)) {
+		err_set(err, "\"%.*s\" is neither true nor false", SLICE_ARG(value));
+		return false;
+	}
+	return true;
+}
+
+bool params_read_selector(
+	const struct param_row *row UNUSED, struct slice value, void *field, struct err *err)
+{
+	return selectors_add_asked(field, value, err);
+}
+
+static bool read_one(const struct params *params, const struct param *param,
+	const struct param_row *row, void *target, struct err *err)
+{
+	struct slice single;
+
+	if (!row->is_repeatable && !params_get_single(params, param->name, &single, err)) {
+		return false;
+	}
+	if (!row->read_fn(row, param->value, (char *)target + row->offset, err)) {
+		err_prefix(err, "%s", param->name);
+		return false;
+	}
+	return true;
+}
+
+bool params_read(const struct params *params, const struct param_row *rows, size_t n_rows,
+	void *target, struct err *err)
+{
+	for (size_t i = 0; i < params->n; i++) {
+		const struct param *param = &params->items[i];
+		size_t k = 0;
+
+		while (k < n_rows && strcmp(rows[k].name, param->name) != 0) {
+			k++;
+		}
+		if (k == n_rows) {
+			err_set(err, "unknown parameter \"%.64s\"", param->name);
+			return false;
+		}
+		if (!read_one(params, param, &rows[k], target, err)) {
+			return false;
+		}
+	}
 	return true;
 }

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/macros.h"
@@ -49,5 +50,32 @@ struct slice params_get(const struct params *params, const char *name);
  */
 NODISCARD bool params_get_single(
 	const struct params *params, const char *name, struct slice *ret_value, struct err *err);
+
+/* ---- into a struct, by a table ---- */
+
+struct param_row {
+	const char *name;
+	bool is_repeatable; /* else it may be given twice with the same value only */
+	/* Reads one value into `field`, to which `offset` leads. False with words about the value.
+	 */
+	bool (*read_fn)(
+		const struct param_row *row, struct slice value, void *field, struct err *err);
+	size_t offset; /* in the struct that is filled */
+	int64_t least; /* bounds, for a read_fn that asks for them */
+	int64_t most;
+};
+
+/*
+ * Fills `target` as the rows say. False with words that name the parameter: unknown, given twice
+ * with different values, malformed.
+ */
+NODISCARD bool params_read(const struct params *params, const struct param_row *rows, size_t n_rows,
+	void *target, struct err *err);
+
+/* For tables: a bool, and struct selectors to which one is added. */
+bool params_read_switch(
+	const struct param_row *row, struct slice value, void *field, struct err *err);
+bool params_read_selector(
+	const struct param_row *row, struct slice value, void *field, struct err *err);
 
 #endif

@@ -5,39 +5,42 @@
 
 #include "control/body.h"
 #include "control/das/das.h"
-#include "control/native/metrics_page.h"
 #include "control/names.h"
 #include "control/native/native.h"
 #include "control/permission.h"
 
+/* The DAS API takes every action by GET and by POST. */
+#define DAS(action, handler)                                                              \
+	{                                                                                 \
+		HTTP_POST, NAMES_PATH_DAS, (action), "hdm:" action, NULL, (handler), true \
+	}
+
 /* The one table. */
 static const struct route routes[] = {
-	/* The DAS API takes every action by GET and by POST. */
-	{HTTP_POST, NAMES_PATH_DAS, "KillInstanceAllSession", "hdm:KillInstanceAllSession", NULL,
-		das_kill_all},
-	{HTTP_POST, NAMES_PATH_DAS, "GetRedisAllSession", "hdm:GetRedisAllSession", NULL,
-		das_sessions},
-	{HTTP_POST, NAMES_PATH_DAS, "CreateKillInstanceSessionTask",
-		"hdm:CreateKillInstanceSessionTask", NULL, das_create_task},
-	{HTTP_POST, NAMES_PATH_DAS, "CreateKillInstanceSessionTaskWithMaintainUser",
-		"hdm:CreateKillInstanceSessionTaskWithMaintainUser", NULL, das_create_task},
-	{HTTP_POST, NAMES_PATH_DAS, "GetKillInstanceSessionTaskResult",
-		"hdm:GetKillInstanceSessionTaskResult", NULL, das_task_result},
-	{HTTP_GET, NAMES_PATH_INSTANCES, NULL, "hdm:DescribeInstances", NULL, native_instances},
-	{HTTP_GET, NAMES_PATH_INSTANCES "/*", NULL, "hdm:DescribeInstances", NULL, native_instance},
+	DAS("KillInstanceAllSession", das_kill_all),
+	DAS("GetRedisAllSession", das_sessions),
+	DAS("CreateKillInstanceSessionTask", das_create_task),
+	DAS("CreateKillInstanceSessionTaskWithMaintainUser", das_create_task),
+	DAS("GetKillInstanceSessionTaskResult", das_task_result),
+	{HTTP_GET, NAMES_PATH_INSTANCES, NULL, "hdm:DescribeInstances", NULL, native_instances,
+		false},
+	{HTTP_GET, NAMES_PATH_INSTANCES "/*", NULL, "hdm:DescribeInstances", NULL, native_instance,
+		false},
 	{HTTP_GET, NAMES_PATH_INSTANCES "/*/sessions", NULL, "hdm:GetRedisAllSession", NULL,
-		native_sessions},
+		native_sessions, true},
 	{HTTP_POST, NAMES_PATH_INSTANCES "/*/kill", NULL, "hdm:KillInstanceAllSession",
-		"hdm:CreateKillInstanceSessionTask", native_kill},
+		"hdm:CreateKillInstanceSessionTask", native_kill, true},
 	{HTTP_GET, NAMES_PATH_KILLS, NULL, "hdm:GetKillInstanceSessionTaskResult", NULL,
-		native_kills},
+		native_kills, false},
 	{HTTP_GET, NAMES_PATH_KILLS "/*", NULL, "hdm:GetKillInstanceSessionTaskResult", NULL,
-		native_kill_report},
+		native_kill_report, false},
 	{HTTP_DELETE, NAMES_PATH_KILLS "/*", NULL, "hdm:KillInstanceAllSession",
-		"hdm:CreateKillInstanceSessionTask", native_cancel},
-	{HTTP_GET, NAMES_PATH_METRICS, NULL, "hdm:DescribeInstances", NULL, metrics_page_answer},
-	{HTTP_GET, NAMES_PATH_HEALTH, NULL, NULL, NULL, native_health},
+		"hdm:CreateKillInstanceSessionTask", native_cancel, false},
+	{HTTP_GET, NAMES_PATH_METRICS, NULL, "hdm:DescribeInstances", NULL, native_metrics, false},
+	{HTTP_GET, NAMES_PATH_HEALTH, NULL, NULL, NULL, native_health, false},
 };
+
+#undef DAS
 
 const struct route *routes_table(size_t *ret_n)
 {
@@ -102,31 +105,21 @@ static const struct route *find_das(struct slice action)
 
 /* ---- parameters ---- */
 
-static void set_malformed(struct exchange *exchange, enum exchange_error error)
-{
-	exchange->is_malformed = true;
-	exchange->malformed_error = error;
-}
-
+/* What is wrong with them is answered when access is granted. */
 static void decode_params(struct exchange *exchange)
 {
 	struct slice type = http_head_find(&exchange->http->head, "content-type");
 
-	if (!params_add(&exchange->params, exchange->http->head.query, &exchange->malformed)) {
-		set_malformed(exchange, EXCHANGE_INVALID_PARAMS);
-		return;
+	if (params_add(&exchange->params, exchange->http->head.query, &exchange->malformed) &&
+		body_read(&exchange->params, type, exchange->http->body, exchange->is_das,
+			&exchange->malformed) == BODY_UNSUPPORTED) {
+		exchange->malformed_error = EXCHANGE_MEDIA_TYPE;
 	}
-	switch (body_read(&exchange->params, type, exchange->http->body, exchange->is_das,
-		&exchange->malformed)) {
-	case BODY_READ:
-		break;
-	case BODY_MALFORMED:
-		set_malformed(exchange, EXCHANGE_INVALID_PARAMS);
-		break;
-	case BODY_UNSUPPORTED:
-		set_malformed(exchange, EXCHANGE_MEDIA_TYPE);
-		break;
-	}
+}
+
+static bool is_malformed(const struct exchange *exchange)
+{
+	return exchange->malformed.text[0] != '\0';
 }
 
 static void fail_malformed(struct exchange *exchange)
@@ -164,14 +157,23 @@ static void run(struct exchange *exchange)
 	set_action(exchange);
 	if (!is_allowed(exchange)) {
 		permission_refuse(exchange, exchange->action);
-	} else if (exchange->is_malformed) {
+	} else if (is_malformed(exchange)) {
 		fail_malformed(exchange);
+	} else if (!exchange->route->takes_params && exchange->params.n > 0) {
+		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "unknown parameter \"%.64s\"",
+			exchange->params.items[0].name);
 	} else {
 		exchange->route->handler(exchange);
 	}
 }
 
 /* ---- the two APIs ---- */
+
+static void fail_too_large(struct exchange *exchange)
+{
+	exchange_fail(exchange, EXCHANGE_TOO_LARGE, "the body has more than %d KiB",
+		(int)(HTTP_MAX_BODY_BYTES / 1024));
+}
 
 static void dispatch_native(struct exchange *exchange)
 {
@@ -183,8 +185,7 @@ static void dispatch_native(struct exchange *exchange)
 	} else if (exchange->route == NULL) {
 		exchange_fail(exchange, EXCHANGE_NOT_FOUND, "no such path");
 	} else if (exchange->http->is_too_large) {
-		exchange_fail(exchange, EXCHANGE_TOO_LARGE, "the body has more than %d KiB",
-			(int)(HTTP_MAX_BODY_BYTES / 1024));
+		fail_too_large(exchange);
 	} else {
 		decode_params(exchange);
 		if (slice_has_prefix(slice_of(exchange->route->path), NAMES_PATH_INSTANCES "/")) {
@@ -201,10 +202,9 @@ static struct slice das_action_of(struct exchange *exchange)
 	struct slice action = {NULL, 0};
 
 	if (!params_get_single(&exchange->params, "Action", &action, &exchange->malformed)) {
-		set_malformed(exchange, EXCHANGE_INVALID_PARAMS);
-	}
-	if (header.data != NULL && action.data != NULL && !slice_is_equal(header, action)) {
-		set_malformed(exchange, EXCHANGE_INVALID_PARAMS);
+		exchange->malformed_error = EXCHANGE_INVALID_PARAMS;
+	} else if (header.data != NULL && action.data != NULL && !slice_is_equal(header, action)) {
+		exchange->malformed_error = EXCHANGE_INVALID_PARAMS;
 		err_set(&exchange->malformed,
 			"Action and the header " NAMES_HEADER_ACTION " are different");
 	}
@@ -222,8 +222,7 @@ static void dispatch_das(struct exchange *exchange)
 		return;
 	}
 	if (exchange->http->is_too_large) {
-		exchange_fail(exchange, EXCHANGE_TOO_LARGE, "the body has more than %d KiB",
-			(int)(HTTP_MAX_BODY_BYTES / 1024));
+		fail_too_large(exchange);
 		return;
 	}
 	decode_params(exchange);
@@ -232,7 +231,7 @@ static void dispatch_das(struct exchange *exchange)
 	if (exchange->route != NULL) {
 		exchange->instance = params_get(&exchange->params, "InstanceId");
 		run(exchange);
-	} else if (exchange->is_malformed) {
+	} else if (is_malformed(exchange)) {
 		fail_malformed(exchange);
 	} else if (action.data == NULL) {
 		exchange_fail(exchange, EXCHANGE_NO_ACTION, "Action is missing");

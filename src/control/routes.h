@@ -25,6 +25,7 @@ struct route {
 	const char *selective_action;
 	/* Answers now or later. */
 	void (*handler)(struct exchange *exchange);
+	bool takes_params;
 };
 
 /* For tests and documentation. */

@@ -217,8 +217,8 @@ def test_parameters(tables, title, table):
 DAS_READERS = {
     "KillInstanceAllSession": None,
     "GetRedisAllSession": None,
-    "CreateKillInstanceSessionTask": "das/task_params.c",
-    "CreateKillInstanceSessionTaskWithMaintainUser": "das/task_params.c",
+    "CreateKillInstanceSessionTask": "das/das_task_params.c",
+    "CreateKillInstanceSessionTaskWithMaintainUser": "das/das_task_params.c",
     "GetKillInstanceSessionTaskResult": "das/das_task.c",
 }
 

@@ -169,7 +169,7 @@ def test_reports(busy, twins):
 
 
 def test_events(busy):
-    source = (programs.ROOT / "src/control/native/kill_stream.c").read_text(encoding="utf-8")
+    source = (programs.ROOT / "src/control/native/native_stream.c").read_text(encoding="utf-8")
     existing = [*re.findall(r'\bsend_event\(stream, "([a-z]+)"', source), "report"]
     assert len(existing) >= 6
     documented = Page(API).part(NATIVE, "Events of a kill").named("Cm")

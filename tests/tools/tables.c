@@ -10,9 +10,10 @@
 #include "base/macros.h"
 #include "base/wildcard.h"
 #include "config/keys.h"
+#include "control/session_answer.h"
 #include "control/order.h"
 #include "control/routes.h"
-#include "control/native/sessions.h"
+#include "control/native/native.h"
 #include "kill/session_list.h"
 #include "record/denials.h"
 #include "record/json.h"
@@ -188,8 +189,8 @@ static json_t *limits(void)
 		{"session ids", REQUEST_MAX_IDS},
 		{"listed sessions", SESSION_LIST_MAX_LIMIT},
 		{"groups", SESSION_LIST_MAX_GROUPS},
-		{"listings of a user", EXCHANGE_MAX_LISTINGS},
-		{"bytes of listings of a user", EXCHANGE_MAX_LISTING_BYTES},
+		{"listings of a user", SESSION_ANSWERS_MAX},
+		{"bytes of listings of a user", SESSION_ANSWERS_MAX_BYTES},
 		{"waiting kills of an instance", JOBS_MAX_WAITING},
 		{"unfinished kills of an instance", JOBS_MAX_RUNS},
 		{"dry runs of an instance", JOBS_MAX_DRY_RUNS},
@@ -232,7 +233,7 @@ int main(void)
 	json_set(tables, "keys", keys());
 	json_set(tables, "routes", routes());
 	json_set(tables, "kill_parameters", names(order_param_name));
-	json_set(tables, "sessions_parameters", names(sessions_param_name));
+	json_set(tables, "sessions_parameters", names(native_sessions_param_name));
 	json_set(tables, "errors", errors());
 	json_set(tables, "fields", fields());
 	json_set(tables, "capabilities", capabilities());

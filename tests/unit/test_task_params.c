@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "control/das/task_params.h"
+#include "control/das/das.h"
 
 struct row {
 	const char *text;
@@ -94,7 +94,7 @@ static bool read_text(const char *text, struct request *request, struct err *err
 
 	request_init(request);
 	assert_true(params_add(&params, slice_of(text), err));
-	is_good = task_params_read(&params, request, err);
+	is_good = das_read_task(&params, request, err);
 	params_finish(&params);
 	return is_good;
 }
@@ -164,7 +164,7 @@ static void assert_limit(const char *prefix, const char *element, size_t most, c
 static void test_limits(void **state)
 {
 	assert_limit("SessionIds=", "7", REQUEST_MAX_IDS, "SessionIds: more than 10000 elements");
-	assert_limit("KillAllSessions=true&IgnoredUsers=", "\"a\"", TASK_PARAMS_MAX_IGNORED_USERS,
+	assert_limit("KillAllSessions=true&IgnoredUsers=", "\"a\"", DAS_MAX_IGNORED_USERS,
 		"IgnoredUsers: more than 256 elements");
 }
 

@@ -4,7 +4,6 @@
 #include "control/das/das.h"
 
 #include "base/mem.h"
-#include "control/das/das_internal.h"
 #include "control/names.h"
 #include "control/order.h"
 #include "record/json.h"
@@ -33,6 +32,31 @@ static bool check_version(struct exchange *exchange)
 	return true;
 }
 
+bool das_get_param(
+	const struct params *params, const char *name, struct slice *ret_value, struct err *err)
+{
+	if (!params_get_single(params, name, ret_value, err)) {
+		return false;
+	}
+	if (ret_value->data != NULL && ret_value->len == 0) {
+		err_set(err, "%s is empty", name);
+		return false;
+	}
+	return true;
+}
+
+bool das_need_param(
+	const struct params *params, const char *name, struct slice *ret_value, struct err *err)
+{
+	if (!das_get_param(params, name, ret_value, err)) {
+		return false;
+	}
+	if (ret_value->data == NULL) {
+		err_set(err, "%s is missing", name);
+	}
+	return ret_value->data != NULL;
+}
+
 const struct instance *das_find_instance(struct exchange *exchange)
 {
 	const struct instance *instance = NULL;
@@ -42,20 +66,16 @@ const struct instance *das_find_instance(struct exchange *exchange)
 	if (!check_version(exchange)) {
 		return NULL;
 	}
-	if (!params_get_single(&exchange->params, "InstanceId", &id, &err)) {
-		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", err.text);
-	} else if (id.data == NULL || id.len == 0) {
-		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "InstanceId is %s",
-			id.data == NULL ? "missing" : "empty");
-	} else if (id.len > INSTANCE_MAX_ID_BYTES) {
-		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS,
-			"InstanceId is longer than %d bytes", INSTANCE_MAX_ID_BYTES);
-	} else {
+	if (das_need_param(&exchange->params, "InstanceId", &id, &err)) {
 		instance = instances_find(exchange->control->in.instances, id);
-		if (instance == NULL) {
-			exchange_fail(exchange, EXCHANGE_INVALID_PARAMS,
-				"InstanceId \"%.*s\" is unknown", SLICE_ARG(id));
+		if (id.len > INSTANCE_MAX_ID_BYTES) {
+			err_set(&err, "InstanceId is longer than %d bytes", INSTANCE_MAX_ID_BYTES);
+		} else if (instance == NULL) {
+			err_set(&err, "InstanceId \"%.*s\" is unknown", SLICE_ARG(id));
 		}
+	}
+	if (instance == NULL) {
+		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", err.text);
 	}
 	return instance;
 }
@@ -123,5 +143,5 @@ void das_kill_all(struct exchange *exchange)
 	}
 	request_init(&request);
 	request.is_all = true;
-	order_submit(exchange, instance, &request, on_killed);
+	order_answer(exchange, instance, &request, on_killed);
 }

@@ -1,7 +1,6 @@
 /*
- * GetRedisAllSession. The answer may be long: it is written in pieces. First come the sessions, by
- * id; while they are printed their sources are noted, so that each line is read once; then the
- * sources with the ids of their sessions.
+ * GetRedisAllSession. First come the sessions, by id; while they are printed their sources are
+ * noted, so that each line is read once; then the sources with the ids of their sessions.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,14 +9,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/das/das.h"
-#include "control/das/das_internal.h"
-#include "control/pieces.h"
-#include "kill/session_list.h"
+#include "control/session_answer.h"
 #include "model/intern.h"
 #include "record/json.h"
 
 /* An id takes far less room than a session. */
-#define IDS_PER_PIECE (20 * PIECES_ROWS)
+#define IDS_PER_PIECE (20 * SESSION_ANSWER_ROWS)
 
 /* How a field of a session is written. */
 enum form {
@@ -59,31 +56,26 @@ static const struct field_row {
 /* A session as far as its source needs to know it. */
 struct origin {
 	uint64_t id;
-	uint32_t source; /* number in `sources` */
+	uint32_t source; /* number in `names` */
 };
 
-/* An answer on its way. */
-struct das_listing {
-	struct exchange *exchange;
-	struct session_list *list;
-	size_t n_sessions; /* printed so far */
-	struct origin *origins;
-	struct intern sources;
-	uint32_t *order; /* origins, source by source, once all sessions are printed */
-	size_t *counts;  /* of each source */
-	size_t n_ids;    /* printed so far, in that order */
+struct das_sources {
+	struct intern names;
+	struct origin *origins; /* of the sessions that are printed */
+	uint32_t *order;        /* origins, source by source, once all sessions are printed */
+	size_t *counts;         /* of each source */
+	size_t n_ids;           /* printed so far, in that order */
 };
 
-static void free_listing(void *context)
+static void free_sources(void *state)
 {
-	struct das_listing *listing = context;
+	struct das_sources *sources = state;
 
-	session_list_free(listing->list);
-	intern_finish(&listing->sources);
-	free(listing->origins);
-	free(listing->order);
-	free(listing->counts);
-	free(listing);
+	intern_finish(&sources->names);
+	free(sources->origins);
+	free(sources->order);
+	free(sources->counts);
+	free(sources);
 }
 
 /* ---- sessions ---- */
@@ -121,82 +113,94 @@ static json_t *session_json(const struct session_list_node *node, const struct s
 	return object;
 }
 
-static void print_session(struct das_listing *listing, FILE *out)
+static json_t *note_session(struct session_answer *answer, const struct session_list_row *row)
 {
-	const struct session_list_row *row = &listing->list->rows[listing->n_sessions];
-	const struct session_list_node *node = &listing->list->nodes[row->node];
-	CLEANUP(mem_free_p) char *text = NULL;
-	json_auto_t *object = NULL;
+	const struct session_list_node *node = &answer->list->nodes[row->node];
+	struct das_sources *sources = answer->state;
 	struct session session;
 	int r = session_parse(
 		slice_of(row->line), node->family, slice_of(node->address), &session, NULL);
 
 	CHECK(r == 0); /* the list keeps no others */
-	listing->origins[listing->n_sessions].id = session.id;
-	listing->origins[listing->n_sessions].source =
-		intern_add(&listing->sources, address_source_name(&session.addr));
-	object = session_json(node, &session);
-	text = json_print(object);
-	fprintf(out, "%s\n%s", listing->n_sessions > 0 ? "," : "", text);
-	listing->n_sessions++;
+	sources->origins[answer->n_printed] = (struct origin){
+		session.id, intern_add(&sources->names, address_source_name(&session.addr))};
+	return session_json(node, &session);
 }
 
 /* ---- sources ---- */
 
 /* Brings the sessions of each source together, in the order in which they were listed. */
-static void order_by_source(struct das_listing *listing)
+static void order_by_source(struct das_sources *sources, size_t n_sessions)
 {
-	size_t n_sources = listing->sources.n;
+	size_t n_sources = sources->names.n;
 	CLEANUP(mem_free_p) size_t *next = mem_alloc_array(n_sources + 1, sizeof(size_t));
 
-	listing->order = mem_alloc_array(listing->n_sessions, sizeof(uint32_t));
-	listing->counts = mem_alloc_array(n_sources, sizeof(size_t));
-	for (size_t i = 0; i < listing->n_sessions; i++) {
-		listing->counts[listing->origins[i].source]++;
+	sources->order = mem_alloc_array(n_sessions, sizeof(uint32_t));
+	sources->counts = mem_alloc_array(n_sources, sizeof(size_t));
+	for (size_t i = 0; i < n_sessions; i++) {
+		sources->counts[sources->origins[i].source]++;
 	}
 	for (size_t i = 0; i < n_sources; i++) {
-		next[i + 1] = next[i] + listing->counts[i];
+		next[i + 1] = next[i] + sources->counts[i];
 	}
-	for (size_t i = 0; i < listing->n_sessions; i++) {
-		listing->order[next[listing->origins[i].source]++] = (uint32_t)i;
+	for (size_t i = 0; i < n_sessions; i++) {
+		sources->order[next[sources->origins[i].source]++] = (uint32_t)i;
 	}
 }
 
-static void open_source(const struct das_listing *listing, uint32_t source, FILE *out)
+static void open_source(const struct das_sources *sources, uint32_t source, FILE *out)
 {
 	json_t *head = json_object();
 	char count[24];
 
-	snprintf(count, sizeof(count), "%zu", listing->counts[source]);
-	json_set(head, "Key", json_text(intern_get(&listing->sources, source)));
+	snprintf(count, sizeof(count), "%zu", sources->counts[source]);
+	json_set(head, "Key", json_text(intern_get(&sources->names, source)));
 	json_set(head, "Count", json_text_of(count));
 	json_print_open(head, "Ids", out);
 	fputc('[', out);
 }
 
 /* The next id, and what stands around it where a source begins. */
-static void print_id(struct das_listing *listing, FILE *out)
+static void print_id(struct das_sources *sources, FILE *out)
 {
-	const struct origin *origin = &listing->origins[listing->order[listing->n_ids]];
-	bool is_first = listing->n_ids == 0;
+	const struct origin *origin = &sources->origins[sources->order[sources->n_ids]];
+	bool is_first = sources->n_ids == 0;
 
 	if (is_first ||
-		listing->origins[listing->order[listing->n_ids - 1]].source != origin->source) {
+		sources->origins[sources->order[sources->n_ids - 1]].source != origin->source) {
 		fputs(is_first ? "\n" : "]},\n", out);
-		open_source(listing, origin->source, out);
+		open_source(sources, origin->source, out);
 	} else {
 		fputc(',', out);
 	}
 	fprintf(out, "%llu", (unsigned long long)origin->id);
-	listing->n_ids++;
+	sources->n_ids++;
+}
+
+static bool print_sources(struct session_answer *answer, FILE *out)
+{
+	struct das_sources *sources = answer->state;
+
+	if (sources->order == NULL) {
+		order_by_source(sources, answer->n_printed);
+		fputs("\n],\"SourceStats\":[", out);
+	}
+	for (size_t i = 0; i < IDS_PER_PIECE && sources->n_ids < answer->n_printed; i++) {
+		print_id(sources, out);
+	}
+	if (sources->n_ids < answer->n_printed) {
+		return true;
+	}
+	fputs(sources->n_ids > 0 ? "]}\n]}}\n" : "]}}\n", out);
+	return false;
 }
 
 /* ---- the answer ---- */
 
 /* A node that is not there keeps nobody from seeing the others, but it is told. */
-static json_t *head_json(const struct das_listing *listing)
+static json_t *head_json(const struct session_answer *answer)
 {
-	const struct session_list *list = listing->list;
+	const struct session_list *list = answer->list;
 	const struct session_list_node *failed = NULL;
 	CLEANUP(mem_free_p) char *message = NULL;
 	size_t n_failed = 0;
@@ -211,96 +215,46 @@ static json_t *head_json(const struct das_listing *listing)
 		message = mem_printf("%zu of %zu nodes could not be listed (%s: %s)", n_failed,
 			list->n_nodes, failed->address, failed->error);
 	}
-	return das_success(listing->exchange, failed != NULL ? message : DAS_SUCCESSFUL);
+	return das_success(answer->exchange, failed != NULL ? message : DAS_SUCCESSFUL);
 }
 
-static void print_opening(const struct das_listing *listing, FILE *out)
+static void print_opening(struct session_answer *answer, FILE *out)
 {
 	json_t *data = json_object();
 	uint64_t n_found = 0;
 
-	for (size_t i = 0; i < listing->list->n_nodes; i++) {
-		n_found += listing->list->nodes[i].n_found;
+	for (size_t i = 0; i < answer->list->n_nodes; i++) {
+		n_found += answer->list->nodes[i].n_found;
 	}
 	json_set(data, "Timestamp", json_integer(clock_wall_ms()));
 	json_set(data, "Total", json_integer((json_int_t)n_found));
-	json_print_open(head_json(listing), "Data", out);
+	json_print_open(head_json(answer), "Data", out);
 	json_print_open(data, "Sessions", out);
 	fputc('[', out);
 }
 
-static void begin(struct das_listing *listing, FILE *out)
+static const struct session_answer_form form = {
+	.open_fn = print_opening,
+	.row_fn = note_session,
+	.close_fn = print_sources,
+	.free_fn = free_sources,
+};
+
+static void on_listed(struct session_answer *answer)
 {
-	listing->origins = mem_alloc_array(listing->list->n_rows, sizeof(struct origin));
-	print_opening(listing, out);
-}
+	struct das_sources *sources = mem_new(struct das_sources);
 
-static void print_sessions(struct das_listing *listing, FILE *out)
-{
-	size_t n_left = listing->list->n_rows - listing->n_sessions;
-
-	for (size_t n = MIN(n_left, (size_t)PIECES_ROWS); n > 0; n--) {
-		print_session(listing, out);
-	}
-	if (listing->n_sessions == listing->list->n_rows) {
-		order_by_source(listing);
-		fputs("\n],\"SourceStats\":[", out);
-	}
-}
-
-static void print_sources(struct das_listing *listing, FILE *out)
-{
-	size_t n_left = listing->n_sessions - listing->n_ids;
-
-	for (size_t n = MIN(n_left, (size_t)IDS_PER_PIECE); n > 0; n--) {
-		print_id(listing, out);
-	}
-	if (listing->n_ids == listing->n_sessions) {
-		fputs(listing->n_ids > 0 ? "]}\n]}}\n" : "]}}\n", out);
-	}
-}
-
-static bool print_piece(void *context, FILE *out)
-{
-	struct das_listing *listing = context;
-
-	if (listing->origins == NULL) {
-		begin(listing, out);
-	}
-	if (listing->order == NULL) {
-		print_sessions(listing, out);
-		return true;
-	}
-	print_sources(listing, out);
-	return listing->n_ids < listing->n_sessions;
-}
-
-static void on_listed(void *context, struct session_list *list)
-{
-	struct das_listing *listing = context;
-	struct err err;
-
-	listing->list = list;
-	if (!session_list_was_any_node_listed(list)) {
-		session_list_explain(list, &err);
-		exchange_fail(listing->exchange, EXCHANGE_UNAVAILABLE, "%s", err.text);
-		free_listing(listing);
-	} else {
-		pieces_answer(listing->exchange, print_piece, free_listing, listing);
-	}
+	sources->origins = mem_alloc_array(answer->list->n_rows, sizeof(struct origin));
+	answer->state = sources;
+	session_answer_print(answer, &form);
 }
 
 void das_sessions(struct exchange *exchange)
 {
 	const struct instance *instance = das_find_instance(exchange);
 	struct session_list_opts opts = {.sort = SESSION_NODE, .limit = SESSION_LIST_MAX_LIMIT};
-	struct das_listing *listing;
 
-	if (instance == NULL ||
-		!exchange_begin_listing(exchange, session_list_estimate_bytes(instance, &opts))) {
-		return;
+	if (instance != NULL) {
+		session_answer_take(exchange, instance, &opts, on_listed);
 	}
-	listing = mem_new(struct das_listing);
-	listing->exchange = exchange;
-	session_list_take(exchange->control->in.loop, instance, &opts, on_listed, listing);
 }

@@ -8,10 +8,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "control/das/das_internal.h"
 #include "control/names.h"
 #include "control/order.h"
-#include "control/das/task_params.h"
 #include "record/json.h"
 
 /* ---- ordering ---- */
@@ -35,6 +33,7 @@ static bool is_node_clear(
 
 void das_create_task(struct exchange *exchange)
 {
+	static const struct jobs_order nobody_waits = {0};
 	const struct instance *instance = das_find_instance(exchange);
 	struct request request;
 	struct err err;
@@ -43,10 +42,10 @@ void das_create_task(struct exchange *exchange)
 		return;
 	}
 	request_init(&request);
-	if (!task_params_read(&exchange->params, &request, &err) ||
+	if (!das_read_task(&exchange->params, &request, &err) ||
 		!is_node_clear(instance, &request, &err)) {
 		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", err.text);
-	} else if (order_submit_detached(exchange, instance, &request)) {
+	} else if (order_submit(exchange, instance, &request, &nobody_waits)) {
 		json_t *body = das_success(exchange, DAS_SUCCESSFUL);
 
 		json_set(body, "Data", json_text_of(exchange->request_id));
@@ -213,12 +212,8 @@ static bool find_task(const struct exchange *exchange, const struct instance *in
 {
 	struct slice id, node;
 
-	if (!params_get_single(&exchange->params, "TaskId", &id, err) ||
+	if (!das_need_param(&exchange->params, "TaskId", &id, err) ||
 		!params_get_single(&exchange->params, "NodeId", &node, err)) {
-		return false;
-	}
-	if (id.data == NULL || id.len == 0) {
-		err_set(err, "TaskId is %s", id.data == NULL ? "missing" : "empty");
 		return false;
 	}
 	if (!jobs_find(exchange->control->in.jobs, id, ret_view) ||

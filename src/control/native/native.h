@@ -1,10 +1,14 @@
 /*
- * Handlers of the native API (/v1/..., /healthz).
+ * The native API (/v1/..., /healthz, /metrics).
  */
 #ifndef CONTROL_NATIVE_H
 #define CONTROL_NATIVE_H
 
-struct exchange;
+#include "control/exchange.h"
+#include "kill/instance.h"
+#include "model/request.h"
+
+/* ---- handlers of routes ---- */
 
 void native_instances(struct exchange *exchange);   /* GET /v1/instances */
 void native_instance(struct exchange *exchange);    /* GET /v1/instances/{id} */
@@ -14,5 +18,26 @@ void native_kills(struct exchange *exchange);       /* GET /v1/kills */
 void native_kill_report(struct exchange *exchange); /* GET /v1/kills/{request_id} */
 void native_cancel(struct exchange *exchange);      /* DELETE /v1/kills/{request_id} */
 void native_health(struct exchange *exchange);      /* GET /healthz */
+void native_metrics(struct exchange *exchange);     /* GET /metrics, for Prometheus */
+
+/* For tests and documentation: the names of the parameters of sessions; NULL behind the last one.
+ */
+const char *native_sessions_param_name(size_t index);
+
+/* ---- what they share ---- */
+
+/* The instance in the path; NULL when the exchange was answered. */
+const struct instance *native_find_instance(struct exchange *exchange);
+
+/*
+ * Orders the kill, with a stream of events as the answer: accepted, listed (a node's plan is made),
+ * progress (at most ten a second, when something changed), verified (a node is done), respawn
+ * (somebody came back), and last the report. `request` is taken over.
+ */
+void native_stream_kill(
+	struct exchange *exchange, const struct instance *instance, struct request *request);
+
+json_t *native_text_or_null(const char *text); /* null: it is "" */
+json_t *native_number_or_null(int64_t number); /* null: it is negative */
 
 #endif

@@ -1,13 +1,12 @@
 /*
- * The page of metrics: of the instances that the caller may see, and no others.
+ * GET /metrics: what was counted, and what is true at the moment, of the instances that the caller
+ * may see, and no others.
  */
-#include "control/native/metrics_page.h"
-
 #include <stdio.h>
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "control/exchange.h"
+#include "control/native/native.h"
 #include "control/permission.h"
 #include "record/exposition.h"
 
@@ -28,22 +27,19 @@ static int64_t is_ready(const struct instance *instance, const struct link *link
 	return instance_is_node_ready(instance, link, ignored, sizeof(ignored));
 }
 
-static int64_t count_reconnects(const struct instance *instance, const struct link *link)
+static int64_t count_reconnects(const struct instance *instance UNUSED, const struct link *link)
 {
-	(void)instance;
 	return (int64_t)link_n_reconnects(link);
 }
 
 /* What was true before the link was lost says nothing about now. */
-static int64_t count_clients(const struct instance *instance, const struct link *link)
+static int64_t count_clients(const struct instance *instance UNUSED, const struct link *link)
 {
-	(void)instance;
 	return link_state(link) == LINK_READY ? link_server(link)->n_clients : -1;
 }
 
-static int64_t count_max_clients(const struct instance *instance, const struct link *link)
+static int64_t count_max_clients(const struct instance *instance UNUSED, const struct link *link)
 {
-	(void)instance;
 	return link_state(link) == LINK_READY ? link_server(link)->max_clients : -1;
 }
 
@@ -103,24 +99,14 @@ static void print_topologies(const struct page *page)
 
 /* ---- kills ---- */
 
-static int64_t count_running(const struct jobs_load *load)
-{
-	return (int64_t)load->n_running;
-}
-
-static int64_t count_waiting(const struct jobs_load *load)
-{
-	return (int64_t)load->n_waiting;
-}
-
 static const struct load_row {
 	const char *name;
 	const char *help;
-	int64_t (*value_fn)(const struct jobs_load *load);
+	size_t offset; /* of the number in struct jobs_load */
 } load_rows[] = {
-	{"sesskill_kills_running", "Kills that run.", count_running},
+	{"sesskill_kills_running", "Kills that run.", offsetof(struct jobs_load, n_running)},
 	{"sesskill_kills_waiting", "Kills that wait for the one that runs on their instance.",
-		count_waiting},
+		offsetof(struct jobs_load, n_waiting)},
 };
 
 static void print_load_row(const struct page *page, const struct load_row *row)
@@ -130,10 +116,10 @@ static void print_load_row(const struct page *page, const struct load_row *row)
 	exposition_begin(page->out, EXPOSITION_GAUGE, row->name, row->help);
 	for (size_t i = 0; i < page->n_instances; i++) {
 		struct jobs_load load = jobs_load(jobs, page->instances[i]);
+		const size_t *n = (const size_t *)((const char *)&load + row->offset);
 
 		exposition_number(page->out, row->name,
-			EXPOSITION_LABELS({"instance", page->instances[i]->opts->id}),
-			row->value_fn(&load));
+			EXPOSITION_LABELS({"instance", page->instances[i]->opts->id}), (int64_t)*n);
 	}
 }
 
@@ -189,15 +175,12 @@ static void print_page(const struct page *page)
 	print_counters(page);
 }
 
-void metrics_page_answer(struct exchange *exchange)
+void native_metrics(struct exchange *exchange)
 {
 	CLEANUP(mem_free_p) char *text = NULL;
 	struct page page = {.exchange = exchange};
 	size_t size = 0;
 
-	if (!exchange_has_no_params(exchange)) {
-		return;
-	}
 	page.out = open_memstream(&text, &size);
 	CHECK(page.out != NULL);
 	choose_instances(&page);

@@ -1,32 +1,22 @@
 /*
- * Listing sessions. The answer may be long: it is written in pieces.
+ * The native API: the sessions of an instance, or how many there are by a field.
  */
-#include "control/native/sessions.h"
-
 #include <stdio.h>
-#include <string.h>
 
-#include "base/check.h"
 #include "base/mem.h"
 #include "base/parse.h"
-#include "control/exchange.h"
-#include "control/pieces.h"
-#include "kill/session_list.h"
+#include "control/session_answer.h"
+#include "control/native/native.h"
 #include "record/json.h"
-
-/* An answer on its way. */
-struct sessions {
-	struct exchange *exchange;
-	struct session_list *list;
-	size_t n_written;
-	bool has_begun;
-};
 
 /* ---- parameters ---- */
 
 /* `FIELD` or, from the largest to the smallest, `-FIELD`. */
-static bool read_sort(struct slice value, struct session_list_opts *opts, struct err *err)
+static bool read_sort(
+	const struct param_row *row UNUSED, struct slice value, void *field, struct err *err)
 {
+	struct session_list_opts *opts = field;
+
 	opts->is_descending = slice_has_prefix(value, "-");
 	if (opts->is_descending) {
 		value = slice_skip(value, 1);
@@ -38,10 +28,12 @@ static bool read_sort(struct slice value, struct session_list_opts *opts, struct
 	return true;
 }
 
-static bool read_group(struct slice value, struct session_list_opts *opts, struct err *err)
+static bool read_group(
+	const struct param_row *row UNUSED, struct slice value, void *field, struct err *err)
 {
+	struct session_list_opts *opts = field;
+
 	opts->is_by_program = program_key_find(value, &opts->program_group);
-	opts->wants_processes |= opts->is_by_program;
 	opts->has_group = opts->is_by_program || session_field_find(value, &opts->group);
 	if (!opts->has_group) {
 		err_set(err, "unknown field \"%.*s\"", SLICE_ARG(value));
@@ -49,7 +41,8 @@ static bool read_group(struct slice value, struct session_list_opts *opts, struc
 	return opts->has_group;
 }
 
-static bool read_limit(struct slice value, struct session_list_opts *opts, struct err *err)
+static bool read_limit(
+	const struct param_row *row UNUSED, struct slice value, void *field, struct err *err)
 {
 	uint64_t limit;
 
@@ -58,71 +51,26 @@ static bool read_limit(struct slice value, struct session_list_opts *opts, struc
 			SESSION_LIST_MAX_LIMIT);
 		return false;
 	}
-	opts->limit = (size_t)limit;
+	*(size_t *)field = (size_t)limit;
 	return true;
 }
 
-static bool read_processes(struct slice value, struct session_list_opts *opts, struct err *err)
-{
-	bool is_wanted;
+#define FIELD(name) offsetof(struct session_list_opts, name)
 
-	if (!parse_bool(value, &is_wanted)) {
-		err_set(err, "\"%.*s\" is neither true nor false", SLICE_ARG(value));
-		return false;
-	}
-	opts->wants_processes |= is_wanted;
-	return true;
-}
-
-static bool read_match(struct slice value, struct session_list_opts *opts, struct err *err)
-{
-	return selectors_add_asked(&opts->match, value, err);
-}
-
-static bool read_except(struct slice value, struct session_list_opts *opts, struct err *err)
-{
-	return selectors_add_asked(&opts->except, value, err);
-}
-
-static const struct param_row {
-	const char *name;
-	bool is_repeatable;
-	bool (*read_fn)(struct slice value, struct session_list_opts *opts, struct err *err);
-} rows[] = {
-	{"match", true, read_match},
-	{"except", true, read_except},
-	{"sort", false, read_sort},
-	{"limit", false, read_limit},
-	{"group_by", false, read_group},
-	{"processes", false, read_processes},
+static const struct param_row rows[] = {
+	{"match", true, params_read_selector, FIELD(match), 0, 0},
+	{"except", true, params_read_selector, FIELD(except), 0, 0},
+	{"sort", false, read_sort, 0, 0, 0},
+	{"limit", false, read_limit, FIELD(limit), 0, 0},
+	{"group_by", false, read_group, 0, 0, 0},
+	{"processes", false, params_read_switch, FIELD(wants_processes), 0, 0},
 };
 
-const char *sessions_param_name(size_t index)
+#undef FIELD
+
+const char *native_sessions_param_name(size_t index)
 {
 	return index < ARRAY_SIZE(rows) ? rows[index].name : NULL;
-}
-
-static bool read_param(const struct params *params, const struct param *param,
-	struct session_list_opts *opts, struct err *err)
-{
-	struct slice single;
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (strcmp(rows[i].name, param->name) != 0) {
-			continue;
-		}
-		if (!rows[i].is_repeatable &&
-			!params_get_single(params, param->name, &single, err)) {
-			return false;
-		}
-		if (!rows[i].read_fn(param->value, opts, err)) {
-			err_prefix(err, "%s", param->name);
-			return false;
-		}
-		return true;
-	}
-	err_set(err, "unknown parameter \"%.64s\"", param->name);
-	return false;
 }
 
 /* ---- the answer ---- */
@@ -167,32 +115,27 @@ static void set_process(json_t *object, const struct session_list_node *node, ui
 	}
 	program = processes_program(node->processes.processes, number);
 	for (unsigned i = 0; i < PROGRAM_N_TEXTS; i++) {
-		const char *text = program->texts[i];
-
 		json_set(object, program_key((enum program_text)i),
-			is_known && text[0] != '\0' ? json_text_of(text) : json_null());
+			native_text_or_null(is_known ? program->texts[i] : ""));
 	}
 	json_set(object, "pid",
 		is_known && program->pid != 0 ? json_integer(program->pid) : json_null());
 }
 
-/* An id is worth nothing without the process that gave it; null where the server does not tell. */
-static json_t *run_id_json(const struct session_list_node *node)
+/*
+ * Every field that the server gave, known here or not. An id is worth nothing without the process
+ * that gave it; null where the server does not tell.
+ */
+static json_t *session_json(struct session_answer *answer, const struct session_list_row *row)
 {
-	return node->run_id[0] != '\0' ? json_text_of(node->run_id) : json_null();
-}
-
-/* Every field that the server gave, known here or not. */
-static json_t *session_json(const struct session_list *list, const struct session_list_row *row)
-{
-	const struct session_list_node *node = &list->nodes[row->node];
+	const struct session_list_node *node = &answer->list->nodes[row->node];
 	struct slice rest = slice_of(row->line);
 	struct slice key, value;
 	struct session session;
 	json_t *object = json_object();
 
 	json_set(object, "node", json_text_of(node->address));
-	json_set(object, "run_id", run_id_json(node));
+	json_set(object, "run_id", native_text_or_null(node->run_id));
 	while (session_next_value(&rest, &key, &value)) {
 		set_field(object, key, field_value(key, value));
 	}
@@ -209,11 +152,11 @@ static json_t *node_json(const struct session_list_node *node)
 	json_t *object = json_object();
 
 	json_set(object, "address", json_text_of(node->address));
-	json_set(object, "run_id", run_id_json(node));
+	json_set(object, "run_id", native_text_or_null(node->run_id));
 	json_set(object, "found", json_integer((json_int_t)node->n_found));
 	json_set(object, "matched", json_integer((json_int_t)node->n_selected));
 	json_set(object, "unreadable", json_integer((json_int_t)node->n_unreadable));
-	json_set(object, "error", node->error[0] != '\0' ? json_text_of(node->error) : json_null());
+	json_set(object, "error", native_text_or_null(node->error));
 	return object;
 }
 
@@ -265,9 +208,9 @@ static json_t *warnings_json(const struct session_list *list)
 }
 
 /* All but the sessions themselves. */
-static json_t *head_json(const struct sessions *sessions)
+static json_t *head_json(const struct session_answer *answer)
 {
-	const struct session_list *list = sessions->list;
+	const struct session_list *list = answer->list;
 	json_t *head = json_object();
 	json_t *nodes = json_array();
 	uint64_t n_found = 0;
@@ -278,8 +221,8 @@ static json_t *head_json(const struct sessions *sessions)
 		n_selected += list->nodes[i].n_selected;
 		json_add(nodes, node_json(&list->nodes[i]));
 	}
-	json_set(head, "instance", json_text(sessions->exchange->instance));
-	json_set(head, "request_id", json_text_of(sessions->exchange->request_id));
+	json_set(head, "instance", json_text(answer->exchange->instance));
+	json_set(head, "request_id", json_text_of(answer->exchange->request_id));
 	json_set(head, "found", json_integer((json_int_t)n_found));
 	json_set(head, "matched", json_integer((json_int_t)n_selected));
 	json_set(head, "listed", json_integer((json_int_t)list->n_rows));
@@ -295,75 +238,48 @@ static json_t *head_json(const struct sessions *sessions)
 	return head;
 }
 
-static void free_sessions(void *context)
+static void print_opening(struct session_answer *answer, FILE *out)
 {
-	struct sessions *sessions = context;
-
-	session_list_free(sessions->list);
-	free(sessions);
+	json_print_open(head_json(answer), "sessions", out);
+	fputc('[', out);
 }
 
-/* The head is an object; the sessions go into it as its last member, one a line. */
-static bool print_piece(void *context, FILE *out)
+static bool print_end(struct session_answer *answer UNUSED, FILE *out)
 {
-	struct sessions *sessions = context;
-	const struct session_list *list = sessions->list;
-
-	if (!sessions->has_begun) {
-		json_print_open(head_json(sessions), "sessions", out);
-		fputc('[', out);
-		sessions->has_begun = true;
-	}
-	for (size_t i = 0; i < PIECES_ROWS && sessions->n_written < list->n_rows; i++) {
-		json_auto_t *session = session_json(list, &list->rows[sessions->n_written]);
-		CLEANUP(mem_free_p) char *text = json_print(session);
-
-		fprintf(out, "%s\n%s", sessions->n_written > 0 ? "," : "", text);
-		sessions->n_written++;
-	}
-	if (sessions->n_written < list->n_rows) {
-		return true;
-	}
 	fputs("\n]}\n", out);
 	return false;
 }
 
-static void on_listed(void *context, struct session_list *list)
-{
-	struct sessions *sessions = context;
-	struct err err;
+static const struct session_answer_form form = {
+	.open_fn = print_opening,
+	.row_fn = session_json,
+	.close_fn = print_end,
+};
 
-	sessions->list = list;
-	if (!session_list_was_any_node_listed(list)) {
-		session_list_explain(list, &err);
-		exchange_fail(sessions->exchange, EXCHANGE_UNAVAILABLE, "%s", err.text);
-		free_sessions(sessions);
-	} else if (list->opts.has_group) {
-		exchange_answer(sessions->exchange, 200, head_json(sessions));
-		free_sessions(sessions);
+static void on_listed(struct session_answer *answer)
+{
+	if (answer->list->opts.has_group) {
+		exchange_answer(answer->exchange, 200, head_json(answer));
+		session_answer_free(answer);
 	} else {
-		pieces_answer(sessions->exchange, print_piece, free_sessions, sessions);
+		session_answer_print(answer, &form);
 	}
 }
 
-void sessions_answer(struct exchange *exchange, const struct instance *instance)
+void native_sessions(struct exchange *exchange)
 {
 	struct session_list_opts opts = {.sort = SESSION_NODE, .limit = SESSION_LIST_DEFAULT_LIMIT};
-	struct sessions *sessions;
+	const struct instance *instance = native_find_instance(exchange);
 	struct err err;
 
-	for (size_t i = 0; i < exchange->params.n; i++) {
-		if (!read_param(&exchange->params, &exchange->params.items[i], &opts, &err)) {
-			exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", err.text);
-			session_list_opts_finish(&opts);
-			return;
-		}
-	}
-	if (!exchange_begin_listing(exchange, session_list_estimate_bytes(instance, &opts))) {
-		session_list_opts_finish(&opts);
+	if (instance == NULL) {
 		return;
 	}
-	sessions = mem_new(struct sessions);
-	sessions->exchange = exchange;
-	session_list_take(exchange->control->in.loop, instance, &opts, on_listed, sessions);
+	if (params_read(&exchange->params, rows, ARRAY_SIZE(rows), &opts, &err)) {
+		opts.wants_processes |= opts.is_by_program;
+		session_answer_take(exchange, instance, &opts, on_listed);
+	} else {
+		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", err.text);
+		session_list_opts_finish(&opts);
+	}
 }

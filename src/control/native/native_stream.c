@@ -1,14 +1,14 @@
 /*
- * Streams of a kill's events.
+ * The answer to a kill as a stream of events, one JSON object a line.
  */
-#include "control/native/kill_stream.h"
-
 #include <event2/event.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "control/names.h"
+#include "control/native/native.h"
+#include "control/order.h"
 #include "record/json.h"
 
 /* Ten looks a second. */
@@ -45,6 +45,13 @@ static bool has_news(const struct kill_stream *stream, const struct report *repo
 	       stream->shown_state != report->state;
 }
 
+static void end(struct kill_stream *stream)
+{
+	exchange_stream_end(stream->exchange);
+	event_free(stream->timer);
+	free(stream);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
 	struct kill_stream *stream = context;
@@ -61,46 +68,16 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	}
 }
 
-struct kill_stream *kill_stream_new(struct exchange *exchange)
-{
-	struct kill_stream *stream = mem_new(struct kill_stream);
-
-	stream->exchange = exchange;
-	stream->timer = event_new(exchange->control->in.loop, -1, EV_PERSIST, on_timer, stream);
-	CHECK(stream->timer != NULL);
-	return stream;
-}
-
-void kill_stream_free(struct kill_stream *stream)
-{
-	event_free(stream->timer);
-	free(stream);
-}
-
-void kill_stream_drop(void *context)
+/* The caller has left: nothing is to be answered. */
+static void on_gone(void *context)
 {
 	struct kill_stream *stream = context;
 
 	jobs_detach(stream->exchange->control->in.jobs, stream->exchange->request_id);
-	exchange_stream_end(stream->exchange);
-	kill_stream_free(stream);
+	end(stream);
 }
 
-void kill_stream_begin(struct kill_stream *stream)
-{
-	static const struct timeval period = {.tv_usec = PROGRESS_PERIOD_US};
-	struct jobs_view view;
-	bool is_known = jobs_find(
-		stream->exchange->control->in.jobs, slice_of(stream->exchange->request_id), &view);
-
-	CHECK(is_known);
-	http_request_on_gone(stream->exchange->http, kill_stream_drop, stream);
-	exchange_stream_begin(stream->exchange, NAMES_TYPE_NDJSON);
-	send_event(stream, "accepted", view.request_id, view.report);
-	event_add(stream->timer, &period);
-}
-
-void kill_stream_on_event(
+static void on_event(
 	void *context, const char *request_id, enum job_event event, const struct report *report)
 {
 	struct kill_stream *stream = context;
@@ -126,7 +103,7 @@ void kill_stream_on_event(
 	}
 }
 
-void kill_stream_on_done(void *context, const char *request_id, const struct report *report)
+static void on_done(void *context, const char *request_id, const struct report *report)
 {
 	struct kill_stream *stream = context;
 	json_t *event = json_object();
@@ -134,6 +111,37 @@ void kill_stream_on_done(void *context, const char *request_id, const struct rep
 	json_set(event, "event", json_text_of("report"));
 	json_object_update_new(event, json_report(request_id, report));
 	exchange_stream_line(stream->exchange, event);
-	exchange_stream_end(stream->exchange);
-	kill_stream_free(stream);
+	end(stream);
+}
+
+/* The order is accepted: from now on the answer is a stream. */
+static void begin(struct kill_stream *stream)
+{
+	static const struct timeval period = {.tv_usec = PROGRESS_PERIOD_US};
+	struct exchange *exchange = stream->exchange;
+	struct jobs_view view;
+	bool is_known =
+		jobs_find(exchange->control->in.jobs, slice_of(exchange->request_id), &view);
+
+	CHECK(is_known);
+	http_request_on_gone(exchange->http, on_gone, stream);
+	exchange_stream_begin(exchange, NAMES_TYPE_NDJSON);
+	send_event(stream, "accepted", view.request_id, view.report);
+	stream->timer = event_new(exchange->control->in.loop, -1, EV_PERSIST, on_timer, stream);
+	CHECK(stream->timer != NULL);
+	event_add(stream->timer, &period);
+}
+
+void native_stream_kill(
+	struct exchange *exchange, const struct instance *instance, struct request *request)
+{
+	struct kill_stream *stream = mem_new(struct kill_stream);
+	struct jobs_order callbacks = {.done_fn = on_done, .event_fn = on_event, .context = stream};
+
+	stream->exchange = exchange;
+	if (order_submit(exchange, instance, request, &callbacks)) {
+		begin(stream);
+	} else {
+		free(stream);
+	}
 }

@@ -1,26 +1,12 @@
 /*
  * Parameters of kill tasks.
  */
-#include "control/das/task_params.h"
+#include "control/das/das.h"
 
 #include <jansson.h>
 
 #include "base/mem.h"
 #include "base/parse.h"
-
-/* The one value of a parameter that may be left out (data NULL), but not be empty. */
-static bool get(
-	const struct params *params, const char *name, struct slice *ret_value, struct err *err)
-{
-	if (!params_get_single(params, name, ret_value, err)) {
-		return false;
-	}
-	if (ret_value->data != NULL && ret_value->len == 0) {
-		err_set(err, "%s is empty", name);
-		return false;
-	}
-	return true;
-}
 
 /* Older clients write a switch as their language does: "True". */
 static bool read_switch(
@@ -28,7 +14,7 @@ static bool read_switch(
 {
 	struct slice value;
 
-	if (!get(params, name, &value, err)) {
+	if (!das_get_param(params, name, &value, err)) {
 		return false;
 	}
 	*ret_switch = slice_is_nocase(value, "true");
@@ -77,7 +63,7 @@ static bool read_ids(const struct params *params, struct request *request, struc
 	struct slice value;
 	size_t n;
 
-	if (!get(params, "SessionIds", &value, err)) {
+	if (!das_get_param(params, "SessionIds", &value, err)) {
 		return false;
 	}
 	if (value.data == NULL) {
@@ -113,13 +99,13 @@ static bool read_ignored_users(
 	json_auto_t *list = NULL;
 	struct slice value;
 
-	if (!get(params, "IgnoredUsers", &value, err)) {
+	if (!das_get_param(params, "IgnoredUsers", &value, err)) {
 		return false;
 	}
 	if (value.data == NULL) {
 		return true;
 	}
-	list = read_list("IgnoredUsers", value, TASK_PARAMS_MAX_IGNORED_USERS, err);
+	list = read_list("IgnoredUsers", value, DAS_MAX_IGNORED_USERS, err);
 	for (size_t i = 0; list != NULL && i < json_array_size(list); i++) {
 		const json_t *element = json_array_get(list, i);
 		struct slice user = {json_string_value(element), json_string_length(element)};
@@ -139,7 +125,7 @@ static bool read_node(const struct params *params, struct request *request, stru
 {
 	struct slice value;
 
-	if (!get(params, "NodeId", &value, err)) {
+	if (!das_get_param(params, "NodeId", &value, err)) {
 		return false;
 	}
 	if (value.data != NULL) {
@@ -149,7 +135,7 @@ static bool read_node(const struct params *params, struct request *request, stru
 	return true;
 }
 
-bool task_params_read(const struct params *params, struct request *ret_request, struct err *err)
+bool das_read_task(const struct params *params, struct request *ret_request, struct err *err)
 {
 	ret_request->wants_results = true;
 	/* The API ignores the list of ids when all is asked for. */

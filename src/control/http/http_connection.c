@@ -102,11 +102,6 @@ void http_connection_free(struct http_connection *connection)
 	}
 }
 
-void http_connection_cut(struct http_connection *connection)
-{
-	event_active(connection->hang_up, EV_TIMEOUT, 0);
-}
-
 void http_connection_flush(struct http_connection *connection)
 {
 	struct evbuffer *output = bufferevent_get_output(connection->bufferevent);
@@ -300,15 +295,9 @@ static void on_end(struct bufferevent *bufferevent UNUSED, short what, void *con
 	}
 }
 
-static void on_hang_up(evutil_socket_t fd UNUSED, short what, void *context)
+static void on_hang_up(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 {
-	struct http_connection *connection = context;
-
-	if ((what & EV_TIMEOUT) != 0) {
-		http_connection_free(connection); /* it is cut */
-	} else {
-		free_if_left(connection);
-	}
+	free_if_left(context);
 }
 
 static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *context)

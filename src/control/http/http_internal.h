@@ -151,8 +151,6 @@ void http_connection_give_place(struct http_connection *connection);
 void http_connection_turn_away(struct http_connection *connection, const char *words);
 /* The handler has answered: the connection goes on when that is taken. */
 void http_connection_end_request(struct http_connection *connection);
-/* Closes at the next turn of the loop. */
-void http_connection_cut(struct http_connection *connection);
 /* Gives the kernel what it takes at once of what is still to be sent. */
 void http_connection_flush(struct http_connection *connection);
 

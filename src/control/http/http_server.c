@@ -215,11 +215,8 @@ void http_server_stop(struct http_server *server)
 
 void http_server_cut(struct http_server *server)
 {
-	struct http_connection *connection;
-
-	TAILQ_FOREACH(connection, &server->connections, link)
-	{
-		http_connection_cut(connection);
+	while (!TAILQ_EMPTY(&server->connections)) {
+		http_connection_free(TAILQ_FIRST(&server->connections));
 	}
 }
 

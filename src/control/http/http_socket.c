@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -144,7 +143,7 @@ static int bind_closed(int fd, const struct sockaddr_un *address, struct err *er
 /* Listens before anything else, so that another daemon that starts now sees it alive. */
 static int open_up(const struct http_socket *socket, int fd, struct err *err)
 {
-	const char *path = socket->path;
+	const char *path = socket->address.sun_path;
 	int r;
 
 	if (listen(fd, HTTP_SOCKET_BACKLOG) < 0) {
@@ -162,11 +161,16 @@ static int open_up(const struct http_socket *socket, int fd, struct err *err)
 	return 0;
 }
 
+static bool has_file(const struct http_socket *socket)
+{
+	return socket->address.sun_path[0] != '\0';
+}
+
 static void note_file(struct http_socket *socket)
 {
 	struct stat status;
 
-	if (lstat(socket->path, &status) == 0) {
+	if (lstat(socket->address.sun_path, &status) == 0) {
 		socket->device = status.st_dev;
 		socket->inode = status.st_ino;
 	}
@@ -176,24 +180,20 @@ static void note_file(struct http_socket *socket)
 static int make(struct http_socket *socket, int *ret_fd, struct err *err)
 {
 	CLEANUP(close_p) int fd = -1;
-	struct sockaddr_un address;
-	int r = make_address(socket->path, &address, err);
+	int r = remove_stale(&socket->address, err);
 
-	if (r == 0) {
-		r = remove_stale(&address, err);
-	}
 	if (r == 0) {
 		r = make_socket(&fd, err);
 	}
 	if (r == 0) {
-		r = bind_closed(fd, &address, err);
+		r = bind_closed(fd, &socket->address, err);
 	}
 	if (r < 0) {
 		return r;
 	}
 	r = open_up(socket, fd, err);
 	if (r < 0) {
-		unlink(socket->path);
+		unlink(socket->address.sun_path);
 		return r;
 	}
 	note_file(socket);
@@ -211,10 +211,10 @@ static int take_claim(struct http_socket *socket, struct err *err)
 		return 0;
 	}
 	claim_leave(&socket->claim);
-	path = mem_printf("%s.lock", socket->path);
+	path = mem_printf("%s.lock", socket->address.sun_path);
 	r = claim_take(path, &socket->claim, err);
 	if (r == -EBUSY) {
-		err_prefix(err, "%s: another process listens there", socket->path);
+		err_prefix(err, "%s: another process listens there", socket->address.sun_path);
 		r = -EADDRINUSE;
 	}
 	return r;
@@ -224,24 +224,19 @@ int http_socket_listen(
 	const struct control_opts *opts, struct http_socket *ret_socket, struct err *err)
 {
 	struct http_socket socket = {.fd = -1, .mode = opts->mode, .has_gid = opts->group != NULL};
-	struct sockaddr_un address;
-	int r;
+	int r = make_address(opts->socket, &socket.address, err);
 
-	r = make_address(opts->socket, &address, err);
 	if (r == 0 && socket.has_gid) {
 		r = find_group(opts->group, &socket.gid, err);
 	}
-	if (r < 0) {
-		return r;
+	if (r == 0) {
+		r = take_claim(&socket, err);
 	}
-	socket.path = mem_copy_text(opts->socket, strlen(opts->socket));
-	r = take_claim(&socket, err);
 	if (r == 0) {
 		r = make(&socket, &socket.fd, err);
 	}
 	if (r < 0) {
 		claim_remove(&socket.claim);
-		free(socket.path);
 		return r;
 	}
 	*ret_socket = socket;
@@ -252,8 +247,8 @@ bool http_socket_is_in_place(const struct http_socket *socket)
 {
 	struct stat status;
 
-	return socket->path == NULL ||
-	       (lstat(socket->path, &status) == 0 && status.st_dev == socket->device &&
+	return !has_file(socket) ||
+	       (lstat(socket->address.sun_path, &status) == 0 && status.st_dev == socket->device &&
 		       status.st_ino == socket->inode);
 }
 
@@ -294,17 +289,18 @@ static int check_and_set_up(int fd, struct err *err)
 	return 0;
 }
 
-/* Where it is bound to; NULL: nowhere, or to a name that is no file's. */
-static char *path_of(int fd)
+/* Where it is bound to; "" when that is nowhere, or a name that is no file's. */
+static void find_file(struct http_socket *socket)
 {
-	struct sockaddr_un address = {.sun_path = ""};
-	socklen_t n_bytes = sizeof(address) - 1;
+	struct sockaddr_un *address = &socket->address;
+	socklen_t n_bytes = sizeof(*address) - 1;
 
-	if (getsockname(fd, (struct sockaddr *)&address, &n_bytes) < 0 ||
-		address.sun_path[0] != '/') {
-		return NULL;
+	if (getsockname(socket->fd, (struct sockaddr *)address, &n_bytes) < 0 ||
+		address->sun_path[0] != '/') {
+		*address = (struct sockaddr_un){.sun_path = ""};
+	} else {
+		note_file(socket);
 	}
-	return mem_copy_text(address.sun_path, strlen(address.sun_path));
 }
 
 int http_socket_adopt(int fd, struct http_socket *ret_socket, struct err *err)
@@ -315,19 +311,16 @@ int http_socket_adopt(int fd, struct http_socket *ret_socket, struct err *err)
 		close(fd);
 		return r;
 	}
-	*ret_socket = (struct http_socket){.fd = fd, .is_inherited = true, .path = path_of(fd)};
-	if (ret_socket->path != NULL) {
-		note_file(ret_socket);
-	}
+	*ret_socket = (struct http_socket){.fd = fd, .is_inherited = true};
+	find_file(ret_socket);
 	return 0;
 }
 
 void http_socket_remove_file(struct http_socket *socket)
 {
-	if (socket->path != NULL && !socket->is_inherited && http_socket_is_in_place(socket)) {
-		unlink(socket->path);
+	if (has_file(socket) && !socket->is_inherited && http_socket_is_in_place(socket)) {
+		unlink(socket->address.sun_path);
 	}
 	claim_remove(&socket->claim);
-	free(socket->path);
-	socket->path = NULL;
+	socket->address.sun_path[0] = '\0';
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #include "base/claim.h"
 #include "base/err.h"
@@ -16,9 +17,9 @@
 struct http_socket {
 	int fd;
 	bool is_inherited;
-	/* Of the file: that was made here, or that the service manager made; NULL: it has none, or
-	 * it is removed. */
-	char *path;
+	/* Of the file: that was made here, or that the service manager made; its path is "" when
+	 * there is none, or it is removed. */
+	struct sockaddr_un address;
 	dev_t device;
 	ino_t inode;
 	/* Of one that was made here. */

@@ -118,12 +118,11 @@ static json_t *success(const struct exchange *exchange)
 	return body;
 }
 
-static void on_killed(void *context, const char *request_id, const struct report *report)
+static void on_killed(void *context, const char *request_id UNUSED, const struct report *report)
 {
 	struct exchange *exchange = context;
 	const char *words = report->error != NULL ? report->error : "the kill was cancelled";
 
-	(void)request_id;
 	if (report->state == REPORT_DONE) {
 		exchange_answer(exchange, 200, success(exchange));
 	} else if (report->state != REPORT_CANCELLED && !report_was_any_node_reached(report)) {

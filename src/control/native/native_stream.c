@@ -52,18 +52,20 @@ static void end(struct kill_stream *stream)
 	free(stream);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *context)
+/* The kill as it is now. False: it is not known any more. */
+static bool find_kill(const struct kill_stream *stream, struct jobs_view *ret_view)
+{
+	const struct exchange *exchange = stream->exchange;
+
+	return jobs_find(exchange->control->in.jobs, slice_of(exchange->request_id), ret_view);
+}
+
+static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 {
 	struct kill_stream *stream = context;
 	struct jobs_view view;
 
-	(void)fd;
-	(void)what;
-	if (!jobs_find(stream->exchange->control->in.jobs, slice_of(stream->exchange->request_id),
-		    &view)) {
-		return;
-	}
-	if (has_news(stream, view.report)) {
+	if (find_kill(stream, &view) && has_news(stream, view.report)) {
 		send_event(stream, "progress", view.request_id, view.report);
 	}
 }
@@ -120,8 +122,7 @@ static void begin(struct kill_stream *stream)
 	static const struct timeval period = {.tv_usec = PROGRESS_PERIOD_US};
 	struct exchange *exchange = stream->exchange;
 	struct jobs_view view;
-	bool is_known =
-		jobs_find(exchange->control->in.jobs, slice_of(exchange->request_id), &view);
+	bool is_known = find_kill(stream, &view);
 
 	CHECK(is_known);
 	http_request_on_gone(exchange->http, on_gone, stream);

@@ -26,23 +26,6 @@ static void set_timer(struct http_connection *connection, int64_t delay_ms)
 	event_add(connection->timer, &delay);
 }
 
-static int64_t patience_ms(const struct http_limits *limits, enum http_state state)
-{
-	switch (state) {
-	case HTTP_WAITING:
-	case HTTP_IDLE:
-		return limits->idle_timeout_ms;
-	case HTTP_READING:
-		return limits->request_timeout_ms;
-	case HTTP_LINGERING:
-		return limits->linger_ms;
-	case HTTP_HANDLING:
-	case HTTP_WRITING: /* the bufferevent has the time-out */
-		break;
-	}
-	return -1;
-}
-
 /*
  * Where nothing is read the kernel is asked to tell when the caller leaves. Once: the condition
  * stays, and would be reported for ever.
@@ -63,16 +46,29 @@ static void go_on_reading(struct http_connection *connection)
 
 static void set_state(struct http_connection *connection, enum http_state state)
 {
-	int64_t ms = patience_ms(&connection->server->limits, state);
+	const struct http_limits *limits = &connection->server->limits;
 
 	connection->state = state;
 	connection->since_ms = clock_monotonic_ms();
 	event_del(connection->timer);
-	if (ms >= 0) {
-		set_timer(connection, ms);
-	}
-	if (state == HTTP_IDLE || state == HTTP_LINGERING) {
+	switch (state) {
+	case HTTP_WAITING:
+		set_timer(connection, limits->idle_timeout_ms);
+		break;
+	case HTTP_IDLE:
+		set_timer(connection, limits->idle_timeout_ms);
 		go_on_reading(connection);
+		break;
+	case HTTP_READING:
+		set_timer(connection, limits->request_timeout_ms);
+		break;
+	case HTTP_LINGERING:
+		set_timer(connection, limits->linger_ms);
+		go_on_reading(connection);
+		break;
+	case HTTP_HANDLING:
+	case HTTP_WRITING: /* the bufferevent has the time-out */
+		break;
 	}
 }
 

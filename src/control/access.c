@@ -20,10 +20,10 @@ static bool is_member(const struct caller *caller, gid_t gid)
 	return false;
 }
 
-static bool matches_any(char *const *patterns, size_t n_patterns, const char *text)
+static bool matches_any(char *const *patterns, size_t n_patterns, struct slice text)
 {
 	for (size_t i = 0; i < n_patterns; i++) {
-		if (slice_matches_wildcard(slice_of(text), slice_of(patterns[i]))) {
+		if (slice_matches_wildcard(text, slice_of(patterns[i]))) {
 			return true;
 		}
 	}
@@ -66,19 +66,19 @@ static bool names_action(const struct access_statement *statement, const char *a
 	if (statement->n_actions == 0) {
 		return statement->is_deny;
 	}
-	return matches_any(statement->actions, statement->n_actions, action);
+	return matches_any(statement->actions, statement->n_actions, slice_of(action));
 }
 
 /*
  * Without an instance the question is whether there could be one: an allow answers for any of its
  * instances, a deny only when it leaves none over.
  */
-static bool names_instance(const struct access_statement *statement, const char *instance)
+static bool names_instance(const struct access_statement *statement, struct slice instance)
 {
 	if (statement->n_instances == 0) {
 		return true;
 	}
-	if (instance == NULL) {
+	if (instance.data == NULL) {
 		return !statement->is_deny ||
 		       has_catch_all(statement->instances, statement->n_instances);
 	}
@@ -92,7 +92,7 @@ static bool is_allowed_by_default(const struct access_opts *opts, const struct c
 }
 
 bool access_is_allowed(const struct access_opts *opts, const struct caller *caller,
-	const char *action, const char *instance)
+	const char *action, struct slice instance)
 {
 	bool is_allowed = false;
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/slice.h"
 #include "model/caller.h"
 
 /*
@@ -41,12 +42,12 @@ struct access_opts {
  *  2. a deny that names caller, action and instance: no;
  *  3. an allow that does: yes;
  *  4. otherwise: no.
- * `instance` NULL: on any instance at all (the question before parameters are read: true if some
+ * `instance` absent: on any instance at all (the question before parameters are read: true if some
  * instance could be allowed, so a deny for certain instances only does not count). A caller's own
  * group and the supplementary ones are all his groups.
  */
 bool access_is_allowed(const struct access_opts *opts, const struct caller *caller,
-	const char *action, const char *instance);
+	const char *action, struct slice instance);
 
 /* Is there anything that `caller` may do? Not what a deny leaves of it: that is asked when he asks.
  */

@@ -3,31 +3,14 @@
  */
 #include "control/permission.h"
 
-#include <string.h>
-
 #include "base/log.h"
+#include "base/mem.h"
 #include "control/names.h"
 #include "control/routes.h"
 
 #define KILL_ALL "hdm:KillInstanceAllSession"
 
-/* As far as it could be an id; too long is as unknown as any other. */
-struct instance_name {
-	char text[INSTANCE_MAX_ID_BYTES + 1];
-};
-
-static struct instance_name name_of(const struct exchange *exchange)
-{
-	struct instance_name name = {""};
-	size_t n = MIN(exchange->instance.len, (size_t)INSTANCE_MAX_ID_BYTES);
-
-	if (n > 0) {
-		memcpy(name.text, exchange->instance.data, n);
-	}
-	return name;
-}
-
-bool permission_has(const struct exchange *exchange, const char *action, const char *instance)
+bool permission_has(const struct exchange *exchange, const char *action, struct slice instance)
 {
 	return access_is_allowed(
 		exchange->control->in.access, &exchange->http->caller, action, instance);
@@ -35,9 +18,7 @@ bool permission_has(const struct exchange *exchange, const char *action, const c
 
 bool permission_has_here(const struct exchange *exchange, const char *action)
 {
-	struct instance_name name = name_of(exchange);
-
-	return permission_has(exchange, action, exchange->instance.data != NULL ? name.text : NULL);
+	return permission_has(exchange, action, exchange->instance);
 }
 
 static bool is_about_kill(const struct exchange *exchange)
@@ -46,16 +27,19 @@ static bool is_about_kill(const struct exchange *exchange)
 	       slice_has_prefix(slice_of(exchange->route->path), NAMES_PATH_KILLS);
 }
 
-static void record(struct exchange *exchange, const char *action, const char *instance)
+/* Of names no more than there can be of one: longer ones are as unknown as any other. */
+static void record(struct exchange *exchange, const char *action, struct slice instance)
 {
 	const struct caller *caller = &exchange->http->caller;
+	CLEANUP(mem_free_p)
+	char *name = slice_copy(
+		(struct slice){instance.data, MIN(instance.len, (size_t)INSTANCE_MAX_ID_BYTES)});
 	struct audit_subject subject = {
 		.request_id = exchange->request_id,
 		.action = action,
-		.instance = instance,
+		.instance = name,
 		.caller = caller,
 	};
-	/* No more of it than an id can have. */
 	struct slice kill = {exchange->id.data, MIN(exchange->id.len, (size_t)UUID_TEXT_BYTES)};
 	struct err err;
 	int r = audit_denied(exchange->control->in.audit, &subject,
@@ -73,9 +57,7 @@ static void record(struct exchange *exchange, const char *action, const char *in
 
 void permission_refuse(struct exchange *exchange, const char *action)
 {
-	struct instance_name name = name_of(exchange);
-
-	record(exchange, action, name.text);
+	record(exchange, action, exchange->instance);
 	exchange_fail(exchange, EXCHANGE_NO_PERMISSION, "uid %u may not do %s here",
 		(unsigned)exchange->http->caller.uid, action);
 }
@@ -92,7 +74,7 @@ bool permission_covers_order(struct exchange *exchange, const struct request *re
 bool permission_covers_kill(
 	struct exchange *exchange, const char *action, const struct jobs_view *kill)
 {
-	const char *instance = kill->report->instance;
+	struct slice instance = slice_of(kill->report->instance);
 	const char *needed = action != NULL ? action : kill->action;
 	bool is_allowed = permission_has(exchange, needed, instance);
 

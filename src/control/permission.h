@@ -12,8 +12,8 @@
 #include "kill/jobs.h"
 #include "model/request.h"
 
-/* On that instance; NULL: on some. */
-bool permission_has(const struct exchange *exchange, const char *action, const char *instance);
+/* On that instance; absent: on some. */
+bool permission_has(const struct exchange *exchange, const char *action, struct slice instance);
 /* On the one that the exchange is about, if any. */
 bool permission_has_here(const struct exchange *exchange, const char *action);
 

@@ -116,7 +116,7 @@ static bool is_allowed(const struct row *row)
 				(size_t)(s->instances[0] != NULL) + (s->instances[1] != NULL),
 		};
 	}
-	return access_is_allowed(&opts, &ann, row->action, row->instance);
+	return access_is_allowed(&opts, &ann, row->action, slice_of(row->instance));
 }
 
 static void test_statements(void **state)
@@ -138,8 +138,8 @@ static void test_root_is_not_exempt(void **state)
 	struct access_opts opts = {.statements = &statement, .n_statements = 1};
 	struct caller root = {.uid = 0};
 
-	assert_false(access_is_allowed(&opts, &root, KILL, "r-1"));
-	assert_true(access_is_allowed(&opts, &ann, KILL, "r-1"));
+	assert_false(access_is_allowed(&opts, &root, KILL, slice_of("r-1")));
+	assert_true(access_is_allowed(&opts, &ann, KILL, slice_of("r-1")));
 }
 
 static void test_default(void **state)
@@ -152,14 +152,14 @@ static void test_default(void **state)
 	struct caller eve = {.uid = ANN + 2, .gid = ANN + 2, .groups = {OPS}, .n_groups = 0};
 	struct caller unknown = {.uid = (uid_t)-1, .gid = (gid_t)-1};
 
-	assert_true(access_is_allowed(&closed, &root, KILL, "r-1"));
-	assert_true(access_is_allowed(&closed, &own, KILL, NULL));
-	assert_false(access_is_allowed(&closed, &ann, KILL, "r-1"));
-	assert_false(access_is_allowed(&closed, &ann, KILL, NULL));
-	assert_true(access_is_allowed(&open, &ann, KILL, "r-1"));
-	assert_true(access_is_allowed(&open, &bob, KILL, "r-1"));
-	assert_false(access_is_allowed(&open, &eve, KILL, "r-1"));
-	assert_false(access_is_allowed(&open, &unknown, KILL, "r-1"));
+	assert_true(access_is_allowed(&closed, &root, KILL, slice_of("r-1")));
+	assert_true(access_is_allowed(&closed, &own, KILL, slice_of(NULL)));
+	assert_false(access_is_allowed(&closed, &ann, KILL, slice_of("r-1")));
+	assert_false(access_is_allowed(&closed, &ann, KILL, slice_of(NULL)));
+	assert_true(access_is_allowed(&open, &ann, KILL, slice_of("r-1")));
+	assert_true(access_is_allowed(&open, &bob, KILL, slice_of("r-1")));
+	assert_false(access_is_allowed(&open, &eve, KILL, slice_of("r-1")));
+	assert_false(access_is_allowed(&open, &unknown, KILL, slice_of("r-1")));
 }
 
 int main(void)

@@ -181,7 +181,7 @@ void native_instances(struct exchange *exchange)
 	for (size_t i = 0; i < instances_n(instances); i++) {
 		const struct instance *instance = instances_get(instances, i);
 
-		if (permission_has(exchange, exchange->action, instance->opts->id)) {
+		if (permission_has(exchange, exchange->action, slice_of(instance->opts->id))) {
 			json_add(list, instance_json(instance));
 		}
 	}
@@ -222,8 +222,8 @@ static size_t list_unready(struct exchange *exchange, FILE *out)
 
 	for (size_t i = 0; i < instances_n(instances); i++) {
 		const struct instance *instance = instances_get(instances, i);
-		bool is_shown =
-			permission_has(exchange, "hdm:DescribeInstances", instance->opts->id);
+		bool is_shown = permission_has(
+			exchange, "hdm:DescribeInstances", slice_of(instance->opts->id));
 
 		if (!topology_is_known(instance->topology)) {
 			n_unready++;

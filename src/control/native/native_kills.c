@@ -96,7 +96,8 @@ static void add_kill(void *context, const struct jobs_view *view)
 {
 	struct kills_listing *listing = context;
 
-	if (!permission_has(listing->exchange, listing->exchange->action, view->report->instance)) {
+	if (!permission_has(listing->exchange, listing->exchange->action,
+		    slice_of(view->report->instance))) {
 		return;
 	}
 	json_add(listing->list, json_report_summary(view->request_id, view->report));

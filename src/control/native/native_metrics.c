@@ -134,7 +134,7 @@ static void choose_instances(struct page *page)
 	for (size_t i = 0; i < instances_n(instances); i++) {
 		const struct instance *instance = instances_get(instances, i);
 
-		if (permission_has(exchange, exchange->action, instance->opts->id)) {
+		if (permission_has(exchange, exchange->action, slice_of(instance->opts->id))) {
 			page->instances[page->n_instances++] = instance;
 		}
 	}

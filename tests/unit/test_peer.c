@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "control/http/peer.h"
+#include "control/http/http_internal.h"
 
 static void test_own_process(void **state)
 {

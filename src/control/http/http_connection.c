@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/http/http_internal.h"
-#include "control/http/peer.h"
 
 /* How often to ask whether a caller that sends no more, but waits for its answer, still does. */
 #define ASK_MS 500

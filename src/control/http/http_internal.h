@@ -96,6 +96,14 @@ static inline struct timeval http_time(int64_t ms)
 	return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 }
 
+/* ---- peer.c: the kernel's word on who is at the other end ---- */
+
+/* Without user and executable. 0 or a negative errno with words. More groups than
+ * CALLER_MAX_GROUPS: -E2BIG, nobody is let in on half a list. */
+NODISCARD int peer_read(int fd, struct caller *ret_caller, struct err *err);
+/* Fills those in, which takes looking up; each stays "" when it cannot be had. */
+void peer_read_names(struct caller *caller);
+
 /* ---- http_request.c ---- */
 
 struct http_request *http_request_new(struct http_connection *connection);

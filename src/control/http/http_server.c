@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/http/http_internal.h"
-#include "control/http/peer.h"
 
 /* After a failed accept(), mostly for want of descriptors: it would fail again at once. */
 #define ACCEPT_PAUSE_MS 100

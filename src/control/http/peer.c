@@ -1,14 +1,15 @@
 /*
- * Peer credentials of a Unix socket.
+ * The kernel's word on who is at the other end of a Unix socket: SO_PEERCRED and SO_PEERGROUPS,
+ * with the user's name and the executable for the record.
  */
-#include "control/http/peer.h"
-
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "control/http/http_internal.h"
 
 #define PEER_PASSWD_BYTES 16384
 

@@ -83,43 +83,44 @@ static void print_node_row(const struct page *page, const struct node_row *row)
 	}
 }
 
-/* Without nodes there is no sample above to be alarmed by. */
-static void print_topologies(const struct page *page)
-{
-	static const char name[] = "sesskill_topology_known";
+/* ---- instances ---- */
 
-	exposition_begin(page->out, EXPOSITION_GAUGE, name,
-		"Whether it is known which nodes the instance has.");
-	for (size_t i = 0; i < page->n_instances; i++) {
-		exposition_number(page->out, name,
-			EXPOSITION_LABELS({"instance", page->instances[i]->opts->id}),
-			topology_is_known(page->instances[i]->topology));
-	}
+/* Without nodes there is no sample above to be alarmed by. */
+static int64_t is_known(const struct jobs *jobs UNUSED, const struct instance *instance)
+{
+	return topology_is_known(instance->topology);
 }
 
-/* ---- kills ---- */
+static int64_t count_running(const struct jobs *jobs, const struct instance *instance)
+{
+	return (int64_t)jobs_load(jobs, instance).n_running;
+}
 
-static const struct load_row {
+static int64_t count_waiting(const struct jobs *jobs, const struct instance *instance)
+{
+	return (int64_t)jobs_load(jobs, instance).n_waiting;
+}
+
+static const struct instance_row {
 	const char *name;
 	const char *help;
-	size_t offset; /* of the number in struct jobs_load */
-} load_rows[] = {
-	{"sesskill_kills_running", "Kills that run.", offsetof(struct jobs_load, n_running)},
+	int64_t (*value_fn)(const struct jobs *jobs, const struct instance *instance);
+} instance_rows[] = {
+	{"sesskill_topology_known", "Whether it is known which nodes the instance has.", is_known},
+	{"sesskill_kills_running", "Kills that run.", count_running},
 	{"sesskill_kills_waiting", "Kills that wait for the one that runs on their instance.",
-		offsetof(struct jobs_load, n_waiting)},
+		count_waiting},
 };
 
-static void print_load_row(const struct page *page, const struct load_row *row)
+static void print_instance_row(const struct page *page, const struct instance_row *row)
 {
 	const struct jobs *jobs = page->exchange->control->in.jobs;
 
 	exposition_begin(page->out, EXPOSITION_GAUGE, row->name, row->help);
 	for (size_t i = 0; i < page->n_instances; i++) {
-		struct jobs_load load = jobs_load(jobs, page->instances[i]);
-		const size_t *n = (const size_t *)((const char *)&load + row->offset);
-
 		exposition_number(page->out, row->name,
-			EXPOSITION_LABELS({"instance", page->instances[i]->opts->id}), (int64_t)*n);
+			EXPOSITION_LABELS({"instance", page->instances[i]->opts->id}),
+			row->value_fn(jobs, page->instances[i]));
 	}
 }
 
@@ -167,9 +168,8 @@ static void print_page(const struct page *page)
 	for (size_t i = 0; i < ARRAY_SIZE(node_rows); i++) {
 		print_node_row(page, &node_rows[i]);
 	}
-	print_topologies(page);
-	for (size_t i = 0; i < ARRAY_SIZE(load_rows); i++) {
-		print_load_row(page, &load_rows[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(instance_rows); i++) {
+		print_instance_row(page, &instance_rows[i]);
 	}
 	print_audit(page);
 	print_counters(page);

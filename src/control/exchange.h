@@ -43,8 +43,9 @@ struct exchange {
 	char request_id[UUID_TEXT_BYTES];
 	bool is_das; /* answers have the form of the DAS API */
 	struct params params;
-	struct err malformed; /* why the parameters could not be decoded; "": they could */
+	bool is_malformed; /* the parameters could not be decoded; why: */
 	enum exchange_error malformed_error;
+	struct err malformed;
 	struct slice id; /* the variable part of the path; absent where there is none */
 	struct slice
 		instance;   /* that the request is about, as the caller wrote it; may be absent */

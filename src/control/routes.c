@@ -109,17 +109,15 @@ static const struct route *find_das(struct slice action)
 static void decode_params(struct exchange *exchange)
 {
 	struct slice type = http_head_find(&exchange->http->head, "content-type");
+	enum body_result result = BODY_MALFORMED;
 
-	if (params_add(&exchange->params, exchange->http->head.query, &exchange->malformed) &&
-		body_read(&exchange->params, type, exchange->http->body, exchange->is_das,
-			&exchange->malformed) == BODY_UNSUPPORTED) {
-		exchange->malformed_error = EXCHANGE_MEDIA_TYPE;
+	if (params_add(&exchange->params, exchange->http->head.query, &exchange->malformed)) {
+		result = body_read(&exchange->params, type, exchange->http->body, exchange->is_das,
+			&exchange->malformed);
 	}
-}
-
-static bool is_malformed(const struct exchange *exchange)
-{
-	return exchange->malformed.text[0] != '\0';
+	exchange->is_malformed = result != BODY_READ;
+	exchange->malformed_error =
+		result == BODY_UNSUPPORTED ? EXCHANGE_MEDIA_TYPE : EXCHANGE_INVALID_PARAMS;
 }
 
 static void fail_malformed(struct exchange *exchange)
@@ -157,7 +155,7 @@ static void run(struct exchange *exchange)
 	set_action(exchange);
 	if (!is_allowed(exchange)) {
 		permission_refuse(exchange, exchange->action);
-	} else if (is_malformed(exchange)) {
+	} else if (exchange->is_malformed) {
 		fail_malformed(exchange);
 	} else if (!exchange->route->takes_params && exchange->params.n > 0) {
 		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "unknown parameter \"%.64s\"",
@@ -200,13 +198,17 @@ static struct slice das_action_of(struct exchange *exchange)
 {
 	struct slice header = http_head_find(&exchange->http->head, NAMES_HEADER_ACTION);
 	struct slice action = {NULL, 0};
+	bool is_clear =
+		params_get_single(&exchange->params, "Action", &action, &exchange->malformed);
 
-	if (!params_get_single(&exchange->params, "Action", &action, &exchange->malformed)) {
-		exchange->malformed_error = EXCHANGE_INVALID_PARAMS;
-	} else if (header.data != NULL && action.data != NULL && !slice_is_equal(header, action)) {
-		exchange->malformed_error = EXCHANGE_INVALID_PARAMS;
+	if (header.data != NULL && action.data != NULL && !slice_is_equal(header, action)) {
 		err_set(&exchange->malformed,
 			"Action and the header " NAMES_HEADER_ACTION " are different");
+		is_clear = false;
+	}
+	if (!is_clear) {
+		exchange->is_malformed = true;
+		exchange->malformed_error = EXCHANGE_INVALID_PARAMS;
 	}
 	return header.data != NULL ? header : action;
 }
@@ -231,7 +233,7 @@ static void dispatch_das(struct exchange *exchange)
 	if (exchange->route != NULL) {
 		exchange->instance = params_get(&exchange->params, "InstanceId");
 		run(exchange);
-	} else if (is_malformed(exchange)) {
+	} else if (exchange->is_malformed) {
 		fail_malformed(exchange);
 	} else if (action.data == NULL) {
 		exchange_fail(exchange, EXCHANGE_NO_ACTION, "Action is missing");

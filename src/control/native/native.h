@@ -38,6 +38,5 @@ void native_stream_kill(
 	struct exchange *exchange, const struct instance *instance, struct request *request);
 
 json_t *native_text_or_null(const char *text); /* null: it is "" */
-json_t *native_number_or_null(int64_t number); /* null: it is negative */
 
 #endif

@@ -32,20 +32,19 @@ json_t *native_text_or_null(const char *text)
 	return text[0] != '\0' ? json_text_of(text) : json_null();
 }
 
-json_t *native_number_or_null(int64_t number)
+static json_t *number_or_null(int64_t number)
 {
 	return number >= 0 ? json_integer(number) : json_null();
 }
 
-/* Servers count their sessions from 1. */
-static json_t *id_or_null(int64_t id)
+static json_t *id_or_null(uint64_t id)
 {
-	return native_number_or_null(id > 0 ? id : -1);
+	return id > 0 ? json_integer((json_int_t)id) : json_null();
 }
 
 static json_t *age_or_null(bool is_known, int64_t since_ms)
 {
-	return native_number_or_null(is_known ? clock_monotonic_ms() - since_ms : -1);
+	return is_known ? json_integer(clock_monotonic_ms() - since_ms) : json_null();
 }
 
 static json_t *missing_permissions(const struct link_server *server)
@@ -93,9 +92,8 @@ static json_t *links_json(const struct link *link)
 			continue;
 		}
 		object = json_object();
-
 		json_set(object, "state", json_text_of(connection_state(&connection)));
-		json_set(object, "own_id", id_or_null((int64_t)connection.server->own_id));
+		json_set(object, "own_id", id_or_null(connection.server->own_id));
 		json_set(object, "age_ms",
 			age_or_null(connection.is_proven, connection.ready_since_ms));
 		json_add(list, object);
@@ -132,9 +130,9 @@ static json_t *node_json(const struct instance *instance, const struct link *lin
 	json_set(node, "server", json_text_of(name));
 	json_set(node, "run_id", json_text_of(server->run_id));
 	json_set(node, "state", json_text_of(is_doubted ? "failed" : state_name(link_state(link))));
-	json_set(node, "clients", native_number_or_null(server->n_clients));
-	json_set(node, "maxclients", native_number_or_null(server->max_clients));
-	json_set(node, "own_id", id_or_null((int64_t)server->own_id));
+	json_set(node, "clients", number_or_null(server->n_clients));
+	json_set(node, "maxclients", number_or_null(server->max_clients));
+	json_set(node, "own_id", id_or_null(server->own_id));
 	json_set(node, "link_age_ms", age_or_null(since_ms > 0, since_ms));
 	json_set(node, "links", links_json(link));
 	json_set(node, "user", json_text_of(link_opts_user(link_options(link))));

@@ -6,7 +6,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "cli/field.h"
+#include "cli/form.h"
 #include "cli/terminal/text.h"
 
 void cli_error(const char *format, ...)
@@ -56,14 +58,82 @@ enum status cli_status_of_answer(const struct api_answer *answer)
 	return answer->status / 100 == 2 ? STATUS_DONE : STATUS_FAILED;
 }
 
-enum status cli_ask(const struct cli *cli, const char *method, const char *path,
-	void (*show)(const struct api_answer *answer))
+void cli_put_json(struct slice json)
 {
+	/* On a terminal nobody parses the bytes, but names of clients could still play tricks. */
+	if (term_screen(stdout).width > 0) {
+		text_put_json(stdout, json);
+	} else {
+		fwrite(json.data, 1, json.len, stdout);
+	}
+}
+
+void cli_show(const struct cli *cli, const struct api_answer *answer, FILE *out, cli_print_fn print)
+{
+	struct screen screen = term_screen(out);
+
+	if (cli->is_json) {
+		cli_put_json((struct slice){answer->body, answer->n_bytes});
+	} else {
+		print(answer->json, &screen);
+	}
+}
+
+/* The next thing to do; NULL: the message says it all. */
+static const char *advice(long status)
+{
+	switch (status) {
+	case 400:
+		return "See sesskill COMMAND --help for the options, fields and expressions.";
+	case 403:
+		return "Who may do what stands under access: in sesskilld.yaml; without it root, "
+		       "the daemon's own user and the members of its socket's group may do all.";
+	case 404:
+		return "See sesskill instances for the instances, sesskill kills for the kills.";
+	case 409:
+		return "Nothing was killed. Select fewer sessions, or allow more with --max.";
+	case 429:
+		return "Other kills of this instance wait already: see sesskill kills.";
+	case 503:
+		return "See sesskill instances for the state of each node.";
+	default:
+		return NULL;
+	}
+}
+
+void cli_show_error(const struct cli *cli, const struct api_answer *answer)
+{
+	const json_t *error = json_object_get(answer->json, "error");
+	struct slice message = field_text(error, "message");
+	struct slice code = field_text(error, "code");
+	const char *next = advice(answer->status);
+
+	if (cli->is_json) {
+		cli_put_json((struct slice){answer->body, answer->n_bytes});
+		return;
+	}
+	if (message.data == NULL) {
+		cli_error("the daemon's answer (HTTP %ld) was not understood: is it sesskilld that "
+			  "serves this socket?",
+			answer->status);
+		return;
+	}
+	cli_error("%.*s (%.*s)", SLICE_ARG(message), SLICE_ARG(code));
+	if (next != NULL) {
+		text_line(stderr, "%s", next);
+	}
+}
+
+enum status cli_ask(const struct cli *cli, const char *method, const char *path,
+	const struct args *args, FILE *out, cli_print_fn print)
+{
+	CLEANUP(mem_free_p)
+	char *below = args->n_words > 0 ? form_path(path, args->words[0]) : NULL;
 	CLEANUP(api_answer_finish) struct api_answer answer = {0};
 	struct api_request request = {
 		.socket = cli->socket,
 		.method = method,
-		.path = path,
+		.path = below != NULL ? below : path,
 		.timeout_ms = API_TIMEOUT_MS,
 	};
 	struct err err;
@@ -73,10 +143,10 @@ enum status cli_ask(const struct cli *cli, const char *method, const char *path,
 		return STATUS_UNREACHABLE;
 	}
 	if (answer.status / 100 == 2 && answer.json != NULL) {
-		show(&answer);
+		cli_show(cli, &answer, out, print);
 		return STATUS_DONE;
 	}
-	cli->writer->error(&answer);
+	cli_show_error(cli, &answer);
 	/* A question that was not answered has failed, whatever the error's body holds. */
 	return MAX(cli_status_of_answer(&answer), STATUS_FAILED);
 }

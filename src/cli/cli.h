@@ -10,7 +10,7 @@
 #include "base/macros.h"
 #include "cli/api.h"
 #include "cli/args.h"
-#include "cli/print/writer.h"
+#include "cli/terminal/term.h"
 
 /* Exit statuses; scripts rely on the numbers. */
 enum status {
@@ -24,7 +24,7 @@ enum status {
 
 struct cli {
 	const char *socket;
-	const struct writer *writer;
+	bool is_json; /* the daemon's bytes, all on stdout; else tables and sentences for people */
 };
 
 struct command {
@@ -54,11 +54,22 @@ void cli_error(const char *format, ...) PRINTF_LIKE(1, 2);
 enum status cli_status_of_answer(const struct api_answer *answer);
 enum status cli_status_of_state(struct slice state);
 
+/* Shows a part of the daemon's JSON to people. */
+typedef void (*cli_print_fn)(const json_t *json, const struct screen *screen);
+
+/* JSON to stdout, such that it harms no terminal; byte by byte where there is none. */
+void cli_put_json(struct slice json);
+/* An answer: as JSON, or to `out` by `print`. */
+void cli_show(
+	const struct cli *cli, const struct api_answer *answer, FILE *out, cli_print_fn print);
+/* An answer that is an error: as JSON, or in words with the next thing to do, on stderr. */
+void cli_show_error(const struct cli *cli, const struct api_answer *answer);
+
 /*
- * Asks, and shows the answer by `show` (a function of cli->writer), or the error by the writer's
- * own. For requests that the daemon answers at once.
+ * Asks for `path`, or for what the first word names below it, and shows the answer or the error.
+ * For requests that the daemon answers at once.
  */
 enum status cli_ask(const struct cli *cli, const char *method, const char *path,
-	void (*show)(const struct api_answer *answer));
+	const struct args *args, FILE *out, cli_print_fn print);
 
 #endif

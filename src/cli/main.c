@@ -86,7 +86,7 @@ static enum status run_command(const struct command *command, struct args *args)
 	CLEANUP(mem_free_p) char *socket = choose_socket(args);
 	struct cli cli = {
 		.socket = socket,
-		.writer = args_has(args, "json") ? &writer_json : &writer_text,
+		.is_json = args_has(args, "json"),
 	};
 
 	if (args_has(args, "help")) {

@@ -51,7 +51,7 @@ static void show_line(const struct cli *cli, struct slice line, const char *sinc
 	const char *time = json_string_value(json_object_get(record, "time"));
 
 	if (time != NULL && strcmp(time, since) >= 0) {
-		if (cli->writer->is_json) {
+		if (cli->is_json) {
 			fwrite(line.data, 1, line.len, stdout);
 			fputc('\n', stdout);
 		} else {

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/form.h"
 #include "cli/listing.h"
+#include "cli/print/print.h"
 #include "control/names.h"
 
 /* Every node is asked, and what they say may be long. */
@@ -47,7 +48,25 @@ static void on_line(void *context, struct slice line)
 {
 	struct list *list = context;
 
-	list->cli->writer->list_line(&list->listing, line);
+	struct screen screen = term_screen(stdout);
+
+	if (list->cli->is_json) {
+		listing_read_head(&list->listing, line);
+		cli_put_json(line);
+	} else {
+		print_sessions(&list->listing, line, &screen);
+	}
+}
+
+/* The bytes of JSON have said it all. */
+static void show_end(struct list *list)
+{
+	struct screen screen = term_screen(stdout);
+	struct screen remarks = term_screen(stderr);
+
+	if (!list->cli->is_json) {
+		print_sessions_end(&list->listing, &screen, &remarks);
+	}
 }
 
 static enum status conclude(struct list *list, const struct api_answer *answer)
@@ -55,10 +74,10 @@ static enum status conclude(struct list *list, const struct api_answer *answer)
 	const struct listing *listing = &list->listing;
 
 	if (listing->head == NULL) {
-		list->cli->writer->error(answer);
+		cli_show_error(list->cli, answer);
 		return MAX(cli_status_of_answer(answer), STATUS_FAILED);
 	}
-	list->cli->writer->list_end(&list->listing);
+	show_end(list);
 	if (listing->is_broken) {
 		cli_error("not all of the daemon's answer was understood: is this program as new "
 			  "as sesskilld?");
@@ -74,7 +93,7 @@ static enum status give_up(struct list *list, const struct err *err)
 		cli_error("%s", err->text);
 		return STATUS_UNREACHABLE;
 	}
-	list->cli->writer->list_end(&list->listing);
+	show_end(list);
 	cli_error("%s. The listing is not complete: ask again", err->text);
 	return STATUS_FAILED;
 }

@@ -115,7 +115,7 @@ static enum status begin(struct top *top)
 		cli_error("%s", top->problem);
 		return STATUS_UNREACHABLE;
 	}
-	top->cli->writer->error(&answer);
+	cli_show_error(top->cli, &answer);
 	return MAX(cli_status_of_answer(&answer), STATUS_FAILED);
 }
 
@@ -125,7 +125,7 @@ static enum status run(const struct cli *cli, const struct args *args)
 	struct top top = {.cli = cli, .args = args, .instance = args->words[0]};
 	enum status status;
 
-	if (cli->writer->is_json) {
+	if (cli->is_json) {
 		cli_error("top is for people: for programs there is "
 			  "sesskill --json list ID --group-by FIELD");
 		return STATUS_USAGE;

@@ -56,15 +56,15 @@ bool kill_is_wanted(const struct cli *cli, const char *instance, const struct ki
 	*ret_status = cli_status_of_answer(&answer);
 	state = field_text(answer.json, "state");
 	if (state.data == NULL) {
-		cli->writer->error(&answer);
+		cli_show_error(cli, &answer);
 		return false;
 	}
 	if (!slice_is(state, "dry_run") && !slice_is(state, "partial")) {
-		cli->writer->outcome(&answer);
+		cli_show(cli, &answer, stderr, print_outcome);
 		return false;
 	}
 	if (slice_is(state, "dry_run") && field_count(answer.json, "matched") == 0) {
-		cli->writer->outcome(&answer);
+		cli_show(cli, &answer, stderr, print_outcome);
 		text_line(stderr, "No session is selected: there is nothing to kill.");
 		return false;
 	}

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "cli/field.h"
 #include "cli/form.h"
+#include "cli/print/print.h"
 #include "cli/terminal/progress.h"
 #include "cli/terminal/term.h"
 #include "cli/terminal/text.h"
@@ -91,7 +92,7 @@ static void cancel(struct run *run)
 		cli_error("not cancelled: %s", err.text);
 	} else if (answer.status / 100 != 2) {
 		/* People asked: stdout stays the kill's own, in JSON too. */
-		writer_text.error(&answer);
+		cli_show_error(&(const struct cli){.is_json = false}, &answer);
 	} else {
 		text_line(stderr, "Cancelling: the command in flight still ends.");
 		run->state = RUN_CANCELLING;
@@ -147,7 +148,7 @@ static bool on_tick(void *context)
 	case RUN_CANCELLING:
 		if (is_interrupted) {
 			ask(run, &screen);
-		} else if (!run->cli->writer->is_json) {
+		} else if (!run->cli->is_json) {
 			progress_show(&run->progress, &screen, clock_monotonic_ms());
 		}
 		break;
@@ -168,9 +169,9 @@ static enum status conclude(struct run *run)
 		return STATUS_FAILED;
 	}
 	if (field_has(run->answer.json, "state")) {
-		run->cli->writer->outcome(&run->answer);
+		cli_show(run->cli, &run->answer, stderr, print_outcome);
 	} else {
-		run->cli->writer->error(&run->answer);
+		cli_show_error(run->cli, &run->answer);
 	}
 	return cli_status_of_answer(&run->answer);
 }
@@ -211,16 +212,15 @@ int64_t kill_answer_ms(int64_t timeout_ms, int64_t watch_ms)
 enum status kill_run(const struct cli *cli, const struct kill_order *order)
 {
 	struct run run = {.cli = cli, .state = RUN_WATCHING};
-	bool is_json = cli->writer->is_json;
 	struct api_request request = {
 		.socket = cli->socket,
 		.method = "POST",
 		.path = order->path,
 		.form = order->form,
 		/* A stream is not the report; who wants the JSON unchanged gets it in one piece. */
-		.accept = is_json ? NAMES_TYPE_JSON : NAMES_TYPE_NDJSON ", " NAMES_TYPE_JSON,
+		.accept = cli->is_json ? NAMES_TYPE_JSON : NAMES_TYPE_NDJSON ", " NAMES_TYPE_JSON,
 		.timeout_ms = order->timeout_ms,
-		.on_line = is_json ? NULL : on_line,
+		.on_line = cli->is_json ? NULL : on_line,
 		.line_type = NAMES_TYPE_NDJSON,
 		.on_tick = on_tick,
 		.context = &run,

@@ -44,6 +44,12 @@ void print_local_clients(const json_t *report, const struct screen *screen);
 /* Of a listing or a report: of how many sessions from this host no process is known, and why. */
 void print_unnamed(const json_t *answer, const struct screen *screen);
 
+/* The report of a kill just done, with what can be done about what is left. */
+void print_outcome(const json_t *report, const struct screen *screen);
+
+/* What cancelling was answered with: the report if the kill had ended. */
+void print_cancelled(const json_t *answer, const struct screen *screen);
+
 /* What a dry run found, in the few lines that a person reads before saying yes. */
 void print_preview(const json_t *report, const struct screen *screen);
 

@@ -254,6 +254,29 @@ void print_report(const json_t *report, const struct screen *screen)
 	text_line(screen->file, "  request id  %.*s", SLICE_ARG(id));
 }
 
+void print_outcome(const json_t *report, const struct screen *screen)
+{
+	struct slice state = field_text(report, "state");
+
+	print_report(report, screen);
+	if (slice_is(state, "partial")) {
+		text_line(screen->file, "What is left can be killed by the same command again. See "
+					"sesskill instances for the state of each node.");
+	} else if (slice_is(state, "failed") && !field_has(report, "error")) {
+		text_line(screen->file, "See sesskill instances for the state of each node.");
+	}
+}
+
+void print_cancelled(const json_t *answer, const struct screen *screen)
+{
+	/* The command in flight still ends: "running" is no failure here. */
+	if (field_has(answer, "found")) {
+		print_report(answer, screen);
+	} else {
+		text_line(screen->file, "cancelled");
+	}
+}
+
 void print_preview(const json_t *report, const struct screen *screen)
 {
 	struct slice instance = field_text(report, "instance");

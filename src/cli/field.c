@@ -3,14 +3,14 @@
  */
 #include "cli/field.h"
 
+struct slice field_slice(const json_t *text)
+{
+	return (struct slice){json_string_value(text), json_string_length(text)};
+}
+
 struct slice field_text(const json_t *object, const char *key)
 {
-	const json_t *value = json_object_get(object, key);
-
-	if (!json_is_string(value)) {
-		return (struct slice){NULL, 0};
-	}
-	return (struct slice){json_string_value(value), json_string_length(value)};
+	return field_slice(json_object_get(object, key));
 }
 
 uint64_t field_count(const json_t *object, const char *key)

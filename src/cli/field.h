@@ -11,6 +11,8 @@
 
 #include "base/slice.h"
 
+/* A text that is no field but stands for itself, as in an array. */
+struct slice field_slice(const json_t *text);
 /* Absent when there is none; may hold any byte, NUL included. Lives as long as `object`. */
 struct slice field_text(const json_t *object, const char *key);
 /* 0 when there is none or it is negative. */

@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 #include "cli/field.h"
-#include "cli/terminal/table.h"
+#include "cli/print/table.h"
 
 #define LISTING_CLOSING "]}"
 

@@ -12,13 +12,13 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "cli/terminal/table.h"
+#include "cli/print/table.h"
 #include "cli/terminal/text.h"
 
 static const struct table_column COLUMNS[] = {
-	{.title = "NAME", .min_columns = 6},
-	{.title = "NOTE", .is_optional = true},
-	{.title = "COUNT", .is_right = true},
+	{"NAME", "name", TABLE_TEXT, 6, TABLE_NEEDED},
+	{"NOTE", "note", TABLE_TEXT, 0, TABLE_OPTIONAL},
+	{"COUNT", "count", TABLE_COUNT, 0, TABLE_NEEDED},
 };
 
 struct row {
@@ -82,10 +82,13 @@ static char *print(const struct table_case *table_case, bool has_colour)
 
 	assert_non_null(screen.file);
 	for (size_t i = 0; i < table_case->n_rows; i++) {
-		table_word(table, table_case->rows[i].name);
-		table_word(table, table_case->rows[i].note);
-		table_style(table, TERM_BAD);
-		table_count(table, table_case->rows[i].count);
+		json_auto_t *object =
+			json_pack("{s:I}", "count", (json_int_t)table_case->rows[i].count);
+
+		table_add(table, object);
+		table_set(table, "name", slice_of(table_case->rows[i].name));
+		table_set(table, "note", slice_of(table_case->rows[i].note));
+		table_style(table, "note", TERM_BAD);
 	}
 	table_print(table, &screen, table_case->indent);
 	fclose(screen.file);
@@ -111,24 +114,41 @@ static void test_colour(void **state UNUSED)
 
 	assert_string_equal(text, "\033[1mNAME\033[0m    \033[1mNOTE\033[0m   \033[1mCOUNT\033[0m\n"
 				  "orders  \033[31mhot\033[0m   18,000\n"
-				  "r-8     \033[31m\033[0m           7\n");
+				  "r-8                7\n");
 	free(text);
 }
 
-static void test_durations(void **state UNUSED)
+/* What an object does not tell is empty, and so is a column that nobody tells anything in. */
+static void test_kinds(void **state UNUSED)
 {
-	static const struct table_column TOOK[] = {{.title = "TOOK", .is_right = true}};
-	CLEANUP(table_free_p) struct table *table = table_new(TOOK, 1);
+	static const struct table_column KINDS[] = {
+		{"TEXT", "text", TABLE_TEXT, 0, TABLE_NEEDED},
+		{"FIGURE", "text", TABLE_FIGURE, 0, TABLE_NEEDED},
+		{"NUMBER", "n", TABLE_NUMBER, 0, TABLE_NEEDED},
+		{"COUNT", "n", TABLE_COUNT, 0, TABLE_NEEDED},
+		{"NONZERO", "zero", TABLE_NONZERO, 0, TABLE_NEEDED},
+		{"ZERO", "zero", TABLE_COUNT, 0, TABLE_NEEDED},
+		{"TOOK", "ms", TABLE_DURATION, 0, TABLE_NEEDED},
+		{"AGE", "n", TABLE_SECONDS, 0, TABLE_NEEDED},
+		{"SIZE", "n", TABLE_SIZE, 0, TABLE_NEEDED},
+		{"NOTHING", "nothing", TABLE_COUNT, 0, TABLE_NEEDED},
+	};
+	CLEANUP(table_free_p) struct table *table = table_new(KINDS, ARRAY_SIZE(KINDS));
+	json_auto_t *object = json_pack("{s:s, s:i, s:i, s:f, s:n}", "text", "a", "n", 1234, "zero",
+		0, "ms", 312.4, "nothing");
+	json_auto_t *later = json_pack("{s:i}", "ms", 1234);
 	char *text = NULL;
 	size_t n_bytes = 0;
 	struct screen screen = {.file = open_memstream(&text, &n_bytes)};
 
 	assert_non_null(screen.file);
-	table_duration(table, 312.4);
-	table_duration(table, 1234);
+	table_add(table, object);
+	table_add(table, later);
 	table_print(table, &screen, 0);
 	fclose(screen.file);
-	assert_string_equal(text, "  TOOK\n312 ms\n 1.2 s\n");
+	assert_string_equal(text, "TEXT  FIGURE  NUMBER  COUNT  ZERO    TOOK      AGE    SIZE\n"
+				  "a          a    1234  1,234     0  312 ms  20m 34s  1.2 KB\n"
+				  "                                    1.2 s\n");
 	free(text);
 }
 
@@ -137,7 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_layout),
 		cmocka_unit_test(test_colour),
-		cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_kinds),
 	};
 
 	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL) {

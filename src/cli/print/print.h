@@ -38,8 +38,12 @@ void print_record(const json_t *record, FILE *out);
 /* What a kill did, or what a dry run would do: all of the report. */
 void print_report(const json_t *report, const struct screen *screen);
 
-/* Of a dry run: the programs of the host, and of how many sessions none is known. */
-void print_local_clients(const json_t *report, const struct screen *screen);
+/* "HEADWHERE: WORDS", the part before the words in a style; nothing without words. */
+void print_remark(const struct screen *screen, enum term_style style, const char *head,
+	struct slice where, struct slice words);
+/* The daemon's warnings, a line each. */
+void print_warnings(
+	const json_t *answer, enum term_style style, const char *head, const struct screen *screen);
 
 /* Of a listing or a report: of how many sessions from this host no process is known, and why. */
 void print_unnamed(const json_t *answer, const struct screen *screen);

@@ -8,7 +8,7 @@
 #include "cli/field.h"
 #include "cli/terminal/human.h"
 #include "cli/print/print.h"
-#include "cli/terminal/table.h"
+#include "cli/print/table.h"
 #include "cli/terminal/text.h"
 
 /* A longer value gives way, so that the bars do not. */
@@ -69,23 +69,23 @@ static void add_group(
 
 	snprintf(share, sizeof(share), "%.1f%%",
 		total > 0 ? MIN(100 * (double)count / (double)total, 100.0) : 0);
-	table_text(table, value_of(group));
-	table_count(table, count);
-	table_word(table, share);
-	table_word(
-		table, bar_print(largest > 0 ? (double)count / (double)largest : 0, columns, bar));
+	table_add(table, group);
+	table_set(table, "value", value_of(group));
+	table_set(table, "share", slice_of(share));
+	bar_print(largest > 0 ? (double)count / (double)largest : 0, columns, bar);
+	table_set(table, "bar", slice_of(bar));
 }
 
 void print_groups(const json_t *head, const struct screen *screen)
 {
 	char title[GROUPS_MAX_TITLE_BYTES];
 	const struct table_column columns[] = {
-		{.title = title, .min_columns = 8},
-		{.title = "SESSIONS", .is_right = true},
-		{.title = "SHARE", .is_right = true},
-		{.title = ""},
+		{title, "value", TABLE_TEXT, 8, TABLE_NEEDED},
+		{"SESSIONS", "count", TABLE_COUNT, 0, TABLE_NEEDED},
+		{"SHARE", "share", TABLE_FIGURE, 0, TABLE_NEEDED},
+		{"", "bar", TABLE_TEXT, 0, TABLE_NEEDED},
 	};
-	CLEANUP(table_free_p) struct table *table = table_new(columns, ARRAY_SIZE(columns));
+	CLEANUP(table_free_p) struct table *table = NULL;
 	const json_t *groups = json_object_get(head, "groups");
 	size_t room = bar_room(groups, screen);
 	uint64_t largest = 0;
@@ -93,6 +93,7 @@ void print_groups(const json_t *head, const struct screen *screen)
 	size_t i;
 
 	make_title(head, title);
+	table = table_new(columns, ARRAY_SIZE(columns));
 	json_array_foreach(groups, i, group)
 	{
 		largest = MAX(largest, field_count(group, "count"));

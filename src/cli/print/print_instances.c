@@ -3,9 +3,10 @@
  */
 #include "cli/print/print.h"
 
+#include "base/mem.h"
 #include "cli/field.h"
 #include "cli/terminal/human.h"
-#include "cli/terminal/table.h"
+#include "cli/print/table.h"
 #include "cli/terminal/text.h"
 
 /* Shares of the server's connection limit at which it deserves a look, and a kill. */
@@ -13,19 +14,22 @@
 #define CLIENTS_BAD_PERCENT 95
 
 static const struct table_column COLUMNS[] = {
-	{.title = "INSTANCE", .min_columns = 8},
-	{.title = "KIND", .min_columns = 7, .is_optional = true},
-	{.title = "NODE", .min_columns = 14},
-	{.title = "ROLE", .min_columns = 4},
-	{.title = "SERVER", .min_columns = 6, .is_optional = true},
-	{.title = "STATE"},
-	{.title = "CLIENTS", .is_right = true},
-	{.title = "MAX", .is_right = true},
-	{.title = "CONNECTED", .is_right = true, .is_optional = true},
+	{"INSTANCE", "id", TABLE_TEXT, 8, TABLE_NEEDED},
+	{"KIND", "kind", TABLE_TEXT, 7, TABLE_OPTIONAL},
+	{"NODE", "address", TABLE_TEXT, 14, TABLE_NEEDED},
+	{"ROLE", "role", TABLE_TEXT, 4, TABLE_NEEDED},
+	{"SERVER", "server", TABLE_TEXT, 6, TABLE_OPTIONAL},
+	{"STATE", "state", TABLE_TEXT, 0, TABLE_NEEDED},
+	{"CLIENTS", "clients", TABLE_COUNT, 0, TABLE_NEEDED},
+	{"MAX", "maxclients", TABLE_COUNT, 0, TABLE_NEEDED},
+	{"CONNECTED", "link_age_ms", TABLE_DURATION, 0, TABLE_OPTIONAL},
 };
 
 static enum term_style style_of_node(struct slice state)
 {
+	if (state.len == 0) {
+		return TERM_PLAIN;
+	}
 	if (slice_is(state, "ready")) {
 		return TERM_GOOD;
 	}
@@ -42,45 +46,19 @@ static enum term_style style_of_share(uint64_t clients, uint64_t most)
 	return percent < CLIENTS_BAD_PERCENT ? TERM_WARN : TERM_BAD;
 }
 
-/* What is not known, because the node was never reached, stays empty: 0 would be a statement. */
-static void add_known_count(struct table *table, const json_t *node, const char *key)
-{
-	if (field_has(node, key)) {
-		table_count(table, field_count(node, key));
-	} else {
-		table_word(table, "");
-	}
-}
-
+/* `node` NULL: an instance whose nodes are still unknown has a line too. */
 static void add_node(struct table *table, const json_t *instance, const json_t *node)
 {
 	struct slice state = field_text(node, "state");
 
-	table_text(table, field_text(instance, "id"));
-	table_text(table, field_text(instance, "kind"));
-	table_text(table, field_text(node, "address"));
-	table_text(table, field_text(node, "role"));
-	table_text(table, field_text(node, "server"));
-	table_text(table, state);
-	table_style(table, style_of_node(state));
-	add_known_count(table, node, "clients");
-	table_style(table,
+	table_add(table, node);
+	table_set(table, "id", field_text(instance, "id"));
+	table_set(table, "kind", field_text(instance, "kind"));
+	table_style(table, "state", style_of_node(state));
+	table_style(table, "clients",
 		style_of_share(field_count(node, "clients"), field_count(node, "maxclients")));
-	add_known_count(table, node, "maxclients");
-	if (slice_is(state, "ready")) {
-		table_duration(table, field_number(node, "link_age_ms"));
-	} else {
-		table_word(table, "");
-	}
-}
-
-/* An instance whose nodes are still unknown has a line too. */
-static void add_nodeless(struct table *table, const json_t *instance)
-{
-	table_text(table, field_text(instance, "id"));
-	table_text(table, field_text(instance, "kind"));
-	for (size_t i = 2; i < ARRAY_SIZE(COLUMNS); i++) {
-		table_word(table, "");
+	if (!slice_is(state, "ready")) {
+		table_set(table, "link_age_ms", (struct slice){NULL, 0});
 	}
 }
 
@@ -95,7 +73,7 @@ static void add_instance(struct table *table, const json_t *instance)
 		add_node(table, instance, node);
 	}
 	if (json_array_size(nodes) == 0) {
-		add_nodeless(table, instance);
+		add_node(table, instance, NULL);
 	}
 }
 
@@ -106,23 +84,8 @@ static void print_list(const json_t *texts, const char *before, const char *betw
 
 	json_array_foreach(texts, i, text)
 	{
-		struct slice piece = {json_string_value(text), json_string_length(text)};
-
-		text_format(out, "%s%.*s", i > 0 ? between : before, SLICE_ARG(piece));
+		text_format(out, "%s%.*s", i > 0 ? between : before, SLICE_ARG(field_slice(text)));
 	}
-}
-
-/* `node` NULL: of the instance as a whole. */
-static void print_problem_head(
-	const json_t *instance, const json_t *node, const struct screen *screen)
-{
-	struct slice id = field_text(instance, "id");
-	struct slice address = field_text(node, "address");
-
-	term_begin(screen, TERM_BAD);
-	text_format(screen->file, "%.*s%s%.*s: ", SLICE_ARG(id), node != NULL ? " " : "",
-		SLICE_ARG(address));
-	term_end(screen, TERM_BAD);
 }
 
 /* With the command that grants it, to be pasted on the server. */
@@ -141,26 +104,23 @@ static void print_missing(const json_t *node, FILE *out)
 
 static void print_problems(const json_t *instance, const struct screen *screen)
 {
-	const json_t *nodes = json_object_get(instance, "nodes");
-	struct slice unknown = field_text(instance, "error");
+	struct slice id = field_text(instance, "id");
 	const json_t *node;
 	size_t i;
 
-	if (unknown.len > 0) {
-		print_problem_head(instance, NULL, screen);
-		text_line(screen->file, "%.*s", SLICE_ARG(unknown));
-	}
-	json_array_foreach(nodes, i, node)
+	print_remark(screen, TERM_BAD, "", id, field_text(instance, "error"));
+	json_array_foreach(json_object_get(instance, "nodes"), i, node)
 	{
-		const json_t *missing = json_object_get(node, "missing_permissions");
-		struct slice error = field_text(node, "last_error");
+		struct slice address = field_text(node, "address");
+		CLEANUP(mem_free_p)
+		char *where = mem_printf("%.*s %.*s", SLICE_ARG(id), SLICE_ARG(address));
 
-		if (error.len > 0 && !slice_is(field_text(node, "state"), "ready")) {
-			print_problem_head(instance, node, screen);
-			text_line(screen->file, "%.*s", SLICE_ARG(error));
+		if (!slice_is(field_text(node, "state"), "ready")) {
+			print_remark(screen, TERM_BAD, "", slice_of(where),
+				field_text(node, "last_error"));
 		}
-		if (json_array_size(missing) > 0) {
-			print_problem_head(instance, node, screen);
+		if (json_array_size(json_object_get(node, "missing_permissions")) > 0) {
+			term_format(screen, TERM_BAD, "%s: ", where);
 			print_missing(node, screen->file);
 		}
 	}
@@ -169,11 +129,10 @@ static void print_problems(const json_t *instance, const struct screen *screen)
 /* What only matters when one looks at a single instance. */
 static void print_details(const json_t *instance, const struct screen *screen)
 {
-	const json_t *nodes = json_object_get(instance, "nodes");
 	const json_t *node;
 	size_t i;
 
-	json_array_foreach(nodes, i, node)
+	json_array_foreach(json_object_get(instance, "nodes"), i, node)
 	{
 		struct slice address = field_text(node, "address");
 		struct slice run_id = field_text(node, "run_id");
@@ -195,21 +154,6 @@ static void print_details(const json_t *instance, const struct screen *screen)
 	}
 }
 
-/* About the daemon itself. */
-static void print_warnings(const json_t *answer, const struct screen *screen)
-{
-	const json_t *warning;
-	size_t i;
-
-	json_array_foreach(json_object_get(answer, "warnings"), i, warning)
-	{
-		term_begin(screen, TERM_BAD);
-		text_format(screen->file, "sesskilld: ");
-		term_end(screen, TERM_BAD);
-		text_line(screen->file, "%s", json_string_value(warning));
-	}
-}
-
 void print_instances(const json_t *answer, const struct screen *screen)
 {
 	CLEANUP(table_free_p) struct table *table = table_new(COLUMNS, ARRAY_SIZE(COLUMNS));
@@ -226,7 +170,7 @@ void print_instances(const json_t *answer, const struct screen *screen)
 	}
 	if (json_array_size(instances) == 0) {
 		text_line(screen->file, "no instances");
-		print_warnings(answer, screen);
+		print_warnings(answer, TERM_BAD, "sesskilld", screen);
 		return;
 	}
 	json_array_foreach(instances, i, instance)
@@ -238,5 +182,5 @@ void print_instances(const json_t *answer, const struct screen *screen)
 	{
 		print_problems(instance, screen);
 	}
-	print_warnings(answer, screen);
+	print_warnings(answer, TERM_BAD, "sesskilld", screen);
 }

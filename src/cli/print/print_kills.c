@@ -4,7 +4,7 @@
 #include "cli/print/print.h"
 
 #include "cli/field.h"
-#include "cli/terminal/table.h"
+#include "cli/print/table.h"
 #include "cli/terminal/text.h"
 
 /* "2026-11-24T05:50:23": a table needs no more of a time. */
@@ -12,13 +12,13 @@
 
 /* From the most to the least important: the last ones go first where there is no room. */
 static const struct table_column COLUMNS[] = {
-	{.title = "REQUEST"},
-	{.title = "INSTANCE", .min_columns = 8},
-	{.title = "STATE"},
-	{.title = "KILLED", .is_right = true, .is_optional = true},
-	{.title = "SURVIVED", .is_right = true, .is_optional = true},
-	{.title = "TOOK", .is_right = true, .is_optional = true},
-	{.title = "STARTED (UTC)", .is_optional = true},
+	{"REQUEST", "request_id", TABLE_TEXT, 0, TABLE_NEEDED},
+	{"INSTANCE", "instance", TABLE_TEXT, 8, TABLE_NEEDED},
+	{"STATE", "state", TABLE_TEXT, 0, TABLE_NEEDED},
+	{"KILLED", "killed", TABLE_COUNT, 0, TABLE_OPTIONAL},
+	{"SURVIVED", "survivors", TABLE_COUNT, 0, TABLE_OPTIONAL},
+	{"TOOK", "elapsed_ms", TABLE_DURATION, 0, TABLE_OPTIONAL},
+	{"STARTED (UTC)", "started_at", TABLE_TEXT, 0, TABLE_OPTIONAL},
 };
 
 enum term_style print_style_of_state(const json_t *report)
@@ -39,15 +39,10 @@ static void add_kill(struct table *table, const json_t *kill)
 	struct slice started = field_text(kill, "started_at");
 
 	started.len = MIN(started.len, (size_t)STARTED_BYTES);
-	table_text(table, field_text(kill, "request_id"));
-	table_text(table, field_text(kill, "instance"));
-	table_text(table, field_text(kill, "state"));
-	table_style(table, print_style_of_state(kill));
-	table_count(table, field_count(kill, "killed"));
-	table_count(table, field_count(kill, "survivors"));
-	table_style(table, field_count(kill, "survivors") > 0 ? TERM_BAD : TERM_PLAIN);
-	table_duration(table, field_number(kill, "elapsed_ms"));
-	table_text(table, started);
+	table_add(table, kill);
+	table_set(table, "started_at", started);
+	table_style(table, "state", print_style_of_state(kill));
+	table_style(table, "survivors", field_count(kill, "survivors") > 0 ? TERM_BAD : TERM_PLAIN);
 }
 
 void print_kills(const json_t *answer, const struct screen *screen)

@@ -5,7 +5,7 @@
 
 #include "cli/field.h"
 #include "cli/terminal/human.h"
-#include "cli/terminal/table.h"
+#include "cli/print/table.h"
 #include "cli/terminal/text.h"
 
 /* Before a kill a person wants the heart of it. */
@@ -35,35 +35,42 @@ static const struct count_line COUNT_LINES[] = {
 };
 
 static const struct table_column NODE_COLUMNS[] = {
-	{.title = "NODE", .min_columns = 14},
-	{.title = "ROLE", .is_optional = true},
-	{.title = "SERVER", .min_columns = 6, .is_optional = true},
-	{.title = "FOUND", .is_right = true},
-	{.title = "PROTECTED", .is_right = true, .is_optional = true},
-	{.title = "MATCHED", .is_right = true},
-	{.title = "KILLED", .is_right = true},
-	{.title = "SURVIVED", .is_right = true},
-	{.title = "COMMANDS", .is_right = true, .is_optional = true},
-	{.title = "LONGEST STALL", .is_right = true, .is_optional = true},
+	{"NODE", "address", TABLE_TEXT, 14, TABLE_NEEDED},
+	{"ROLE", "role", TABLE_TEXT, 0, TABLE_OPTIONAL},
+	{"SERVER", "server", TABLE_TEXT, 6, TABLE_OPTIONAL},
+	{"FOUND", "found", TABLE_COUNT, 0, TABLE_NEEDED},
+	{"PROTECTED", "protected", TABLE_COUNT, 0, TABLE_OPTIONAL},
+	{"MATCHED", "matched", TABLE_COUNT, 0, TABLE_NEEDED},
+	{"KILLED", "killed", TABLE_COUNT, 0, TABLE_NEEDED},
+	{"SURVIVED", "survivors", TABLE_COUNT, 0, TABLE_NEEDED},
+	{"COMMANDS", "commands", TABLE_COUNT, 0, TABLE_OPTIONAL},
+	{"LONGEST STALL", "max_stall_ms", TABLE_DURATION, 0, TABLE_OPTIONAL},
 };
 
-/* The last of them tell what was done. */
+/* The last of them tell what was done: not in a dry run. */
 #define NODE_OUTCOME_COLUMNS 4
 
 static const struct table_column SOURCE_COLUMNS[] = {
-	{.title = "SOURCE", .min_columns = 9},
-	{.title = "USER", .min_columns = 8},
-	{.title = "NAME", .min_columns = 8},
-	{.title = "LIBRARY", .min_columns = 8, .is_optional = true},
-	{.title = "SESSIONS", .is_right = true},
-	{.title = "KILLED", .is_right = true},
-	{.title = "CAME BACK", .is_right = true},
+	{"SOURCE", "address", TABLE_TEXT, 9, TABLE_NEEDED},
+	{"USER", "user", TABLE_TEXT, 8, TABLE_NEEDED},
+	{"NAME", "name", TABLE_TEXT, 8, TABLE_NEEDED},
+	{"LIBRARY", "lib", TABLE_TEXT, 8, TABLE_OPTIONAL},
+	{"SESSIONS", "found", TABLE_COUNT, 0, TABLE_NEEDED},
+	{"KILLED", "killed", TABLE_NONZERO, 0, TABLE_NEEDED},
+	{"CAME BACK", "reconnected", TABLE_NONZERO, 0, TABLE_NEEDED},
 };
 
 static const struct table_column PLAN_COLUMNS[] = {
-	{.title = "NODE", .min_columns = 14},
-	{.title = "COMMAND", .min_columns = 24},
-	{.title = "SESSIONS", .is_right = true},
+	{"NODE", "address", TABLE_TEXT, 14, TABLE_NEEDED},
+	{"COMMAND", "command", TABLE_TEXT, 24, TABLE_NEEDED},
+	{"SESSIONS", "expect", TABLE_COUNT, 0, TABLE_NEEDED},
+};
+
+static const struct table_column LOCAL_COLUMNS[] = {
+	{"LOCAL PROCESS", "process", TABLE_TEXT, 8, TABLE_NEEDED},
+	{"UNIT", "unit", TABLE_TEXT, 8, TABLE_OPTIONAL},
+	{"OS USER", "process_user", TABLE_TEXT, 7, TABLE_OPTIONAL},
+	{"SESSIONS", "found", TABLE_COUNT, 0, TABLE_NEEDED},
 };
 
 static bool is_dry_run(const json_t *report)
@@ -82,86 +89,52 @@ static void print_counts(const json_t *report, bool is_before, const struct scre
 		if ((is_before && line->is_outcome) || (value == 0 && !line->is_always)) {
 			continue;
 		}
-		term_begin(screen, style);
-		text_format(screen->file, "  %-11s %11s", line->title, human_count(value, number));
-		term_end(screen, style);
+		term_format(screen, style, "  %-11s %11s", line->title, human_count(value, number));
 		text_line(
 			screen->file, "%s%s", line->meaning[0] != '\0' ? "  " : "", line->meaning);
 	}
 }
 
-/* Words that a person must not miss; absent ones are none. */
-static void print_attention(const char *head, struct slice where, struct slice words,
-	enum term_style style, const struct screen *screen)
+static void print_problems(const json_t *report, const struct screen *screen)
 {
-	if (words.len == 0) {
-		return;
-	}
-	term_begin(screen, style);
-	text_format(screen->file, "  %s%.*s: ", head, SLICE_ARG(where));
-	term_end(screen, style);
-	text_line(screen->file, "%.*s", SLICE_ARG(words));
-}
-
-static void print_warnings(const json_t *report, const struct screen *screen)
-{
-	const struct slice nowhere = {NULL, 0};
-	const json_t *item;
+	const json_t *node;
 	size_t i;
 
-	print_attention("error", nowhere, field_text(report, "error"), TERM_BAD, screen);
-	json_array_foreach(json_object_get(report, "nodes"), i, item)
+	print_remark(
+		screen, TERM_BAD, "  error", (struct slice){NULL, 0}, field_text(report, "error"));
+	json_array_foreach(json_object_get(report, "nodes"), i, node)
 	{
-		print_attention("failed on ", field_text(item, "address"),
-			field_text(item, "error"), TERM_BAD, screen);
+		print_remark(screen, TERM_BAD, "  failed on ", field_text(node, "address"),
+			field_text(node, "error"));
 	}
-	json_array_foreach(json_object_get(report, "warnings"), i, item)
-	{
-		struct slice words = {json_string_value(item), json_string_length(item)};
-
-		print_attention("warning", nowhere, words, TERM_WARN, screen);
-	}
+	print_warnings(report, TERM_WARN, "  warning", screen);
 }
 
-/* What a dry run did not do is left empty, and so not shown. */
-static void add_node_outcome(struct table *table, const json_t *node, bool is_before)
+/* Set apart from what is above; nothing without rows. */
+static void print_below(const struct table *table, size_t n_rows, const struct screen *screen)
 {
-	if (is_before) {
-		for (size_t i = 0; i < NODE_OUTCOME_COLUMNS; i++) {
-			table_word(table, "");
-		}
-		return;
+	if (n_rows > 0) {
+		fputc('\n', screen->file);
+		table_print(table, screen, 2);
 	}
-	table_count(table, field_count(node, "killed"));
-	table_count(table, field_count(node, "survivors"));
-	table_style(table, field_count(node, "survivors") > 0 ? TERM_BAD : TERM_PLAIN);
-	table_count(table, field_count(node, "commands"));
-	table_duration(table, field_number(node, "max_stall_ms"));
 }
 
 static void print_nodes(const json_t *report, const struct screen *screen)
 {
-	CLEANUP(table_free_p)
-	struct table *table = table_new(NODE_COLUMNS, ARRAY_SIZE(NODE_COLUMNS));
-	const json_t *nodes = json_object_get(report, "nodes");
+	size_t n_columns =
+		ARRAY_SIZE(NODE_COLUMNS) - (is_dry_run(report) ? NODE_OUTCOME_COLUMNS : 0);
+	CLEANUP(table_free_p) struct table *table = table_new(NODE_COLUMNS, n_columns);
 	const json_t *node;
 	size_t i;
 
-	if (json_array_size(nodes) == 0) {
-		return;
-	}
-	json_array_foreach(nodes, i, node)
+	json_array_foreach(json_object_get(report, "nodes"), i, node)
 	{
-		table_text(table, field_text(node, "address"));
-		table_text(table, field_text(node, "role"));
-		table_text(table, field_text(node, "server"));
-		table_count(table, field_count(node, "found"));
-		table_count(table, field_count(node, "protected"));
-		table_count(table, field_count(node, "matched"));
-		add_node_outcome(table, node, is_dry_run(report));
+		table_add(table, node);
+		if (!is_dry_run(report) && field_count(node, "survivors") > 0) {
+			table_style(table, "survivors", TERM_BAD);
+		}
 	}
-	fputc('\n', screen->file);
-	table_print(table, screen, 2);
+	print_below(table, i, screen);
 }
 
 static void print_plan(const json_t *report, const struct screen *screen)
@@ -175,26 +148,12 @@ static void print_plan(const json_t *report, const struct screen *screen)
 	{
 		json_array_foreach(json_object_get(node, "plan"), j, step)
 		{
-			table_text(table, field_text(node, "address"));
-			table_text(table, field_text(step, "command"));
-			table_count(table, field_count(step, "expect"));
+			table_add(table, step);
+			table_set(table, "address", field_text(node, "address"));
 			n_steps++;
 		}
 	}
-	if (n_steps > 0) {
-		fputc('\n', screen->file);
-		table_print(table, screen, 2);
-	}
-}
-
-/* A column whose figure is 0 for everybody is left empty, and so not shown. */
-static void add_source_count(struct table *table, const json_t *source, const char *key)
-{
-	if (field_count(source, key) > 0) {
-		table_count(table, field_count(source, key));
-	} else {
-		table_word(table, "");
-	}
+	print_below(table, n_steps, screen);
 }
 
 static void print_sources(const json_t *report, size_t most, const struct screen *screen)
@@ -202,35 +161,42 @@ static void print_sources(const json_t *report, size_t most, const struct screen
 	CLEANUP(table_free_p)
 	struct table *table = table_new(SOURCE_COLUMNS, ARRAY_SIZE(SOURCE_COLUMNS));
 	const json_t *sources = json_object_get(report, "sources");
-	const json_t *source;
+	size_t n_sources = json_array_size(sources);
+	size_t n_shown = MIN(n_sources, most);
+
+	for (size_t i = 0; i < n_shown; i++) {
+		table_add(table, json_array_get(sources, i));
+	}
+	print_below(table, n_shown, screen);
+	if (n_shown < n_sources) {
+		text_line(screen->file, "  and %zu more", n_sources - n_shown);
+	}
+}
+
+/* The programs of the host, and of how many sessions none is known, where that was asked for. */
+static void print_local_clients(const json_t *report, const struct screen *screen)
+{
+	CLEANUP(table_free_p)
+	struct table *table = table_new(LOCAL_COLUMNS, ARRAY_SIZE(LOCAL_COLUMNS));
+	const json_t *client;
 	size_t i;
 
-	if (json_array_size(sources) == 0) {
-		return;
-	}
-	json_array_foreach(sources, i, source)
+	json_array_foreach(json_object_get(report, "local_clients"), i, client)
 	{
-		if (i >= most) {
-			break;
+		table_add(table, client);
+		if (field_text(client, "process").len == 0) {
+			table_set(table, "process", SLICE_LITERAL("?"));
 		}
-		table_text(table, field_text(source, "address"));
-		table_text(table, field_text(source, "user"));
-		table_text(table, field_text(source, "name"));
-		table_text(table, field_text(source, "lib"));
-		table_count(table, field_count(source, "found"));
-		add_source_count(table, source, "killed");
-		add_source_count(table, source, "reconnected");
 	}
-	fputc('\n', screen->file);
-	table_print(table, screen, 2);
-	if (i < json_array_size(sources)) {
-		text_line(screen->file, "  and %zu more", json_array_size(sources) - i);
+	print_below(table, i, screen);
+	if (field_has(json_object_get(report, "local"), "error")) {
+		text_pad(screen->file, 2);
+		print_unnamed(report, screen);
 	}
 }
 
 void print_report(const json_t *report, const struct screen *screen)
 {
-	enum term_style style = print_style_of_state(report);
 	struct slice instance = field_text(report, "instance");
 	struct slice state = is_dry_run(report) ? SLICE_LITERAL("dry run, nothing was killed")
 						: field_text(report, "state");
@@ -238,12 +204,10 @@ void print_report(const json_t *report, const struct screen *screen)
 	char took[HUMAN_BYTES];
 
 	text_format(screen->file, "%.*s: ", SLICE_ARG(instance));
-	term_begin(screen, style);
-	text_format(screen->file, "%.*s", SLICE_ARG(state));
-	term_end(screen, style);
+	term_format(screen, print_style_of_state(report), "%.*s", SLICE_ARG(state));
 	text_line(screen->file, " (%s)", human_duration(field_number(report, "elapsed_ms"), took));
 	print_counts(report, is_dry_run(report), screen);
-	print_warnings(report, screen);
+	print_problems(report, screen);
 	print_nodes(report, screen);
 	if (is_dry_run(report)) {
 		print_plan(report, screen);
@@ -287,7 +251,7 @@ void print_preview(const json_t *report, const struct screen *screen)
 		human_count(field_count(report, "matched"), count), SLICE_ARG(instance));
 	term_end(screen, TERM_BOLD);
 	print_counts(report, true, screen);
-	print_warnings(report, screen);
+	print_problems(report, screen);
 	print_sources(report, PREVIEW_MAX_SOURCES, screen);
 	fputc('\n', screen->file);
 }

@@ -2,13 +2,11 @@
  * Sessions as rows: who, since when, doing what. Columns that the server has no field for are empty
  * and so not shown.
  */
-#include <inttypes.h>
-
 #include "base/mem.h"
 #include "cli/field.h"
 #include "cli/terminal/human.h"
 #include "cli/print/print.h"
-#include "cli/terminal/table.h"
+#include "cli/print/table.h"
 #include "cli/terminal/text.h"
 
 /* Rows of one table: as many as are listed when no limit is given. Beyond it the titles return. */
@@ -17,22 +15,22 @@
 
 /* From the most to the least important, but for the node, which an id means nothing without. */
 static const struct table_column COLUMNS[] = {
-	{.title = "NODE", .min_columns = 14},
-	{.title = "ID", .is_right = true},
-	{.title = "ADDRESS", .min_columns = 21}, /* an IPv4 address and its port */
-	{.title = "USER", .min_columns = 8},
-	{.title = "NAME", .min_columns = 10},
-	{.title = "PROCESS", .min_columns = 8, .is_optional = true},
-	{.title = "PID", .is_right = true, .is_optional = true},
-	{.title = "UNIT", .min_columns = 8, .is_optional = true},
-	{.title = "OS USER", .min_columns = 7, .is_optional = true},
-	{.title = "AGE", .is_right = true},
-	{.title = "IDLE", .is_right = true, .is_optional = true},
-	{.title = "STATE", .min_columns = 7, .is_optional = true},
-	{.title = "COMMAND", .min_columns = 8, .is_optional = true},
-	{.title = "DB", .is_right = true, .is_optional = true},
-	{.title = "MEMORY", .is_right = true, .is_optional = true},
-	{.title = "LIBRARY", .min_columns = 8, .is_optional = true},
+	{"NODE", "node", TABLE_TEXT, 14, TABLE_NEEDED},
+	{"ID", "id", TABLE_NUMBER, 0, TABLE_NEEDED},
+	{"ADDRESS", "addr", TABLE_TEXT, 21, TABLE_NEEDED}, /* an IPv4 address and its port */
+	{"USER", "user", TABLE_TEXT, 8, TABLE_NEEDED},
+	{"NAME", "name", TABLE_TEXT, 10, TABLE_NEEDED},
+	{"PROCESS", "process", TABLE_TEXT, 8, TABLE_OPTIONAL},
+	{"PID", "pid", TABLE_NUMBER, 0, TABLE_OPTIONAL},
+	{"UNIT", "unit", TABLE_TEXT, 8, TABLE_OPTIONAL},
+	{"OS USER", "process_user", TABLE_TEXT, 7, TABLE_OPTIONAL},
+	{"AGE", "age", TABLE_SECONDS, 0, TABLE_NEEDED},
+	{"IDLE", "idle", TABLE_SECONDS, 0, TABLE_OPTIONAL},
+	{"STATE", "state", TABLE_TEXT, 7, TABLE_OPTIONAL},
+	{"COMMAND", "cmd", TABLE_TEXT, 8, TABLE_OPTIONAL},
+	{"DB", "db", TABLE_NUMBER, 0, TABLE_OPTIONAL},
+	{"MEMORY", "tot_mem", TABLE_SIZE, 0, TABLE_OPTIONAL},
+	{"LIBRARY", "lib_name", TABLE_TEXT, 8, TABLE_OPTIONAL},
 };
 
 /* The letters that mean the same on every server. */
@@ -55,7 +53,7 @@ static void add_word(char *words, const char *word)
 }
 
 /* What the type and the flags say, where they say more than "a client". */
-static void add_state(struct table *table, const json_t *session)
+static void set_state(struct table *table, const json_t *session)
 {
 	char words[SESSIONS_MAX_WORDS_BYTES] = "";
 	struct slice flags = field_text(session, "flags");
@@ -77,78 +75,44 @@ static void add_state(struct table *table, const json_t *session)
 	} else if (slice_has_char(flags, 'A')) {
 		add_word(words, "closing");
 	}
-	table_word(table, words);
+	table_set(table, "state", slice_of(words));
 }
 
 /* A path says nothing about the other end, and is the same for all. */
-static void add_address(struct table *table, const json_t *session)
+static void set_address(struct table *table, const json_t *session)
 {
 	struct slice address = field_text(session, "addr");
 
 	if (slice_has_char(field_text(session, "flags"), 'U') || slice_has_prefix(address, "/") ||
 		slice_has_prefix(address, "[/")) {
-		address = SLICE_LITERAL("unix");
+		table_set(table, "addr", SLICE_LITERAL("unix"));
 	}
-	table_text(table, address);
 }
 
-/* As it is: an id is typed again, not read aloud. */
-static void add_number(struct table *table, const json_t *session, const char *key)
-{
-	char buffer[HUMAN_BYTES] = "";
-
-	if (field_has(session, key)) {
-		snprintf(buffer, sizeof(buffer), "%" PRIu64, field_count(session, key));
-	}
-	table_word(table, buffer);
-}
-
-/* What the server does not tell stays empty: 0 would be a statement. */
-static void add_figure(struct table *table, const json_t *session, const char *key,
-	const char *(*print_fn)(uint64_t value, char *buffer))
-{
-	char buffer[HUMAN_BYTES] = "";
-
-	if (field_has(session, key)) {
-		print_fn(field_count(session, key), buffer);
-	}
-	table_word(table, buffer);
-}
-
-static void add_library(struct table *table, const json_t *session)
+static void set_library(struct table *table, const json_t *session)
 {
 	struct slice name = field_text(session, "lib_name");
 	struct slice version = field_text(session, "lib_ver");
-	CLEANUP(mem_free_p) char *both = NULL;
 
 	if (name.len > 0 && version.len > 0) {
-		both = mem_printf("%.*s %.*s", SLICE_ARG(name), SLICE_ARG(version));
-		name = slice_of(both);
+		CLEANUP(mem_free_p)
+		char *both = mem_printf("%.*s %.*s", SLICE_ARG(name), SLICE_ARG(version));
+
+		table_set(table, "lib_name", slice_of(both));
 	}
-	table_text(table, name);
 }
 
 static void add_session(struct listing *listing, const json_t *session)
 {
 	struct table *table = listing->table;
-	bool has_nodes = json_array_size(json_object_get(listing->head, "nodes")) > 1;
 
-	table_text(table, has_nodes ? field_text(session, "node") : (struct slice){NULL, 0});
-	add_number(table, session, "id");
-	add_address(table, session);
-	table_text(table, field_text(session, "user"));
-	table_text(table, field_text(session, "name"));
-	table_text(table, field_text(session, "process"));
-	add_number(table, session, "pid");
-	table_text(table, field_text(session, "unit"));
-	table_text(table, field_text(session, "process_user"));
-	add_figure(table, session, "age", human_seconds);
-	add_figure(table, session, "idle", human_seconds);
-	add_state(table, session);
-	table_text(table, field_text(session, "cmd"));
-	add_number(table, session, "db");
-	add_figure(table, session, "tot_mem", human_size);
-	add_library(table, session);
+	table_add(table, session);
+	if (json_array_size(json_object_get(listing->head, "nodes")) <= 1) {
+		table_set(table, "node", (struct slice){NULL, 0});
+	}
+	set_address(table, session);
+	set_state(table, session);
+	set_library(table, session);
 }
 
 static void print_waiting(struct listing *listing, const struct screen *screen)
@@ -178,51 +142,25 @@ void print_sessions(struct listing *listing, struct slice line, const struct scr
 	}
 }
 
-static void print_problem(
-	const char *head, struct slice where, struct slice words, const struct screen *screen)
-{
-	enum term_style style = where.len > 0 ? TERM_BAD : TERM_WARN;
-
-	term_begin(screen, style);
-	text_format(screen->file, "%s%.*s: ", head, SLICE_ARG(where));
-	term_end(screen, style);
-	text_line(screen->file, "%.*s", SLICE_ARG(words));
-}
-
-static void print_node_problems(const json_t *node, const struct screen *screen)
-{
-	struct slice address = field_text(node, "address");
-	uint64_t n_unreadable = field_count(node, "unreadable");
-	char count[HUMAN_BYTES];
-
-	if (field_has(node, "error")) {
-		print_problem("not listed: ", address, field_text(node, "error"), screen);
-	}
-	if (n_unreadable > 0) {
-		CLEANUP(mem_free_p)
-		char *words =
-			mem_printf("%s lines could not be read", human_count(n_unreadable, count));
-
-		print_problem("", address, slice_of(words), screen);
-	}
-}
-
 static void print_problems(const json_t *head, const struct screen *screen)
 {
-	const json_t *item;
+	const json_t *node;
 	size_t i;
 
-	json_array_foreach(json_object_get(head, "nodes"), i, item)
+	json_array_foreach(json_object_get(head, "nodes"), i, node)
 	{
-		print_node_problems(item, screen);
-	}
-	json_array_foreach(json_object_get(head, "warnings"), i, item)
-	{
-		const struct slice nowhere = {NULL, 0};
-		struct slice words = {json_string_value(item), json_string_length(item)};
+		struct slice address = field_text(node, "address");
+		uint64_t n_unreadable = field_count(node, "unreadable");
+		char count[HUMAN_BYTES];
 
-		print_problem("warning", nowhere, words, screen);
+		print_remark(screen, TERM_BAD, "not listed: ", address, field_text(node, "error"));
+		if (n_unreadable > 0) {
+			term_format(screen, TERM_BAD, "%.*s: ", SLICE_ARG(address));
+			text_line(screen->file, "%s lines could not be read",
+				human_count(n_unreadable, count));
+		}
 	}
+	print_warnings(head, TERM_WARN, "warning", screen);
 }
 
 /* An id is one of this process: what `kill --run-id` takes. A line a node, not a column. */

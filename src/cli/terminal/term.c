@@ -11,6 +11,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "cli/terminal/text.h"
+
 /* Of a terminal that does not know its size. */
 #define TERM_DEFAULT_COLUMNS 80
 #define TERM_DEFAULT_LINES 24
@@ -82,6 +84,17 @@ void term_end(const struct screen *screen, enum term_style style)
 	if (screen->has_colour && style != TERM_PLAIN) {
 		fputs("\033[0m", screen->file);
 	}
+}
+
+void term_format(const struct screen *screen, enum term_style style, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	term_begin(screen, style);
+	text_format_args(screen->file, format, args);
+	term_end(screen, style);
+	va_end(args);
 }
 
 bool term_can_live(void)

@@ -36,6 +36,9 @@ struct screen term_screen(FILE *file);
 /* Nothing for TERM_PLAIN, or without colour. Every begin has its end. */
 void term_begin(const struct screen *screen, enum term_style style);
 void term_end(const struct screen *screen, enum term_style style);
+/* text_format() in that style. */
+void term_format(const struct screen *screen, enum term_style style, const char *format, ...)
+	PRINTF_LIKE(3, 4);
 
 /* Can a whole screen be shown there, and keys be read as they are pressed? */
 bool term_can_live(void);

@@ -142,8 +142,7 @@ void tally_take_listing(struct tally *tally, const json_t *answer, int64_t now_m
 	tally->found = field_count(answer, "found");
 	tally->matched = field_count(answer, "matched");
 	set_text(&tally->field, field_text(answer, "group_by"));
-	set_text(&tally->warning,
-		(struct slice){json_string_value(warning), json_string_length(warning)});
+	set_text(&tally->warning, field_slice(warning));
 	trend_add(&tally->trend, now_ms, tally->found);
 	tally_take_groups(tally, json_object_get(answer, "groups"), now_ms);
 	tally->taken_ms = now_ms;

@@ -1,13 +1,16 @@
 /*
- * Tables.
+ * Tables. The titles are the first row.
  */
-#include "cli/terminal/table.h"
+#include "cli/print/table.h"
 
+#include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "cli/field.h"
 #include "cli/terminal/human.h"
 #include "cli/terminal/text.h"
 
@@ -29,12 +32,23 @@ struct table {
 	size_t capacity;
 };
 
+static void add_cell(struct table *table, struct slice text, enum term_style style)
+{
+	struct cell cell = {slice_copy(text), text.len, text_width(text), style};
+
+	table->cells = mem_grow_array(table->cells, table->n_cells, &table->capacity, sizeof(cell));
+	table->cells[table->n_cells++] = cell;
+}
+
 struct table *table_new(const struct table_column *columns, size_t n_columns)
 {
 	struct table *table = mem_new(struct table);
 
 	table->columns = columns;
 	table->n_columns = n_columns;
+	for (size_t i = 0; i < n_columns; i++) {
+		add_cell(table, slice_of(columns[i].title), TERM_BOLD);
+	}
 	return table;
 }
 
@@ -50,51 +64,79 @@ void table_free(struct table *table)
 	free(table);
 }
 
-void table_text(struct table *table, struct slice text)
+/* In words; `buffer` holds HUMAN_BYTES. */
+static struct slice describe(const struct table_column *column, const json_t *object, char *buffer)
 {
-	struct cell cell = {slice_copy(text), text.len, text_width(text), TERM_PLAIN};
+	uint64_t value = field_count(object, column->key);
 
-	table->cells = mem_grow_array(table->cells, table->n_cells, &table->capacity, sizeof(cell));
-	table->cells[table->n_cells++] = cell;
+	if (!field_has(object, column->key)) {
+		return (struct slice){NULL, 0};
+	}
+	switch (column->kind) {
+	case TABLE_TEXT:
+	case TABLE_FIGURE:
+		return field_text(object, column->key);
+	case TABLE_NUMBER:
+		snprintf(buffer, HUMAN_BYTES, "%" PRIu64, value);
+		return slice_of(buffer);
+	case TABLE_COUNT:
+		return slice_of(human_count(value, buffer));
+	case TABLE_NONZERO:
+		return slice_of(value > 0 ? human_count(value, buffer) : NULL);
+	case TABLE_DURATION:
+		return slice_of(human_duration(field_number(object, column->key), buffer));
+	case TABLE_SECONDS:
+		return slice_of(human_seconds(value, buffer));
+	case TABLE_SIZE:
+		return slice_of(human_size(value, buffer));
+	}
+	return (struct slice){NULL, 0};
 }
 
-void table_word(struct table *table, const char *text)
-{
-	table_text(table, slice_of(text));
-}
-
-void table_count(struct table *table, uint64_t value)
+void table_add(struct table *table, const json_t *object)
 {
 	char buffer[HUMAN_BYTES];
 
-	table_word(table, human_count(value, buffer));
+	for (size_t i = 0; i < table->n_columns; i++) {
+		add_cell(table, describe(&table->columns[i], object, buffer), TERM_PLAIN);
+	}
 }
 
-void table_duration(struct table *table, double ms)
+static struct cell *find_cell(const struct table *table, const char *key)
 {
-	char buffer[HUMAN_BYTES];
+	size_t column = 0;
 
-	table_word(table, human_duration(ms, buffer));
+	while (strcmp(table->columns[column].key, key) != 0) {
+		column++;
+		CHECK(column < table->n_columns);
+	}
+	return &table->cells[table->n_cells - table->n_columns + column];
 }
 
-void table_style(struct table *table, enum term_style style)
+void table_set(struct table *table, const char *key, struct slice text)
 {
-	CHECK(table->n_cells > 0);
-	table->cells[table->n_cells - 1].style = style;
+	struct cell *cell = find_cell(table, key);
+
+	free(cell->data);
+	*cell = (struct cell){slice_copy(text), text.len, text_width(text), cell->style};
 }
 
-/* The width that each column wants; 0: no cell of it has any text. */
+void table_style(struct table *table, const char *key, enum term_style style)
+{
+	find_cell(table, key)->style = style;
+}
+
+/* The width that each column wants; 0: none but its title has any text. */
 static void measure(const struct table *table, size_t *ret_widths)
 {
 	for (size_t column = 0; column < table->n_columns; column++) {
 		size_t widest = 0;
 
-		for (size_t i = column; i < table->n_cells; i += table->n_columns) {
+		for (size_t i = column + table->n_columns; i < table->n_cells;
+			i += table->n_columns) {
 			widest = MAX(widest, table->cells[i].width);
 		}
-		ret_widths[column] =
-			widest > 0 ? MAX(widest, text_width(slice_of(table->columns[column].title)))
-				   : 0;
+		ret_widths[column] = widest > 0 ? MAX(widest, table->cells[column].width) : 0;
 	}
 }
 
@@ -143,7 +185,7 @@ static bool is_narrowed_to(const struct table *table, size_t *widths, size_t roo
 static bool drop_optional(const struct table *table, size_t *widths)
 {
 	for (size_t i = table->n_columns; i-- > 0;) {
-		if (table->columns[i].is_optional && widths[i] > 0) {
+		if (table->columns[i].need == TABLE_OPTIONAL && widths[i] > 0) {
 			widths[i] = 0;
 			return true;
 		}
@@ -166,50 +208,33 @@ static void fit(const struct table *table, size_t *widths, size_t room)
 	memcpy(widths, narrow, bytes);
 }
 
-/* `text` in a column of `width`; the last column is not padded, so that no line ends in blanks. */
-static void put_cell(const struct screen *screen, struct slice text, enum term_style style,
-	size_t width, bool is_right, bool is_last)
-{
-	size_t used = MIN(text_width(text), width);
-
-	if (is_right) {
-		text_pad(screen->file, width - used);
-	}
-	term_begin(screen, style);
-	used = text_put(screen->file, text, width);
-	term_end(screen, style);
-	if (!is_right && !is_last) {
-		text_pad(screen->file, width - used);
-	}
-}
-
-/* One line: the titles if `cells` is NULL. Nothing is padded behind the last text. */
+/* One line. Nothing is padded behind the last text, so that no line ends in blanks. */
 static void put_row(const struct table *table, const struct cell *cells, const size_t *widths,
 	const struct screen *screen, size_t indent)
 {
-	size_t n_shown = 0;
-	size_t gap = indent;
+	size_t due = indent; /* blanks before the next text */
+	bool is_first = true;
 
 	for (size_t i = 0; i < table->n_columns; i++) {
-		bool has_text =
-			cells != NULL ? cells[i].len > 0 : table->columns[i].title[0] != '\0';
-
-		if (widths[i] > 0 && has_text) {
-			n_shown = i + 1;
-		}
-	}
-	for (size_t i = 0; i < n_shown; i++) {
-		const struct table_column *column = &table->columns[i];
-		struct slice text = cells != NULL ? (struct slice){cells[i].data, cells[i].len}
-						  : slice_of(column->title);
+		struct slice text = {cells[i].data, cells[i].len};
+		size_t used = MIN(cells[i].width, widths[i]);
+		size_t rest = widths[i] - used;
 
 		if (widths[i] == 0) {
 			continue;
 		}
-		text_pad(screen->file, gap);
-		gap = TABLE_GAP;
-		put_cell(screen, text, cells != NULL ? cells[i].style : TERM_BOLD, widths[i],
-			column->is_right, i + 1 == n_shown);
+		due += is_first ? 0 : TABLE_GAP;
+		is_first = false;
+		if (text.len == 0) {
+			due += widths[i];
+			continue;
+		}
+		due += table->columns[i].kind != TABLE_TEXT ? rest : 0;
+		text_pad(screen->file, due);
+		term_begin(screen, cells[i].style);
+		used = text_put(screen->file, text, widths[i]);
+		term_end(screen, cells[i].style);
+		due = table->columns[i].kind != TABLE_TEXT ? 0 : widths[i] - used;
 	}
 	fputc('\n', screen->file);
 }
@@ -218,12 +243,10 @@ void table_print(const struct table *table, const struct screen *screen, size_t 
 {
 	CLEANUP(mem_free_p) size_t *widths = mem_alloc_array(table->n_columns, sizeof(*widths));
 
-	CHECK(table->n_cells % table->n_columns == 0);
 	measure(table, widths);
 	if (screen->width > 0) {
 		fit(table, widths, screen->width > indent ? screen->width - indent : 0);
 	}
-	put_row(table, NULL, widths, screen, indent);
 	for (size_t i = 0; i < table->n_cells; i += table->n_columns) {
 		put_row(table, &table->cells[i], widths, screen, indent);
 	}

@@ -1,6 +1,6 @@
 /*
- * One request to the daemon over its Unix socket and the answer, as bytes. The one file that knows
- * libcurl; knows nothing of commands and terminals.
+ * One request to the daemon over its Unix socket and the answer, as bytes. Knows libcurl, but
+ * for the encoding in form.c; knows nothing of commands and terminals.
  */
 #ifndef CLI_API_H
 #define CLI_API_H

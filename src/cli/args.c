@@ -1,5 +1,5 @@
 /*
- * Command-line words against tables of options.
+ * Command-line words against a table of options.
  */
 #include "cli/args.h"
 
@@ -10,31 +10,15 @@
 #include "base/mem.h"
 #include "base/slice.h"
 
-static const struct option_spec *find_name(const struct args *args, struct slice name)
+/* By its name, or by its letter if that is not 0. */
+static const struct option_spec *find_spec(const struct args *args, struct slice name, char letter)
 {
-	for (size_t i = 0; i < args->n_own; i++) {
-		if (slice_is(name, args->own[i].name)) {
-			return &args->own[i];
-		}
-	}
-	for (size_t i = 0; i < args->n_common; i++) {
-		if (slice_is(name, args->common[i].name)) {
-			return &args->common[i];
-		}
-	}
-	return NULL;
-}
+	for (size_t i = 0; i < args->n_options; i++) {
+		const struct option_spec *spec = &args->options[i];
 
-static const struct option_spec *find_letter(const struct args *args, char letter)
-{
-	for (size_t i = 0; i < args->n_own; i++) {
-		if (args->own[i].letter == letter) {
-			return &args->own[i];
-		}
-	}
-	for (size_t i = 0; i < args->n_common; i++) {
-		if (args->common[i].letter == letter) {
-			return &args->common[i];
+		if (option_is_of(spec, args->command) &&
+			(letter != 0 ? spec->letter == letter : slice_is(name, spec->name))) {
+			return spec;
 		}
 	}
 	return NULL;
@@ -59,7 +43,7 @@ static bool add_option(struct args *args, const struct option_spec *spec, const 
 {
 	struct arg arg = {spec, NULL};
 
-	if (!spec->is_repeatable && find_item(args, spec) != NULL) {
+	if (spec->use != OPTION_SENT_EACH && find_item(args, spec) != NULL) {
 		err_set(err, "--%s is given twice", spec->name);
 		return false;
 	}
@@ -86,7 +70,7 @@ static bool add_long(struct args *args, const char *word, const char *const *arg
 {
 	const char *equals = strchr(word, '=');
 	struct slice name = equals != NULL ? slice_range(word, equals) : slice_of(word);
-	const struct option_spec *spec = find_name(args, name);
+	const struct option_spec *spec = find_spec(args, name, 0);
 
 	if (spec == NULL) {
 		err_set(err, "unknown option --%.*s", SLICE_ARG(name));
@@ -98,7 +82,7 @@ static bool add_long(struct args *args, const char *word, const char *const *arg
 static bool add_letter(struct args *args, const char *word, const char *const *argv, size_t *index,
 	struct err *err)
 {
-	const struct option_spec *spec = find_letter(args, word[0]);
+	const struct option_spec *spec = find_spec(args, slice_of(NULL), word[0]);
 
 	if (spec == NULL) {
 		err_set(err, "unknown option -%s", word);
@@ -147,20 +131,22 @@ void args_finish(struct args *args)
 	*args = (struct args){0};
 }
 
-bool args_has(const struct args *args, const char *name)
+static const struct arg *find_given(const struct args *args, const char *name)
 {
-	const struct option_spec *spec = find_name(args, slice_of(name));
+	const struct option_spec *spec = find_spec(args, slice_of(name), 0);
 
 	CHECK(spec != NULL);
-	return find_item(args, spec) != NULL;
+	return find_item(args, spec);
+}
+
+bool args_has(const struct args *args, const char *name)
+{
+	return find_given(args, name) != NULL;
 }
 
 const char *args_value(const struct args *args, const char *name)
 {
-	const struct option_spec *spec = find_name(args, slice_of(name));
-	const struct arg *item;
+	const struct arg *item = find_given(args, name);
 
-	CHECK(spec != NULL);
-	item = find_item(args, spec);
 	return item != NULL ? item->value : NULL;
 }

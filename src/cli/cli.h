@@ -31,9 +31,8 @@ struct command {
 	const char *name;
 	const char *usage; /* behind the name */
 	const char *summary;
-	const struct option_spec *options;
-	size_t n_options;
-	size_t min_words; /* behind the name, checked before run() */
+	unsigned options_of; /* of enum options_of: its own bit; 0: none of its own */
+	size_t min_words;    /* behind the name, checked before run() */
 	size_t max_words;
 	const char *details; /* lines for the command's help; NULL: none */
 	enum status (*run)(const struct cli *cli, const struct args *args);

@@ -1,81 +1,53 @@
 /*
- * Percent-encoding. Everything but the unreserved characters of RFC 3986 is encoded: right in a
- * form as well as in a path.
+ * Percent-encoding, by libcurl.
  */
 #include "cli/form.h"
 
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
+#include <curl/curl.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 
-static void add_byte(struct form *form, char byte)
+static void free_encoded(char **encoded)
 {
-	form->text = mem_grow_array(form->text, form->n_bytes + 1, &form->capacity, 1);
-	form->text[form->n_bytes++] = byte;
-	form->text[form->n_bytes] = '\0';
+	curl_free(*encoded);
 }
 
-static bool is_unreserved(char c)
+static char *encode(const char *text)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c != '\0' && strchr("-._~", c) != NULL);
+	char *encoded = curl_easy_escape(NULL, text, 0);
+
+	CHECK(encoded != NULL); /* fails without memory only */
+	return encoded;
 }
 
-static void add_encoded(struct form *form, const char *text)
+void form_add(char **form, const char *name, const char *value)
 {
-	static const char HEX[] = "0123456789ABCDEF";
+	CLEANUP(free_encoded) char *encoded = encode(value);
+	CLEANUP(mem_free_p) char *before = *form;
 
-	for (; *text != '\0'; text++) {
-		unsigned char byte = (unsigned char)*text;
-
-		if (is_unreserved(*text)) {
-			add_byte(form, *text);
-			continue;
-		}
-		add_byte(form, '%');
-		add_byte(form, HEX[byte >> 4]);
-		add_byte(form, HEX[byte & 15]);
-	}
+	*form = mem_printf("%s%s%s=%s", before != NULL ? before : "", before != NULL ? "&" : "",
+		name, encoded);
 }
 
-void form_finish(struct form *form)
-{
-	free(form->text);
-	*form = (struct form){0};
-}
-
-void form_add(struct form *form, const char *name, const char *value)
-{
-	if (form->n_bytes > 0) {
-		add_byte(form, '&');
-	}
-	add_encoded(form, name);
-	add_byte(form, '=');
-	add_encoded(form, value);
-}
-
-void form_add_options(struct form *form, const struct args *args)
+void form_add_options(char **form, const struct args *args)
 {
 	for (size_t i = 0; i < args->n_items; i++) {
 		const struct arg *arg = &args->items[i];
+		CLEANUP(mem_free_p) char *name = mem_printf("%s", arg->spec->name);
 
-		if (arg->spec->parameter != NULL) {
-			form_add(form, arg->spec->parameter,
-				arg->value != NULL ? arg->value : "true");
+		for (char *c = name; *c != '\0'; c++) {
+			*c = *c == '-' ? '_' : *c;
+		}
+		if (arg->spec->use != OPTION_OWN) {
+			form_add(form, name, arg->value != NULL ? arg->value : "true");
 		}
 	}
 }
 
 char *form_path(const char *base, const char *segment)
 {
-	struct form path = {0};
+	CLEANUP(free_encoded) char *encoded = encode(segment);
 
-	for (; *base != '\0'; base++) {
-		add_byte(&path, *base);
-	}
-	add_byte(&path, '/');
-	add_encoded(&path, segment);
-	return path.text;
+	return mem_printf("%s/%s", base, encoded);
 }

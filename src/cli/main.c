@@ -11,19 +11,9 @@
 #include "base/mem.h"
 #include "build_config.h"
 #include "cli/cli.h"
-#include "cli/help.h"
+#include "cli/options.h"
 #include "cli/terminal/text.h"
 #include "control/names.h"
-
-static const struct option_spec COMMON[] = {
-	{.name = "socket",
-		.letter = 's',
-		.argument = "PATH",
-		.help = "the daemon's socket (also SESSKILL_SOCKET)"},
-	{.name = "json", .help = "the daemon's JSON as it is, on stdout"},
-	{.name = "help", .letter = 'h', .help = "this text"},
-	{.name = "version", .letter = 'V', .help = "the version"},
-};
 
 static const struct command *const COMMANDS[] = {
 	&cmd_instances,
@@ -90,7 +80,7 @@ static enum status run_command(const struct command *command, struct args *args)
 	};
 
 	if (args_has(args, "help")) {
-		help_command(stdout, command, COMMON, ARRAY_SIZE(COMMON));
+		options_help_command(stdout, command);
 		return STATUS_DONE;
 	}
 	if (args->n_words < command->min_words || args->n_words > command->max_words) {
@@ -121,7 +111,7 @@ static enum status run(struct args *args, const char *const *argv)
 	if (args->n_words == 0) {
 		bool is_asked_for = args_has(args, "help");
 
-		help_program(is_asked_for ? stdout : stderr, COMMANDS, COMMON, ARRAY_SIZE(COMMON));
+		options_help_program(is_asked_for ? stdout : stderr, COMMANDS);
 		return is_asked_for ? STATUS_DONE : STATUS_USAGE;
 	}
 	command = find_command(args->words[0]);
@@ -130,8 +120,7 @@ static enum status run(struct args *args, const char *const *argv)
 		return usage_error(NULL, err.text);
 	}
 	args->n_words = 0; /* from here on: the words behind the command */
-	args->own = command->options;
-	args->n_own = command->n_options;
+	args->command = command->options_of;
 	if (!args_parse(args, argv, &index, false, &err)) {
 		return usage_error(command, err.text);
 	}
@@ -141,7 +130,7 @@ static enum status run(struct args *args, const char *const *argv)
 int main(int argc UNUSED, char **argv)
 {
 	CLEANUP(args_finish)
-	struct args args = {.common = COMMON, .n_common = ARRAY_SIZE(COMMON)};
+	struct args args = {.options = OPTIONS, .n_options = N_OPTIONS};
 	enum status status;
 
 	setlocale(LC_CTYPE, "");

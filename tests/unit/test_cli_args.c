@@ -13,14 +13,14 @@
 #include "base/macros.h"
 #include "cli/args.h"
 
-static const struct option_spec COMMON[] = {
-	{.name = "socket", .letter = 's', .argument = "PATH"},
-	{.name = "json"},
-};
+#define KILL 1U
 
-static const struct option_spec OWN[] = {
-	{.name = "match", .is_repeatable = true, .argument = "EXPR"},
-	{.name = "all"},
+static const struct option_spec OPTIONS[] = {
+	{"match", 0, KILL, OPTION_SENT_EACH, "EXPR", ""},
+	{"all", 0, KILL, OPTION_SENT, NULL, ""},
+	{"since", 0, KILL << 1, OPTION_OWN, "WHEN", ""},
+	{"socket", 's', 0, OPTION_OWN, "PATH", ""},
+	{"json", 0, 0, OPTION_OWN, NULL, ""},
 };
 
 #define MAX_WORDS 8
@@ -46,6 +46,7 @@ static const struct args_case {
 	{"a dash is a word", {"p", "-"}, true, "[-]"},
 	{"unknown", {"p", "--mach", "x"}, false, "unknown option --mach"},
 	{"no abbreviations", {"p", "--mat", "x"}, false, "unknown option --mat"},
+	{"of another command", {"p", "--since", "x"}, false, "unknown option --since"},
 	{"unknown letter", {"p", "-x"}, false, "unknown option -x"},
 	{"no value", {"p", "--match"}, false, "--match needs a value: EXPR"},
 	{"a value too many", {"p", "--all=true"}, false, "--all takes no value"},
@@ -72,10 +73,9 @@ static void test_parse(void **state UNUSED)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
 		struct args args = {
-			.common = COMMON,
-			.n_common = ARRAY_SIZE(COMMON),
-			.own = OWN,
-			.n_own = ARRAY_SIZE(OWN),
+			.options = OPTIONS,
+			.n_options = ARRAY_SIZE(OPTIONS),
+			.command = KILL,
 		};
 		const char *argv[MAX_WORDS];
 		char shown[SHOWN_BYTES];
@@ -97,7 +97,7 @@ static void test_parse(void **state UNUSED)
 /* As main() does it: the command's own options are known only once its name was read. */
 static void test_command_first(void **state UNUSED)
 {
-	struct args args = {.common = COMMON, .n_common = ARRAY_SIZE(COMMON)};
+	struct args args = {.options = OPTIONS, .n_options = ARRAY_SIZE(OPTIONS)};
 	const char *argv[] = {"p", "--json", "kill", "--all", "id", NULL};
 	size_t index = 1;
 	struct err err;
@@ -106,8 +106,7 @@ static void test_command_first(void **state UNUSED)
 	assert_int_equal(index, 3);
 	assert_int_equal(args.n_words, 1);
 	assert_string_equal(args.words[0], "kill");
-	args.own = OWN;
-	args.n_own = ARRAY_SIZE(OWN);
+	args.command = KILL;
 	assert_true(args_parse(&args, argv, &index, false, &err));
 	assert_true(args_has(&args, "json"));
 	assert_true(args_has(&args, "all"));
@@ -119,7 +118,7 @@ static void test_command_first(void **state UNUSED)
 
 static void test_command_options_come_behind_it(void **state UNUSED)
 {
-	struct args args = {.common = COMMON, .n_common = ARRAY_SIZE(COMMON)};
+	struct args args = {.options = OPTIONS, .n_options = ARRAY_SIZE(OPTIONS)};
 	const char *argv[] = {"p", "--all", "kill", NULL};
 	size_t index = 1;
 	struct err err;

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
+#include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/field.h"
 #include "cli/form.h"
@@ -131,35 +132,32 @@ static void test_sizes(void **state UNUSED)
 
 static void test_form(void **state UNUSED)
 {
-	struct form form = {0};
+	CLEANUP(mem_free_p) char *form = NULL;
 
 	form_add(&form, "match", "user = app,web");
 	form_add(&form, "all", "true");
 	form_add(&form, "reason", "50% of \xc3\xa9&more+\n");
 	form_add(&form, "empty", "");
-	assert_string_equal(form.text, "match=user%20%3D%20app%2Cweb&all=true&reason=50%25%20of%20%"
-				       "C3%A9%26more%2B%0A&empty=");
-	form_finish(&form);
-	assert_null(form.text);
+	assert_string_equal(form, "match=user%20%3D%20app%2Cweb&all=true&reason=50%25%20of%20%"
+				  "C3%A9%26more%2B%0A&empty=");
 }
 
 static void test_form_options(void **state UNUSED)
 {
 	static const struct option_spec OPTIONS[] = {
-		{.name = "match", .is_repeatable = true, .argument = "EXPR", .parameter = "match"},
-		{.name = "dry-run", .parameter = "dry_run"},
-		{.name = "yes"},
+		{"match", 0, 0, OPTION_SENT_EACH, "EXPR", ""},
+		{"dry-run", 0, 0, OPTION_SENT, NULL, ""},
+		{"yes", 0, 0, OPTION_OWN, NULL, ""},
 	};
 	static const char *const ARGV[] = {
 		"--match", "a=b", "--yes", "--dry-run", "--match=-x", NULL};
-	struct args args = {.own = OPTIONS, .n_own = ARRAY_SIZE(OPTIONS)};
-	struct form form = {0};
+	struct args args = {.options = OPTIONS, .n_options = ARRAY_SIZE(OPTIONS)};
+	CLEANUP(mem_free_p) char *form = NULL;
 	size_t index = 0;
 
 	assert_true(args_parse(&args, ARGV, &index, false, NULL));
 	form_add_options(&form, &args);
-	assert_string_equal(form.text, "match=a%3Db&dry_run=true&match=-x");
-	form_finish(&form);
+	assert_string_equal(form, "match=a%3Db&dry_run=true&match=-x");
 	args_finish(&args);
 }
 

@@ -10,18 +10,11 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/parse.h"
-#include "cli/cli.h"
+#include "cli/options.h"
 #include "cli/print/print.h"
 #include "cli/terminal/term.h"
 #include "cli/terminal/text.h"
 #include "control/names.h"
-
-static const struct option_spec OPTIONS[] = {
-	{.name = "file", .argument = "PATH", .help = "the audit log (" NAMES_AUDIT_FILE ")"},
-	{.name = "since",
-		.argument = "WHEN",
-		.help = "only what was recorded since: 2h, 1d, or 2026-11-24T05:50"},
-};
 
 /* A record's times and a moment of the same form are in order when their texts are. */
 static bool read_since(const char *value, char *since)
@@ -107,7 +100,6 @@ const struct command cmd_audit = {
 	.name = "audit",
 	.usage = "[--since WHEN] [--file PATH]",
 	.summary = "show the record of all kills, allowed and denied",
-	.options = OPTIONS,
-	.n_options = ARRAY_SIZE(OPTIONS),
+	.options_of = OF_AUDIT,
 	.run = run,
 };

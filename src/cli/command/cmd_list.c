@@ -2,42 +2,14 @@
  * sesskill list: the sessions of an instance, or how many there are of each kind.
  */
 #include "base/mem.h"
-#include "cli/cli.h"
 #include "cli/form.h"
+#include "cli/options.h"
 #include "cli/listing.h"
 #include "cli/print/print.h"
 #include "control/names.h"
 
 /* Every node is asked, and what they say may be long. */
 #define LIST_TIMEOUT_MS 120000
-
-static const struct option_spec OPTIONS[] = {
-	{.name = "match",
-		.is_repeatable = true,
-		.argument = "EXPR",
-		.parameter = "match",
-		.help = "only sessions that match (repeated: all must)"},
-	{.name = "except",
-		.is_repeatable = true,
-		.argument = "EXPR",
-		.parameter = "except",
-		.help = "no sessions that match (repeated: any)"},
-	{.name = "group-by",
-		.argument = "FIELD",
-		.parameter = "group_by",
-		.help = "count the sessions by this instead"},
-	{.name = "processes",
-		.parameter = "processes",
-		.help = "name the processes of this host that have them"},
-	{.name = "sort",
-		.argument = "FIELD",
-		.parameter = "sort",
-		.help = "in this order, -FIELD from the largest on (node)"},
-	{.name = "limit",
-		.argument = "N",
-		.parameter = "limit",
-		.help = "at most so many, to 200000 (10000)"},
-};
 
 struct list {
 	const struct cli *cli;
@@ -101,13 +73,11 @@ static enum status give_up(struct list *list, const struct err *err)
 static char *make_path(const struct args *args)
 {
 	CLEANUP(mem_free_p) char *instance = form_path(NAMES_PATH_INSTANCES, args->words[0]);
-	CLEANUP(form_finish) struct form query = {0};
+	CLEANUP(mem_free_p) char *query = NULL;
 
 	form_add_options(&query, args);
-	if (query.text == NULL) {
-		return mem_printf("%s/sessions", instance);
-	}
-	return mem_printf("%s/sessions?%s", instance, query.text);
+	return mem_printf(
+		"%s/sessions%s%s", instance, query != NULL ? "?" : "", query != NULL ? query : "");
 }
 
 static enum status run(const struct cli *cli, const struct args *args)
@@ -140,8 +110,7 @@ const struct command cmd_list = {
 	.name = "list",
 	.usage = "ID [OPTION]...",
 	.summary = "show the sessions of an instance, or count them by a field",
-	.options = OPTIONS,
-	.n_options = ARRAY_SIZE(OPTIONS),
+	.options_of = OF_LIST,
 	.min_words = 1,
 	.max_words = 1,
 	.details = "A FIELD is id, addr, laddr, user, name, lib, lib-ver, cmd, flags, type, node,\n"

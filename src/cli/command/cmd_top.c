@@ -9,28 +9,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "cli/options.h"
 #include "cli/top/top.h"
 
 #define TOP_MIN_INTERVAL_MS 100
 #define TOP_MAX_INTERVAL_MS 3600000
 
 static const char *const FIELDS[TOP_N_FIELDS] = {"addr", "user", "name", "lib", "cmd"};
-
-static const struct option_spec OPTIONS[] = {
-	{.name = "by", .argument = "FIELD", .help = "count the sessions by this (addr)"},
-	{.name = "match",
-		.is_repeatable = true,
-		.argument = "EXPR",
-		.parameter = "match",
-		.help = "only sessions that match (repeated: all must)"},
-	{.name = "except",
-		.is_repeatable = true,
-		.argument = "EXPR",
-		.parameter = "except",
-		.help = "no sessions that match (repeated: any)"},
-	{.name = "interval", .argument = "TIME", .help = "ask this often (2s)"},
-	{.name = "once", .help = "print it once; so it is where there is no terminal"},
-};
 
 static bool read_interval(const struct args *args, int64_t *ret_ms)
 {
@@ -154,8 +139,7 @@ const struct command cmd_top = {
 	.name = "top",
 	.usage = "ID [OPTION]...",
 	.summary = "watch who fills an instance, and how fast",
-	.options = OPTIONS,
-	.n_options = ARRAY_SIZE(OPTIONS),
+	.options_of = OF_TOP,
 	.min_words = 1,
 	.max_words = 1,
 	.details = "Keys: up and down move the mark, 1 to 5 count by source, user, name, library,\n"

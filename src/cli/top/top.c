@@ -13,7 +13,7 @@ int64_t top_rest_ms(const struct top *top)
 	return top->is_stale ? by_hand_ms : rest_ms;
 }
 
-void top_add_selectors(const struct top *top, struct form *form, const char *more)
+void top_add_selectors(const struct top *top, char **form, const char *more)
 {
 	const char *typed = top->trial != NULL ? top->trial : top->filter;
 
@@ -28,5 +28,5 @@ void top_add_selectors(const struct top *top, struct form *form, const char *mor
 
 const char *top_selector_prefix(const struct option_spec *spec)
 {
-	return strcmp(spec->parameter, "except") == 0 ? "not " : "";
+	return strcmp(spec->name, "except") == 0 ? "not " : "";
 }

@@ -74,7 +74,7 @@ struct top {
 int64_t top_rest_ms(const struct top *top);
 
 /* The parameters that select: options, what was typed, and `more` if it is not NULL. */
-void top_add_selectors(const struct top *top, struct form *form, const char *more);
+void top_add_selectors(const struct top *top, char **form, const char *more);
 
 /* In front of an option's selector for people: "not " for --except. */
 const char *top_selector_prefix(const struct option_spec *spec);

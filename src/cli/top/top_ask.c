@@ -36,13 +36,13 @@ static void clear_problem(struct top *top)
 
 static char *make_listing_path(const struct top *top, const char *instance_path)
 {
-	CLEANUP(form_finish) struct form query = {0};
+	CLEANUP(mem_free_p) char *query = NULL;
 	CLEANUP(mem_free_p) char *limit = mem_printf("%d", TALLY_MAX_GROUPS);
 
 	top_add_selectors(top, &query, NULL);
 	form_add(&query, "group_by", top->fields[top->field]);
 	form_add(&query, "limit", limit);
-	return mem_printf("%s/sessions?%s", instance_path, query.text);
+	return mem_printf("%s/sessions?%s", instance_path, query);
 }
 
 static bool on_tick(void *context)

@@ -55,7 +55,7 @@ static void print_selectors(const struct top *top, const char *group)
 	for (size_t i = 0; i < args->n_items; i++) {
 		const struct option_spec *spec = args->items[i].spec;
 
-		if (spec->parameter != NULL) {
+		if (spec->use != OPTION_OWN) {
 			text_line(
 				stderr, "  %s%s", top_selector_prefix(spec), args->items[i].value);
 		}
@@ -66,7 +66,7 @@ static void ask_and_kill(struct top *top, const char *group)
 {
 	CLEANUP(mem_free_p) char *base = form_path(NAMES_PATH_INSTANCES, top->instance);
 	CLEANUP(mem_free_p) char *path = mem_printf("%s/kill", base);
-	CLEANUP(form_finish) struct form form = {0};
+	CLEANUP(mem_free_p) char *form = NULL;
 	struct kill_order order = {
 		.path = path,
 		.timeout_ms = kill_answer_ms(KILL_DEFAULT_TIMEOUT_MS, 0),
@@ -74,7 +74,7 @@ static void ask_and_kill(struct top *top, const char *group)
 	enum status status;
 
 	top_add_selectors(top, &form, group);
-	order.form = form.text;
+	order.form = form;
 	print_selectors(top, group);
 	if (kill_is_wanted(top->cli, top->instance, &order, &status)) {
 		/* The report says how it went, and top goes on. */

@@ -1,0 +1,99 @@
+/*
+ * Options and usage texts.
+ */
+#include "cli/options.h"
+
+#include "base/mem.h"
+#include "cli/terminal/text.h"
+#include "control/names.h"
+
+/* Where the explanations start. */
+#define HELP_COLUMN 28
+
+const struct option_spec OPTIONS[] = {
+	{"file", 0, OF_AUDIT, OPTION_OWN, "PATH", "the audit log (" NAMES_AUDIT_FILE ")"},
+	{"since", 0, OF_AUDIT, OPTION_OWN, "WHEN",
+		"only what was recorded since: 2h, 1d, or 2026-11-24T05:50"},
+	{"by", 0, OF_TOP, OPTION_OWN, "FIELD", "count the sessions by this (addr)"},
+	{"all", 0, OF_KILL, OPTION_SENT, NULL, "every session of the instance"},
+	{"match", 0, OF_KILL | OF_LIST | OF_TOP, OPTION_SENT_EACH, "EXPR",
+		"only sessions that match (repeated: all must)"},
+	{"except", 0, OF_KILL, OPTION_SENT_EACH, "EXPR",
+		"keep sessions that match (repeated: any)"},
+	{"except", 0, OF_LIST | OF_TOP, OPTION_SENT_EACH, "EXPR",
+		"no sessions that match (repeated: any)"},
+	{"node", 0, OF_KILL, OPTION_SENT_EACH, "ADDRESS",
+		"only on this node (repeated: these nodes)"},
+	{"run-id", 0, OF_KILL, OPTION_SENT, "ID", "only this server process, as list tells it"},
+	{"group-by", 0, OF_LIST, OPTION_SENT, "FIELD", "count the sessions by this instead"},
+	{"dry-run", 0, OF_KILL, OPTION_SENT, NULL,
+		"kill nothing, show what would be killed and how"},
+	{"processes", 0, OF_KILL, OPTION_SENT, NULL, "with --dry-run: whose they are on this host"},
+	{"processes", 0, OF_LIST, OPTION_SENT, NULL,
+		"name the processes of this host that have them"},
+	{"sort", 0, OF_LIST, OPTION_SENT, "FIELD",
+		"in this order, -FIELD from the largest on (node)"},
+	{"limit", 0, OF_LIST, OPTION_SENT, "N", "at most so many, to 200000 (10000)"},
+	{"yes", 0, OF_KILL, OPTION_OWN, NULL, "do not ask; needed where nobody can be asked"},
+	{"max", 0, OF_KILL, OPTION_SENT, "N", "refuse if more than this would be killed"},
+	{"pace", 0, OF_KILL, OPTION_SENT, "PACE", "fast, or gentle: no stall beyond the budget"},
+	{"stall-budget", 0, OF_KILL, OPTION_SENT, "TIME",
+		"the longest stall of the server, as in 25ms"},
+	{"timeout", 0, OF_KILL, OPTION_SENT, "TIME", "give up after this long (30s)"},
+	{"watch", 0, OF_KILL, OPTION_SENT, "TIME", "afterwards look for this long who comes back"},
+	{"break-busy", 0, OF_KILL, OPTION_SENT, NULL, "first end a script that blocks the server"},
+	{"reason", 0, OF_KILL, OPTION_SENT, "TEXT", "why, for the audit log"},
+	{"interval", 0, OF_TOP, OPTION_OWN, "TIME", "ask this often (2s)"},
+	{"once", 0, OF_TOP, OPTION_OWN, NULL, "print it once; so it is where there is no terminal"},
+	{"socket", 's', 0, OPTION_OWN, "PATH", "the daemon's socket (also SESSKILL_SOCKET)"},
+	{"json", 0, 0, OPTION_OWN, NULL, "the daemon's JSON as it is, on stdout"},
+	{"help", 'h', 0, OPTION_OWN, NULL, "this text"},
+	{"version", 'V', 0, OPTION_OWN, NULL, "the version"},
+};
+const size_t N_OPTIONS = ARRAY_SIZE(OPTIONS);
+
+static void print_options(FILE *out, unsigned of)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		const struct option_spec *spec = &OPTIONS[i];
+		char letter[] = {'-', spec->letter, ',', ' ', '\0'};
+		CLEANUP(mem_free_p)
+		char *left = mem_printf("  %s--%s %s", spec->letter != 0 ? letter : "    ",
+			spec->name, spec->argument != NULL ? spec->argument : "");
+
+		if (option_is_of(spec, of)) {
+			text_line(out, "%-*s %s", HELP_COLUMN, left, spec->help);
+		}
+	}
+}
+
+void options_help_program(FILE *out, const struct command *const *commands)
+{
+	fputs("Usage: sesskill [OPTION]... COMMAND [ARGUMENT]...\n"
+	      "Ends client sessions on Redis-compatible servers, by way of sesskilld.\n"
+	      "\nCommands:\n",
+		out);
+	for (; *commands != NULL; commands++) {
+		text_line(
+			out, "  %-*s %s", HELP_COLUMN - 2, (*commands)->name, (*commands)->summary);
+	}
+	fputs("\nOptions:\n", out);
+	print_options(out, 0);
+	fputs("\nEnvironment: SESSKILL_SOCKET is the socket, NO_COLOR turns colour off.\n"
+	      "Exit status: 0 done, 1 failed, 2 usage, 3 denied, 4 daemon not reachable,\n"
+	      "5 partial (sessions survived, or a node failed).\n"
+	      "More about a command: sesskill COMMAND --help\n",
+		out);
+}
+
+void options_help_command(FILE *out, const struct command *command)
+{
+	text_line(out, "Usage: sesskill %s %s", command->name, command->usage);
+	text_line(out, "%c%s.", command->summary[0] - 'a' + 'A', command->summary + 1);
+	if (command->details != NULL) {
+		fputc('\n', out);
+		fputs(command->details, out);
+	}
+	fputs("\nOptions:\n", out);
+	print_options(out, command->options_of);
+}

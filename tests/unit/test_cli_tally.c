@@ -108,7 +108,7 @@ static char *shown(const struct tally *tally)
 	char *text = mem_printf("%s", "");
 
 	for (size_t i = 0; i < tally->n_shown; i++) {
-		const struct tally_group *group = tally->shown[i];
+		const struct tally_group *group = tally->groups[i];
 		bool is_marked = group == tally->marked;
 		char *longer =
 			mem_printf("%s%s%s%s=%d%s", text, i > 0 ? " " : "", is_marked ? "[" : "",
@@ -169,7 +169,7 @@ static double growth_of(const struct tally *tally, size_t i)
 {
 	double growth = -1e9;
 
-	assert_true(trend_per_minute(&tally->shown[i]->trend, &growth));
+	assert_true(trend_per_minute(&tally->groups[i]->trend, &growth));
 	return growth;
 }
 
@@ -205,7 +205,7 @@ static void test_values_of_any_bytes(void **state UNUSED)
 	tally_take_listing(&tally, json, 1000);
 	tally_take_listing(&tally, json, 3000);
 	assert_int_equal(tally.n_groups, 2);
-	assert_int_equal(tally_value(tally.shown[0]).len, 3);
+	assert_int_equal(tally_value(tally.groups[0]).len, 3);
 }
 
 #define NODE(address, most) \
@@ -235,13 +235,13 @@ static void test_time_until_full(void **state UNUSED)
 	take(&tally, LISTED("a", 120) "," LOST("b"), "", 62000);
 	assert_false(tally_time_until_full(&tally, &ms));
 	assert_string_equal(tally_fullest(&tally)->address, "a");
-	assert_string_equal(tally.nodes[1]->error, "gone");
+	assert_string_equal(tally.nodes[1].error, "gone");
 	take_nodes(&tally, NODE("b", 100));
 	take(&tally, LISTED("b", 100), "", 63000);
 	take(&tally, LISTED("b", 101), "", 65000);
 	assert_true(tally_time_until_full(&tally, &ms));
 	assert_int_equal((int)ms, 0);
-	assert_null(tally.nodes[0]->error);
+	assert_null(tally.nodes[0].error);
 }
 
 static void test_not_growing(void **state UNUSED)
@@ -268,7 +268,7 @@ static void test_a_node_that_is_lost_is_no_growth(void **state UNUSED)
 	take(&tally, LISTED("a", 5) "," LISTED("b", 5), GROUP("x", 10), 3000);
 	take(&tally, LISTED("a", 5) "," LOST("b"), GROUP("x", 5), 5000);
 	assert_false(trend_per_minute(&tally.trend, &growth));
-	assert_false(trend_per_minute(&tally.shown[0]->trend, &growth));
+	assert_false(trend_per_minute(&tally.groups[0]->trend, &growth));
 	expect_shown(&tally, "[x=5]");
 }
 

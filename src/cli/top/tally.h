@@ -47,13 +47,12 @@ struct tally_node {
 struct tally {
 	char *kind;  /* of the instance; NULL: nothing was taken yet */
 	char *field; /* that the groups are made by, as the daemon calls it; NULL as above */
-	struct tally_node **nodes;
+	struct tally_node *nodes;
 	size_t n_nodes;
-	struct tally_group **groups; /* by value, those that have ended as well */
+	struct tally_group **groups; /* in the order asked for, those that have ended behind */
 	size_t n_groups;
 	size_t capacity;
-	struct tally_group **shown; /* in the order asked for, those that have sessions */
-	size_t n_shown;
+	size_t n_shown; /* of them have sessions */
 	enum tally_sort sort;
 	struct tally_group *marked; /* NULL: there is none */
 	size_t mark;                /* where it stands among those shown */

@@ -4,8 +4,7 @@
  *     command/cmd_top.c    options, the loop
  *     top_kill.c           the kill of the marked group
  *     top_ask.c            the requests; while one runs:
- *     top_attend.c         signals and keys
- *     top_keys.c           what the keys do
+ *     top_keys.c           signals and keys
  *     top_draw.c           the screen, below its head in top_head.c
  *     top.c                the pace, and who is selected
  */
@@ -94,12 +93,6 @@ void top_print(const struct top *top);
 
 /* One key. */
 void top_press(struct top *top, int key);
-struct top_key_help {
-	const char *keys;
-	const char *does;
-};
-extern const struct top_key_help TOP_KEYS[];
-extern const size_t TOP_N_KEYS;
 
 /* Leaves the screen, asks, kills, shows the report, comes back at a key. */
 void top_kill(struct top *top);

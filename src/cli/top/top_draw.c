@@ -57,7 +57,7 @@ static struct layout lay_out(const struct canvas *canvas, const struct tally *ta
 	struct layout layout = {0};
 
 	for (size_t i = 0; i < tally->n_shown; i++) {
-		widest = MAX(widest, text_width(shown_value(tally->shown[i])));
+		widest = MAX(widest, text_width(shown_value(tally->groups[i])));
 	}
 	layout.value = MIN(MIN(widest, (size_t)DRAW_MAX_VALUE), rest);
 	if (rest - layout.value < DRAW_GAP + BAR_MIN_COLUMNS &&
@@ -151,8 +151,8 @@ static void draw_groups(struct canvas *canvas, const struct tally *tally, bool i
 	n_lines = canvas_room(canvas) > 1 ? canvas_room(canvas) - 1 : 1;
 	first = tally->mark / n_lines * n_lines;
 	for (size_t i = first; i < tally->n_shown && i - first < n_lines; i++) {
-		draw_group(canvas, tally, tally->shown[i], &layout,
-			is_live && tally->shown[i] == tally->marked);
+		draw_group(canvas, tally, tally->groups[i], &layout,
+			is_live && tally->groups[i] == tally->marked);
 	}
 }
 
@@ -160,11 +160,25 @@ static void draw_groups(struct canvas *canvas, const struct tally *tally, bool i
 
 static void draw_help(struct canvas *canvas)
 {
-	for (size_t i = 0; i < TOP_N_KEYS && canvas_room(canvas) > 1; i++) {
+	static const struct {
+		const char *keys;
+		const char *does;
+	} KEYS[] = {
+		{"up down", "move the mark; also j k, Page, Home, End"},
+		{"1-5, b", "by source, user, name, library, command; the next"},
+		{"s", "sort by sessions, growth, value"},
+		{"/", "a selector, as in: idle > 5m; empty: none"},
+		{"K", "kill the marked group: shown first, and asked"},
+		{"p", "pause, and go on"},
+		{"space", "ask again now; also r"},
+		{"q", "quit; also Ctrl-C"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(KEYS) && canvas_room(canvas) > 1; i++) {
 		canvas_gap(canvas, DRAW_MARK_COLUMNS);
-		canvas_cell(canvas, slice_of(TOP_KEYS[i].keys), DRAW_KEYS_COLUMNS, false);
+		canvas_cell(canvas, slice_of(KEYS[i].keys), DRAW_KEYS_COLUMNS, false);
 		canvas_gap(canvas, DRAW_GAP);
-		canvas_word(canvas, TOP_KEYS[i].does, TERM_PLAIN);
+		canvas_word(canvas, KEYS[i].does, TERM_PLAIN);
 		canvas_end_line(canvas);
 	}
 }

@@ -143,7 +143,7 @@ static void draw_filters(struct canvas *canvas, const struct top *top)
 static void draw_node_problem(struct canvas *canvas, const struct tally *tally)
 {
 	for (size_t i = 0; i < tally->n_nodes; i++) {
-		const struct tally_node *node = tally->nodes[i];
+		const struct tally_node *node = &tally->nodes[i];
 		CLEANUP(mem_free_p) char *words = NULL;
 
 		if (node->error != NULL) {

@@ -1,10 +1,11 @@
 /*
- * What the keys of sesskill top do. A selector that is being typed takes all keys until Enter or
- * Escape.
+ * The person before the screen: signals, keys, and what they make of it. A selector that is being
+ * typed takes all keys until Enter or Escape.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/terminal/keys.h"
 #include "cli/top/top.h"
@@ -26,22 +27,9 @@ static void choose_field(struct top *top, size_t field)
 	}
 }
 
-static void press_digit(struct top *top, int key)
-{
-	choose_field(top, (size_t)(key - '1'));
-}
+/* ---- the selector ---- */
 
-static void press_by(struct top *top, int key UNUSED)
-{
-	choose_field(top, (top->field + 1) % top->n_fields);
-}
-
-static void press_sort(struct top *top, int key UNUSED)
-{
-	tally_set_sort(&top->tally, (enum tally_sort)((top->tally.sort + 1) % TALLY_N_SORTS));
-}
-
-static void press_filter(struct top *top, int key UNUSED)
+static void begin_editing(struct top *top)
 {
 	const char *now = top->filter != NULL ? top->filter : "";
 
@@ -49,108 +37,6 @@ static void press_filter(struct top *top, int key UNUSED)
 	memcpy(top->edit, now, top->n_edit);
 	top->is_editing = true;
 }
-
-static void press_kill(struct top *top, int key UNUSED)
-{
-	top->wants_kill = top->tally.marked != NULL;
-}
-
-static void press_pause(struct top *top, int key UNUSED)
-{
-	top->is_paused = !top->is_paused;
-}
-
-static void press_refresh(struct top *top, int key UNUSED)
-{
-	top->is_stale = true;
-}
-
-static void press_help(struct top *top, int key UNUSED)
-{
-	top->has_help = !top->has_help;
-}
-
-static void press_quit(struct top *top, int key UNUSED)
-{
-	top->is_over = true;
-}
-
-static void press_move(struct top *top, int key)
-{
-	int64_t n = 0;
-
-	switch (key) {
-	case KEY_UP:
-	case 'k':
-		n = -1;
-		break;
-	case KEY_DOWN:
-	case 'j':
-		n = 1;
-		break;
-	case KEY_PAGE_UP:
-		n = -TOP_PAGE;
-		break;
-	case KEY_PAGE_DOWN:
-		n = TOP_PAGE;
-		break;
-	case KEY_HOME:
-	case 'g':
-		n = -TALLY_MAX_GROUPS;
-		break;
-	case KEY_END:
-	case 'G':
-		n = TALLY_MAX_GROUPS;
-		break;
-	}
-	tally_move_mark(&top->tally, n);
-}
-
-static const struct action_row {
-	int key;
-	void (*press_fn)(struct top *top, int key);
-} ACTIONS[] = {
-	{KEY_UP, press_move},
-	{KEY_DOWN, press_move},
-	{'k', press_move},
-	{'j', press_move},
-	{KEY_PAGE_UP, press_move},
-	{KEY_PAGE_DOWN, press_move},
-	{KEY_HOME, press_move},
-	{KEY_END, press_move},
-	{'g', press_move},
-	{'G', press_move},
-	{'1', press_digit},
-	{'2', press_digit},
-	{'3', press_digit},
-	{'4', press_digit},
-	{'5', press_digit},
-	{'6', press_digit},
-	{'b', press_by},
-	{'s', press_sort},
-	{'/', press_filter},
-	{'K', press_kill},
-	{'p', press_pause},
-	{'r', press_refresh},
-	{' ', press_refresh},
-	{'?', press_help},
-	{'h', press_help},
-	{'q', press_quit},
-};
-
-const struct top_key_help TOP_KEYS[] = {
-	{"up down", "move the mark; also j k, Page, Home, End"},
-	{"1-5, b", "by source, user, name, library, command; the next"},
-	{"s", "sort by sessions, growth, value"},
-	{"/", "a selector, as in: idle > 5m; empty: none"},
-	{"K", "kill the marked group: shown first, and asked"},
-	{"p", "pause, and go on"},
-	{"space", "ask again now; also r"},
-	{"q", "quit; also Ctrl-C"},
-};
-const size_t TOP_N_KEYS = ARRAY_SIZE(TOP_KEYS);
-
-/* ---- the selector ---- */
 
 static void end_editing(struct top *top)
 {
@@ -189,6 +75,69 @@ static void press_in_editor(struct top *top, int key)
 	}
 }
 
+/* ---- everything else ---- */
+
+/* False: it is no key for the mark. */
+static bool press_move(struct top *top, int key)
+{
+	static const struct {
+		int key;
+		int64_t n;
+	} MOVES[] = {
+		{KEY_UP, -1},
+		{'k', -1},
+		{KEY_DOWN, 1},
+		{'j', 1},
+		{KEY_PAGE_UP, -TOP_PAGE},
+		{KEY_PAGE_DOWN, TOP_PAGE},
+		{KEY_HOME, -TALLY_MAX_GROUPS},
+		{'g', -TALLY_MAX_GROUPS},
+		{KEY_END, TALLY_MAX_GROUPS},
+		{'G', TALLY_MAX_GROUPS},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(MOVES); i++) {
+		if (MOVES[i].key == key) {
+			tally_move_mark(&top->tally, MOVES[i].n);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void press_letter(struct top *top, int key)
+{
+	switch (key) {
+	case 'b':
+		choose_field(top, (top->field + 1) % top->n_fields);
+		break;
+	case 's':
+		tally_set_sort(
+			&top->tally, (enum tally_sort)((top->tally.sort + 1) % TALLY_N_SORTS));
+		break;
+	case '/':
+		begin_editing(top);
+		break;
+	case 'K':
+		top->wants_kill = top->tally.marked != NULL;
+		break;
+	case 'p':
+		top->is_paused = !top->is_paused;
+		break;
+	case 'r':
+	case ' ':
+		top->is_stale = true;
+		break;
+	case '?':
+	case 'h':
+		top->has_help = true;
+		break;
+	case 'q':
+		top->is_over = true;
+		break;
+	}
+}
+
 void top_press(struct top *top, int key)
 {
 	free(top->notice);
@@ -201,10 +150,43 @@ void top_press(struct top *top, int key)
 		top->has_help = false; /* any key, and it does nothing else */
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(ACTIONS); i++) {
-		if (ACTIONS[i].key == key) {
-			ACTIONS[i].press_fn(top, key);
-			return;
-		}
+	if (key >= '1' && key <= '0' + TOP_MAX_FIELDS) {
+		choose_field(top, (size_t)(key - '1'));
+	} else if (!press_move(top, key)) {
+		press_letter(top, key);
 	}
+}
+
+static void read_keys(struct top *top)
+{
+	char bytes[256];
+	ssize_t n = live_read(&top->live, bytes, sizeof(bytes));
+	struct slice rest = {bytes, n > 0 ? (size_t)n : 0};
+	int key;
+
+	top->is_over |= n < 0;
+	/* What was typed ahead of a kill was not meant for its question. */
+	while (!top->is_over && !top->wants_kill && keys_next(&rest, &key)) {
+		top_press(top, key);
+	}
+}
+
+bool top_attend(struct top *top)
+{
+	switch (live_take_signals(&top->live)) {
+	case LIVE_INTERRUPT:
+		top->is_over = true;
+		break;
+	case LIVE_CONTINUED:
+		top->began_ms = clock_monotonic_ms(); /* that was not the server's time */
+		break;
+	case LIVE_NOTHING:
+		break;
+	}
+	top->is_over |= !top->live.is_on;
+	if (!top->is_over) {
+		read_keys(top);
+		top_draw(top);
+	}
+	return !top->is_over && !top->wants_kill;
 }

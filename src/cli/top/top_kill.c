@@ -24,7 +24,7 @@ static bool has_mapped_twin(const struct tally *tally, const struct tally_group 
 	CLEANUP(mem_free_p) char *twin = mem_printf(MAPPED_PREFIX "%s", group->value);
 
 	for (size_t i = 0; i < tally->n_shown; i++) {
-		if (slice_is(tally_value(tally->shown[i]), twin)) {
+		if (slice_is(tally_value(tally->groups[i]), twin)) {
 			return true;
 		}
 	}

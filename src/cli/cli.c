@@ -22,23 +22,12 @@ void cli_error(const char *format, ...)
 	va_end(args);
 }
 
-enum status cli_status_of_state(struct slice state)
+static enum status status_of_state(struct slice state)
 {
-	static const struct {
-		const char *state;
-		enum status status;
-	} STATES[] = {
-		{"done", STATUS_DONE},
-		{"dry_run", STATUS_DONE},
-		{"partial", STATUS_PARTIAL},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(STATES); i++) {
-		if (slice_is(state, STATES[i].state)) {
-			return STATES[i].status;
-		}
+	if (slice_is(state, "done") || slice_is(state, "dry_run")) {
+		return STATUS_DONE;
 	}
-	return STATUS_FAILED;
+	return slice_is(state, "partial") ? STATUS_PARTIAL : STATUS_FAILED;
 }
 
 enum status cli_status_of_answer(const struct api_answer *answer)
@@ -53,7 +42,7 @@ enum status cli_status_of_answer(const struct api_answer *answer)
 		return STATUS_FAILED;
 	}
 	if (field_has(answer->json, "state")) {
-		return cli_status_of_state(field_text(answer->json, "state"));
+		return status_of_state(field_text(answer->json, "state"));
 	}
 	return answer->status / 100 == 2 ? STATUS_DONE : STATUS_FAILED;
 }

@@ -51,7 +51,6 @@ void cli_error(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* What the program ends with for an answer; a kill's report counts by its state. */
 enum status cli_status_of_answer(const struct api_answer *answer);
-enum status cli_status_of_state(struct slice state);
 
 /* Shows a part of the daemon's JSON to people. */
 typedef void (*cli_print_fn)(const json_t *json, const struct screen *screen);

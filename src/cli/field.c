@@ -31,3 +31,17 @@ bool field_has(const json_t *object, const char *key)
 
 	return value != NULL && !json_is_null(value);
 }
+
+bool field_has_failed_node(const json_t *answer)
+{
+	const json_t *node;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "nodes"), i, node)
+	{
+		if (field_has(node, "error")) {
+			return true;
+		}
+	}
+	return false;
+}

@@ -20,5 +20,7 @@ uint64_t field_count(const json_t *object, const char *key);
 /* Whole or broken; 0 when there is none. */
 double field_number(const json_t *object, const char *key);
 bool field_has(const json_t *object, const char *key); /* and it is not null */
+/* Is there a node that could not be listed? */
+bool field_has_failed_node(const json_t *answer);
 
 #endif

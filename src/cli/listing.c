@@ -83,17 +83,3 @@ json_t *listing_read(struct listing *listing, struct slice line)
 	listing->is_broken |= session == NULL;
 	return session;
 }
-
-bool listing_has_failed_node(const struct listing *listing)
-{
-	const json_t *node;
-	size_t i;
-
-	json_array_foreach(json_object_get(listing->head, "nodes"), i, node)
-	{
-		if (field_has(node, "error")) {
-			return true;
-		}
-	}
-	return false;
-}

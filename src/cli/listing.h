@@ -34,7 +34,4 @@ void listing_read_head(struct listing *listing, struct slice line);
  */
 NODISCARD json_t *listing_read(struct listing *listing, struct slice line);
 
-/* Is there a node that could not be listed? */
-bool listing_has_failed_node(const struct listing *listing);
-
 #endif

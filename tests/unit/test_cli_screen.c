@@ -13,7 +13,7 @@
 
 #include "base/macros.h"
 #include "base/mem.h"
-#include "cli/terminal/bar.h"
+#include "cli/terminal/human.h"
 #include "cli/terminal/canvas.h"
 #include "cli/top/group_selector.h"
 #include "cli/terminal/keys.h"
@@ -43,12 +43,12 @@ static void test_bars(void **state UNUSED)
 	for (size_t i = 0; i < ARRAY_SIZE(BAR_CASES); i++) {
 		const struct bar_case *c = &BAR_CASES[i];
 
-		assert_string_equal(bar_print(c->share, c->columns, bar), c->in_utf8);
+		assert_string_equal(human_bar(c->share, c->columns, bar), c->in_utf8);
 		assert_non_null(setlocale(LC_CTYPE, "C"));
-		assert_string_equal(bar_print(c->share, c->columns, bar), c->in_ascii);
+		assert_string_equal(human_bar(c->share, c->columns, bar), c->in_ascii);
 		assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
 	}
-	assert_int_equal(strlen(bar_print(1, 1000, bar)), BAR_MAX_COLUMNS * 3);
+	assert_int_equal(strlen(human_bar(1, 1000, bar)), BAR_MAX_COLUMNS * 3);
 }
 
 /* ---- canvas ---- */

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
+#include "cli/field.h"
 #include "cli/listing.h"
 #include "cli/print/print.h"
 
@@ -153,7 +154,7 @@ static void test_listings(void **state UNUSED)
 			fail_msg("%s: %s instead of %s", CASES[i].name, text, CASES[i].expected);
 		}
 		assert_int_equal(listing.is_broken, CASES[i].is_broken);
-		assert_int_equal(listing_has_failed_node(&listing), CASES[i].has_failed_node);
+		assert_int_equal(field_has_failed_node(listing.head), CASES[i].has_failed_node);
 		free(text);
 		listing_finish(&listing);
 	}

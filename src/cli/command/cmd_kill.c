@@ -5,10 +5,8 @@
 #include "base/parse.h"
 #include "cli/form.h"
 #include "cli/options.h"
-#include "cli/command/kill_ask.h"
-#include "cli/command/kill_run.h"
+#include "cli/command/kill.h"
 #include "cli/terminal/term.h"
-#include "control/names.h"
 
 /* Keeps sums of durations in range; the daemon allows less. */
 #define KILL_MAX_DURATION_MS INT64_C(86400000)
@@ -56,11 +54,8 @@ static bool is_understood(const struct args *args, int64_t *ret_answer_ms)
 
 static enum status run(const struct cli *cli, const struct args *args)
 {
-	const char *instance = args->words[0];
-	CLEANUP(mem_free_p) char *base = form_path(NAMES_PATH_INSTANCES, instance);
-	CLEANUP(mem_free_p) char *path = mem_printf("%s/kill", base);
 	CLEANUP(mem_free_p) char *form = NULL;
-	struct kill_order order = {.path = path};
+	struct kill_order order = {.instance = args->words[0]};
 	enum status status;
 
 	if (!is_understood(args, &order.timeout_ms)) {
@@ -70,7 +65,7 @@ static enum status run(const struct cli *cli, const struct args *args)
 	form_add_options(&form, args);
 	order.form = form;
 	if (!args_has(args, "yes") && !args_has(args, "dry-run") &&
-		!kill_is_wanted(cli, instance, &order, &status)) {
+		!kill_is_wanted(cli, &order, &status)) {
 		return status;
 	}
 	return kill_run(cli, &order);

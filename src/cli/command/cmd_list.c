@@ -2,6 +2,7 @@
  * sesskill list: the sessions of an instance, or how many there are of each kind.
  */
 #include "base/mem.h"
+#include "cli/field.h"
 #include "cli/form.h"
 #include "cli/options.h"
 #include "cli/listing.h"
@@ -55,7 +56,7 @@ static enum status conclude(struct list *list, const struct api_answer *answer)
 			  "as sesskilld?");
 		return STATUS_FAILED;
 	}
-	return listing_has_failed_node(listing) ? STATUS_PARTIAL : STATUS_DONE;
+	return field_has_failed_node(listing->head) ? STATUS_PARTIAL : STATUS_DONE;
 }
 
 /* What has come is shown; that it is not all must not be missed. */

@@ -4,7 +4,6 @@
  */
 #include <ctype.h>
 
-#include "cli/terminal/bar.h"
 #include "cli/field.h"
 #include "cli/terminal/human.h"
 #include "cli/print/print.h"
@@ -72,7 +71,7 @@ static void add_group(
 	table_add(table, group);
 	table_set(table, "value", value_of(group));
 	table_set(table, "share", slice_of(share));
-	bar_print(largest > 0 ? (double)count / (double)largest : 0, columns, bar);
+	human_bar(largest > 0 ? (double)count / (double)largest : 0, columns, bar);
 	table_set(table, "bar", slice_of(bar));
 }
 

@@ -5,8 +5,8 @@
  *     top_kill.c           the kill of the marked group
  *     top_ask.c            the requests; while one runs:
  *     top_keys.c           signals and keys
- *     top_draw.c           the screen, below its head in top_head.c
- *     top.c                the pace, and who is selected
+ *     top_draw.c           the screen, below its head
+ *     top_head.c           the head: the pace, and who is selected
  */
 #ifndef CLI_TOP_TOP_H
 #define CLI_TOP_TOP_H
@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "base/macros.h"
 #include "cli/terminal/canvas.h"
@@ -68,6 +69,13 @@ struct top {
 	int64_t ended_ms;
 	int64_t took_ms; /* the last listing that came whole; 0: none */
 };
+
+/* Takes `text` (on the heap, or NULL) for what was there. */
+static inline void top_replace(char **old, char *text)
+{
+	free(*old);
+	*old = text;
+}
 
 /* How long to rest behind the last listing. */
 int64_t top_rest_ms(const struct top *top);

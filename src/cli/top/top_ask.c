@@ -1,9 +1,7 @@
 /*
  * The requests of sesskill top.
  */
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -13,26 +11,6 @@
 
 /* A server may be slow; whoever looks can quit meanwhile. */
 #define TOP_TIMEOUT_MS 120000
-
-static void set_problem(struct top *top, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static void set_problem(struct top *top, const char *format, ...)
-{
-	va_list args;
-
-	free(top->problem);
-	va_start(args, format);
-	if (vasprintf(&top->problem, format, args) < 0) {
-		top->problem = NULL;
-	}
-	va_end(args);
-}
-
-static void clear_problem(struct top *top)
-{
-	free(top->problem);
-	top->problem = NULL;
-}
 
 static char *make_listing_path(const struct top *top, const char *instance_path)
 {
@@ -71,7 +49,7 @@ static bool get(
 		return false;
 	}
 	if (*ret_result != API_OK) {
-		set_problem(top, "%s", err.text);
+		top_replace(&top->problem, mem_printf("%s", err.text));
 		return false;
 	}
 	if (answer->status / 100 == 2 && answer->json != NULL) {
@@ -79,10 +57,11 @@ static bool get(
 	}
 	error = json_object_get(answer->json, "error");
 	if (field_has(error, "message")) {
-		set_problem(top, "%.*s", SLICE_ARG(field_text(error, "message")));
+		top_replace(&top->problem, slice_copy(field_text(error, "message")));
 	} else {
-		set_problem(
-			top, "the daemon's answer (HTTP %ld) was not understood", answer->status);
+		top_replace(&top->problem,
+			mem_printf("the daemon's answer (HTTP %ld) was not understood",
+				answer->status));
 	}
 	return false;
 }
@@ -90,15 +69,13 @@ static bool get(
 /* What was typed is wrong: it is shown again, to be put right. The one before still holds. */
 static void refuse_trial(struct top *top)
 {
-	free(top->notice);
-	top->notice = top->problem;
+	top_replace(&top->notice, top->problem);
 	top->problem = NULL;
 	if (!top->is_editing) {
 		top->n_edit = (size_t)snprintf(top->edit, sizeof(top->edit), "%s", top->trial);
 		top->is_editing = true;
 	}
-	free(top->trial);
-	top->trial = NULL;
+	top_replace(&top->trial, NULL);
 	top->is_stale = true;
 }
 
@@ -107,27 +84,11 @@ static void accept_trial(struct top *top)
 	if (top->trial == NULL) {
 		return;
 	}
-	free(top->filter);
-	top->filter = top->trial;
+	top_replace(&top->filter, top->trial);
 	top->trial = NULL;
 	if (top->filter[0] == '\0') {
-		free(top->filter);
-		top->filter = NULL;
+		top_replace(&top->filter, NULL);
 	}
-}
-
-static bool is_any_node_missing(const json_t *answer)
-{
-	const json_t *node;
-	size_t i;
-
-	json_array_foreach(json_object_get(answer, "nodes"), i, node)
-	{
-		if (field_has(node, "error")) {
-			return true;
-		}
-	}
-	return false;
 }
 
 static bool ask_listing(struct top *top, const char *instance_path, struct api_answer *answer,
@@ -150,9 +111,9 @@ static bool ask_listing(struct top *top, const char *instance_path, struct api_a
 	accept_trial(top);
 	top->ended_ms = clock_monotonic_ms();
 	/* A node that does not answer costs nothing but patience. */
-	top->took_ms = is_any_node_missing(answer->json) ? 0 : top->ended_ms - top->began_ms;
+	top->took_ms = field_has_failed_node(answer->json) ? 0 : top->ended_ms - top->began_ms;
 	tally_take_listing(&top->tally, answer->json, top->ended_ms);
-	clear_problem(top);
+	top_replace(&top->problem, NULL);
 	return true;
 }
 

@@ -12,7 +12,6 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "cli/terminal/bar.h"
 #include "cli/terminal/human.h"
 #include "cli/print/print.h"
 #include "cli/terminal/text.h"
@@ -71,10 +70,17 @@ static struct layout lay_out(const struct canvas *canvas, const struct tally *ta
 	return layout;
 }
 
-static void draw_figure(struct canvas *canvas, const char *text, size_t columns)
+/* Without the bar, which the titles have none of. */
+static void draw_cells(struct canvas *canvas, const struct layout *layout, struct slice value,
+	const char *count, const char *share, const char *growth)
 {
+	canvas_cell(canvas, value, layout->value, false);
 	canvas_gap(canvas, DRAW_GAP);
-	canvas_cell(canvas, slice_of(text), columns, true);
+	canvas_cell(canvas, slice_of(count), DRAW_COUNT_COLUMNS, true);
+	canvas_gap(canvas, DRAW_GAP);
+	canvas_cell(canvas, slice_of(share), DRAW_SHARE_COLUMNS, true);
+	canvas_gap(canvas, DRAW_GAP);
+	canvas_cell(canvas, slice_of(growth), DRAW_GROWTH_COLUMNS, true);
 }
 
 static void draw_titles(
@@ -88,10 +94,7 @@ static void draw_titles(
 	}
 	canvas->base = TERM_BOLD;
 	canvas_gap(canvas, DRAW_MARK_COLUMNS);
-	canvas_cell(canvas, slice_of(title), layout->value, false);
-	draw_figure(canvas, "SESSIONS", DRAW_COUNT_COLUMNS);
-	draw_figure(canvas, "SHARE", DRAW_SHARE_COLUMNS);
-	draw_figure(canvas, "PER MIN", DRAW_GROWTH_COLUMNS);
+	draw_cells(canvas, layout, slice_of(title), "SESSIONS", "SHARE", "PER MIN");
 	canvas_end_line(canvas);
 }
 
@@ -109,14 +112,10 @@ static void draw_group(struct canvas *canvas, const struct tally *tally,
 	snprintf(percent, sizeof(percent), "%.1f%%", 100 * share);
 	canvas->base = is_marked ? TERM_MARKED : TERM_PLAIN;
 	canvas_cell(canvas, slice_of(is_marked ? ">" : ""), DRAW_MARK_COLUMNS, false);
-	canvas_cell(canvas, shown_value(group), layout->value, false);
-	draw_figure(canvas, human_count(group->count, count), DRAW_COUNT_COLUMNS);
-	draw_figure(canvas, percent, DRAW_SHARE_COLUMNS);
-	draw_figure(canvas, growth, DRAW_GROWTH_COLUMNS);
-	if (layout->bar > 0) {
-		canvas_gap(canvas, DRAW_GAP);
-		canvas_word(canvas, bar_print(share, layout->bar, bar), TERM_PLAIN);
-	}
+	draw_cells(canvas, layout, shown_value(group), human_count(group->count, count), percent,
+		growth);
+	canvas_gap(canvas, DRAW_GAP);
+	canvas_word(canvas, human_bar(share, layout->bar, bar), TERM_PLAIN);
 	canvas_end_line(canvas);
 }
 

@@ -1,9 +1,11 @@
 /*
- * The head of sesskill top's screen: how full the instance is, and how fast that grows.
+ * The head of sesskill top's screen: how full the instance is, how fast that grows, how often it is
+ * asked, and who is selected.
  */
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
-#include "cli/terminal/bar.h"
 #include "cli/terminal/human.h"
 #include "cli/terminal/text.h"
 #include "cli/top/top.h"
@@ -13,6 +15,32 @@
 #define HEAD_GAP 2
 /* On fewer lines than this nothing stands between head and groups. */
 #define HEAD_ROOMY_LINES 16
+
+int64_t top_rest_ms(const struct top *top)
+{
+	int64_t by_hand_ms = TOP_REST_FACTOR_BY_HAND * top->took_ms;
+	int64_t rest_ms = MAX(top->interval_ms, TOP_REST_FACTOR * top->took_ms);
+
+	return top->is_stale ? by_hand_ms : rest_ms;
+}
+
+void top_add_selectors(const struct top *top, char **form, const char *more)
+{
+	const char *typed = top->trial != NULL ? top->trial : top->filter;
+
+	form_add_options(form, top->args);
+	if (typed != NULL && typed[0] != '\0') {
+		form_add(form, "match", typed);
+	}
+	if (more != NULL) {
+		form_add(form, "match", more);
+	}
+}
+
+const char *top_selector_prefix(const struct option_spec *spec)
+{
+	return strcmp(spec->name, "except") == 0 ? "not " : "";
+}
 
 static void begin_line(struct canvas *canvas, const char *label)
 {
@@ -79,7 +107,7 @@ static void draw_share(struct canvas *canvas, const char *label, uint64_t count,
 		if (address != NULL) {
 			canvas_word(canvas, address, TERM_PLAIN);
 		} else if (room >= BAR_MIN_COLUMNS) {
-			canvas_word(canvas, bar_print(share, room, bar), style_of_share(share));
+			canvas_word(canvas, human_bar(share, room, bar), style_of_share(share));
 		}
 	}
 	canvas_end_line(canvas);

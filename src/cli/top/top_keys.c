@@ -40,8 +40,7 @@ static void begin_editing(struct top *top)
 
 static void end_editing(struct top *top)
 {
-	free(top->trial);
-	top->trial = mem_copy_text(top->edit, top->n_edit);
+	top_replace(&top->trial, mem_copy_text(top->edit, top->n_edit));
 	top->is_editing = false;
 	ask_anew(top);
 }
@@ -140,8 +139,7 @@ static void press_letter(struct top *top, int key)
 
 void top_press(struct top *top, int key)
 {
-	free(top->notice);
-	top->notice = NULL;
+	top_replace(&top->notice, NULL);
 	if (top->is_editing) {
 		press_in_editor(top, key);
 		return;

@@ -7,11 +7,9 @@
 
 #include "base/mem.h"
 #include "cli/top/group_selector.h"
-#include "cli/command/kill_ask.h"
-#include "cli/command/kill_run.h"
+#include "cli/command/kill.h"
 #include "cli/terminal/text.h"
 #include "cli/top/top.h"
-#include "control/names.h"
 
 /* How IPv4 inside IPv6 is written. */
 #define MAPPED_PREFIX "::ffff:"
@@ -64,11 +62,9 @@ static void print_selectors(const struct top *top, const char *group)
 
 static void ask_and_kill(struct top *top, const char *group)
 {
-	CLEANUP(mem_free_p) char *base = form_path(NAMES_PATH_INSTANCES, top->instance);
-	CLEANUP(mem_free_p) char *path = mem_printf("%s/kill", base);
 	CLEANUP(mem_free_p) char *form = NULL;
 	struct kill_order order = {
-		.path = path,
+		.instance = top->instance,
 		.timeout_ms = kill_answer_ms(KILL_DEFAULT_TIMEOUT_MS, 0),
 	};
 	enum status status;
@@ -76,7 +72,7 @@ static void ask_and_kill(struct top *top, const char *group)
 	top_add_selectors(top, &form, group);
 	order.form = form;
 	print_selectors(top, group);
-	if (kill_is_wanted(top->cli, top->instance, &order, &status)) {
+	if (kill_is_wanted(top->cli, &order, &status)) {
 		/* The report says how it went, and top goes on. */
 		(void)!kill_run(top->cli, &order);
 		tally_forget(&top->tally);
@@ -114,8 +110,7 @@ void top_kill(struct top *top)
 	}
 	group = select_group(&top->tally, &err);
 	if (group == NULL) {
-		free(top->notice);
-		top->notice = mem_printf("Not killed: %s", err.text);
+		top_replace(&top->notice, mem_printf("Not killed: %s", err.text));
 		return;
 	}
 	live_leave(&top->live);

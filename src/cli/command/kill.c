@@ -1,5 +1,5 @@
 /*
- * The kill itself.
+ * The question before a kill, and the kill itself:
  *
  *     watching --Ctrl-C--> asking --c--> cancelling (goes on until the report comes)
  *        ^                 |  |
@@ -8,10 +8,11 @@
  * The question never holds up the stream: it is open while events go on coming, and a report that
  * comes first makes it void.
  */
-#include "cli/command/kill_run.h"
+#include "cli/command/kill.h"
 
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -25,6 +26,81 @@
 
 /* Beyond what the daemon may take: it answers even after its own time-out. */
 #define KILL_GRACE_MS 10000
+#define KILL_MAX_ID_BYTES 512
+
+static char *path_of(const struct kill_order *order)
+{
+	CLEANUP(mem_free_p) char *instance = form_path(NAMES_PATH_INSTANCES, order->instance);
+
+	return mem_printf("%s/kill", instance);
+}
+
+/* ---- the question ---- */
+
+/* Was the very id typed? Anything else is a no. */
+static bool is_confirmed(const char *instance)
+{
+	char line[KILL_MAX_ID_BYTES];
+	bool is_end = false;
+
+	term_drop_input();
+	fputs("Type the id of the instance to kill them: ", stderr);
+	fflush(stderr);
+	if (!term_read_line(line, sizeof(line), -1, &is_end)) {
+		is_end = true;
+	}
+	if (is_end) {
+		fputc('\n', stderr);
+	}
+	return !is_end && strcmp(line, instance) == 0;
+}
+
+bool kill_is_wanted(const struct cli *cli, const struct kill_order *order, enum status *ret_status)
+{
+	CLEANUP(mem_free_p) char *form = mem_printf("%s&dry_run=true", order->form);
+	CLEANUP(mem_free_p) char *path = path_of(order);
+	CLEANUP(api_answer_finish) struct api_answer answer = {0};
+	struct api_request request = {
+		.socket = cli->socket,
+		.method = "POST",
+		.path = path,
+		.form = form,
+		.timeout_ms = order->timeout_ms,
+	};
+	struct screen screen = term_screen(stderr);
+	struct slice state;
+	struct err err;
+
+	if (api_call(&request, &answer, &err) != API_OK) {
+		cli_error("%s. Nothing was killed", err.text);
+		*ret_status = STATUS_UNREACHABLE;
+		return false;
+	}
+	*ret_status = cli_status_of_answer(&answer);
+	state = field_text(answer.json, "state");
+	if (state.data == NULL) {
+		cli_show_error(cli, &answer);
+		return false;
+	}
+	if (!slice_is(state, "dry_run") && !slice_is(state, "partial")) {
+		cli_show(cli, &answer, stderr, print_outcome);
+		return false;
+	}
+	if (slice_is(state, "dry_run") && field_count(answer.json, "matched") == 0) {
+		cli_show(cli, &answer, stderr, print_outcome);
+		text_line(stderr, "No session is selected: there is nothing to kill.");
+		return false;
+	}
+	print_preview(answer.json, &screen);
+	if (!is_confirmed(order->instance)) {
+		text_line(stderr, "That is not the id: nothing was killed.");
+		*ret_status = STATUS_FAILED;
+		return false;
+	}
+	return true;
+}
+
+/* ---- the kill ---- */
 
 enum run_state {
 	RUN_WATCHING,
@@ -211,11 +287,12 @@ int64_t kill_answer_ms(int64_t timeout_ms, int64_t watch_ms)
 
 enum status kill_run(const struct cli *cli, const struct kill_order *order)
 {
+	CLEANUP(mem_free_p) char *path = path_of(order);
 	struct run run = {.cli = cli, .state = RUN_WATCHING};
 	struct api_request request = {
 		.socket = cli->socket,
 		.method = "POST",
-		.path = order->path,
+		.path = path,
 		.form = order->form,
 		/* A stream is not the report; who wants the JSON unchanged gets it in one piece. */
 		.accept = cli->is_json ? NAMES_TYPE_JSON : NAMES_TYPE_NDJSON ", " NAMES_TYPE_JSON,

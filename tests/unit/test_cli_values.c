@@ -36,10 +36,8 @@ static void test_counts(void **state UNUSED)
 		{1000000, "1,000,000"},
 		{UINT64_MAX, "18,446,744,073,709,551,615"},
 	};
-	char buffer[HUMAN_BYTES];
-
 	for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
-		assert_string_equal(human_count(CASES[i].value, buffer), CASES[i].expected);
+		assert_string_equal(human_count(CASES[i].value).text, CASES[i].expected);
 	}
 }
 
@@ -57,10 +55,8 @@ static void test_growth(void **state UNUSED)
 		{18000, "+18,000"},
 		{-INFINITY, "-1,000,000,000,000,000"},
 	};
-	char buffer[HUMAN_BYTES];
-
 	for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
-		assert_string_equal(human_growth(CASES[i].difference, buffer), CASES[i].expected);
+		assert_string_equal(human_growth(CASES[i].difference).text, CASES[i].expected);
 	}
 }
 
@@ -90,22 +86,18 @@ static void test_durations(void **state UNUSED)
 		{INFINITY, "11574074d 01h"},
 		{NAN, "0 ms"},
 	};
-	char buffer[HUMAN_BYTES];
-
 	for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
-		assert_string_equal(human_duration(CASES[i].ms, buffer), CASES[i].expected);
+		assert_string_equal(human_duration(CASES[i].ms).text, CASES[i].expected);
 	}
 }
 
 static void test_seconds(void **state UNUSED)
 {
-	char buffer[HUMAN_BYTES];
-
-	assert_string_equal(human_seconds(0, buffer), "0 s");
-	assert_string_equal(human_seconds(59, buffer), "59 s");
-	assert_string_equal(human_seconds(60, buffer), "1m 00s");
-	assert_string_equal(human_seconds(356400, buffer), "4d 03h");
-	assert_string_equal(human_seconds(UINT64_MAX, buffer), "11574074d 01h");
+	assert_string_equal(human_seconds(0).text, "0 s");
+	assert_string_equal(human_seconds(59).text, "59 s");
+	assert_string_equal(human_seconds(60).text, "1m 00s");
+	assert_string_equal(human_seconds(356400).text, "4d 03h");
+	assert_string_equal(human_seconds(UINT64_MAX).text, "11574074d 01h");
 }
 
 static void test_sizes(void **state UNUSED)
@@ -123,10 +115,8 @@ static void test_sizes(void **state UNUSED)
 		{UINT64_C(3) << 30, "3.0 GB"},
 		{UINT64_MAX, "16.0 EB"},
 	};
-	char buffer[HUMAN_BYTES];
-
 	for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
-		assert_string_equal(human_size(CASES[i].n_bytes, buffer), CASES[i].expected);
+		assert_string_equal(human_size(CASES[i].n_bytes).text, CASES[i].expected);
 	}
 }
 

@@ -17,7 +17,7 @@ static void put_column(FILE *out, struct slice text, size_t n_columns)
 {
 	size_t used = text_put(out, text, n_columns);
 
-	text_pad(out, n_columns - used + 2);
+	fprintf(out, "%*s", (int)(n_columns - used + 2), "");
 }
 
 /* "all", or the selectors that must all hold. */
@@ -46,32 +46,29 @@ static void put_selection(const json_t *record, FILE *out)
 
 static void put_outcome(const json_t *record, FILE *out)
 {
-	char killed[HUMAN_BYTES];
-	char survivors[HUMAN_BYTES];
 
 	if (slice_is(field_text(record, "event"), "late")) {
 		text_format(out, ": killed %s more, not verified",
-			human_count(field_count(record, "killed"), killed));
+			human_count(field_count(record, "killed")).text);
 		return;
 	}
 	if (!field_has(record, "state")) {
 		return;
 	}
 	text_format(out, ": %.*s, killed %s, survived %s", SLICE_ARG(field_text(record, "state")),
-		human_count(field_count(record, "killed"), killed),
-		human_count(field_count(record, "survivors"), survivors));
+		human_count(field_count(record, "killed")).text,
+		human_count(field_count(record, "survivors")).text);
 }
 
 /* Of a kill whose it was; of what was denied how much more of it. */
 static void put_more(const json_t *record, FILE *out)
 {
-	char n[HUMAN_BYTES];
 
 	if (field_has(record, "kill_user")) {
 		text_format(out, "kill of %.*s", SLICE_ARG(field_text(record, "kill_user")));
 	}
 	if (field_has(record, "repeated")) {
-		text_format(out, "%s like this", human_count(field_count(record, "repeated"), n));
+		text_format(out, "%s like this", human_count(field_count(record, "repeated")).text);
 	}
 }
 

@@ -63,16 +63,15 @@ static void add_group(
 	struct table *table, const json_t *group, uint64_t total, uint64_t largest, size_t columns)
 {
 	uint64_t count = field_count(group, "count");
-	char share[HUMAN_BYTES];
-	char bar[BAR_BYTES];
+	char share[8];
+	struct human bar = human_bar(largest > 0 ? (double)count / (double)largest : 0, columns);
 
 	snprintf(share, sizeof(share), "%.1f%%",
 		total > 0 ? MIN(100 * (double)count / (double)total, 100.0) : 0);
 	table_add(table, group);
 	table_set(table, "value", value_of(group));
 	table_set(table, "share", slice_of(share));
-	human_bar(largest > 0 ? (double)count / (double)largest : 0, columns, bar);
-	table_set(table, "bar", slice_of(bar));
+	table_set(table, "bar", slice_of(bar.text));
 }
 
 void print_groups(const json_t *head, const struct screen *screen)

@@ -136,7 +136,6 @@ static void print_details(const json_t *instance, const struct screen *screen)
 	{
 		struct slice address = field_text(node, "address");
 		struct slice run_id = field_text(node, "run_id");
-		char id[HUMAN_BYTES];
 
 		text_line(screen->file, "%.*s", SLICE_ARG(address));
 		if (run_id.len > 0) {
@@ -144,7 +143,7 @@ static void print_details(const json_t *instance, const struct screen *screen)
 		}
 		if (field_has(node, "own_id")) {
 			text_line(screen->file, "  own session   %s",
-				human_count(field_count(node, "own_id"), id));
+				human_count(field_count(node, "own_id")).text);
 		}
 		if (json_array_size(json_object_get(node, "capabilities")) > 0) {
 			print_list(json_object_get(node, "capabilities"), "  capabilities  ", ", ",

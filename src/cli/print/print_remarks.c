@@ -32,13 +32,12 @@ void print_unnamed(const json_t *answer, const struct screen *screen)
 	const json_t *local = json_object_get(answer, "local");
 	uint64_t n_sessions = field_count(local, "sessions");
 	uint64_t n_named = field_count(local, "named");
-	char unnamed[HUMAN_BYTES], all[HUMAN_BYTES];
 
 	if (!field_has(local, "error")) {
 		return;
 	}
 	term_format(screen, TERM_WARN, "processes: ");
 	text_line(screen->file, "not known of %s of %s sessions from this host; %.*s",
-		human_count(n_sessions > n_named ? n_sessions - n_named : 0, unnamed),
-		human_count(n_sessions, all), SLICE_ARG(field_text(local, "error")));
+		human_count(n_sessions > n_named ? n_sessions - n_named : 0).text,
+		human_count(n_sessions).text, SLICE_ARG(field_text(local, "error")));
 }

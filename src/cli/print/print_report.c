@@ -84,12 +84,11 @@ static void print_counts(const json_t *report, bool is_before, const struct scre
 		const struct count_line *line = &COUNT_LINES[i];
 		uint64_t value = field_count(report, line->key);
 		enum term_style style = value > 0 ? line->style : TERM_PLAIN;
-		char number[HUMAN_BYTES];
 
 		if ((is_before && line->is_outcome) || (value == 0 && !line->is_always)) {
 			continue;
 		}
-		term_format(screen, style, "  %-11s %11s", line->title, human_count(value, number));
+		term_format(screen, style, "  %-11s %11s", line->title, human_count(value).text);
 		text_line(
 			screen->file, "%s%s", line->meaning[0] != '\0' ? "  " : "", line->meaning);
 	}
@@ -190,7 +189,7 @@ static void print_local_clients(const json_t *report, const struct screen *scree
 	}
 	print_below(table, i, screen);
 	if (field_has(json_object_get(report, "local"), "error")) {
-		text_pad(screen->file, 2);
+		fputs("  ", screen->file);
 		print_unnamed(report, screen);
 	}
 }
@@ -201,11 +200,10 @@ void print_report(const json_t *report, const struct screen *screen)
 	struct slice state = is_dry_run(report) ? SLICE_LITERAL("dry run, nothing was killed")
 						: field_text(report, "state");
 	struct slice id = field_text(report, "request_id");
-	char took[HUMAN_BYTES];
 
 	text_format(screen->file, "%.*s: ", SLICE_ARG(instance));
 	term_format(screen, print_style_of_state(report), "%.*s", SLICE_ARG(state));
-	text_line(screen->file, " (%s)", human_duration(field_number(report, "elapsed_ms"), took));
+	text_line(screen->file, " (%s)", human_duration(field_number(report, "elapsed_ms")).text);
 	print_counts(report, is_dry_run(report), screen);
 	print_problems(report, screen);
 	print_nodes(report, screen);
@@ -244,12 +242,10 @@ void print_cancelled(const json_t *answer, const struct screen *screen)
 void print_preview(const json_t *report, const struct screen *screen)
 {
 	struct slice instance = field_text(report, "instance");
-	char count[HUMAN_BYTES];
 
-	term_begin(screen, TERM_BOLD);
-	text_line(screen->file, "This would end %s sessions of %.*s:",
-		human_count(field_count(report, "matched"), count), SLICE_ARG(instance));
-	term_end(screen, TERM_BOLD);
+	term_format(screen, TERM_BOLD, "This would end %s sessions of %.*s:",
+		human_count(field_count(report, "matched")).text, SLICE_ARG(instance));
+	fputc('\n', screen->file);
 	print_counts(report, true, screen);
 	print_problems(report, screen);
 	print_sources(report, PREVIEW_MAX_SOURCES, screen);

@@ -151,13 +151,12 @@ static void print_problems(const json_t *head, const struct screen *screen)
 	{
 		struct slice address = field_text(node, "address");
 		uint64_t n_unreadable = field_count(node, "unreadable");
-		char count[HUMAN_BYTES];
 
 		print_remark(screen, TERM_BAD, "not listed: ", address, field_text(node, "error"));
 		if (n_unreadable > 0) {
 			term_format(screen, TERM_BAD, "%.*s: ", SLICE_ARG(address));
 			text_line(screen->file, "%s lines could not be read",
-				human_count(n_unreadable, count));
+				human_count(n_unreadable).text);
 		}
 	}
 	print_warnings(head, TERM_WARN, "warning", screen);
@@ -187,18 +186,17 @@ static void print_sums(const struct listing *listing, const struct screen *scree
 	const json_t *groups = json_object_get(listing->head, "groups");
 	uint64_t found = field_count(listing->head, "found");
 	uint64_t matched = field_count(listing->head, "matched");
-	char count[HUMAN_BYTES];
 
-	text_format(screen->file, "%s session%s", human_count(found, count), found == 1 ? "" : "s");
+	text_format(screen->file, "%s session%s", human_count(found).text, found == 1 ? "" : "s");
 	if (matched != found) {
-		text_format(screen->file, ", %s selected", human_count(matched, count));
+		text_format(screen->file, ", %s selected", human_count(matched).text);
 	}
 	if (groups != NULL) {
 		text_format(screen->file, ", %s group%s shown",
-			human_count(json_array_size(groups), count),
+			human_count(json_array_size(groups)).text,
 			json_array_size(groups) == 1 ? "" : "s");
 	} else if (listing->n_shown != matched) {
-		text_format(screen->file, ", %s shown", human_count(listing->n_shown, count));
+		text_format(screen->file, ", %s shown", human_count(listing->n_shown).text);
 	}
 	fputc('\n', screen->file);
 }

@@ -64,41 +64,44 @@ void table_free(struct table *table)
 	free(table);
 }
 
-/* In words; `buffer` holds HUMAN_BYTES. */
-static struct slice describe(const struct table_column *column, const json_t *object, char *buffer)
+/* A figure in words. */
+static struct human describe(const struct table_column *column, const json_t *object)
 {
 	uint64_t value = field_count(object, column->key);
+	struct human words = {""};
 
-	if (!field_has(object, column->key)) {
-		return (struct slice){NULL, 0};
-	}
 	switch (column->kind) {
 	case TABLE_TEXT:
 	case TABLE_FIGURE:
-		return field_text(object, column->key);
+		break; /* it has its words already */
 	case TABLE_NUMBER:
-		snprintf(buffer, HUMAN_BYTES, "%" PRIu64, value);
-		return slice_of(buffer);
+		snprintf(words.text, sizeof(words.text), "%" PRIu64, value);
+		break;
 	case TABLE_COUNT:
-		return slice_of(human_count(value, buffer));
+		return human_count(value);
 	case TABLE_NONZERO:
-		return slice_of(value > 0 ? human_count(value, buffer) : NULL);
+		return value > 0 ? human_count(value) : words;
 	case TABLE_DURATION:
-		return slice_of(human_duration(field_number(object, column->key), buffer));
+		return human_duration(field_number(object, column->key));
 	case TABLE_SECONDS:
-		return slice_of(human_seconds(value, buffer));
+		return human_seconds(value);
 	case TABLE_SIZE:
-		return slice_of(human_size(value, buffer));
+		return human_size(value);
 	}
-	return (struct slice){NULL, 0};
+	return words;
 }
 
 void table_add(struct table *table, const json_t *object)
 {
-	char buffer[HUMAN_BYTES];
-
 	for (size_t i = 0; i < table->n_columns; i++) {
-		add_cell(table, describe(&table->columns[i], object, buffer), TERM_PLAIN);
+		const struct table_column *column = &table->columns[i];
+		struct slice text = field_text(object, column->key);
+
+		if (text.data == NULL && field_has(object, column->key)) {
+			add_cell(table, slice_of(describe(column, object).text), TERM_PLAIN);
+		} else {
+			add_cell(table, text, TERM_PLAIN);
+		}
 	}
 }
 
@@ -230,10 +233,8 @@ static void put_row(const struct table *table, const struct cell *cells, const s
 			continue;
 		}
 		due += table->columns[i].kind != TABLE_TEXT ? rest : 0;
-		text_pad(screen->file, due);
-		term_begin(screen, cells[i].style);
-		used = text_put(screen->file, text, widths[i]);
-		term_end(screen, cells[i].style);
+		fprintf(screen->file, "%*s", (int)due, "");
+		used = term_put(screen, cells[i].style, text, widths[i]);
 		due = table->columns[i].kind != TABLE_TEXT ? 0 : widths[i] - used;
 	}
 	fputc('\n', screen->file);

@@ -43,13 +43,9 @@ static size_t put_in(
 	}
 	style = style == TERM_PLAIN ? canvas->base : style;
 	if (canvas->gap > 0) {
-		term_begin(&canvas->screen, canvas->base);
-		text_pad(canvas->screen.file, canvas->gap);
-		term_end(&canvas->screen, canvas->base);
+		term_format(&canvas->screen, canvas->base, "%*s", (int)canvas->gap, "");
 	}
-	term_begin(&canvas->screen, style);
-	used = text_put(canvas->screen.file, text, room);
-	term_end(&canvas->screen, style);
+	used = term_put(&canvas->screen, style, text, room);
 	canvas->column += canvas->gap + used;
 	canvas->gap = 0;
 	return used;

@@ -69,20 +69,19 @@ void progress_take(struct progress *progress, const json_t *event)
 /* "12,000 of 18,000  66%  1.2 s", "2 of 2  100%  1 came back  1.2 s", on the heap. */
 static char *describe(const struct progress *progress, int64_t now_ms)
 {
-	char took[HUMAN_BYTES], ended[HUMAN_BYTES], matched[HUMAN_BYTES], n_back[HUMAN_BYTES];
+	struct human took = human_duration((double)(now_ms - progress->started_ms));
 	CLEANUP(mem_free_p) char *back = NULL;
 
-	human_duration((double)(now_ms - progress->started_ms), took);
 	if (progress->matched == 0) {
-		return mem_printf("%s", took);
+		return mem_printf("%s", took.text);
 	}
 	if (progress->n_back > 0) {
-		back = mem_printf("%s came back  ", human_count(progress->n_back, n_back));
+		back = mem_printf("%s came back  ", human_count(progress->n_back).text);
 	}
-	return mem_printf("%s of %s  %.0f%%  %s%s", human_count(progress->ended, ended),
-		human_count(progress->matched, matched),
+	return mem_printf("%s of %s  %.0f%%  %s%s", human_count(progress->ended).text,
+		human_count(progress->matched).text,
 		100 * MIN((double)progress->ended / (double)progress->matched, 1.0),
-		back != NULL ? back : "", took);
+		back != NULL ? back : "", took.text);
 }
 
 /* "[#####.....]  ", or nothing where there is no room or nothing to show. */
@@ -116,7 +115,7 @@ static void show_bar(struct progress *progress, const struct screen *screen, int
 		size_t rest = width - used - 2;
 		size_t needed = strlen(figures) + strlen("[]  ");
 
-		text_pad(screen->file, 2);
+		fputs("  ", screen->file);
 		draw_bar(progress, screen->file, rest > needed ? rest - needed : 0);
 		text_put(screen->file, slice_of(figures), rest);
 	}

@@ -11,6 +11,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "cli/terminal/text.h"
 
 /* Of a terminal that does not know its size. */
@@ -72,29 +73,29 @@ static const char *sequence_of(enum term_style style)
 	return "";
 }
 
-void term_begin(const struct screen *screen, enum term_style style)
+size_t term_put(
+	const struct screen *screen, enum term_style style, struct slice text, size_t max_columns)
 {
-	if (screen->has_colour) {
-		fputs(sequence_of(style), screen->file);
-	}
-}
+	bool is_styled = screen->has_colour && style != TERM_PLAIN;
+	size_t used;
 
-void term_end(const struct screen *screen, enum term_style style)
-{
-	if (screen->has_colour && style != TERM_PLAIN) {
-		fputs("\033[0m", screen->file);
-	}
+	fputs(is_styled ? sequence_of(style) : "", screen->file);
+	used = text_put(screen->file, text, max_columns);
+	fputs(is_styled ? "\033[0m" : "", screen->file);
+	return used;
 }
 
 void term_format(const struct screen *screen, enum term_style style, const char *format, ...)
 {
+	CLEANUP(mem_free_p) char *text = NULL;
 	va_list args;
 
 	va_start(args, format);
-	term_begin(screen, style);
-	text_format_args(screen->file, format, args);
-	term_end(screen, style);
+	if (vasprintf(&text, format, args) < 0) {
+		text = NULL;
+	}
 	va_end(args);
+	term_put(screen, style, slice_of(text), TEXT_NO_LIMIT);
 }
 
 bool term_can_live(void)

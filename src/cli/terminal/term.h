@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/macros.h"
+#include "base/slice.h"
 
 /* What may be written to a stream. Plain data, so that tests make their own. */
 struct screen {
@@ -33,10 +34,9 @@ enum term_style {
 /* The stream as it is now; asked again for each output, because windows change their size. */
 struct screen term_screen(FILE *file);
 
-/* Nothing for TERM_PLAIN, or without colour. Every begin has its end. */
-void term_begin(const struct screen *screen, enum term_style style);
-void term_end(const struct screen *screen, enum term_style style);
-/* text_format() in that style. */
+/* text_put() and text_format() in that style: plain without colour. */
+size_t term_put(
+	const struct screen *screen, enum term_style style, struct slice text, size_t max_columns);
 void term_format(const struct screen *screen, enum term_style style, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 

@@ -230,10 +230,3 @@ void text_put_json(FILE *out, struct slice json)
 		}
 	}
 }
-
-void text_pad(FILE *out, size_t n_columns)
-{
-	while (n_columns-- > 0) {
-		fputc(' ', out);
-	}
-}

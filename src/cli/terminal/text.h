@@ -43,7 +43,4 @@ void text_format_args(FILE *out, const char *format, va_list args) PRINTF_LIKE(2
  */
 void text_put_json(FILE *out, struct slice json);
 
-/* Spaces. */
-void text_pad(FILE *out, size_t n_columns);
-
 #endif

@@ -103,19 +103,20 @@ static void draw_group(struct canvas *canvas, const struct tally *tally,
 {
 	double share =
 		tally->matched > 0 ? MIN((double)group->count / (double)tally->matched, 1.0) : 0;
-	char count[HUMAN_BYTES], percent[HUMAN_BYTES], growth[HUMAN_BYTES] = "", bar[BAR_BYTES];
+	struct human growth = {""};
+	char percent[8];
 	double per_minute;
 
 	if (trend_per_minute(&group->trend, &per_minute)) {
-		human_growth(per_minute, growth);
+		growth = human_growth(per_minute);
 	}
 	snprintf(percent, sizeof(percent), "%.1f%%", 100 * share);
 	canvas->base = is_marked ? TERM_MARKED : TERM_PLAIN;
 	canvas_cell(canvas, slice_of(is_marked ? ">" : ""), DRAW_MARK_COLUMNS, false);
-	draw_cells(canvas, layout, shown_value(group), human_count(group->count, count), percent,
-		growth);
+	draw_cells(canvas, layout, shown_value(group), human_count(group->count).text, percent,
+		growth.text);
 	canvas_gap(canvas, DRAW_GAP);
-	canvas_word(canvas, human_bar(share, layout->bar, bar), TERM_PLAIN);
+	canvas_word(canvas, human_bar(share, layout->bar).text, TERM_PLAIN);
 	canvas_end_line(canvas);
 }
 
@@ -126,15 +127,14 @@ static void draw_order(struct canvas *canvas, const struct tally *tally)
 		[TALLY_BY_GROWTH] = "the fastest growing first",
 		[TALLY_BY_VALUE] = "in order",
 	};
-	char n_groups[HUMAN_BYTES], matched[HUMAN_BYTES];
 
 	canvas_format(canvas, TERM_PLAIN, "%s%s group%s, %s",
 		tally->n_shown == TALLY_MAX_GROUPS ? "the largest " : "",
-		human_count(tally->n_shown, n_groups), tally->n_shown == 1 ? "" : "s",
+		human_count(tally->n_shown).text, tally->n_shown == 1 ? "" : "s",
 		ORDERS[tally->sort]);
 	if (tally->matched != tally->found) {
 		canvas_format(canvas, TERM_PLAIN, "; %s sessions selected",
-			human_count(tally->matched, matched));
+			human_count(tally->matched).text);
 	}
 	canvas_end_line(canvas);
 }

@@ -50,7 +50,8 @@ static void begin_line(struct canvas *canvas, const char *label)
 /* "every 2.0 s", or why it is less often; NULL: printed once. On the heap. */
 static char *describe_pace(const struct top *top)
 {
-	char rest[HUMAN_BYTES], took[HUMAN_BYTES];
+	struct human rest =
+		human_duration((double)MAX(top->interval_ms, TOP_REST_FACTOR * top->took_ms));
 
 	if (!top->live.is_on) {
 		return NULL;
@@ -58,12 +59,11 @@ static char *describe_pace(const struct top *top)
 	if (top->is_paused) {
 		return mem_printf("paused");
 	}
-	human_duration((double)MAX(top->interval_ms, TOP_REST_FACTOR * top->took_ms), rest);
 	if (TOP_REST_FACTOR * top->took_ms <= top->interval_ms) {
-		return mem_printf("every %s", rest);
+		return mem_printf("every %s", rest.text);
 	}
-	return mem_printf(
-		"every %s: a listing takes %s", rest, human_duration((double)top->took_ms, took));
+	return mem_printf("every %s: a listing takes %s", rest.text,
+		human_duration((double)top->took_ms).text);
 }
 
 static void draw_title(struct canvas *canvas, const struct top *top)
@@ -93,13 +93,12 @@ static void draw_share(struct canvas *canvas, const char *label, uint64_t count,
 	const char *address)
 {
 	double share = most > 0 ? (double)count / (double)most : 0;
-	char count_text[HUMAN_BYTES], most_text[HUMAN_BYTES], bar[BAR_BYTES];
 	size_t room;
 
 	begin_line(canvas, label);
-	canvas_word(canvas, human_count(count, count_text), TERM_BOLD);
+	canvas_word(canvas, human_count(count).text, TERM_BOLD);
 	if (most > 0) {
-		canvas_format(canvas, TERM_PLAIN, " of %s", human_count(most, most_text));
+		canvas_format(canvas, TERM_PLAIN, " of %s", human_count(most).text);
 		canvas_gap(canvas, HEAD_GAP);
 		canvas_format(canvas, style_of_share(share), "%.1f%%", 100 * share);
 		canvas_gap(canvas, HEAD_GAP);
@@ -107,7 +106,7 @@ static void draw_share(struct canvas *canvas, const char *label, uint64_t count,
 		if (address != NULL) {
 			canvas_word(canvas, address, TERM_PLAIN);
 		} else if (room >= BAR_MIN_COLUMNS) {
-			canvas_word(canvas, human_bar(share, room, bar), style_of_share(share));
+			canvas_word(canvas, human_bar(share, room).text, style_of_share(share));
 		}
 	}
 	canvas_end_line(canvas);
@@ -115,7 +114,6 @@ static void draw_share(struct canvas *canvas, const char *label, uint64_t count,
 
 static void draw_growth(struct canvas *canvas, const struct tally *tally)
 {
-	char growth[HUMAN_BYTES], time[HUMAN_BYTES];
 	double per_minute, ms;
 
 	begin_line(canvas, "growth");
@@ -124,10 +122,10 @@ static void draw_growth(struct canvas *canvas, const struct tally *tally)
 		canvas_end_line(canvas);
 		return;
 	}
-	canvas_format(canvas, TERM_PLAIN, "%s per minute", human_growth(per_minute, growth));
+	canvas_format(canvas, TERM_PLAIN, "%s per minute", human_growth(per_minute).text);
 	if (tally_time_until_full(tally, &ms) && ms > 0) {
 		canvas_word(canvas, ", ", TERM_PLAIN);
-		canvas_format(canvas, TERM_BAD, "full in %s", human_duration(ms, time));
+		canvas_format(canvas, TERM_BAD, "full in %s", human_duration(ms).text);
 		canvas_word(canvas, " at this pace", TERM_PLAIN);
 	} else if (per_minute < 1) {
 		canvas_word(canvas, ", not growing", TERM_PLAIN);
@@ -185,11 +183,10 @@ static void draw_node_problem(struct canvas *canvas, const struct tally *tally)
 static void draw_problems(struct canvas *canvas, const struct top *top)
 {
 	CLEANUP(mem_free_p) char *words = NULL;
-	char age[HUMAN_BYTES];
+	double age_ms = (double)(clock_monotonic_ms() - top->tally.taken_ms);
 
 	if (top->problem != NULL) {
-		human_duration((double)(clock_monotonic_ms() - top->tally.taken_ms), age);
-		words = mem_printf("no news for %s: %s", age, top->problem);
+		words = mem_printf("no news for %s: %s", human_duration(age_ms).text, top->problem);
 		canvas_wrap(canvas, slice_of(words), TERM_BAD, TOP_MAX_PROBLEM_LINES);
 		return;
 	}

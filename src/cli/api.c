@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/field.h"
 #include "cli/unreachable.h"
 #include "control/names.h"
 
@@ -211,12 +212,8 @@ static void finish_body(const struct transfer *transfer)
 		transfer->request->on_line(
 			transfer->request->context, (struct slice){answer->body, answer->n_bytes});
 		answer->n_bytes = 0;
-	} else if (answer->n_bytes > 0) {
-		answer->json = json_loadb(answer->body, answer->n_bytes, JSON_ALLOW_NUL, NULL);
-	}
-	if (!json_is_object(answer->json)) {
-		json_decref(answer->json);
-		answer->json = NULL;
+	} else {
+		answer->json = field_load((struct slice){answer->body, answer->n_bytes});
 	}
 }
 

@@ -3,6 +3,18 @@
  */
 #include "cli/field.h"
 
+json_t *field_load(struct slice text)
+{
+	json_t *object =
+		json_loadb(text.data != NULL ? text.data : "", text.len, JSON_ALLOW_NUL, NULL);
+
+	if (!json_is_object(object)) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
 struct slice field_slice(const json_t *text)
 {
 	return (struct slice){json_string_value(text), json_string_length(text)};

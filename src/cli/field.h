@@ -9,8 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/macros.h"
 #include "base/slice.h"
 
+/* An object out of its text, the caller's; NULL: it is none. */
+NODISCARD json_t *field_load(struct slice text);
 /* A text that is no field but stands for itself, as in an array. */
 struct slice field_slice(const json_t *text);
 /* Absent when there is none; may hold any byte, NUL included. Lives as long as `object`. */

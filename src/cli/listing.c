@@ -23,17 +23,6 @@ void listing_finish(struct listing *listing)
 	*listing = (struct listing){0};
 }
 
-static json_t *load_object(struct slice text)
-{
-	json_t *object = json_loadb(text.data, text.len, JSON_ALLOW_NUL, NULL);
-
-	if (!json_is_object(object)) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
-}
-
 /* Without what separates it from the next one. */
 static struct slice strip(struct slice line)
 {
@@ -46,11 +35,11 @@ static struct slice strip(struct slice line)
 static json_t *load_head(struct slice line)
 {
 	CLEANUP(mem_free_p) char *closed = NULL;
-	json_t *head = load_object(line);
+	json_t *head = field_load(line);
 
 	if (head == NULL) {
 		closed = mem_printf("%.*s" LISTING_CLOSING, SLICE_ARG(line));
-		head = load_object(slice_of(closed));
+		head = field_load(slice_of(closed));
 	}
 	return head;
 }
@@ -79,7 +68,7 @@ json_t *listing_read(struct listing *listing, struct slice line)
 	if (line.len == 0 || slice_is(line, LISTING_CLOSING)) {
 		return NULL;
 	}
-	session = load_object(line);
+	session = field_load(line);
 	listing->is_broken |= session == NULL;
 	return session;
 }

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "cli/field.h"
 #include "cli/options.h"
 #include "cli/print/print.h"
 #include "cli/terminal/term.h"
@@ -40,7 +41,7 @@ static bool read_since(const char *value, char *since)
 /* Lines that are no record are passed over: a crash may have left half of one. */
 static void show_line(const struct cli *cli, struct slice line, const char *since)
 {
-	json_t *record = json_loadb(line.data, line.len, JSON_ALLOW_NUL, NULL);
+	json_auto_t *record = field_load(line);
 	const char *time = json_string_value(json_object_get(record, "time"));
 
 	if (time != NULL && strcmp(time, since) >= 0) {
@@ -51,7 +52,6 @@ static void show_line(const struct cli *cli, struct slice line, const char *sinc
 			print_record(record, stdout);
 		}
 	}
-	json_decref(record);
 }
 
 static void show_file(const struct cli *cli, FILE *file, const char *since)

@@ -55,6 +55,26 @@ static bool is_confirmed(const char *instance)
 	return !is_end && strcmp(line, instance) == 0;
 }
 
+/* Is there anything to be asked about? Else it is said, and the status is that of the answer. */
+static bool is_preview(const struct cli *cli, const struct api_answer *answer)
+{
+	struct slice state = field_text(answer->json, "state");
+
+	if (state.data == NULL) {
+		cli_show_error(cli, answer);
+		return false;
+	}
+	if (slice_is(state, "partial") ||
+		(slice_is(state, "dry_run") && field_count(answer->json, "matched") > 0)) {
+		return true;
+	}
+	cli_show(cli, answer, stderr, print_outcome);
+	if (slice_is(state, "dry_run")) {
+		text_line(stderr, "No session is selected: there is nothing to kill.");
+	}
+	return false;
+}
+
 bool kill_is_wanted(const struct cli *cli, const struct kill_order *order, enum status *ret_status)
 {
 	CLEANUP(mem_free_p) char *form = mem_printf("%s&dry_run=true", order->form);
@@ -68,7 +88,6 @@ bool kill_is_wanted(const struct cli *cli, const struct kill_order *order, enum 
 		.timeout_ms = order->timeout_ms,
 	};
 	struct screen screen = term_screen(stderr);
-	struct slice state;
 	struct err err;
 
 	if (api_call(&request, &answer, &err) != API_OK) {
@@ -77,18 +96,7 @@ bool kill_is_wanted(const struct cli *cli, const struct kill_order *order, enum 
 		return false;
 	}
 	*ret_status = cli_status_of_answer(&answer);
-	state = field_text(answer.json, "state");
-	if (state.data == NULL) {
-		cli_show_error(cli, &answer);
-		return false;
-	}
-	if (!slice_is(state, "dry_run") && !slice_is(state, "partial")) {
-		cli_show(cli, &answer, stderr, print_outcome);
-		return false;
-	}
-	if (slice_is(state, "dry_run") && field_count(answer.json, "matched") == 0) {
-		cli_show(cli, &answer, stderr, print_outcome);
-		text_line(stderr, "No session is selected: there is nothing to kill.");
+	if (!is_preview(cli, &answer)) {
 		return false;
 	}
 	print_preview(answer.json, &screen);
@@ -113,7 +121,7 @@ struct run {
 	const struct cli *cli;
 	enum run_state state;
 	struct progress progress;
-	struct term_interrupt interrupt;
+	struct term_signals signals; /* Ctrl-C */
 	struct api_answer answer;
 	char *request_id; /* of the stream's first event; NULL: not yet */
 	json_t *report;   /* the stream's last event; NULL: not yet */
@@ -133,7 +141,7 @@ static void tell_how_to_look(const struct run *run)
 static void on_line(void *context, struct slice line)
 {
 	struct run *run = context;
-	json_t *event = json_loadb(line.data, line.len, JSON_ALLOW_NUL, NULL);
+	json_auto_t *event = field_load(line);
 	struct slice id = field_text(event, "request_id");
 
 	if (id.len > 0 && run->request_id == NULL) {
@@ -144,7 +152,6 @@ static void on_line(void *context, struct slice line)
 		json_decref(run->report);
 		run->report = json_incref(event);
 	}
-	json_decref(event);
 }
 
 static void cancel(struct run *run)
@@ -210,7 +217,7 @@ static bool on_tick(void *context)
 {
 	struct run *run = context;
 	struct screen screen = term_screen(stderr);
-	bool is_interrupted = term_take_interrupt(&run->interrupt);
+	bool is_interrupted = term_take_signal(&run->signals) != 0;
 
 	switch (run->state) {
 	case RUN_ASKING:
@@ -307,9 +314,10 @@ enum status kill_run(const struct cli *cli, const struct kill_order *order)
 	enum status status;
 
 	progress_init(&run.progress, clock_monotonic_ms());
-	term_watch_interrupt(&run.interrupt);
+	/* Where it cannot be held Ctrl-C keeps ending the program, which harms no kill. */
+	(void)term_hold(&run.signals, (const int[]){SIGINT, 0});
 	result = api_call(&request, &run.answer, &err);
-	term_unwatch_interrupt(&run.interrupt);
+	term_let_go(&run.signals);
 	status = finish(&run, result, &err);
 	api_answer_finish(&run.answer);
 	json_decref(run.report);

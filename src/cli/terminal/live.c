@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 /* How long the rest of a key may be on its way behind its first byte. */
@@ -18,7 +17,7 @@
 #define LIVE_OPENING "\033[?1049h\033[?25l"
 #define LIVE_CLOSING "\033[?25h\033[?1049l"
 
-static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
+static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH, 0};
 
 /* Control characters keep their meaning: Ctrl-C and Ctrl-Z come as signals. */
 static bool set_modes(struct live *live)
@@ -51,49 +50,37 @@ static void restore_modes(const struct live *live)
 
 bool live_enter(struct live *live, bool has_screen)
 {
-	sigset_t wanted;
-
-	sigemptyset(&wanted);
-	for (size_t i = 0; i < ARRAY_SIZE(SIGNALS); i++) {
-		sigaddset(&wanted, SIGNALS[i]);
-	}
-	live->has_screen = has_screen;
-	live->signal_fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (live->signal_fd < 0) {
+	/* Before the terminal is changed: no signal may come in between. */
+	if (!term_hold(&live->signals, SIGNALS)) {
 		return false;
 	}
-	/* Before the terminal is changed: no signal may come in between. */
-	sigprocmask(SIG_BLOCK, &wanted, &live->before);
-	live->is_on = true;
 	if (tcgetattr(STDIN_FILENO, &live->cooked) != 0 || !set_modes(live)) {
 		int error_number = errno;
 
-		close(live->signal_fd);
-		sigprocmask(SIG_SETMASK, &live->before, NULL);
-		live->is_on = false;
+		term_let_go(&live->signals);
 		errno = error_number;
 		return false;
 	}
+	live->has_screen = has_screen;
+	live->is_on = true;
 	open_screen(live);
 	return true;
 }
 
 void live_leave(struct live *live)
 {
-	if (!live->is_on) {
-		return;
+	if (live->is_on) {
+		restore_modes(live);
+		live->is_on = false;
+		term_let_go(&live->signals);
 	}
-	restore_modes(live);
-	live->is_on = false;
-	close(live->signal_fd);
-	sigprocmask(SIG_SETMASK, &live->before, NULL);
 }
 
 bool live_wait(const struct live *live, int64_t timeout_ms)
 {
 	struct pollfd fds[] = {
 		{.fd = STDIN_FILENO, .events = POLLIN},
-		{.fd = live->signal_fd, .events = POLLIN},
+		{.fd = live->signals.fd, .events = POLLIN},
 	};
 	int64_t longest_ms = MIN(MAX(timeout_ms, INT64_C(0)), (int64_t)INT_MAX);
 
@@ -125,10 +112,10 @@ static void end_by(struct live *live, int number)
 enum live_wish live_take_signals(struct live *live)
 {
 	enum live_wish wish = LIVE_NOTHING;
-	struct signalfd_siginfo info;
+	int number;
 
-	while (live->is_on && read(live->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		switch (info.ssi_signo) {
+	while (live->is_on && (number = term_take_signal(&live->signals)) != 0) {
+		switch (number) {
 		case SIGINT:
 			return LIVE_INTERRUPT;
 		case SIGTSTP:
@@ -143,7 +130,7 @@ enum live_wish live_take_signals(struct live *live)
 		case SIGWINCH:
 			break;
 		default:
-			end_by(live, (int)info.ssi_signo);
+			end_by(live, number);
 			break;
 		}
 	}

@@ -9,7 +9,6 @@
 #ifndef CLI_TERMINAL_LIVE_H
 #define CLI_TERMINAL_LIVE_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,12 +16,12 @@
 #include <termios.h>
 
 #include "base/macros.h"
+#include "cli/terminal/term.h"
 
 struct live {
 	bool is_on;
 	bool has_screen; /* else the ordinary one is used, for one key */
-	int signal_fd;
-	sigset_t before;
+	struct term_signals signals;
 	struct termios cooked;
 };
 

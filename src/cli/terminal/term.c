@@ -133,32 +133,36 @@ bool term_read_line(char *line, size_t line_bytes, int timeout_ms, bool *ret_is_
 	return true;
 }
 
-void term_watch_interrupt(struct term_interrupt *interrupt)
+bool term_hold(struct term_signals *signals, const int *numbers)
 {
 	sigset_t wanted;
 
 	sigemptyset(&wanted);
-	sigaddset(&wanted, SIGINT);
-	interrupt->fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (interrupt->fd >= 0) {
-		/* Without a descriptor Ctrl-C keeps ending the program, which harms no kill. */
-		sigprocmask(SIG_BLOCK, &wanted, &interrupt->before);
+	for (; *numbers != 0; numbers++) {
+		sigaddset(&wanted, *numbers);
 	}
+	signals->fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signals->fd >= 0) {
+		sigprocmask(SIG_BLOCK, &wanted, &signals->before);
+	}
+	return signals->fd >= 0;
 }
 
-void term_unwatch_interrupt(struct term_interrupt *interrupt)
+void term_let_go(struct term_signals *signals)
 {
-	if (interrupt->fd >= 0) {
-		close(interrupt->fd);
-		interrupt->fd = -1;
-		sigprocmask(SIG_SETMASK, &interrupt->before, NULL);
+	if (signals->fd >= 0) {
+		close(signals->fd);
+		signals->fd = -1;
+		sigprocmask(SIG_SETMASK, &signals->before, NULL);
 	}
 }
 
-bool term_take_interrupt(const struct term_interrupt *interrupt)
+int term_take_signal(const struct term_signals *signals)
 {
 	struct signalfd_siginfo info;
 
-	return interrupt->fd >= 0 &&
-	       read(interrupt->fd, &info, sizeof(info)) == (ssize_t)sizeof(info);
+	if (signals->fd < 0 || read(signals->fd, &info, sizeof(info)) != (ssize_t)sizeof(info)) {
+		return 0;
+	}
+	return (int)info.ssi_signo;
 }

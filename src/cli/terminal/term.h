@@ -1,6 +1,6 @@
 /*
- * The terminal: what an output stream can show, asking a person, and Ctrl-C as something to read
- * instead of a signal handler.
+ * The terminal: what an output stream can show, asking a person, and signals as something to read
+ * instead of handlers.
  */
 #ifndef CLI_TERMINAL_TERM_H
 #define CLI_TERMINAL_TERM_H
@@ -56,15 +56,16 @@ void term_drop_input(void);
  */
 NODISCARD bool term_read_line(char *line, size_t line_bytes, int timeout_ms, bool *ret_is_end);
 
-/* From watch to unwatch Ctrl-C does not end the program: it waits to be taken. */
-struct term_interrupt {
-	int fd; /* a signalfd; -1: not watched */
+/* Signals that wait to be read instead of ending or stopping the program, until they are let go. */
+struct term_signals {
+	int fd; /* a signalfd; -1: none is held */
 	sigset_t before;
 };
 
-void term_watch_interrupt(struct term_interrupt *interrupt);
-void term_unwatch_interrupt(struct term_interrupt *interrupt);
-/* Was it pressed since the last call? */
-NODISCARD bool term_take_interrupt(const struct term_interrupt *interrupt);
+/* `numbers` ends with 0. False with errno: they do what they always do. */
+bool term_hold(struct term_signals *signals, const int *numbers);
+void term_let_go(struct term_signals *signals);
+/* The next one that came since the last call; 0: none. */
+NODISCARD int term_take_signal(const struct term_signals *signals);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "cli/args.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,30 +66,21 @@ static bool add_option(struct args *args, const struct option_spec *spec, const 
 	return true;
 }
 
-static bool add_long(struct args *args, const char *word, const char *const *argv, size_t *index,
-	struct err *err)
+/* "--name", "--name=value", "-n" or "-nvalue". */
+static bool add_option_word(struct args *args, const char *word, const char *const *argv,
+	size_t *index, struct err *err)
 {
-	const char *equals = strchr(word, '=');
-	struct slice name = equals != NULL ? slice_range(word, equals) : slice_of(word);
-	const struct option_spec *spec = find_spec(args, name, 0);
+	bool is_long = word[1] == '-';
+	const char *end = is_long ? strchrnul(word, '=') : word + 2;
+	struct slice name = slice_range(word + (is_long ? 2 : 1), end);
+	const struct option_spec *spec = find_spec(args, name, is_long ? 0 : word[1]);
+	const char *attached = is_long ? end + 1 : end;
 
 	if (spec == NULL) {
-		err_set(err, "unknown option --%.*s", SLICE_ARG(name));
+		err_set(err, "unknown option %.*s", is_long ? (int)(end - word) : INT_MAX, word);
 		return false;
 	}
-	return add_option(args, spec, equals != NULL ? equals + 1 : NULL, argv, index, err);
-}
-
-static bool add_letter(struct args *args, const char *word, const char *const *argv, size_t *index,
-	struct err *err)
-{
-	const struct option_spec *spec = find_spec(args, slice_of(NULL), word[0]);
-
-	if (spec == NULL) {
-		err_set(err, "unknown option -%s", word);
-		return false;
-	}
-	return add_option(args, spec, word[1] != '\0' ? word + 1 : NULL, argv, index, err);
+	return add_option(args, spec, *end != '\0' ? attached : NULL, argv, index, err);
 }
 
 static void add_word(struct args *args, const char *word)
@@ -113,11 +105,7 @@ bool args_parse(struct args *args, const char *const *argv, size_t *index, bool 
 			}
 		} else if (strcmp(word, "--") == 0) {
 			has_ended = true;
-		} else if (word[1] == '-') {
-			if (!add_long(args, word + 2, argv, index, err)) {
-				return false;
-			}
-		} else if (!add_letter(args, word + 1, argv, index, err)) {
+		} else if (!add_option_word(args, word, argv, index, err)) {
 			return false;
 		}
 	}

@@ -59,11 +59,11 @@ static void draw_all(struct canvas *canvas)
 	canvas_format(canvas, TERM_PLAIN, "%d", 12345);
 	canvas_end_line(canvas);
 	canvas->base = TERM_MARKED;
-	canvas_cell(canvas, slice_of("\u6f22\u6f22"), 6, false);
-	canvas_cell(canvas, slice_of("7"), 3, true);
+	canvas_cell(canvas, slice_of("\u6f22\u6f22"), TERM_PLAIN, 6, false);
+	canvas_cell(canvas, slice_of("7"), TERM_PLAIN, 3, true);
 	canvas_gap(canvas, 1);
-	canvas_cell(canvas, slice_of("\u6f22\u6f22\u6f22"), 4, false);
-	canvas_cell(canvas, slice_of("8"), 1, false);
+	canvas_cell(canvas, slice_of("\u6f22\u6f22\u6f22"), TERM_PLAIN, 4, false);
+	canvas_cell(canvas, slice_of("8"), TERM_PLAIN, 1, false);
 	canvas_end_line(canvas);
 	canvas_wrap(canvas, slice_of("some words too long for it"), TERM_PLAIN, 2);
 	canvas_skip_to(canvas, 5);

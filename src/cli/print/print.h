@@ -11,8 +11,10 @@
 #include "cli/listing.h"
 #include "cli/terminal/term.h"
 
-/* What is shown of sessions whose field is empty, or that have none. */
-#define PRINT_NO_VALUE "(none)"
+/* The value of a group as it is shown: "(none)" if it is empty or there is none. */
+struct slice print_value(struct slice value);
+/* The name of a field as a column's title, on the heap. */
+char *print_title(struct slice field);
 
 /* {"instances": [...]} or one instance, the latter with more about each node. */
 void print_instances(const json_t *answer, const struct screen *screen);

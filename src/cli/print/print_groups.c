@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 
+#include "base/mem.h"
 #include "cli/field.h"
 #include "cli/terminal/human.h"
 #include "cli/print/print.h"
@@ -12,29 +13,25 @@
 
 /* A longer value gives way, so that the bars do not. */
 #define GROUPS_MAX_VALUE 40
-#define GROUPS_MAX_TITLE_BYTES 64
 
 /* Columns of the figures, and the gaps around them. */
 #define GROUPS_COUNT_COLUMNS 9
 #define GROUPS_SHARE_COLUMNS 6
 #define GROUPS_GAPS 6
 
-static struct slice value_of(const json_t *group)
+struct slice print_value(struct slice value)
 {
-	struct slice value = field_text(group, "value");
-
-	return value.len > 0 ? value : SLICE_LITERAL(PRINT_NO_VALUE);
+	return value.len > 0 ? value : SLICE_LITERAL("(none)");
 }
 
-static void make_title(const json_t *head, char *title)
+char *print_title(struct slice field)
 {
-	struct slice field = field_text(head, "group_by");
-	size_t len = MIN(field.len, (size_t)GROUPS_MAX_TITLE_BYTES - 1);
+	char *title = slice_copy(field);
 
-	for (size_t i = 0; i < len; i++) {
-		title[i] = (char)toupper((unsigned char)field.data[i]);
+	for (char *c = title; *c != '\0'; c++) {
+		*c = (char)toupper((unsigned char)*c);
 	}
-	title[len] = '\0';
+	return title;
 }
 
 /* Columns that are left for a bar; 0: not enough. */
@@ -50,7 +47,7 @@ static size_t bar_room(const json_t *groups, const struct screen *screen)
 	}
 	json_array_foreach(groups, i, group)
 	{
-		widest = MAX(widest, text_width(value_of(group)));
+		widest = MAX(widest, text_width(print_value(field_text(group, "value"))));
 	}
 	taken += MIN(widest, (size_t)GROUPS_MAX_VALUE);
 	if (screen->width < taken + BAR_MIN_COLUMNS) {
@@ -69,29 +66,27 @@ static void add_group(
 	snprintf(share, sizeof(share), "%.1f%%",
 		total > 0 ? MIN(100 * (double)count / (double)total, 100.0) : 0);
 	table_add(table, group);
-	table_set(table, "value", value_of(group));
+	table_set(table, "value", print_value(field_text(group, "value")));
 	table_set(table, "share", slice_of(share));
 	table_set(table, "bar", slice_of(bar.text));
 }
 
 void print_groups(const json_t *head, const struct screen *screen)
 {
-	char title[GROUPS_MAX_TITLE_BYTES];
+	CLEANUP(mem_free_p) char *title = print_title(field_text(head, "group_by"));
 	const struct table_column columns[] = {
 		{title, "value", TABLE_TEXT, 8, TABLE_NEEDED},
 		{"SESSIONS", "count", TABLE_COUNT, 0, TABLE_NEEDED},
 		{"SHARE", "share", TABLE_FIGURE, 0, TABLE_NEEDED},
 		{"", "bar", TABLE_TEXT, 0, TABLE_NEEDED},
 	};
-	CLEANUP(table_free_p) struct table *table = NULL;
+	CLEANUP(table_free_p) struct table *table = table_new(columns, ARRAY_SIZE(columns));
 	const json_t *groups = json_object_get(head, "groups");
 	size_t room = bar_room(groups, screen);
 	uint64_t largest = 0;
 	const json_t *group;
 	size_t i;
 
-	make_title(head, title);
-	table = table_new(columns, ARRAY_SIZE(columns));
 	json_array_foreach(groups, i, group)
 	{
 		largest = MAX(largest, field_count(group, "count"));

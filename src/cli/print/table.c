@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "cli/field.h"
+#include "cli/terminal/canvas.h"
 #include "cli/terminal/human.h"
 #include "cli/terminal/text.h"
 
@@ -211,44 +212,32 @@ static void fit(const struct table *table, size_t *widths, size_t room)
 	memcpy(widths, narrow, bytes);
 }
 
-/* One line. Nothing is padded behind the last text, so that no line ends in blanks. */
-static void put_row(const struct table *table, const struct cell *cells, const size_t *widths,
-	const struct screen *screen, size_t indent)
-{
-	size_t due = indent; /* blanks before the next text */
-	bool is_first = true;
-
-	for (size_t i = 0; i < table->n_columns; i++) {
-		struct slice text = {cells[i].data, cells[i].len};
-		size_t used = MIN(cells[i].width, widths[i]);
-		size_t rest = widths[i] - used;
-
-		if (widths[i] == 0) {
-			continue;
-		}
-		due += is_first ? 0 : TABLE_GAP;
-		is_first = false;
-		if (text.len == 0) {
-			due += widths[i];
-			continue;
-		}
-		due += table->columns[i].kind != TABLE_TEXT ? rest : 0;
-		fprintf(screen->file, "%*s", (int)due, "");
-		used = term_put(screen, cells[i].style, text, widths[i]);
-		due = table->columns[i].kind != TABLE_TEXT ? 0 : widths[i] - used;
-	}
-	fputc('\n', screen->file);
-}
-
 void table_print(const struct table *table, const struct screen *screen, size_t indent)
 {
 	CLEANUP(mem_free_p) size_t *widths = mem_alloc_array(table->n_columns, sizeof(*widths));
+	struct canvas canvas = {
+		.screen = {screen->file, SIZE_MAX, .has_colour = screen->has_colour},
+		.height = SIZE_MAX,
+	};
 
 	measure(table, widths);
 	if (screen->width > 0) {
 		fit(table, widths, screen->width > indent ? screen->width - indent : 0);
 	}
-	for (size_t i = 0; i < table->n_cells; i += table->n_columns) {
-		put_row(table, &table->cells[i], widths, screen, indent);
+	for (size_t row = 0; row < table->n_cells; row += table->n_columns) {
+		size_t gap = indent;
+
+		for (size_t i = 0; i < table->n_columns; i++) {
+			const struct cell *cell = &table->cells[row + i];
+
+			if (widths[i] > 0) {
+				canvas_gap(&canvas, gap);
+				canvas_cell(&canvas, (struct slice){cell->data, cell->len},
+					cell->style, widths[i],
+					table->columns[i].kind != TABLE_TEXT);
+				gap = TABLE_GAP;
+			}
+		}
+		canvas_end_line(&canvas);
 	}
 }

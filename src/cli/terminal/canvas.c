@@ -73,22 +73,20 @@ void canvas_format(struct canvas *canvas, enum term_style style, const char *for
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0) {
-		text = NULL;
-	}
+	text = text_make(format, args);
 	va_end(args);
 	canvas_put(canvas, slice_of(text), style);
 }
 
-void canvas_cell(struct canvas *canvas, struct slice text, size_t columns, bool is_right)
+void canvas_cell(struct canvas *canvas, struct slice text, enum term_style style, size_t columns,
+	bool is_right)
 {
-	size_t used;
-
 	if (is_right) {
 		canvas->gap += columns - MIN(text_width(text), columns);
-		(void)put_in(canvas, text, TERM_PLAIN, columns);
+		(void)put_in(canvas, text, style, columns);
 	} else {
-		used = put_in(canvas, text, TERM_PLAIN, columns);
+		size_t used = put_in(canvas, text, style, columns);
+
 		canvas->gap += columns - used;
 	}
 }

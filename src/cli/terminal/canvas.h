@@ -31,7 +31,8 @@ void canvas_word(struct canvas *canvas, const char *text, enum term_style style)
 void canvas_format(struct canvas *canvas, enum term_style style, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 /* In a column of so many: cut, and filled up with blanks. */
-void canvas_cell(struct canvas *canvas, struct slice text, size_t columns, bool is_right);
+void canvas_cell(struct canvas *canvas, struct slice text, enum term_style style, size_t columns,
+	bool is_right);
 void canvas_gap(struct canvas *canvas, size_t n_columns);
 void canvas_end_line(struct canvas *canvas);
 /* Whole lines of it, broken at blanks, `max_lines` at most. */

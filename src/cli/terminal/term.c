@@ -91,9 +91,7 @@ void term_format(const struct screen *screen, enum term_style style, const char 
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0) {
-		text = NULL;
-	}
+	text = text_make(format, args);
 	va_end(args);
 	term_put(screen, style, slice_of(text), TEXT_NO_LIMIT);
 }

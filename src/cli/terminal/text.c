@@ -181,14 +181,17 @@ size_t text_put(FILE *out, struct slice text, size_t max_columns)
 	return columns;
 }
 
+char *text_make(const char *format, va_list args)
+{
+	char *text;
+
+	return vasprintf(&text, format, args) >= 0 ? text : NULL;
+}
+
 void text_format_args(FILE *out, const char *format, va_list args)
 {
-	CLEANUP(mem_free_p) char *text = NULL;
+	CLEANUP(mem_free_p) char *text = text_make(format, args);
 
-	if (vasprintf(&text, format, args) < 0) {
-		text = NULL; /* nothing to show is better than the end of a kill's report */
-		return;
-	}
 	text_put(out, slice_of(text), TEXT_NO_LIMIT);
 }
 

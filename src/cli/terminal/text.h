@@ -31,6 +31,11 @@ size_t text_width(struct slice text);
  */
 size_t text_put(FILE *out, struct slice text, size_t max_columns);
 
+/*
+ * Formatted, on the heap; NULL without memory: nothing to show is better than the end of a kill's
+ * report.
+ */
+char *text_make(const char *format, va_list args) PRINTF_LIKE(1, 0);
 /* Formats, writes all of it like text_put(), ends the line. */
 void text_line(FILE *out, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The same without the end of the line. */

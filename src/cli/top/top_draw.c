@@ -5,7 +5,6 @@
  *     groups    each with its share, its growth and a bar
  *     foot      the keys, or the selector that is being typed
  */
-#include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,13 +40,6 @@ struct layout {
 	size_t bar; /* 0: there is no room for it */
 };
 
-static struct slice shown_value(const struct tally_group *group)
-{
-	struct slice value = tally_value(group);
-
-	return value.len > 0 ? value : SLICE_LITERAL(PRINT_NO_VALUE);
-}
-
 static struct layout lay_out(const struct canvas *canvas, const struct tally *tally)
 {
 	size_t taken = DRAW_MARK_COLUMNS + DRAW_FIGURES;
@@ -56,7 +48,7 @@ static struct layout lay_out(const struct canvas *canvas, const struct tally *ta
 	struct layout layout = {0};
 
 	for (size_t i = 0; i < tally->n_shown; i++) {
-		widest = MAX(widest, text_width(shown_value(tally->groups[i])));
+		widest = MAX(widest, text_width(print_value(tally_value(tally->groups[i]))));
 	}
 	layout.value = MIN(MIN(widest, (size_t)DRAW_MAX_VALUE), rest);
 	if (rest - layout.value < DRAW_GAP + BAR_MIN_COLUMNS &&
@@ -74,24 +66,20 @@ static struct layout lay_out(const struct canvas *canvas, const struct tally *ta
 static void draw_cells(struct canvas *canvas, const struct layout *layout, struct slice value,
 	const char *count, const char *share, const char *growth)
 {
-	canvas_cell(canvas, value, layout->value, false);
+	canvas_cell(canvas, value, TERM_PLAIN, layout->value, false);
 	canvas_gap(canvas, DRAW_GAP);
-	canvas_cell(canvas, slice_of(count), DRAW_COUNT_COLUMNS, true);
+	canvas_cell(canvas, slice_of(count), TERM_PLAIN, DRAW_COUNT_COLUMNS, true);
 	canvas_gap(canvas, DRAW_GAP);
-	canvas_cell(canvas, slice_of(share), DRAW_SHARE_COLUMNS, true);
+	canvas_cell(canvas, slice_of(share), TERM_PLAIN, DRAW_SHARE_COLUMNS, true);
 	canvas_gap(canvas, DRAW_GAP);
-	canvas_cell(canvas, slice_of(growth), DRAW_GROWTH_COLUMNS, true);
+	canvas_cell(canvas, slice_of(growth), TERM_PLAIN, DRAW_GROWTH_COLUMNS, true);
 }
 
 static void draw_titles(
 	struct canvas *canvas, const struct tally *tally, const struct layout *layout)
 {
-	CLEANUP(mem_free_p)
-	char *title = mem_printf("%s", tally->field != NULL ? tally->field : "");
+	CLEANUP(mem_free_p) char *title = print_title(slice_of(tally->field));
 
-	for (char *c = title; *c != '\0'; c++) {
-		*c = (char)toupper((unsigned char)*c);
-	}
 	canvas->base = TERM_BOLD;
 	canvas_gap(canvas, DRAW_MARK_COLUMNS);
 	draw_cells(canvas, layout, slice_of(title), "SESSIONS", "SHARE", "PER MIN");
@@ -112,9 +100,9 @@ static void draw_group(struct canvas *canvas, const struct tally *tally,
 	}
 	snprintf(percent, sizeof(percent), "%.1f%%", 100 * share);
 	canvas->base = is_marked ? TERM_MARKED : TERM_PLAIN;
-	canvas_cell(canvas, slice_of(is_marked ? ">" : ""), DRAW_MARK_COLUMNS, false);
-	draw_cells(canvas, layout, shown_value(group), human_count(group->count).text, percent,
-		growth.text);
+	canvas_cell(canvas, slice_of(is_marked ? ">" : ""), TERM_PLAIN, DRAW_MARK_COLUMNS, false);
+	draw_cells(canvas, layout, print_value(tally_value(group)), human_count(group->count).text,
+		percent, growth.text);
 	canvas_gap(canvas, DRAW_GAP);
 	canvas_word(canvas, human_bar(share, layout->bar).text, TERM_PLAIN);
 	canvas_end_line(canvas);
@@ -175,7 +163,7 @@ static void draw_help(struct canvas *canvas)
 
 	for (size_t i = 0; i < ARRAY_SIZE(KEYS) && canvas_room(canvas) > 1; i++) {
 		canvas_gap(canvas, DRAW_MARK_COLUMNS);
-		canvas_cell(canvas, slice_of(KEYS[i].keys), DRAW_KEYS_COLUMNS, false);
+		canvas_cell(canvas, slice_of(KEYS[i].keys), TERM_PLAIN, DRAW_KEYS_COLUMNS, false);
 		canvas_gap(canvas, DRAW_GAP);
 		canvas_word(canvas, KEYS[i].does, TERM_PLAIN);
 		canvas_end_line(canvas);

@@ -44,7 +44,7 @@ const char *top_selector_prefix(const struct option_spec *spec)
 
 static void begin_line(struct canvas *canvas, const char *label)
 {
-	canvas_cell(canvas, slice_of(label), HEAD_LABEL_COLUMNS, false);
+	canvas_cell(canvas, slice_of(label), TERM_PLAIN, HEAD_LABEL_COLUMNS, false);
 }
 
 /* "every 2.0 s", or why it is less often; NULL: printed once. On the heap. */

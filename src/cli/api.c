@@ -6,20 +6,23 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/field.h"
-#include "cli/unreachable.h"
 #include "control/names.h"
 
 /* A local daemon accepts at once or is in trouble. */
 #define API_CONNECT_TIMEOUT_MS 5000
 #define API_TICK_MS 100
+
+#define UNREACHABLE "cannot reach the daemon: "
 
 struct transfer {
 	const struct api_request *request;
@@ -176,6 +179,72 @@ static CURLcode drive(CURLM *multi, const struct api_request *request)
 	}
 }
 
+/* ---- why there is no answer ---- */
+
+/* Either the file itself or, with nothing to stat, a directory on the way to it is closed to us. */
+static void explain_denied(const char *socket, const struct group *group, struct err *err)
+{
+	if (group != NULL) {
+		err_set(err,
+			UNREACHABLE "you may not use the socket %s. Members of the group %s may: "
+				    "have yourself added (usermod -aG %s YOU) and log in again, or "
+				    "use sudo",
+			socket, group->gr_name, group->gr_name);
+	} else {
+		err_set(err,
+			UNREACHABLE "you may not use the socket %s. Use sudo, or have control.mode "
+				    "and control.group set in sesskilld.yaml",
+			socket);
+	}
+}
+
+static void explain_refused(const char *socket, bool is_socket, struct err *err)
+{
+	if (is_socket) {
+		err_set(err,
+			UNREACHABLE "nobody listens on %s. The daemon has ended without removing "
+				    "it: see systemctl status sesskilld, and start it again",
+			socket);
+	} else {
+		err_set(err, UNREACHABLE "%s is no socket", socket);
+	}
+}
+
+/* `error_number` is that of connect(2). Looks at the socket file. */
+static void explain_unreachable(int error_number, const char *socket, struct err *err)
+{
+	struct stat status = {0};
+	bool is_there = stat(socket, &status) == 0;
+	bool has_group = (status.st_mode & S_IWGRP) != 0 && status.st_gid != 0;
+
+	switch (error_number) {
+	case ENOENT:
+	case ENOTDIR:
+		err_set(err,
+			UNREACHABLE "there is no socket %s. Is sesskilld running (systemctl status "
+				    "sesskilld)? Another place is named by --socket or "
+				    "SESSKILL_SOCKET",
+			socket);
+		break;
+	case EACCES:
+	case EPERM:
+		explain_denied(socket, has_group ? getgrgid(status.st_gid) : NULL, err);
+		break;
+	case ECONNREFUSED:
+	case ENOTSOCK:
+		explain_refused(socket, !is_there || S_ISSOCK(status.st_mode), err);
+		break;
+	case EAGAIN:
+		err_set(err,
+			UNREACHABLE "too many callers wait on %s already. Try again in a moment",
+			socket);
+		break;
+	default:
+		err_set_errno(err, error_number, "cannot reach the daemon at %s", socket);
+		break;
+	}
+}
+
 static enum api_result judge(const struct transfer *transfer, CURLcode code, struct err *err)
 {
 	long error_number = 0;
@@ -189,7 +258,7 @@ static enum api_result judge(const struct transfer *transfer, CURLcode code, str
 	}
 	if (code == CURLE_COULDNT_CONNECT) {
 		curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &error_number);
-		unreachable_explain((int)error_number, transfer->request->socket, err);
+		explain_unreachable((int)error_number, transfer->request->socket, err);
 		return API_UNREACHABLE;
 	}
 	if (code == CURLE_OPERATION_TIMEDOUT) {
@@ -227,7 +296,7 @@ enum api_result api_call(
 	CURLM *multi;
 
 	if (strlen(request->socket) >= sizeof(address.sun_path)) {
-		unreachable_explain(ENAMETOOLONG, request->socket, err);
+		explain_unreachable(ENAMETOOLONG, request->socket, err);
 		return API_UNREACHABLE;
 	}
 	multi = curl_multi_init();

@@ -15,8 +15,8 @@
 #include "base/mem.h"
 #include "cli/terminal/human.h"
 #include "cli/terminal/canvas.h"
-#include "cli/top/group_selector.h"
-#include "cli/terminal/keys.h"
+#include "cli/terminal/live.h"
+#include "cli/top/top.h"
 
 /* ---- bars ---- */
 
@@ -169,7 +169,7 @@ static void test_keys(void **state UNUSED)
 		size_t n = 0;
 		int key;
 
-		while (keys_next(&rest, &key)) {
+		while (live_next_key(&rest, &key)) {
 			assert_int_equal(key, KEYS_CASES[i].keys[n++]);
 		}
 		assert_int_equal(KEYS_CASES[i].keys[n], 0);
@@ -218,7 +218,7 @@ static void test_selectors_of_groups(void **state UNUSED)
 		const struct selector_case *c = &SELECTOR_CASES[i];
 		struct err err = {""};
 		CLEANUP(mem_free_p)
-		char *text = group_selector_new(slice_of(c->field), slice_of(c->value), &err);
+		char *text = top_group_selector(slice_of(c->field), slice_of(c->value), &err);
 
 		if (c->expected != NULL) {
 			assert_non_null(text);
@@ -234,7 +234,7 @@ static void test_a_group_with_a_nul_is_refused(void **state UNUSED)
 {
 	struct err err = {""};
 
-	assert_null(group_selector_new(slice_of("name"), SLICE_LITERAL("a\0b"), &err));
+	assert_null(top_group_selector(slice_of("name"), SLICE_LITERAL("a\0b"), &err));
 	assert_non_null(strstr(err.text, "a control character"));
 }
 

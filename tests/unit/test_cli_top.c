@@ -13,7 +13,7 @@
 
 #include "base/macros.h"
 #include "base/mem.h"
-#include "cli/terminal/keys.h"
+#include "cli/terminal/live.h"
 #include "cli/top/top.h"
 
 static void finish(struct top *top)
@@ -29,7 +29,7 @@ static void press(struct top *top, const char *bytes)
 	struct slice rest = slice_of(bytes);
 	int key;
 
-	while (keys_next(&rest, &key)) {
+	while (live_next_key(&rest, &key)) {
 		top_press(top, key);
 	}
 }

@@ -34,9 +34,6 @@ void print_groups(const json_t *head, const struct screen *screen);
 /* {"kills": [...]} */
 void print_kills(const json_t *answer, const struct screen *screen);
 
-/* One line of the audit log. */
-void print_record(const json_t *record, FILE *out);
-
 /* What a kill did, or what a dry run would do: all of the report. */
 void print_report(const json_t *report, const struct screen *screen);
 
@@ -58,8 +55,5 @@ void print_cancelled(const json_t *answer, const struct screen *screen);
 
 /* What a dry run found, in the few lines that a person reads before saying yes. */
 void print_preview(const json_t *report, const struct screen *screen);
-
-/* The colour that a state of a kill deserves. */
-enum term_style print_style_of_state(const json_t *report);
 
 #endif

@@ -1,9 +1,11 @@
 /*
- * The list of kills: running, waiting and recent ones.
+ * Kills: the list of them, and what one found and did: the sums first, then what needs attention,
+ * then where and who.
  */
 #include "cli/print/print.h"
 
 #include "cli/field.h"
+#include "cli/terminal/human.h"
 #include "cli/print/table.h"
 #include "cli/terminal/text.h"
 
@@ -11,7 +13,7 @@
 #define STARTED_BYTES 19
 
 /* From the most to the least important: the last ones go first where there is no room. */
-static const struct table_column COLUMNS[] = {
+static const struct table_column KILL_COLUMNS[] = {
 	{"REQUEST", "request_id", TABLE_TEXT, 0, TABLE_NEEDED},
 	{"INSTANCE", "instance", TABLE_TEXT, 8, TABLE_NEEDED},
 	{"STATE", "state", TABLE_TEXT, 0, TABLE_NEEDED},
@@ -21,7 +23,73 @@ static const struct table_column COLUMNS[] = {
 	{"STARTED (UTC)", "started_at", TABLE_TEXT, 0, TABLE_OPTIONAL},
 };
 
-enum term_style print_style_of_state(const json_t *report)
+/* Before a kill a person wants the heart of it. */
+#define PREVIEW_MAX_SOURCES 5
+
+struct count_line {
+	const char *key;
+	const char *title;
+	const char *meaning;
+	bool is_always;  /* else only when there are any */
+	bool is_outcome; /* means nothing before the kill */
+	enum term_style style;
+};
+
+static const struct count_line COUNT_LINES[] = {
+	{"found", "found", "sessions on the servers", true, false, TERM_PLAIN},
+	{"unmatched", "unmatched", "not selected", false, false, TERM_PLAIN},
+	{"protected", "protected",
+		"kept: the daemon's own, replication, internal, --except, protect", true, false,
+		TERM_PLAIN},
+	{"matched", "matched", "to be killed", true, false, TERM_PLAIN},
+	{"killed", "killed", "", true, true, TERM_GOOD},
+	{"gone", "gone", "ended by themselves before their turn", false, true, TERM_PLAIN},
+	{"survivors", "survived", "still there, or not tried", false, true, TERM_BAD},
+	{"extra", "extra", "newcomers that were hit as well", false, true, TERM_PLAIN},
+	{"reconnected", "reconnected", "came back", false, true, TERM_WARN},
+};
+
+static const struct table_column NODE_COLUMNS[] = {
+	{"NODE", "address", TABLE_TEXT, 14, TABLE_NEEDED},
+	{"ROLE", "role", TABLE_TEXT, 0, TABLE_OPTIONAL},
+	{"SERVER", "server", TABLE_TEXT, 6, TABLE_OPTIONAL},
+	{"FOUND", "found", TABLE_COUNT, 0, TABLE_NEEDED},
+	{"PROTECTED", "protected", TABLE_COUNT, 0, TABLE_OPTIONAL},
+	{"MATCHED", "matched", TABLE_COUNT, 0, TABLE_NEEDED},
+	{"KILLED", "killed", TABLE_COUNT, 0, TABLE_NEEDED},
+	{"SURVIVED", "survivors", TABLE_COUNT, 0, TABLE_NEEDED},
+	{"COMMANDS", "commands", TABLE_COUNT, 0, TABLE_OPTIONAL},
+	{"LONGEST STALL", "max_stall_ms", TABLE_DURATION, 0, TABLE_OPTIONAL},
+};
+
+/* The last of them tell what was done: not in a dry run. */
+#define NODE_OUTCOME_COLUMNS 4
+
+static const struct table_column SOURCE_COLUMNS[] = {
+	{"SOURCE", "address", TABLE_TEXT, 9, TABLE_NEEDED},
+	{"USER", "user", TABLE_TEXT, 8, TABLE_NEEDED},
+	{"NAME", "name", TABLE_TEXT, 8, TABLE_NEEDED},
+	{"LIBRARY", "lib", TABLE_TEXT, 8, TABLE_OPTIONAL},
+	{"SESSIONS", "found", TABLE_COUNT, 0, TABLE_NEEDED},
+	{"KILLED", "killed", TABLE_NONZERO, 0, TABLE_NEEDED},
+	{"CAME BACK", "reconnected", TABLE_NONZERO, 0, TABLE_NEEDED},
+};
+
+static const struct table_column PLAN_COLUMNS[] = {
+	{"NODE", "address", TABLE_TEXT, 14, TABLE_NEEDED},
+	{"COMMAND", "command", TABLE_TEXT, 24, TABLE_NEEDED},
+	{"SESSIONS", "expect", TABLE_COUNT, 0, TABLE_NEEDED},
+};
+
+static const struct table_column LOCAL_COLUMNS[] = {
+	{"LOCAL PROCESS", "process", TABLE_TEXT, 8, TABLE_NEEDED},
+	{"UNIT", "unit", TABLE_TEXT, 8, TABLE_OPTIONAL},
+	{"OS USER", "process_user", TABLE_TEXT, 7, TABLE_OPTIONAL},
+	{"SESSIONS", "found", TABLE_COUNT, 0, TABLE_NEEDED},
+};
+
+/* The colour that a state of a kill deserves. */
+static enum term_style style_of_state(const json_t *report)
 {
 	struct slice state = field_text(report, "state");
 
@@ -41,13 +109,14 @@ static void add_kill(struct table *table, const json_t *kill)
 	started.len = MIN(started.len, (size_t)STARTED_BYTES);
 	table_add(table, kill);
 	table_set(table, "started_at", started);
-	table_style(table, "state", print_style_of_state(kill));
+	table_style(table, "state", style_of_state(kill));
 	table_style(table, "survivors", field_count(kill, "survivors") > 0 ? TERM_BAD : TERM_PLAIN);
 }
 
 void print_kills(const json_t *answer, const struct screen *screen)
 {
-	CLEANUP(table_free_p) struct table *table = table_new(COLUMNS, ARRAY_SIZE(COLUMNS));
+	CLEANUP(table_free_p)
+	struct table *table = table_new(KILL_COLUMNS, ARRAY_SIZE(KILL_COLUMNS));
 	const json_t *kills = json_object_get(answer, "kills");
 	const json_t *kill;
 	size_t i;
@@ -61,4 +130,183 @@ void print_kills(const json_t *answer, const struct screen *screen)
 		add_kill(table, kill);
 	}
 	table_print(table, screen, 0);
+}
+
+static bool is_dry_run(const json_t *report)
+{
+	return slice_is(field_text(report, "state"), "dry_run");
+}
+
+static void print_counts(const json_t *report, bool is_before, const struct screen *screen)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(COUNT_LINES); i++) {
+		const struct count_line *line = &COUNT_LINES[i];
+		uint64_t value = field_count(report, line->key);
+		enum term_style style = value > 0 ? line->style : TERM_PLAIN;
+
+		if ((is_before && line->is_outcome) || (value == 0 && !line->is_always)) {
+			continue;
+		}
+		term_format(screen, style, "  %-11s %11s", line->title, human_count(value).text);
+		text_line(
+			screen->file, "%s%s", line->meaning[0] != '\0' ? "  " : "", line->meaning);
+	}
+}
+
+static void print_problems(const json_t *report, const struct screen *screen)
+{
+	const json_t *node;
+	size_t i;
+
+	print_remark(
+		screen, TERM_BAD, "  error", (struct slice){NULL, 0}, field_text(report, "error"));
+	json_array_foreach(json_object_get(report, "nodes"), i, node)
+	{
+		print_remark(screen, TERM_BAD, "  failed on ", field_text(node, "address"),
+			field_text(node, "error"));
+	}
+	print_warnings(report, TERM_WARN, "  warning", screen);
+}
+
+/* Set apart from what is above; nothing without rows. */
+static void print_below(const struct table *table, size_t n_rows, const struct screen *screen)
+{
+	if (n_rows > 0) {
+		fputc('\n', screen->file);
+		table_print(table, screen, 2);
+	}
+}
+
+static void print_nodes(const json_t *report, const struct screen *screen)
+{
+	size_t n_columns =
+		ARRAY_SIZE(NODE_COLUMNS) - (is_dry_run(report) ? NODE_OUTCOME_COLUMNS : 0);
+	CLEANUP(table_free_p) struct table *table = table_new(NODE_COLUMNS, n_columns);
+	const json_t *node;
+	size_t i;
+
+	json_array_foreach(json_object_get(report, "nodes"), i, node)
+	{
+		table_add(table, node);
+		if (!is_dry_run(report) && field_count(node, "survivors") > 0) {
+			table_style(table, "survivors", TERM_BAD);
+		}
+	}
+	print_below(table, i, screen);
+}
+
+static void print_plan(const json_t *report, const struct screen *screen)
+{
+	CLEANUP(table_free_p)
+	struct table *table = table_new(PLAN_COLUMNS, ARRAY_SIZE(PLAN_COLUMNS));
+	const json_t *node, *step;
+	size_t i, j, n_steps = 0;
+
+	json_array_foreach(json_object_get(report, "nodes"), i, node)
+	{
+		json_array_foreach(json_object_get(node, "plan"), j, step)
+		{
+			table_add(table, step);
+			table_set(table, "address", field_text(node, "address"));
+			n_steps++;
+		}
+	}
+	print_below(table, n_steps, screen);
+}
+
+static void print_sources(const json_t *report, size_t most, const struct screen *screen)
+{
+	CLEANUP(table_free_p)
+	struct table *table = table_new(SOURCE_COLUMNS, ARRAY_SIZE(SOURCE_COLUMNS));
+	const json_t *sources = json_object_get(report, "sources");
+	size_t n_sources = json_array_size(sources);
+	size_t n_shown = MIN(n_sources, most);
+
+	for (size_t i = 0; i < n_shown; i++) {
+		table_add(table, json_array_get(sources, i));
+	}
+	print_below(table, n_shown, screen);
+	if (n_shown < n_sources) {
+		text_line(screen->file, "  and %zu more", n_sources - n_shown);
+	}
+}
+
+/* The programs of the host, and of how many sessions none is known, where that was asked for. */
+static void print_local_clients(const json_t *report, const struct screen *screen)
+{
+	CLEANUP(table_free_p)
+	struct table *table = table_new(LOCAL_COLUMNS, ARRAY_SIZE(LOCAL_COLUMNS));
+	const json_t *client;
+	size_t i;
+
+	json_array_foreach(json_object_get(report, "local_clients"), i, client)
+	{
+		table_add(table, client);
+		if (field_text(client, "process").len == 0) {
+			table_set(table, "process", SLICE_LITERAL("?"));
+		}
+	}
+	print_below(table, i, screen);
+	if (field_has(json_object_get(report, "local"), "error")) {
+		fputs("  ", screen->file);
+		print_unnamed(report, screen);
+	}
+}
+
+void print_report(const json_t *report, const struct screen *screen)
+{
+	struct slice instance = field_text(report, "instance");
+	struct slice state = is_dry_run(report) ? SLICE_LITERAL("dry run, nothing was killed")
+						: field_text(report, "state");
+	struct slice id = field_text(report, "request_id");
+
+	text_format(screen->file, "%.*s: ", SLICE_ARG(instance));
+	term_format(screen, style_of_state(report), "%.*s", SLICE_ARG(state));
+	text_line(screen->file, " (%s)", human_duration(field_number(report, "elapsed_ms")).text);
+	print_counts(report, is_dry_run(report), screen);
+	print_problems(report, screen);
+	print_nodes(report, screen);
+	if (is_dry_run(report)) {
+		print_plan(report, screen);
+	}
+	print_sources(report, SIZE_MAX, screen);
+	print_local_clients(report, screen);
+	fputc('\n', screen->file);
+	text_line(screen->file, "  request id  %.*s", SLICE_ARG(id));
+}
+
+void print_outcome(const json_t *report, const struct screen *screen)
+{
+	struct slice state = field_text(report, "state");
+
+	print_report(report, screen);
+	if (slice_is(state, "partial")) {
+		text_line(screen->file, "What is left can be killed by the same command again. See "
+					"sesskill instances for the state of each node.");
+	} else if (slice_is(state, "failed") && !field_has(report, "error")) {
+		text_line(screen->file, "See sesskill instances for the state of each node.");
+	}
+}
+
+void print_cancelled(const json_t *answer, const struct screen *screen)
+{
+	/* The command in flight still ends: "running" is no failure here. */
+	if (field_has(answer, "found")) {
+		print_report(answer, screen);
+	} else {
+		text_line(screen->file, "cancelled");
+	}
+}
+
+void print_preview(const json_t *report, const struct screen *screen)
+{
+	struct slice instance = field_text(report, "instance");
+
+	term_format(screen, TERM_BOLD, "This would end %s sessions of %.*s:",
+		human_count(field_count(report, "matched")).text, SLICE_ARG(instance));
+	fputc('\n', screen->file);
+	print_counts(report, true, screen);
+	print_problems(report, screen);
+	print_sources(report, PREVIEW_MAX_SOURCES, screen);
+	fputc('\n', screen->file);
 }

@@ -16,6 +16,7 @@
 #include <termios.h>
 
 #include "base/macros.h"
+#include "base/slice.h"
 #include "cli/terminal/term.h"
 
 struct live {
@@ -32,6 +33,21 @@ enum live_wish {
 	LIVE_INTERRUPT, /* Ctrl-C */
 };
 
+/* A byte that was typed stands for itself. */
+enum key {
+	KEY_ENTER = '\r',
+	KEY_ESCAPE = 0x1b,
+	KEY_ERASE = 0x7f,
+	KEY_MAX_BYTE = 0xff,
+	KEY_UP,
+	KEY_DOWN,
+	KEY_PAGE_UP,
+	KEY_PAGE_DOWN,
+	KEY_HOME,
+	KEY_END,
+	KEY_OTHER, /* that means nothing here */
+};
+
 /* False with errno: it is no terminal that can be used so. */
 NODISCARD bool live_enter(struct live *live, bool has_screen);
 /* Nothing when it is off. */
@@ -46,5 +62,11 @@ bool live_wait(const struct live *live, int64_t timeout_ms);
 enum live_wish live_take_signals(struct live *live);
 /* Bytes of keys that wait; 0: none; -1: the terminal is gone. */
 ssize_t live_read(const struct live *live, char *bytes, size_t n_bytes);
+
+/*
+ * Takes the next key off the front of `*rest`. Escape alone is a key, and the beginning of others:
+ * whoever reads waits a moment for what may follow before asking. False at the end.
+ */
+NODISCARD bool live_next_key(struct slice *rest, int *ret_key);
 
 #endif

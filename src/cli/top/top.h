@@ -102,6 +102,12 @@ void top_print(const struct top *top);
 /* One key. */
 void top_press(struct top *top, int key);
 
+/*
+ * "FIELD = VALUE" on the heap, for a field as the daemon calls it and the value of a group. NULL
+ * with words where no selector means these sessions and no others: nothing is ever approximated.
+ */
+NODISCARD char *top_group_selector(struct slice field, struct slice value, struct err *err);
+
 /* Leaves the screen, asks, kills, shows the report, comes back at a key. */
 void top_kill(struct top *top);
 

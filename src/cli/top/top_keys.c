@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "cli/terminal/keys.h"
 #include "cli/top/top.h"
 
 /* Groups that a page key goes over: about as many as a small screen shows. */
@@ -164,7 +163,7 @@ static void read_keys(struct top *top)
 
 	top->is_over |= n < 0;
 	/* What was typed ahead of a kill was not meant for its question. */
-	while (!top->is_over && !top->wants_kill && keys_next(&rest, &key)) {
+	while (!top->is_over && !top->wants_kill && live_next_key(&rest, &key)) {
 		top_press(top, key);
 	}
 }

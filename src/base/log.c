@@ -57,8 +57,7 @@ static bool is_high_control(const unsigned char *at)
 	return at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
 }
 
-/* Copies `text` with every control character as \xHH; returns the bytes written. */
-static size_t escape(const char *text, char *out, size_t out_bytes)
+size_t log_escape(const char *text, char *out, size_t out_bytes)
 {
 	size_t used = 0;
 	size_t n_escaped = 0; /* bytes of a control character still to come */
@@ -182,7 +181,7 @@ void log_message(enum log_level level, const char *format, ...)
 	note_bytes = print_note(bytes, LOG_MAX_NOTE_BYTES);
 	used = note_bytes;
 	used += print_prefix(level, bytes + used, sizeof(bytes) - used);
-	used += escape(text, bytes + used, note_bytes + LOG_MAX_LINE_BYTES - used - 1);
+	used += log_escape(text, bytes + used, note_bytes + LOG_MAX_LINE_BYTES - used - 1);
 	bytes[used++] = '\n';
 	deliver(bytes, used, note_bytes);
 }

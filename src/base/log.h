@@ -29,6 +29,14 @@ void log_set_level(enum log_level level);
 
 void log_message(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/*
+ * Copies `text` with every control character, of ASCII and of C1, as \xHH, as far as it fits; adds
+ * no NUL. Returns the bytes written.
+ */
+size_t log_escape(const char *text, char *out, size_t out_bytes);
+/* Where a text of so many bytes fits with a NUL, whatever it is. */
+#define LOG_ESCAPED_BYTES(n_bytes) (4 * (n_bytes) + 2)
+
 #define log_error(...) log_message(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_message(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_notice(...) log_message(LOG_LEVEL_NOTICE, __VA_ARGS__)

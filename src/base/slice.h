@@ -38,6 +38,12 @@ static inline bool slice_is(struct slice slice, const char *text)
 	return slice_is_equal(slice, slice_of(text));
 }
 
+/* The same text, or both NULL. */
+static inline bool slice_is_same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* Below, equal to or above 0 as `a` stands before, with or behind `b`, by bytes. */
 int slice_compare(struct slice a, struct slice b);
 

@@ -15,7 +15,6 @@
 #include "base/mem.h"
 #include "config/account.h"
 #include "config/document.h"
-#include "config/options.h"
 #include "config/section.h"
 #include "config/trust.h"
 #include "control/names.h"
@@ -24,6 +23,9 @@
 #define MAX_FILE_BYTES ((size_t)1024 * 1024)
 
 static const struct position whole_file = {0, 0};
+
+/* In place of a file. */
+static const char built_in[] = "instances: [{id: local, address: \"127.0.0.1:6379\"}]";
 
 /* Where the socket is unless the file says so: below the user's own directory where there is one.
  */
@@ -45,22 +47,6 @@ static struct config *new_preset(void)
 	section_preset(KEYS_AUDIT, &config->audit);
 	free(config->control.socket);
 	config->control.socket = make_default_socket();
-	return config;
-}
-
-static struct config *make_built_in(void)
-{
-	struct config *config = new_preset();
-	struct instance_opts *instance = mem_new(struct instance_opts);
-
-	section_preset(KEYS_INSTANCE, instance);
-	instance->id = slice_copy(SLICE_LITERAL("local"));
-	instance->endpoints = mem_new(struct endpoint);
-	instance->n_endpoints = 1;
-	options_complete_questions(instance);
-	CHECK(endpoint_parse(SLICE_LITERAL("127.0.0.1:6379"), instance->endpoints, NULL));
-	config->instances = instance;
-	config->n_instances = 1;
 	return config;
 }
 
@@ -87,21 +73,10 @@ static int read_up_to_limit(int fd, char *buffer, size_t *ret_n)
 	return 0;
 }
 
-/* Of the configuration itself; what is read from a pipe or a terminal is its caller's. */
-static char *find_fault(int fd)
-{
-	struct stat status;
-
-	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
-		return NULL;
-	}
-	return trust_find_fault(&status, false);
-}
-
 static bool read_file(const char *path, char *buffer, size_t *ret_n, struct mistakes *mistakes)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	CLEANUP(mem_free_p) char *fault = find_fault(fd);
+	CLEANUP(mem_free_p) char *fault = fd < 0 ? NULL : trust_config_fault(fd);
 	int result = fd < 0 ? -errno : read_up_to_limit(fd, buffer, ret_n);
 
 	if (fd >= 0) {
@@ -136,16 +111,11 @@ static void find_control_group(struct config *config)
 	}
 }
 
-static void read_config(const char *path, struct config *config, struct mistakes *mistakes)
+static void read_text(struct slice text, struct config *config, struct mistakes *mistakes)
 {
-	CLEANUP(mem_free_p) char *buffer = mem_alloc(MAX_FILE_BYTES + 1);
 	struct tree_node root;
-	size_t n = 0;
 
-	if (!read_file(path, buffer, &n, mistakes)) {
-		return;
-	}
-	if (tree_parse((struct slice){buffer, n}, &root, mistakes)) {
+	if (tree_parse(text, &root, mistakes)) {
 		document_read(&root, config, mistakes);
 	}
 	tree_finish(&root);
@@ -154,20 +124,40 @@ static void read_config(const char *path, struct config *config, struct mistakes
 
 struct config *config_load(const char *path, struct config_errors *errors)
 {
+	CLEANUP(mem_free_p) char *buffer = NULL;
+	struct slice text = SLICE_LITERAL(built_in);
 	struct mistakes mistakes = {0};
-	struct config *config;
+	struct config *config = new_preset();
 
-	if (path == NULL) {
-		return make_built_in();
+	if (path != NULL) {
+		buffer = mem_alloc(MAX_FILE_BYTES + 1);
+		text.data = buffer;
 	}
-	config = new_preset();
-	read_config(path, config, &mistakes);
+	if (path == NULL || read_file(path, buffer, &text.len, &mistakes)) {
+		read_text(text, config, &mistakes);
+	}
 	if (mistakes.n > 0) {
 		mistakes_move(&mistakes, path, errors);
 		config_free(config);
 		return NULL;
 	}
 	return config;
+}
+
+static void free_texts(char **texts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(texts[i]);
+	}
+	free(texts);
+}
+
+static void finish_statement(struct access_statement *statement)
+{
+	free_texts(statement->actions, statement->n_actions);
+	free_texts(statement->instances, statement->n_instances);
+	free(statement->users);
+	free(statement->groups);
 }
 
 void config_free(struct config *config)
@@ -179,7 +169,7 @@ void config_free(struct config *config)
 		instance_opts_finish(&config->instances[i]);
 	}
 	for (size_t i = 0; i < config->access.n_statements; i++) {
-		options_finish_statement(&config->access.statements[i]);
+		finish_statement(&config->access.statements[i]);
 	}
 	free(config->instances);
 	free(config->access.statements);
@@ -191,9 +181,47 @@ void config_free(struct config *config)
 
 void config_errors_finish(struct config_errors *errors)
 {
-	for (size_t i = 0; i < errors->n; i++) {
-		free(errors->lines[i]);
-	}
-	free(errors->lines);
+	free_texts(errors->lines, errors->n);
 	*errors = (struct config_errors){0};
+}
+
+/* ---- reloads ---- */
+
+/* To make a key of another type take a restart, say here how its values are compared. */
+static bool is_equal(
+	const struct key *key, const struct control_opts *a, const struct control_opts *b)
+{
+	const void *left = (const char *)a + key->offset;
+	const void *right = (const char *)b + key->offset;
+
+	if (key->type == &value_socket || key->type == &value_group) {
+		return slice_is_same_text(*(char *const *)left, *(char *const *)right);
+	}
+	CHECK(key->type == &value_mode || key->type == &value_count);
+	return *(const unsigned *)left == *(const unsigned *)right;
+}
+
+void config_compare_fixed(const struct config *current, const struct config *next,
+	void (*differs_fn)(void *context, const char *path), void *context)
+{
+	const struct key *key = NULL;
+
+	while ((key = keys_next(KEYS_CONTROL, key)) != NULL) {
+		if (!is_equal(key, &current->control, &next->control)) {
+			CLEANUP(mem_free_p) char *path = keys_path(key);
+
+			differs_fn(context, path);
+		}
+	}
+}
+
+/* The group goes with the socket: whom its file lets in and who may do all by default are one. */
+void config_keep_fixed(struct config *current, struct config *next)
+{
+	struct control_opts control = current->control;
+
+	current->control = next->control;
+	next->control = control;
+	next->access.has_control_gid = current->access.has_control_gid;
+	next->access.control_gid = current->access.control_gid;
 }

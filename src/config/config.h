@@ -38,4 +38,14 @@ NODISCARD struct config *config_load(const char *path, struct config_errors *err
 void config_free(struct config *config);
 void config_errors_finish(struct config_errors *errors);
 
+/*
+ * A reload leaves the control socket as it is, since callers are connected to it: calls
+ * `differs_fn` with the path ("control.mode") of every key that `next` sets to another value than
+ * `current` and that takes a restart.
+ */
+void config_compare_fixed(const struct config *current, const struct config *next,
+	void (*differs_fn)(void *context, const char *path), void *context);
+/* Gives `next` what is in force of these keys; `current` is left with what `next` had. */
+void config_keep_fixed(struct config *current, struct config *next);
+
 #endif

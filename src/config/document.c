@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/mem.h"
-#include "config/options.h"
 #include "config/section.h"
+#include "model/intern.h"
 
 /* "instances[4294967295]" */
 #define MAX_WHERE_BYTES 32
@@ -29,7 +30,7 @@ static void read_access(
 	const struct tree_node *list, struct access_opts *access, struct mistakes *mistakes)
 {
 	if (list->kind != TREE_LIST || list->n_items == 0) {
-		value_refuse(list, &value_sections, mistakes);
+		value_refuse(&(struct value){&value_sections, list, NULL, mistakes});
 		return;
 	}
 	access->statements = mem_alloc_array(list->n_items, sizeof(*access->statements));
@@ -120,6 +121,39 @@ static void read_nodes(const struct tree_node *mapping, const char *where,
 	}
 }
 
+/* A copy of all that `defaults` can set: no id, no endpoints. */
+static void copy_defaults(struct instance_opts *ret_copy, const struct instance_opts *defaults)
+{
+	*ret_copy = (struct instance_opts){
+		.pace = defaults->pace,
+		.stall_budget_ms = defaults->stall_budget_ms,
+	};
+	link_opts_copy(&ret_copy->link, &defaults->link);
+	reach_copy(&ret_copy->reach, &defaults->reach);
+	for (size_t i = 0; i < defaults->protect.n; i++) {
+		struct slice text = slice_of(selector_text(defaults->protect.items[i]));
+
+		CHECK(selectors_add(&ret_copy->protect, text, NULL)); /* it was compiled before */
+	}
+}
+
+/*
+ * How to get into those who are asked about the nodes, as far as it was not said. Cluster nodes are
+ * asked as they are killed on; Sentinels have an account of their own.
+ */
+static void complete_questions(struct instance_opts *opts)
+{
+	if (opts->kind == TOPOLOGY_CLUSTER) {
+		link_opts_copy(&opts->questions, &opts->link);
+	} else {
+		opts->questions.connect_timeout_ms = opts->link.connect_timeout_ms;
+		opts->questions.command_timeout_ms = opts->link.command_timeout_ms;
+		opts->questions.client_command = slice_copy(SLICE_LITERAL("CLIENT"));
+	}
+	opts->questions.n_links = 1;
+	opts->questions.is_for_questions = true;
+}
+
 static void read_instance(const struct tree_node *node, size_t index,
 	const struct instance_opts *defaults, struct instance_opts *instance,
 	struct mistakes *mistakes)
@@ -127,70 +161,39 @@ static void read_instance(const struct tree_node *node, size_t index,
 	char where[MAX_WHERE_BYTES];
 
 	snprintf(where, sizeof(where), "instances[%zu]", index);
-	options_copy_instance(instance, defaults);
+	copy_defaults(instance, defaults);
 	section_read(KEYS_INSTANCE, node, where, instance, mistakes);
 	refuse_two_secrets(node, where, mistakes);
 	read_tls(node, where, &instance->link.tls, mistakes);
 	if (node->kind == TREE_MAPPING || tree_is_null(node)) {
 		read_nodes(node, where, instance, mistakes);
 	}
-	options_complete_questions(instance);
+	complete_questions(instance);
 }
 
-/* An id as it stands in the file. */
-struct written_id {
-	struct slice text; /* borrowed from the tree */
-	struct position at;
-};
-
-static int compare_ids(const void *left, const void *right)
+static void refuse_twins(const struct tree_node *list, struct mistakes *mistakes)
 {
-	const struct written_id *a = left;
-	const struct written_id *b = right;
-	int order = strcmp(a->text.data, b->text.data);
-
-	if (order != 0) {
-		return order;
-	}
-	if (a->at.line != b->at.line) {
-		return a->at.line < b->at.line ? -1 : 1;
-	}
-	return a->at.column < b->at.column ? -1 : 1;
-}
-
-static size_t collect_ids(const struct tree_node *list, struct written_id *ids)
-{
-	size_t n = 0;
+	CLEANUP(intern_finish) struct intern ids = {0};
+	CLEANUP(mem_free_p) size_t *lines = mem_alloc_array(list->n_items, sizeof(size_t));
 
 	for (size_t i = 0; i < list->n_items; i++) {
 		const struct tree_node *id = tree_find(&list->items[i], "id");
+		size_t n_before = ids.n;
+		uint32_t number;
 
-		if (id != NULL && id->kind == TREE_SCALAR && id->text.len > 0) {
-			ids[n++] = (struct written_id){id->text, id->at};
+		if (id == NULL || id->kind != TREE_SCALAR || id->text.len == 0) {
+			continue;
 		}
-	}
-	return n;
-}
-
-/* Sorted, so that ten thousand instances take no longer than they should. */
-static void refuse_twins(const struct tree_node *list, struct mistakes *mistakes)
-{
-	CLEANUP(mem_free_p)
-	struct written_id *ids = mem_alloc_array(list->n_items, sizeof(*ids));
-	size_t n = collect_ids(list, ids);
-	size_t first = 0;
-
-	qsort(ids, n, sizeof(*ids), compare_ids);
-	for (size_t i = 1; i < n; i++) {
-		if (!slice_is_equal(ids[first].text, ids[i].text)) {
-			first = i;
+		number = intern_add(&ids, id->text);
+		if (number == n_before) {
+			lines[number] = id->at.line;
 		} else {
-			CLEANUP(mem_free_p) char *quoted = value_quote(ids[i].text);
+			CLEANUP(mem_free_p) char *quoted = value_quote(id->text);
 
-			mistakes_add(mistakes, ids[i].at,
+			mistakes_add(mistakes, id->at,
 				"the id %s a second time, the first is in line %zu; expected every "
 				"id once",
-				quoted, ids[first].at.line);
+				quoted, lines[number]);
 		}
 	}
 }
@@ -199,7 +202,7 @@ static void read_instances(const struct tree_node *list, const struct instance_o
 	struct config *config, struct mistakes *mistakes)
 {
 	if (list->kind != TREE_LIST || list->n_items == 0) {
-		value_refuse(list, &value_sections, mistakes);
+		value_refuse(&(struct value){&value_sections, list, NULL, mistakes});
 		return;
 	}
 	config->instances = mem_alloc_array(list->n_items, sizeof(*config->instances));
@@ -231,20 +234,19 @@ static void read_defaults_and_instances(
 
 void document_read(const struct tree_node *root, struct config *config, struct mistakes *mistakes)
 {
-	const struct tree_node *node;
+	const struct tree_node *control = tree_find(root, "control");
+	const struct tree_node *audit = tree_find(root, "audit");
+	const struct tree_node *access = tree_find(root, "access");
 
 	section_read(KEYS_ROOT, root, "the file", NULL, mistakes);
-	node = tree_find(root, "control");
-	if (node != NULL) {
-		section_read(KEYS_CONTROL, node, "control", &config->control, mistakes);
+	if (control != NULL) {
+		section_read(KEYS_CONTROL, control, "control", &config->control, mistakes);
 	}
-	node = tree_find(root, "audit");
-	if (node != NULL) {
-		section_read(KEYS_AUDIT, node, "audit", &config->audit, mistakes);
+	if (audit != NULL) {
+		section_read(KEYS_AUDIT, audit, "audit", &config->audit, mistakes);
 	}
-	node = tree_find(root, "access");
-	if (node != NULL) {
-		read_access(node, &config->access, mistakes);
+	if (access != NULL) {
+		read_access(access, &config->access, mistakes);
 	}
 	read_defaults_and_instances(root, config, mistakes);
 }

@@ -26,37 +26,39 @@ enum keys_section {
 
 struct key {
 	enum keys_section section;
-	bool is_required;
-	bool is_reloadable; /* SIGHUP suffices; else it takes a restart */
 	const char *name;
 	const struct value_type *type;
+	size_t offset;       /* of the field in the struct of the section */
+	size_t count_offset; /* of lists: likewise */
+	bool is_required;
 	const char *least; /* inclusive, as it would be written; NULL: none */
 	const char *most;
-	const char *preset;  /* as it would be written; NULL: absent */
-	size_t offset;       /* of the field in the struct of the section */
-	size_t count_offset; /* of lists */
-	const char *help;    /* a sentence without its full stop */
+	const char *preset; /* as it would be written; NULL: absent */
+	const char *help;   /* a sentence without its full stop */
 };
 
 /* All of them, by section. */
-const struct key *keys_table(size_t *ret_n);
+extern const struct key keys_table[];
+extern const size_t keys_n;
 
-/* May it stand in that section? */
-bool keys_is_in(const struct key *key, enum keys_section section);
+/* SIGHUP suffices; else it takes a restart. */
+static inline bool keys_is_reloadable(const struct key *key)
+{
+	return key->section != KEYS_CONTROL;
+}
+
+/* The next that may stand in that section; of NULL the first. NULL: that was the last. */
+const struct key *keys_next(enum keys_section section, const struct key *previous);
 /* NULL: there is none of that name in that section. */
 const struct key *keys_find(enum keys_section section, struct slice name);
 
 /* "control.socket", "instances[].id"; on the heap. */
 char *keys_path(const struct key *key);
 
-static inline void *keys_field(const struct key *key, void *target)
+/* Beside `field`, which is that of the key. */
+static inline size_t *keys_count_field(const struct key *key, void *field)
 {
-	return (char *)target + key->offset;
-}
-
-static inline size_t *keys_count_field(const struct key *key, void *target)
-{
-	return (size_t *)(void *)((char *)target + key->count_offset);
+	return (size_t *)(void *)((char *)field - key->offset + key->count_offset);
 }
 
 #endif

@@ -8,34 +8,14 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
-
-/* A copy of `text` with every control character as \xHH. */
-static char *escape(const char *text)
-{
-	static const char hex[] = "0123456789abcdef";
-	char *escaped = mem_alloc_array(strlen(text) + 1, 4);
-	char *out = escaped;
-
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c < 0x20 || c == 0x7f) {
-			*out++ = '\\';
-			*out++ = 'x';
-			*out++ = hex[c >> 4];
-			*out++ = hex[c & 15];
-		} else {
-			*out++ = (char)c;
-		}
-	}
-	return escaped;
-}
 
 void mistakes_add(struct mistakes *mistakes, struct position at, const char *format, ...)
 {
 	CLEANUP(mem_free_p) char *text = NULL;
+	char *escaped;
 	va_list args;
 	int used;
 
@@ -43,9 +23,11 @@ void mistakes_add(struct mistakes *mistakes, struct position at, const char *for
 	used = vasprintf(&text, format, args);
 	va_end(args);
 	CHECK(used >= 0);
+	escaped = mem_alloc(LOG_ESCAPED_BYTES((size_t)used));
+	log_escape(text, escaped, LOG_ESCAPED_BYTES((size_t)used));
 	mistakes->items = mem_grow_array(
 		mistakes->items, mistakes->n, &mistakes->capacity, sizeof(*mistakes->items));
-	mistakes->items[mistakes->n] = (struct mistake){at, mistakes->n, escape(text)};
+	mistakes->items[mistakes->n] = (struct mistake){at, mistakes->n, escaped};
 	mistakes->n++;
 }
 

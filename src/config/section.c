@@ -1,97 +1,185 @@
 /*
- * The walk over the keys of one mapping.
+ * The walk over the keys of one mapping, and what to say about a key that does not exist there.
  */
 #include "config/section.h"
 
-#include <stdlib.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "config/suggest.h"
+
+/* Longer ones resemble no key. */
+#define MAX_NAME_BYTES 32
+
+static void read_value(const struct key *key, const struct tree_node *node, void *target,
+	struct mistakes *mistakes)
+{
+	struct value value = {key->type, node, key, mistakes};
+
+	if (key->type->read_fn != NULL) {
+		key->type->read_fn(&value, (char *)target + key->offset);
+	}
+}
 
 void section_preset(enum keys_section section, void *target)
 {
 	struct mistakes mistakes = {0};
-	size_t n_keys;
-	const struct key *keys = keys_table(&n_keys);
 
-	for (size_t i = 0; i < n_keys; i++) {
-		if (keys[i].preset != NULL && keys_is_in(&keys[i], section)) {
+	for (const struct key *key = keys_next(section, NULL); key != NULL;
+		key = keys_next(section, key)) {
+		if (key->preset != NULL) {
 			struct tree_node node = {
 				.kind = TREE_SCALAR,
 				.is_plain = true,
-				.text = slice_of(keys[i].preset),
+				.text = slice_of(key->preset),
 			};
 
-			keys[i].type->read_fn(&keys[i], &node, target, &mistakes);
+			read_value(key, &node, target, &mistakes);
 		}
 	}
 	CHECK(mistakes.n == 0);
 }
 
+/* ---- keys that do not exist ---- */
+
+/* Insertions, deletions and replacements that lead from `a` to `b`, both at most MAX_NAME_BYTES. */
+static size_t distance(struct slice a, struct slice b)
+{
+	size_t row[MAX_NAME_BYTES + 1];
+
+	for (size_t j = 0; j <= b.len; j++) {
+		row[j] = j;
+	}
+	for (size_t i = 1; i <= a.len; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= b.len; j++) {
+			size_t replaced = diagonal + (a.data[i - 1] != b.data[j - 1] ? 1 : 0);
+
+			diagonal = row[j];
+			row[j] = MIN(replaced, MIN(row[j], row[j - 1]) + 1);
+		}
+	}
+	return row[b.len];
+}
+
+/* The key that was probably meant: a third of its letters may be wrong. NULL: none is near. */
+static const struct key *find_near(enum keys_section section, struct slice name)
+{
+	const struct key *nearest = NULL;
+	size_t least = SIZE_MAX;
+
+	if (name.len > MAX_NAME_BYTES) {
+		return NULL;
+	}
+	for (const struct key *key = keys_next(section, NULL); key != NULL;
+		key = keys_next(section, key)) {
+		size_t changes = distance(name, slice_of(key->name));
+
+		if (changes < least && changes * 3 <= strlen(key->name)) {
+			least = changes;
+			nearest = key;
+		}
+	}
+	return nearest;
+}
+
+/* "socket, mode, group or max-connections" */
+static char *print_names(enum keys_section section)
+{
+	const struct key *key = keys_next(section, NULL);
+	char *text = mem_printf("%s", key->name);
+
+	while ((key = keys_next(section, key)) != NULL) {
+		CLEANUP(mem_free_p) char *before = text;
+
+		text = mem_printf("%s%s%s", before, keys_next(section, key) != NULL ? ", " : " or ",
+			key->name);
+	}
+	return text;
+}
+
+/*
+ * `unknown key "adress" in WHERE; did you mean "address"?`, or the keys to choose from when none
+ * is near. On the heap.
+ */
+static char *suggest(enum keys_section section, struct slice name, const char *where)
+{
+	const struct key *near = find_near(section, name);
+	CLEANUP(mem_free_p) char *quoted = value_quote(name);
+	CLEANUP(mem_free_p) char *names = NULL;
+
+	if (section != KEYS_ROOT && section != KEYS_CONTROL && slice_is(name, "password")) {
+		return mem_printf("a secret in the configuration; expected password-file or "
+				  "credential, which name a place that only the daemon can read");
+	}
+	if (near != NULL) {
+		return mem_printf(
+			"unknown key %s in %s; did you mean \"%s\"?", quoted, where, near->name);
+	}
+	names = print_names(section);
+	return mem_printf("unknown key %s in %s; expected %s", quoted, where, names);
+}
+
+/* ---- reading ---- */
+
 /* One walk. */
 struct reading {
 	enum keys_section section;
+	const struct tree_node *mapping;
 	const char *where;
 	void *target;
 	struct mistakes *mistakes;
-	const struct tree_node **seen; /* by key of the table: its first name in the mapping */
 };
 
-/* The key of that name, if it can be read here; NULL with the mistake. */
-static const struct key *take_key(struct reading *reading, const struct tree_node *name)
+static void read_pair(const struct reading *reading, const struct tree_node *name)
 {
 	const struct key *key = keys_find(reading->section, name->text);
-	const struct tree_node **seen;
-	size_t n_keys;
+	const struct tree_node *first;
 
 	if (key == NULL) {
 		CLEANUP(mem_free_p)
-		char *words = suggest_words(reading->section, name->text, reading->where);
+		char *words = suggest(reading->section, name->text, reading->where);
 
 		mistakes_add(reading->mistakes, name->at, "%s", words);
-		return NULL;
+		return;
 	}
-	seen = &reading->seen[key - keys_table(&n_keys)];
-	if (*seen != NULL) {
+	first = tree_find_key(reading->mapping, key->name);
+	if (first != name) {
 		mistakes_add(reading->mistakes, name->at,
 			"key \"%s\" a second time in %s, the first is in line %zu; expected it "
 			"once",
-			key->name, reading->where, (*seen)->at.line);
-		return NULL;
-	}
-	*seen = name;
-	return key;
-}
-
-static void read_pair(struct reading *reading, const struct tree_node *name)
-{
-	const struct key *key;
-
-	if (name->kind == TREE_LIST || name->kind == TREE_MAPPING) {
-		mistakes_add(reading->mistakes, name->at,
-			"a list or mapping in the place of a key in %s; expected a name",
-			reading->where);
-	}
-	if (name->kind != TREE_SCALAR) {
+			key->name, reading->where, first->at.line);
 		return;
 	}
-	key = take_key(reading, name);
-	if (key != NULL && key->type->read_fn != NULL) {
-		key->type->read_fn(key, name + 1, reading->target, reading->mistakes);
+	read_value(key, name + 1, reading->target, reading->mistakes);
+}
+
+static void read_pairs(const struct reading *reading)
+{
+	for (size_t i = 0; i + 1 < reading->mapping->n_items; i += 2) {
+		const struct tree_node *name = &reading->mapping->items[i];
+
+		if (name->kind == TREE_SCALAR) {
+			read_pair(reading, name);
+		} else if (name->kind != TREE_REFUSED) {
+			mistakes_add(reading->mistakes, name->at,
+				"a list or mapping in the place of a key in %s; expected a name",
+				reading->where);
+		}
 	}
 }
 
-static void require_keys(const struct reading *reading, const struct tree_node *mapping)
+static void require_keys(const struct reading *reading)
 {
-	size_t n_keys;
-	const struct key *keys = keys_table(&n_keys);
-
-	for (size_t i = 0; i < n_keys; i++) {
-		if (keys[i].is_required && keys_is_in(&keys[i], reading->section) &&
-			reading->seen[i] == NULL) {
-			mistakes_add(reading->mistakes, mapping->at, "no \"%s\" in %s; expected %s",
-				keys[i].name, reading->where, keys[i].type->expected);
+	for (const struct key *key = keys_next(reading->section, NULL); key != NULL;
+		key = keys_next(reading->section, key)) {
+		if (key->is_required && tree_find_key(reading->mapping, key->name) == NULL) {
+			mistakes_add(reading->mistakes, reading->mapping->at,
+				"no \"%s\" in %s; expected %s", key->name, reading->where,
+				key->type->expected);
 		}
 	}
 }
@@ -99,18 +187,12 @@ static void require_keys(const struct reading *reading, const struct tree_node *
 void section_read(enum keys_section section, const struct tree_node *node, const char *where,
 	void *target, struct mistakes *mistakes)
 {
-	struct reading reading = {section, where, target, mistakes, NULL};
-	size_t n_keys;
+	struct reading reading = {section, node, where, target, mistakes};
 
 	if (node->kind != TREE_MAPPING && !tree_is_null(node)) {
-		value_refuse(node, &value_section, mistakes);
+		value_refuse(&(struct value){&value_section, node, NULL, mistakes});
 		return;
 	}
-	keys_table(&n_keys);
-	reading.seen = mem_alloc_array(n_keys, sizeof(void *));
-	for (size_t i = 0; i + 1 < node->n_items; i += 2) {
-		read_pair(&reading, &node->items[i]);
-	}
-	require_keys(&reading, node);
-	free(reading.seen);
+	read_pairs(&reading);
+	require_keys(&reading);
 }

@@ -3,6 +3,11 @@
  */
 #include "config/trust.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -10,6 +15,7 @@
 
 /* Whom the unit and the package run the daemon as. */
 #define SERVICE_USER "sesskill"
+#define MAX_SECRET_BYTES 4096
 
 static bool is_owner_right(uid_t owner)
 {
@@ -20,7 +26,7 @@ static bool is_owner_right(uid_t owner)
 		       owner == service);
 }
 
-char *trust_find_fault(const struct stat *status, bool is_secret)
+static char *find_fault(const struct stat *status, bool is_secret)
 {
 	unsigned mode = status->st_mode & 07777;
 	unsigned wrong = S_IWGRP | (is_secret ? S_IRWXO : S_IWOTH);
@@ -32,13 +38,66 @@ char *trust_find_fault(const struct stat *status, bool is_secret)
 	if ((mode & wrong) == 0) {
 		return NULL;
 	}
-	return is_secret
-		       ? mem_printf(
-				 "has mode %04o; expected nothing for others and no writing by the "
-				 "group, such as 0640 or 0600",
-				 mode)
-		       : mem_printf(
-				 "has mode %04o; expected no writing by the group or others, such "
-				 "as 0640",
-				 mode);
+	return mem_printf("has mode %04o; expected %s", mode,
+		is_secret ? "nothing for others and no writing by the group, such as 0640 or 0600"
+			  : "no writing by the group or others, such as 0640");
+}
+
+char *trust_config_fault(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? find_fault(&status, false)
+								  : NULL;
+}
+
+static char *find_secret_fault(const struct stat *status)
+{
+	char *fault;
+
+	if (!S_ISREG(status->st_mode)) {
+		return mem_printf("is no regular file; expected a file that holds the password");
+	}
+	fault = find_fault(status, true);
+	if (fault == NULL && (status->st_size == 0 || status->st_size > MAX_SECRET_BYTES)) {
+		fault = mem_printf("has %lld bytes; expected 1 to %d", (long long)status->st_size,
+			MAX_SECRET_BYTES);
+	}
+	return fault;
+}
+
+char *trust_secret_fault(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat status;
+	char *fault;
+
+	if (fd < 0 || fstat(fd, &status) < 0) {
+		fault = mem_printf("cannot be read: %s; expected a file that holds the password",
+			strerror(errno));
+	} else {
+		fault = find_secret_fault(&status);
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	return fault;
+}
+
+char *trust_key_fault(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 ? find_fault(&status, true) : NULL;
+}
+
+char *trust_record_fault(const char *path)
+{
+	struct stat status;
+
+	if (lstat(path, &status) < 0 || S_ISREG(status.st_mode)) {
+		return NULL;
+	}
+	return mem_printf("is %s; expected a regular file, or none yet",
+		S_ISLNK(status.st_mode) ? "a symbolic link" : "no regular file");
 }

@@ -1,13 +1,13 @@
 /*
- * The types that values of the configuration have: each reads one value of the tree into the
- * options struct that its key names, or adds the mistake. What a value must look like is said
- * once, in the type, and appears in every message about it.
+ * The types that values of the configuration have. What a value must look like is said once, in the
+ * type, and appears in every message about it.
  */
 #ifndef CONFIG_VALUE_H
 #define CONFIG_VALUE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/macros.h"
 #include "config/mistakes.h"
@@ -18,15 +18,37 @@ struct key;
 /* Elements that one list may have. */
 #define VALUE_MAX_ITEMS 1000
 
+/* A value that is to be read, or one element of it. */
+struct value {
+	const struct value_type *type;
+	const struct tree_node *node;
+	const struct key *key; /* it is of; NULL where there is nothing to be read into */
+	struct mistakes *mistakes;
+};
+
 struct value_type {
 	const char *noun;     /* "duration" */
 	const char *expected; /* "a number with ms, s, m, h or d, such as 5s" */
 	/*
-	 * Replaces the value in `target`, the options struct of the key's section. NULL: a part of
-	 * the tree that has keys of its own.
+	 * Replaces what `field` holds; false with the mistake. The readers below do it by the other
+	 * members. NULL: a part of the tree that has keys of its own.
 	 */
-	void (*read_fn)(const struct key *key, const struct tree_node *node, void *target,
-		struct mistakes *mistakes);
+	bool (*read_fn)(const struct value *value, void *field);
+
+	/* A text: is it of the right form? NULL: any is. */
+	bool (*is_fine_fn)(struct slice text);
+	/* What is wrong with the file of that name: words that follow it, on the heap, or NULL. */
+	char *(*find_fault_fn)(const char *path);
+
+	/* A number: how it is written, and the bounds of its key as well. */
+	bool (*parse_fn)(struct slice text, int64_t *ret_number);
+	bool is_unquoted; /* in quotes YAML takes it for a text */
+
+	/* A list: its elements, and whether one may stand there alone. */
+	const struct value_type *element;
+	bool may_be_alone;
+
+	size_t n_bytes; /* of a number or an element, where it is kept */
 };
 
 /* Parts of the tree. */
@@ -71,14 +93,20 @@ extern const struct value_type value_address_map;
 char *value_quote(struct slice text);
 
 /* Adds `"5 sec" is no NOUN; expected EXPECTED`, or silently nothing for a refused node. */
-void value_refuse(
-	const struct tree_node *node, const struct value_type *type, struct mistakes *mistakes);
+void value_refuse(const struct value *value);
 
 /* The text of a scalar with something in it; else false with the mistake. */
-NODISCARD bool value_scalar(const struct tree_node *node, const struct value_type *type,
-	struct mistakes *mistakes, struct slice *ret_text);
+NODISCARD bool value_scalar(const struct value *value, struct slice *ret_text);
 
 /* Makes `copy`, a heap text, the value of a char * field. */
-void value_set_text(const struct key *key, void *target, char *copy);
+void value_set_text(char **field, char *copy);
+
+/* Readers of char *, of a bool, unsigned or int64_t, and of an array with its number of elements.
+ */
+bool value_read_text(const struct value *value, void *field);
+bool value_read_number(const struct value *value, void *field);
+bool value_read_list(const struct value *value, void *field);
+/* Of a list whose elements are each added to `field`. */
+bool value_read_each(const struct value *value, void *field);
 
 #endif

@@ -3,7 +3,6 @@
  * follows cannot fail.
  */
 #include "base/log.h"
-#include "config/succession.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/manager.h"
 
@@ -37,8 +36,8 @@ static void adopt(struct daemon *daemon, struct config *config)
 {
 	struct instances_change change;
 
-	succession_compare(daemon->config, config, log_fixed, NULL);
-	succession_keep(daemon->config, config);
+	config_compare_fixed(daemon->config, config, log_fixed, NULL);
+	config_keep_fixed(daemon->config, config);
 	control_set_access(daemon->control, &config->access);
 	change = instances_apply(daemon->instances, config->instances, config->n_instances);
 	config_free(daemon->config);

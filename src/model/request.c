@@ -105,12 +105,6 @@ static bool has_same_nodes(const struct request *a, const struct request *b)
 	return true;
 }
 
-static bool has_same_run_id(const struct request *a, const struct request *b)
-{
-	return a->run_id == NULL || b->run_id == NULL ? a->run_id == b->run_id
-						      : strcmp(a->run_id, b->run_id) == 0;
-}
-
 bool request_is_same(const struct request *a, const struct request *b)
 {
 	return a->is_all == b->is_all && a->is_dry_run == b->is_dry_run &&
@@ -118,7 +112,8 @@ bool request_is_same(const struct request *a, const struct request *b)
 	       a->stall_budget_ms == b->stall_budget_ms && a->timeout_ms == b->timeout_ms &&
 	       a->break_busy == b->break_busy && a->watch_ms == b->watch_ms &&
 	       a->wants_results == b->wants_results && a->wants_processes == b->wants_processes &&
-	       has_same_ids(a, b) && has_same_nodes(a, b) && has_same_run_id(a, b) &&
+	       has_same_ids(a, b) && has_same_nodes(a, b) &&
+	       slice_is_same_text(a->run_id, b->run_id) &&
 	       selectors_is_equal(&a->match, &b->match) &&
 	       selectors_is_equal(&a->except, &b->except);
 }

@@ -28,12 +28,10 @@ static json_t *text_or_null(const char *text)
 
 static json_t *keys(void)
 {
-	size_t n;
-	const struct key *table = keys_table(&n);
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < n; i++) {
-		const struct key *key = &table[i];
+	for (size_t i = 0; i < keys_n; i++) {
+		const struct key *key = &keys_table[i];
 		char *path = keys_path(key);
 		json_t *row = json_object();
 
@@ -44,7 +42,7 @@ static json_t *keys(void)
 		json_set(row, "preset", text_or_null(key->preset));
 		json_set(row, "is_section", json_boolean(key->type->read_fn == NULL));
 		json_set(row, "is_required", json_boolean(key->is_required));
-		json_set(row, "is_reloadable", json_boolean(key->is_reloadable));
+		json_set(row, "is_reloadable", json_boolean(keys_is_reloadable(key)));
 		json_set(row, "help", json_text_of(key->help));
 		json_add(list, row);
 		free(path);

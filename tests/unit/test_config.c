@@ -225,22 +225,21 @@ static const char *find_section(const char *text, const char *path)
 static void test_sample_has_every_key(void **state UNUSED)
 {
 	CLEANUP(mem_free_p) char *text = read_text(SAMPLE);
-	size_t n_keys;
-	const struct key *keys = keys_table(&n_keys);
 
-	assert_true(n_keys > 20);
-	for (size_t i = 0; i < n_keys; i++) {
-		CLEANUP(mem_free_p) char *path = keys_path(&keys[i]);
+	assert_true(keys_n > 20);
+	for (size_t i = 0; i < keys_n; i++) {
+		CLEANUP(mem_free_p) char *path = keys_path(&keys_table[i]);
 		const char *section = find_section(text, path);
 		struct slice value = {NULL, 0};
 
-		if (section == NULL || !find_line(section, keys[i].name, &value)) {
+		if (section == NULL || !find_line(section, keys_table[i].name, &value)) {
 			fail_msg("the sample has no %s", path);
 		}
-		if (keys[i].preset != NULL) {
-			CLEANUP(mem_free_p) char *quoted = mem_printf("\"%s\"", keys[i].preset);
+		if (keys_table[i].preset != NULL) {
+			CLEANUP(mem_free_p)
+			char *quoted = mem_printf("\"%s\"", keys_table[i].preset);
 
-			if (!slice_is(value, keys[i].preset) && !slice_is(value, quoted)) {
+			if (!slice_is(value, keys_table[i].preset) && !slice_is(value, quoted)) {
 				fail_msg("the sample has another default for %s", path);
 			}
 		}
@@ -283,17 +282,16 @@ static void test_sample_in_full(void **state UNUSED)
 
 static void test_table(void **state UNUSED)
 {
-	size_t n_keys;
-	const struct key *keys = keys_table(&n_keys);
 
-	for (size_t i = 0; i < n_keys; i++) {
-		struct slice help = slice_of(keys[i].help);
+	for (size_t i = 0; i < keys_n; i++) {
+		struct slice help = slice_of(keys_table[i].help);
 
-		assert_ptr_equal(keys_find(keys[i].section, slice_of(keys[i].name)), &keys[i]);
+		assert_ptr_equal(keys_find(keys_table[i].section, slice_of(keys_table[i].name)),
+			&keys_table[i]);
 		assert_true(help.len > 10 && !slice_has_suffix(help, "."));
 		/* A message about the bounds names both. */
-		assert_true(keys[i].least == NULL || keys[i].most != NULL);
-		assert_false(keys[i].is_required && keys[i].preset != NULL);
+		assert_true(keys_table[i].least == NULL || keys_table[i].most != NULL);
+		assert_false(keys_table[i].is_required && keys_table[i].preset != NULL);
 	}
 }
 

@@ -13,7 +13,6 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/keys.h"
-#include "config/succession.h"
 #include "scratch.h"
 
 /* ---- instances ---- */
@@ -149,12 +148,12 @@ static void test_fixed_keys(void **state)
 		struct config *same = load(scratch, good);
 		struct paths paths = {""};
 
-		succession_compare(current, next, collect, &paths);
+		config_compare_fixed(current, next, collect, &paths);
 		assert_string_equal(paths.text, rows[i].expected);
 		n_expected += rows[i].expected[0] != '\0';
 		/* What is kept differs no longer. */
-		succession_keep(current, next);
-		succession_compare(same, next, collect, &paths);
+		config_keep_fixed(current, next);
+		config_compare_fixed(same, next, collect, &paths);
 		assert_string_equal(paths.text, rows[i].expected);
 		config_free(current);
 		config_free(next);
@@ -166,13 +165,11 @@ static void test_fixed_keys(void **state)
 /* Every key that takes a restart has a row above. */
 static void test_all_fixed_keys(void **state)
 {
-	size_t n;
-	const struct key *keys = keys_table(&n);
 	size_t n_fixed = 0;
 
 	(void)state;
-	for (size_t i = 0; i < n; i++) {
-		n_fixed += !keys[i].is_reloadable && keys[i].type != &value_section;
+	for (size_t i = 0; i < keys_n; i++) {
+		n_fixed += !keys_is_reloadable(&keys_table[i]);
 	}
 	assert_int_equal(n_fixed, 4);
 }
@@ -184,7 +181,7 @@ static void test_the_group_goes_with_the_socket(void **state)
 	struct config *current = load(scratch, "control: {group: \"0\"}\n" STANDALONE "}]");
 	struct config *next = load(scratch, STANDALONE "}]");
 
-	succession_keep(current, next);
+	config_keep_fixed(current, next);
 	assert_true(next->access.has_control_gid);
 	assert_int_equal(next->access.control_gid, 0);
 	assert_non_null(next->control.group);

@@ -12,7 +12,6 @@
 #include "base/mem.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/manager.h"
-#include "daemon/upkeep.h"
 #include "redis/resolver.h"
 
 /*
@@ -48,8 +47,6 @@ static void on_patience(evutil_socket_t fd, short what, void *context)
 {
 	struct daemon *daemon = context;
 
-	(void)fd;
-	(void)what;
 	http_server_cut(daemon->control->server);
 	instances_retire_links(daemon->instances, "the daemon is shutting down");
 }
@@ -60,13 +57,12 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *cont
 	static const struct timeval limit = {.tv_sec = STOP_LIMIT_S};
 	struct daemon *daemon = context;
 
-	(void)what;
 	if (daemon->is_stopping) {
 		return;
 	}
 	daemon->is_stopping = true;
 	log_notice("stopping on signal %d", (int)signal_number);
-	manager_notify_stopping();
+	manager_notify(MANAGER_STOPPING);
 	http_server_stop(daemon->control->server);
 	event_add(daemon->patience, &limit);
 	jobs_stop(daemon->jobs, clock_monotonic_ms() + STOP_GRACE_MS, on_jobs_idle, daemon);
@@ -76,8 +72,6 @@ static void on_reload_signal(evutil_socket_t signal_number, short what, void *co
 {
 	struct daemon *daemon = context;
 
-	(void)signal_number;
-	(void)what;
 	if (!daemon->is_stopping) {
 		reload(daemon);
 		upkeep_run(daemon);
@@ -94,10 +88,7 @@ static struct event *watch_signal(struct daemon *daemon, int number, event_callb
 
 static void on_alive(evutil_socket_t fd, short what, void *context)
 {
-	(void)fd;
-	(void)what;
-	(void)context;
-	manager_notify_alive();
+	manager_notify(MANAGER_ALIVE);
 }
 
 /* Twice as often as wanted, so that one late turn of the loop is no alarm. */
@@ -240,7 +231,7 @@ int daemon_run(struct daemon *daemon)
 	struct err err;
 
 	start_watchdog(daemon);
-	manager_notify_ready();
+	manager_notify(MANAGER_READY);
 	if (event_base_dispatch(daemon->loop) < 0) {
 		return -EIO;
 	}

@@ -1,5 +1,5 @@
 /*
- * What daemon.c and reload.c share: the daemon itself.
+ * What the files of the daemon share: the daemon itself.
  */
 #ifndef DAEMON_DAEMON_INTERNAL_H
 #define DAEMON_DAEMON_INTERNAL_H
@@ -40,5 +40,15 @@ struct daemon {
  * logged. Kills that run are not touched.
  */
 void reload(struct daemon *daemon);
+
+/*
+ * Upkeep: what the daemon looks after once a second: that callers find its socket, and that what
+ * was only counted comes into the record. From now on, until daemon->upkeep is freed.
+ */
+void upkeep_start(struct daemon *daemon);
+/* At once. */
+void upkeep_run(struct daemon *daemon);
+/* The last directory of the socket's path, which /run does not keep over a restart. */
+void upkeep_make_directory(const char *socket);
 
 #endif

@@ -38,20 +38,15 @@ int manager_take_socket(int *ret_fd, struct err *err)
 	return 0;
 }
 
-void manager_notify_ready(void)
+void manager_notify(const char *state)
 {
-	sd_notify(0, "READY=1");
+	sd_notify(0, state);
 }
 
 /* The time tells the manager that this reload began after it asked for one. */
 void manager_notify_reloading(void)
 {
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_monotonic_us());
-}
-
-void manager_notify_stopping(void)
-{
-	sd_notify(0, "STOPPING=1");
 }
 
 int64_t manager_watchdog_ms(void)
@@ -61,21 +56,15 @@ int64_t manager_watchdog_ms(void)
 	return sd_watchdog_enabled(0, &usec) > 0 ? (int64_t)(usec / 1000) : 0;
 }
 
-void manager_notify_alive(void)
-{
-	sd_notify(0, "WATCHDOG=1");
-}
-
 #else
 
 int manager_take_socket(int *ret_fd, struct err *err)
 {
-	(void)err;
 	*ret_fd = -1;
 	return 0;
 }
 
-void manager_notify_ready(void)
+void manager_notify(const char *state)
 {
 }
 
@@ -83,17 +72,9 @@ void manager_notify_reloading(void)
 {
 }
 
-void manager_notify_stopping(void)
-{
-}
-
 int64_t manager_watchdog_ms(void)
 {
 	return 0;
-}
-
-void manager_notify_alive(void)
-{
 }
 
 #endif

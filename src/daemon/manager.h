@@ -14,13 +14,15 @@
  * socket: a negative errno with words, in *err. */
 NODISCARD int manager_take_socket(int *ret_fd, struct err *err);
 
-void manager_notify_ready(void);
-/* A reload begins; it ends with manager_notify_ready(). */
+/* A state as sd_notify(3) has it. */
+void manager_notify(const char *state);
+#define MANAGER_READY "READY=1"
+#define MANAGER_STOPPING "STOPPING=1"
+#define MANAGER_ALIVE "WATCHDOG=1"
+/* A reload begins; it ends with MANAGER_READY. */
 void manager_notify_reloading(void);
-void manager_notify_stopping(void);
 
 /* How often, at the least, it wants to hear that the event loop turns; 0: it does not. */
 int64_t manager_watchdog_ms(void);
-void manager_notify_alive(void);
 
 #endif

@@ -21,7 +21,6 @@ static struct config *load(const char *path)
 
 static void log_fixed(void *context, const char *path)
 {
-	(void)context;
 	log_warning("%s has changed: that takes a restart of sesskilld", path);
 }
 
@@ -79,5 +78,5 @@ void reload(struct daemon *daemon)
 		log_error("the configuration is not reloaded; the one from before stays in force");
 	}
 	metrics_note_reload(daemon->metrics, is_successful);
-	manager_notify_ready();
+	manager_notify(MANAGER_READY);
 }

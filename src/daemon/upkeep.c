@@ -2,8 +2,6 @@
  * Upkeep. The socket's file is looked at instead of being watched: its directory may go with it,
  * and come back as another one.
  */
-#include "daemon/upkeep.h"
-
 #include <errno.h>
 #include <event2/event.h>
 #include <string.h>
@@ -85,8 +83,6 @@ void upkeep_run(struct daemon *daemon)
 
 static void on_period(evutil_socket_t fd, short what, void *context)
 {
-	(void)fd;
-	(void)what;
 	upkeep_run(context);
 }
 

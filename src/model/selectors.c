@@ -89,46 +89,31 @@ uint64_t selectors_fields(const struct selectors *list)
 
 bool selectors_name_ids(const struct selectors *list)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		if (list->items[i]->field == SESSION_ID) {
-			return true;
-		}
+	return (selectors_fields(list) & (UINT64_C(1) << SESSION_ID)) != 0;
+}
+
+/* One that says `decisive` decides; else OPEN if one says that, or the opposite. */
+static enum selector_verdict test(const struct selectors *list, const struct session *session,
+	enum selector_verdict decisive, enum selector_verdict opposite)
+{
+	enum selector_verdict verdict = opposite;
+
+	for (size_t i = 0; i < list->n && verdict != decisive; i++) {
+		enum selector_verdict one = selector_test(list->items[i], session);
+
+		verdict = one == decisive || one == SELECTOR_OPEN ? one : verdict;
 	}
-	return false;
+	return verdict;
 }
 
 enum selector_verdict selectors_test_all(
 	const struct selectors *list, const struct session *session)
 {
-	enum selector_verdict verdict = SELECTOR_YES;
-
-	for (size_t i = 0; i < list->n; i++) {
-		enum selector_verdict one = selector_test(list->items[i], session);
-
-		if (one == SELECTOR_NO) {
-			return SELECTOR_NO;
-		}
-		if (one == SELECTOR_OPEN) {
-			verdict = SELECTOR_OPEN;
-		}
-	}
-	return verdict;
+	return test(list, session, SELECTOR_NO, SELECTOR_YES);
 }
 
 enum selector_verdict selectors_test_any(
 	const struct selectors *list, const struct session *session)
 {
-	enum selector_verdict verdict = SELECTOR_NO;
-
-	for (size_t i = 0; i < list->n; i++) {
-		enum selector_verdict one = selector_test(list->items[i], session);
-
-		if (one == SELECTOR_YES) {
-			return SELECTOR_YES;
-		}
-		if (one == SELECTOR_OPEN) {
-			verdict = SELECTOR_OPEN;
-		}
-	}
-	return verdict;
+	return test(list, session, SELECTOR_YES, SELECTOR_NO);
 }

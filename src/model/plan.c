@@ -1,14 +1,15 @@
 /*
- * Making the plan: which sets are exact, and which are worth it.
+ * Making the plan: which sets are exact, what they cost the server, and which are worth it.
  */
 #include "model/plan.h"
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "model/plan_internal.h"
 
 /* A session that is older than so many times the time-out was there before the kill began. */
 #define NEWCOMER_MARGIN 2
+/* The server's word is taken up to here: it must not make the estimates overflow. */
+#define MAX_SUBSCRIPTIONS UINT64_C(1000000000)
 
 /*
  * The fields that a newcomer may have. One that this server gives for nobody will not appear, but
@@ -113,6 +114,73 @@ static bool is_cell_exact(const struct plan *plan, const struct snapshot_cell *c
 	return is_set_exact(plan, &session);
 }
 
+/* ---- what it costs the server ---- */
+
+static int64_t walk_ns(const struct plan *plan)
+{
+	return (int64_t)plan->snapshot->n * PLAN_WALK_NS;
+}
+
+/* At most; 1 where the server takes no more. */
+static size_t ids_per_command(const struct plan *plan)
+{
+	return caps_has(plan->snapshot->caps, CAP_MULTI_ID) ? PLAN_MAX_IDS_PER_COMMAND : 1;
+}
+
+/*
+ * What it takes to end one session. Servers before Redis 7.4 and Valkey 8.0 search the list of
+ * subscribers of each of its channels (redis#12838: 24 s for 5,000 clients with 100 channels);
+ * these are the servers without MAXAGE.
+ */
+static int64_t end_ns(const struct plan *plan, enum session_type type)
+{
+	const struct snapshot *snapshot = plan->snapshot;
+	uint64_t n_subscriptions = MIN(snapshot->n_subscriptions, MAX_SUBSCRIPTIONS);
+
+	if (type != SESSION_TYPE_PUBSUB || caps_has(snapshot->caps, CAP_KILL_MAXAGE)) {
+		return PLAN_END_NS;
+	}
+	return PLAN_END_NS + (int64_t)n_subscriptions * PLAN_SUBSCRIBER_NS;
+}
+
+/* How many victims by id fit into the stall budget, in one command or one burst. */
+static size_t ids_within_budget(const struct plan *plan, enum session_type type)
+{
+	int64_t budget_ns = plan->opts.stall_budget_ms * 1000000;
+	int64_t n;
+
+	if (ids_per_command(plan) > 1) {
+		n = (budget_ns - walk_ns(plan)) / end_ns(plan, type);
+	} else {
+		n = budget_ns / (walk_ns(plan) + end_ns(plan, type));
+	}
+	return n < 1 ? 1 : (size_t)n;
+}
+
+/* Subscribers that would stall the server for long are paced even when the rest is not. */
+static enum pace pace_of(const struct plan *plan, enum session_type type)
+{
+	int64_t excess_ns = end_ns(plan, type) - PLAN_END_NS;
+	int64_t stall_ns = excess_ns * (int64_t)plan->snapshot->n_subscribers;
+
+	return stall_ns > PLAN_MAX_SUBSCRIBER_STALL_MS * INT64_C(1000000) ? PACE_GENTLE
+									  : plan->opts.pace;
+}
+
+/* A set command for `n` victims stalls the server for as long as it takes to end them all. */
+static bool is_set_within_budget(const struct plan *plan, enum session_type type, uint64_t n)
+{
+	int64_t stall_ns = walk_ns(plan) + (int64_t)n * end_ns(plan, type);
+
+	return pace_of(plan, type) == PACE_FAST || stall_ns <= plan->opts.stall_budget_ms * 1000000;
+}
+
+/* One walk for the cell against the walks that its victims cost by id. */
+static bool is_cell_cheaper(const struct plan *plan, uint64_t n_victims)
+{
+	return n_victims > ids_per_command(plan);
+}
+
 /* ---- putting it together ---- */
 
 static struct plan_step *add_step(struct plan *plan, enum plan_step_kind kind)
@@ -167,7 +235,7 @@ static void pace_set(struct plan *plan, enum session_type type)
 {
 	struct plan_step *step = &plan->steps[plan->n_steps - 1];
 
-	if (plan_pace_of(plan, type) == PACE_GENTLE) {
+	if (pace_of(plan, type) == PACE_GENTLE) {
 		step->victims_per_burst = step->n;
 	}
 }
@@ -192,7 +260,7 @@ static void plan_types(struct plan *plan, uint8_t *taken)
 		uint64_t n = n_victims_of_type(plan, types[i]);
 
 		if (n > 0 && is_type_exact(plan, types[i]) &&
-			plan_is_set_within_budget(plan, types[i], n)) {
+			is_set_within_budget(plan, types[i], n)) {
 			add_step(plan, PLAN_STEP_TYPE)->type = types[i];
 			take_victims(plan, taken, is_of_type, &types[i]);
 			pace_set(plan, types[i]);
@@ -215,9 +283,8 @@ static void plan_cells(struct plan *plan, uint8_t *taken)
 	for (uint32_t number = 0; number < plan->snapshot->cell_texts.n; number++) {
 		const struct snapshot_cell *cell = &plan->snapshot->cells[number];
 
-		if (is_type_planned(plan, cell->type) ||
-			!plan_is_cell_cheaper(plan, cell->n_victims) ||
-			!plan_is_set_within_budget(plan, cell->type, cell->n_victims) ||
+		if (is_type_planned(plan, cell->type) || !is_cell_cheaper(plan, cell->n_victims) ||
+			!is_set_within_budget(plan, cell->type, cell->n_victims) ||
 			!is_cell_exact(plan, cell)) {
 			continue;
 		}
@@ -246,9 +313,9 @@ static void plan_ids(struct plan *plan, enum session_type type, uint8_t *taken)
 {
 	struct plan_step *step = add_step(plan, PLAN_STEP_IDS);
 
-	step->ids_per_command = plan_ids_per_command(plan);
-	if (plan_pace_of(plan, type) == PACE_GENTLE) {
-		step->victims_per_burst = plan_ids_within_budget(plan, type);
+	step->ids_per_command = ids_per_command(plan);
+	if (pace_of(plan, type) == PACE_GENTLE) {
+		step->victims_per_burst = ids_within_budget(plan, type);
 	}
 	take_victims(plan, taken, has_type, &type);
 	if (step->n > 0 && step->ids_per_command > 1) {

@@ -12,38 +12,29 @@
 
 const char *report_state_name(enum report_state state)
 {
-	switch (state) {
-	case REPORT_WAITING:
-		return "waiting";
-	case REPORT_RUNNING:
-		return "running";
-	case REPORT_DONE:
-		return "done";
-	case REPORT_DRY_RUN:
-		return "dry_run";
-	case REPORT_PARTIAL:
-		return "partial";
-	case REPORT_FAILED:
-		return "failed";
-	case REPORT_CANCELLED:
-		return "cancelled";
-	}
-	return "?";
+	static const char *const names[REPORT_N_STATES] = {
+		[REPORT_WAITING] = "waiting",
+		[REPORT_RUNNING] = "running",
+		[REPORT_DONE] = "done",
+		[REPORT_DRY_RUN] = "dry_run",
+		[REPORT_PARTIAL] = "partial",
+		[REPORT_FAILED] = "failed",
+		[REPORT_CANCELLED] = "cancelled",
+	};
+
+	return names[state];
 }
 
 const char *report_phase_name(enum report_phase phase)
 {
-	switch (phase) {
-	case REPORT_PHASE_LIST:
-		return "list";
-	case REPORT_PHASE_PLAN:
-		return "plan";
-	case REPORT_PHASE_KILL:
-		return "kill";
-	case REPORT_PHASE_VERIFY:
-		return "verify";
-	}
-	return "?";
+	static const char *const names[REPORT_N_PHASES] = {
+		[REPORT_PHASE_LIST] = "list",
+		[REPORT_PHASE_PLAN] = "plan",
+		[REPORT_PHASE_KILL] = "kill",
+		[REPORT_PHASE_VERIFY] = "verify",
+	};
+
+	return names[phase];
 }
 
 static char *copy(const char *text)
@@ -194,7 +185,7 @@ void report_warn_unused(struct report *report, const char *address, const char *
 void report_node_add_address(struct report_node *node, const char *address)
 {
 	node->also = mem_grow_array(node->also, node->n_also, &node->also_capacity, sizeof(char *));
-	node->also[node->n_also++] = mem_copy_text(address, strlen(address));
+	node->also[node->n_also++] = copy(address);
 }
 
 void report_node_fail(struct report_node *node, const char *words)
@@ -338,35 +329,17 @@ static enum report_state decide_state(const struct report *report, bool is_dry_r
 	return is_dry_run ? REPORT_DRY_RUN : REPORT_DONE;
 }
 
-/* The larger number first; equals by their texts, a pair each. */
-static int compare_rows(
-	uint64_t left, uint64_t right, const char *const (*texts)[2], size_t n_texts)
-{
-	if (left != right) {
-		return left > right ? -1 : 1;
-	}
-	for (size_t i = 0; i < n_texts; i++) {
-		int order = strcmp(texts[i][0], texts[i][1]);
-
-		if (order != 0) {
-			return order;
-		}
-	}
-	return 0;
-}
-
+/* The most found first; equals by their texts. */
 static int compare_sources(const void *a, const void *b)
 {
 	const struct report_source *left = a;
 	const struct report_source *right = b;
-	const char *const texts[][2] = {
-		{left->address, right->address},
-		{left->user, right->user},
-		{left->name, right->name},
-		{left->lib, right->lib},
-	};
+	int order = (left->found < right->found) - (left->found > right->found);
 
-	return compare_rows(left->found, right->found, texts, ARRAY_SIZE(texts));
+	order = order != 0 ? order : strcmp(left->address, right->address);
+	order = order != 0 ? order : strcmp(left->user, right->user);
+	order = order != 0 ? order : strcmp(left->name, right->name);
+	return order != 0 ? order : strcmp(left->lib, right->lib);
 }
 
 void report_sum(struct report *report)

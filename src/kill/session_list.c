@@ -245,15 +245,6 @@ static void count(struct session_list *list, struct slice value, uint64_t n)
 	list->groups[number].n += n;
 }
 
-static void note_given_fields(struct session_list *list, const struct session *session)
-{
-	for (unsigned field = 0; field < SESSION_N_FIELDS; field++) {
-		if (session->values[field].data != NULL) {
-			list->given_fields |= UINT64_C(1) << field;
-		}
-	}
-}
-
 static void on_started(void *context)
 {
 	struct session_list_node *node = context;
@@ -293,7 +284,7 @@ static void on_session(void *context, const struct session_line *line)
 		node->n_unreadable++;
 		return;
 	}
-	note_given_fields(list, session);
+	list->given_fields |= session_given_fields(session);
 	if (session->id == link_server(node->link)->own_id) {
 		processes_server_note_own(&node->processes, session);
 	}

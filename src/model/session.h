@@ -162,6 +162,9 @@ bool session_next_value(struct slice *rest, struct slice *ret_key, struct slice 
 NODISCARD bool session_number(
 	const struct session *session, enum session_field field, int64_t *ret_number);
 
+/* Bits (1 << field): the fields that the server gave. */
+uint64_t session_given_fields(const struct session *session);
+
 bool session_has_flag(const struct session *session, char flag);
 
 /* Killed, but not freed yet by the server: flag A (close as soon as possible) or c (after reply).

@@ -9,6 +9,16 @@ bool session_number(const struct session *session, enum session_field field, int
 	return session->values[field].data != NULL && parse_i64(session->values[field], ret_number);
 }
 
+uint64_t session_given_fields(const struct session *session)
+{
+	uint64_t fields = 0;
+
+	for (unsigned field = 0; field < SESSION_N_FIELDS; field++) {
+		fields |= (uint64_t)(session->values[field].data != NULL) << field;
+	}
+	return fields;
+}
+
 bool session_has_flag(const struct session *session, char flag)
 {
 	return slice_has_char(session->values[SESSION_FLAGS], flag);

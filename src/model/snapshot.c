@@ -73,7 +73,7 @@ static void note_result(struct snapshot *snapshot, const struct session *session
 		return;
 	}
 	if (session != NULL && entry->class == REQUEST_PROTECTED) {
-		entry->kept_by = (uint8_t)kept_by(snapshot, session);
+		snapshot_note_kept(snapshot, entry, session);
 	}
 	result = results_add(snapshot->results, snapshot->node, entry->id);
 	if (result != NULL && session != NULL) {
@@ -91,31 +91,29 @@ static void set_aside(struct snapshot *snapshot, struct slice line, const char *
 	}
 }
 
-static void note_given_fields(struct snapshot *snapshot, const struct session *session)
+/* The count that sessions of that class are in, none of which is OPEN any more. */
+static uint64_t *count_of(struct counts *counts, enum request_class class)
 {
-	for (unsigned field = 0; field < SESSION_N_FIELDS; field++) {
-		if (session->values[field].data != NULL) {
-			snapshot->given_fields |= UINT64_C(1) << field;
-		}
-	}
+	return class == REQUEST_MATCHED     ? &counts->matched
+	       : class == REQUEST_PROTECTED ? &counts->is_protected
+					    : &counts->unmatched;
 }
 
-static void count_class(struct counts *counts, enum request_class class)
+/* Of an entry that is counted nowhere yet. */
+static void set_class(
+	struct snapshot *snapshot, struct snapshot_entry *entry, enum request_class class)
 {
-	counts->found++;
-	switch (class) {
-	case REQUEST_UNMATCHED:
-		counts->unmatched++;
-		break;
-	case REQUEST_PROTECTED:
-		counts->is_protected++;
-		break;
-	case REQUEST_MATCHED:
-		counts->matched++;
-		break;
-	case REQUEST_OPEN:
-		break;
-	}
+	entry->class = (uint8_t) class;
+	snapshot->counts.found++;
+	(*count_of(&snapshot->counts, class))++;
+}
+
+void snapshot_change_class(
+	struct snapshot *snapshot, struct snapshot_entry *entry, enum request_class class)
+{
+	(*count_of(&snapshot->counts, (enum request_class)entry->class))--;
+	snapshot->counts.found--;
+	set_class(snapshot, entry, class);
 }
 
 static void note_age(struct snapshot *snapshot, const struct session *session)
@@ -191,13 +189,12 @@ static void add_unreadable(struct snapshot *snapshot, const struct session_line 
 			       !protection_is_own(snapshot->protection, &line->session);
 
 	if (!snapshot->request->is_all) {
-		entry->class = REQUEST_UNMATCHED;
+		set_class(snapshot, entry, REQUEST_UNMATCHED);
 	} else if (is_judged_by_id && !may_be_replication(line->text)) {
-		entry->class = REQUEST_MATCHED;
+		set_class(snapshot, entry, REQUEST_MATCHED);
 	} else {
-		entry->class = REQUEST_PROTECTED;
+		set_class(snapshot, entry, REQUEST_PROTECTED);
 	}
-	count_class(&snapshot->counts, (enum request_class)entry->class);
 	note_result(snapshot, NULL);
 }
 
@@ -228,16 +225,15 @@ bool snapshot_add(struct snapshot *snapshot, const struct session_line *line)
 		}
 		return false;
 	}
-	note_given_fields(snapshot, session);
+	snapshot->given_fields |= session_given_fields(session);
 	class = request_judge(snapshot->request, snapshot->protection, session);
 	if (class == REQUEST_OPEN) {
 		set_long_aside(snapshot, line);
 		class = REQUEST_PROTECTED;
 	}
-	count_class(&snapshot->counts, class);
 	note_nature(snapshot, session, class);
 	entry = append_entry(snapshot, session->id);
-	entry->class = (uint8_t) class;
+	set_class(snapshot, entry, class);
 	entry->type = (uint8_t)session->type;
 	snapshot_note_in_cell(snapshot, session, class);
 	note_result(snapshot, session);
@@ -279,14 +275,8 @@ static void set_twins_aside(struct snapshot *snapshot)
 				snapshot->cells[twin[k]->cell].n_victims--;
 				snapshot->cells[twin[k]->cell].n_kept++;
 			}
-			twin[k]->class =
-				snapshot->request->is_all ? REQUEST_PROTECTED : REQUEST_UNMATCHED;
-			snapshot->counts.matched--;
-			if (snapshot->request->is_all) {
-				snapshot->counts.is_protected++;
-			} else {
-				snapshot->counts.unmatched++;
-			}
+			snapshot_change_class(snapshot, twin[k],
+				snapshot->request->is_all ? REQUEST_PROTECTED : REQUEST_UNMATCHED);
 		}
 	}
 }

@@ -52,14 +52,10 @@ static void judge_again(
 	if (class == REQUEST_OPEN) {
 		class = REQUEST_PROTECTED; /* a value is too long to be compared */
 	}
-	entry->class = (uint8_t) class;
+	snapshot_change_class(snapshot, entry, class);
 	snapshot->n_released++;
-	snapshot->counts.matched--;
 	if (class == REQUEST_PROTECTED) {
-		snapshot->counts.is_protected++;
 		snapshot_note_kept(snapshot, entry, session);
-	} else {
-		snapshot->counts.unmatched++;
 	}
 }
 

@@ -133,37 +133,24 @@ enum diag_message diag_next(struct slice *rest, struct slice *ret_payload, int *
 	}
 }
 
-/* As model/address.c reads it: IPv4 mapped into IPv6 is IPv4. */
-static struct ends_address make_address(uint8_t family, const __be32 *words, __be16 port)
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	const uint8_t *bytes = (const uint8_t *)words;
-	struct ends_address address = {.port = ntohs(port), .is_ipv6 = family == AF_INET6};
-
-	if (address.is_ipv6 && memcmp(bytes, mapped, sizeof(mapped)) == 0) {
-		address.is_ipv6 = false;
-		bytes += sizeof(mapped);
-	}
-	memcpy(address.bytes, bytes, address.is_ipv6 ? 16 : 4);
-	return address;
-}
-
 bool diag_read_tcp(struct slice payload, struct diag_tcp *ret)
 {
 	struct inet_diag_msg message;
+	bool is_ipv6;
 
 	if (payload.len < sizeof(message)) {
 		return false;
 	}
 	memcpy(&message, payload.data, sizeof(message));
-	if (message.idiag_family != AF_INET && message.idiag_family != AF_INET6) {
+	is_ipv6 = message.idiag_family == AF_INET6;
+	if (!is_ipv6 && message.idiag_family != AF_INET) {
 		return false;
 	}
 	*ret = (struct diag_tcp){
-		.local = make_address(
-			message.idiag_family, message.id.idiag_src, message.id.idiag_sport),
-		.remote = make_address(
-			message.idiag_family, message.id.idiag_dst, message.id.idiag_dport),
+		.local = ends_address_make(
+			is_ipv6, message.id.idiag_src, ntohs(message.id.idiag_sport)),
+		.remote = ends_address_make(
+			is_ipv6, message.id.idiag_dst, ntohs(message.id.idiag_dport)),
 		.inode = message.idiag_inode,
 		.uid = message.idiag_uid,
 	};

@@ -15,19 +15,12 @@
 
 static struct ends_address read_address(const struct sockaddr_storage *from)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	const struct sockaddr_in6 *in6 = (const void *)from;
 	const struct sockaddr_in *in = (const void *)from;
-	const void *bytes =
-		from->ss_family == AF_INET ? (const void *)&in->sin_addr : &in6->sin6_addr;
-	struct ends_address address = {.port = ntohs(in->sin_port)};
 
-	address.is_ipv6 = from->ss_family == AF_INET6 && memcmp(bytes, mapped, sizeof(mapped)) != 0;
-	if (from->ss_family == AF_INET6 && !address.is_ipv6) {
-		bytes = (const uint8_t *)bytes + sizeof(mapped);
-	}
-	memcpy(address.bytes, bytes, address.is_ipv6 ? 16 : 4);
-	return address;
+	return from->ss_family == AF_INET6
+		       ? ends_address_make(true, &in6->sin6_addr, ntohs(in6->sin6_port))
+		       : ends_address_make(false, &in->sin_addr, ntohs(in->sin_port));
 }
 
 /* The connection of this process to the server, as the kernel has it. */

@@ -5,13 +5,20 @@
 
 #include <string.h>
 
+struct ends_address ends_address_make(bool is_ipv6, const void *bytes, uint16_t port)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	bool is_mapped = is_ipv6 && memcmp(bytes, mapped, sizeof(mapped)) == 0;
+	struct ends_address address = {.port = port, .is_ipv6 = is_ipv6 && !is_mapped};
+
+	memcpy(address.bytes, (const uint8_t *)bytes + (is_mapped ? sizeof(mapped) : 0),
+		address.is_ipv6 ? 16 : 4);
+	return address;
+}
+
 static struct ends_address address_of(const struct address *address)
 {
-	struct ends_address result = {
-		.port = address->port, .is_ipv6 = address->kind == ADDRESS_IPV6};
-
-	memcpy(result.bytes, address->bytes, result.is_ipv6 ? 16 : 4);
-	return result;
+	return ends_address_make(address->kind == ADDRESS_IPV6, address->bytes, address->port);
 }
 
 static bool is_ip(const struct address *address)

@@ -29,6 +29,8 @@ struct ends {
 /* False where the server does not give what it takes. */
 NODISCARD bool ends_of(const struct session *session, struct ends *ret_ends);
 
+/* Of 4 or 16 `bytes` in network order. */
+struct ends_address ends_address_make(bool is_ipv6, const void *bytes, uint16_t port);
 bool ends_address_is_equal(const struct ends_address *a, const struct ends_address *b);
 
 /*

@@ -10,22 +10,15 @@
 
 #define US_PER_SECOND (1000 * 1000)
 
-static const char *type_name(enum exposition_type type)
-{
-	switch (type) {
-	case EXPOSITION_COUNTER:
-		return "counter";
-	case EXPOSITION_GAUGE:
-		return "gauge";
-	case EXPOSITION_HISTOGRAM:
-		return "histogram";
-	}
-	return "untyped";
-}
-
 void exposition_begin(FILE *out, enum exposition_type type, const char *name, const char *help)
 {
-	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type_name(type));
+	static const char *const types[] = {
+		[EXPOSITION_COUNTER] = "counter",
+		[EXPOSITION_GAUGE] = "gauge",
+		[EXPOSITION_HISTOGRAM] = "histogram",
+	};
+
+	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, types[type]);
 }
 
 /* How many bytes at the front stand for themselves. */
@@ -94,6 +87,14 @@ void exposition_number(
 {
 	print_series(out, name, labels);
 	fprintf(out, " %" PRId64 "\n", value);
+}
+
+void exposition_gauge(FILE *out, const char *name, const char *help, int64_t value)
+{
+	if (value >= 0) {
+		exposition_begin(out, EXPOSITION_GAUGE, name, help);
+		exposition_number(out, name, NULL, value);
+	}
 }
 
 /* In integers: a double's own notation would depend on its size, and on the locale. */

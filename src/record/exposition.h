@@ -32,6 +32,8 @@ void exposition_begin(FILE *out, enum exposition_type type, const char *name, co
 /* One sample. `labels` end with a name that is NULL; NULL: none. */
 void exposition_number(
 	FILE *out, const char *name, const struct exposition_label *labels, int64_t value);
+/* Alone of its name; nothing where it is negative, which is: not known. */
+void exposition_gauge(FILE *out, const char *name, const char *help, int64_t value);
 void exposition_seconds(
 	FILE *out, const char *name, const struct exposition_label *labels, int64_t us);
 

@@ -255,35 +255,12 @@ static void print_requests(const struct metrics *metrics, FILE *out)
 	}
 }
 
-static void print_gauge(FILE *out, const char *name, const char *help, int64_t value)
-{
-	if (value >= 0) {
-		exposition_begin(out, EXPOSITION_GAUGE, name, help);
-		exposition_number(out, name, NULL, value);
-	}
-}
-
 static void print_process(const struct metrics *metrics, FILE *out)
 {
 	static const char started[] = "process_start_time_seconds";
-	static const char cpu[] = "process_cpu_seconds_total";
 	static const char build[] = "sesskill_build_info";
-	struct process process;
 
-	process_measure(&process);
-	print_gauge(out, "process_resident_memory_bytes", "Resident memory size in bytes.",
-		process.resident_bytes);
-	print_gauge(out, "process_virtual_memory_bytes", "Virtual memory size in bytes.",
-		process.virtual_bytes);
-	print_gauge(
-		out, "process_open_fds", "Number of open file descriptors.", process.n_open_fds);
-	print_gauge(out, "process_max_fds", "Maximum number of open file descriptors.",
-		process.max_fds);
-	if (process.cpu_us >= 0) {
-		exposition_begin(out, EXPOSITION_COUNTER, cpu,
-			"Total user and system CPU time spent in seconds.");
-		exposition_seconds(out, cpu, NULL, process.cpu_us);
-	}
+	process_print(out);
 	exposition_begin(out, EXPOSITION_GAUGE, started,
 		"Start time of the process since unix epoch in seconds.");
 	exposition_seconds(out, started, NULL, metrics->started_wall_ms * 1000);
@@ -295,7 +272,7 @@ static void print_config(const struct metrics *metrics, FILE *out)
 {
 	static const char read_at[] = "sesskill_config_last_reload_success_timestamp_seconds";
 
-	print_gauge(out, "sesskill_config_last_reload_successful",
+	exposition_gauge(out, "sesskill_config_last_reload_successful",
 		"Whether the configuration was taken the last time it was read.",
 		!metrics->has_failed_to_reload);
 	exposition_begin(out, EXPOSITION_GAUGE, read_at,

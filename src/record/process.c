@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "record/exposition.h"
 
 #define US_PER_SECOND (1000 * 1000)
 
@@ -26,9 +27,10 @@ static bool read_pages(struct slice *rest, int64_t *ret_bytes)
 }
 
 /* "SIZE RESIDENT ...", in pages. */
-static void measure_memory(struct process *process)
+static void print_memory(FILE *out)
 {
 	FILE *file = fopen("/proc/self/statm", "re");
+	int64_t virtual_bytes = -1, resident_bytes = -1;
 	char line[128];
 	struct slice rest;
 
@@ -37,25 +39,29 @@ static void measure_memory(struct process *process)
 	}
 	rest = slice_of(fgets(line, sizeof(line), file));
 	fclose(file);
-	if (read_pages(&rest, &process->virtual_bytes)) {
-		(void)!read_pages(&rest, &process->resident_bytes);
+	if (read_pages(&rest, &virtual_bytes)) {
+		(void)!read_pages(&rest, &resident_bytes);
 	}
+	exposition_gauge(out, "process_resident_memory_bytes", "Resident memory size in bytes.",
+		resident_bytes);
+	exposition_gauge(out, "process_virtual_memory_bytes", "Virtual memory size in bytes.",
+		virtual_bytes);
 }
 
-static void count_fds(struct process *process)
+static int64_t count_fds(void)
 {
 	DIR *directory = opendir("/proc/self/fd");
+	int64_t n = -1; /* not that of the directory itself */
 	const struct dirent *entry;
 
 	if (directory == NULL) {
-		return;
+		return -1;
 	}
-	/* Not that of the directory itself. */
-	process->n_open_fds = -1;
 	while ((entry = readdir(directory)) != NULL) {
-		process->n_open_fds += entry->d_name[0] != '.';
+		n += entry->d_name[0] != '.';
 	}
 	closedir(directory);
+	return n;
 }
 
 static int64_t time_us(const struct timeval *time)
@@ -63,19 +69,22 @@ static int64_t time_us(const struct timeval *time)
 	return (int64_t)time->tv_sec * US_PER_SECOND + time->tv_usec;
 }
 
-void process_measure(struct process *ret_process)
+void process_print(FILE *out)
 {
-	struct process process = {-1, -1, -1, -1, -1};
+	static const char cpu[] = "process_cpu_seconds_total";
 	struct rusage usage;
 	struct rlimit limit;
 
-	measure_memory(&process);
-	count_fds(&process);
-	if (getrusage(RUSAGE_SELF, &usage) == 0) {
-		process.cpu_us = time_us(&usage.ru_utime) + time_us(&usage.ru_stime);
-	}
+	print_memory(out);
+	exposition_gauge(out, "process_open_fds", "Number of open file descriptors.", count_fds());
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		process.max_fds = (int64_t)limit.rlim_cur;
+		exposition_gauge(out, "process_max_fds", "Maximum number of open file descriptors.",
+			(int64_t)limit.rlim_cur);
 	}
-	*ret_process = process;
+	if (getrusage(RUSAGE_SELF, &usage) == 0) {
+		exposition_begin(out, EXPOSITION_COUNTER, cpu,
+			"Total user and system CPU time spent in seconds.");
+		exposition_seconds(
+			out, cpu, NULL, time_us(&usage.ru_utime) + time_us(&usage.ru_stime));
+	}
 }

@@ -51,6 +51,5 @@ json_t *json_report_nodes(const struct report *report, bool with_plan);
 json_t *json_report_sources(const struct report *report);
 /* How far it is known whose the sessions from this host are. */
 json_t *json_local(const struct programs *programs);
-json_t *json_counts(const struct counts *counts);
 
 #endif

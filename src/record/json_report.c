@@ -31,14 +31,6 @@ static void set_counts(json_t *object, const struct counts *counts)
 	set_number(object, "extra", counts->extra);
 }
 
-json_t *json_counts(const struct counts *counts)
-{
-	json_t *object = json_object();
-
-	set_counts(object, counts);
-	return object;
-}
-
 static json_t *node_plan(const struct report_node *node)
 {
 	json_t *plan = json_array();

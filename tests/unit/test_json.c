@@ -232,13 +232,12 @@ static void test_report_without_trouble(void **state)
 static void test_report_parts(void **state)
 {
 	struct report *report = make_report();
-	json_auto_t *counts = json_counts(&report->counts);
 	json_auto_t *summary = json_report_summary(report->request_id, report);
 	json_auto_t *nodes = json_report_nodes(report, false);
-	char *text CLEANUP(mem_free_p) = json_print(counts);
+	char *text CLEANUP(mem_free_p) = json_print(summary);
 
 	(void)state;
-	assert_string_equal(text, "{" COUNTS "}");
+	assert_non_null(strstr(text, "," COUNTS ","));
 	assert_null(json_object_get(summary, "nodes"));
 	assert_null(json_object_get(summary, "sources"));
 	assert_int_equal(json_array_size(nodes), 2);

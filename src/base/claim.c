@@ -8,12 +8,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 
-#define MODE 0640
 #define MAX_COMM_BYTES 32
 
 static void read_comm(int pid, char comm[MAX_COMM_BYTES])
@@ -43,30 +42,6 @@ static void name_holder(int fd, struct err *err)
 	err_set(err, "it is held by process %d (%s)", (int)lock.l_pid, comm);
 }
 
-static int open_file(const char *path, int *ret_fd, struct err *err)
-{
-	struct stat status;
-	int fd = open(path,
-		O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, MODE);
-
-	if (fd < 0 || fstat(fd, &status) < 0) {
-		int error_number = errno;
-
-		if (fd >= 0) {
-			close(fd);
-		}
-		err_set_errno(err, error_number, "cannot open %s", path);
-		return -error_number;
-	}
-	if (!S_ISREG(status.st_mode)) {
-		close(fd);
-		err_set(err, "%s is not a regular file", path);
-		return -EINVAL;
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
 static int lock_file(int fd, const char *path, struct err *err)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -84,21 +59,13 @@ static int lock_file(int fd, const char *path, struct err *err)
 	return -error_number;
 }
 
-static bool leads_to(const char *path, int fd)
-{
-	struct stat opened, named;
-
-	return fstat(fd, &opened) == 0 && lstat(path, &named) == 0 &&
-	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
-}
-
 int claim_take(const char *path, struct claim *ret_claim, struct err *err)
 {
 	int fd = -1;
 	int r;
 
 	do {
-		r = open_file(path, &fd, err);
+		r = file_open_regular(path, &fd, err);
 		if (r < 0) {
 			return r;
 		}
@@ -107,7 +74,7 @@ int claim_take(const char *path, struct claim *ret_claim, struct err *err)
 			close(fd);
 			return r;
 		}
-		if (leads_to(path, fd)) {
+		if (file_is_at(fd, path)) {
 			*ret_claim = (struct claim){fd, mem_copy_text(path, strlen(path))};
 			return 0;
 		}
@@ -118,7 +85,7 @@ int claim_take(const char *path, struct claim *ret_claim, struct err *err)
 
 bool claim_is_in_place(const struct claim *claim)
 {
-	return claim->path != NULL && leads_to(claim->path, claim->fd);
+	return claim->path != NULL && file_is_at(claim->fd, claim->path);
 }
 
 void claim_leave(struct claim *claim)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "config/account.h"
 #include "config/document.h"
@@ -51,52 +52,40 @@ static struct config *new_preset(void)
 }
 
 /* Reads until the end or one byte beyond the limit; a negative errno. */
-static int read_up_to_limit(int fd, char *buffer, size_t *ret_n)
+static ssize_t read_up_to_limit(int fd, char *buffer)
 {
 	size_t n = 0;
+	ssize_t got;
 
-	while (n <= MAX_FILE_BYTES) {
-		ssize_t got = read(fd, buffer + n, MAX_FILE_BYTES + 1 - n);
-
-		if (got < 0 && errno == EINTR) {
-			continue;
-		}
-		if (got < 0) {
-			return -errno;
-		}
-		if (got == 0) {
-			break;
-		}
-		n += (size_t)got;
-	}
-	*ret_n = n;
-	return 0;
+	do {
+		got = read(fd, buffer + n, MAX_FILE_BYTES + 1 - n);
+		n += got > 0 ? (size_t)got : 0;
+	} while ((got > 0 && n <= MAX_FILE_BYTES) || (got < 0 && errno == EINTR));
+	return got < 0 ? -errno : (ssize_t)n;
 }
 
 static bool read_file(const char *path, char *buffer, size_t *ret_n, struct mistakes *mistakes)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	CLEANUP(file_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t n = fd < 0 ? -errno : read_up_to_limit(fd, buffer);
 	CLEANUP(mem_free_p) char *fault = fd < 0 ? NULL : trust_config_fault(fd);
-	int result = fd < 0 ? -errno : read_up_to_limit(fd, buffer, ret_n);
 
-	if (fd >= 0) {
-		close(fd);
-	}
 	if (fault != NULL) {
 		mistakes_add(mistakes, whole_file, "%s", fault);
 		return false;
 	}
-	if (result < 0) {
+	if (n < 0) {
 		mistakes_add(mistakes, whole_file, "cannot be read: %s; expected a YAML file",
-			strerror(-result));
+			strerror((int)-n));
 		return false;
 	}
-	if (*ret_n > MAX_FILE_BYTES) {
+	if ((size_t)n > MAX_FILE_BYTES) {
 		mistakes_add(mistakes, whole_file,
 			"more than %zu bytes; expected a configuration, which is smaller",
 			MAX_FILE_BYTES);
 		return false;
 	}
+	*ret_n = (size_t)n;
 	return true;
 }
 

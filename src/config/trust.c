@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "config/account.h"
 
@@ -68,20 +69,15 @@ static char *find_secret_fault(const struct stat *status)
 
 char *trust_secret_fault(const char *path)
 {
+	CLEANUP(file_close_p)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat status;
-	char *fault;
 
 	if (fd < 0 || fstat(fd, &status) < 0) {
-		fault = mem_printf("cannot be read: %s; expected a file that holds the password",
+		return mem_printf("cannot be read: %s; expected a file that holds the password",
 			strerror(errno));
-	} else {
-		fault = find_secret_fault(&status);
 	}
-	if (fd >= 0) {
-		close(fd);
-	}
-	return fault;
+	return find_secret_fault(&status);
 }
 
 char *trust_key_fault(const char *path)

@@ -14,10 +14,9 @@
 
 #include "base/check.h"
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-
-#define FILE_MODE 0640
 
 struct linefile {
 	int fd;          /* -1: nothing is open */
@@ -34,33 +33,12 @@ struct linefile *linefile_new(void)
 	return file;
 }
 
-static void close_fd(int fd)
-{
-	if (fd >= 0) {
-		close(fd);
-	}
-}
-
-static void close_fd_p(const int *fd)
-{
-	close_fd(*fd);
-}
-
-/* Hands a descriptor over: `fd` no longer closes it. */
-static int take_fd(int *fd)
-{
-	int taken = *fd;
-
-	*fd = -1;
-	return taken;
-}
-
 void linefile_free(struct linefile *file)
 {
 	if (file == NULL) {
 		return;
 	}
-	close_fd(file->fd);
+	file_close_p(&file->fd);
 	free(file);
 }
 
@@ -77,7 +55,7 @@ static int sync_directory_of(const char *path, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
 	char *directory CLEANUP(mem_free_p) = NULL;
-	int fd CLEANUP(close_fd_p) = -1;
+	int fd CLEANUP(file_close_p) = -1;
 
 	if (slash == NULL) {
 		directory = mem_printf(".");
@@ -100,48 +78,30 @@ static void leave(struct linefile *file)
 	if (file->fd >= 0 && file->is_dirty && fdatasync(file->fd) < 0) {
 		file->sync_error = -errno;
 	}
-	close_fd(file->fd);
+	file_close_p(&file->fd);
 }
 
 int linefile_open(struct linefile *file, const char *path, struct err *err)
 {
-	/* Not blocking: whoever puts a FIFO there must not stop the daemon. */
-	int fd CLEANUP(close_fd_p) = open(path,
-		O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-		FILE_MODE);
-	struct stat status;
-	int r;
+	int fd CLEANUP(file_close_p) = -1;
+	int r = file_open_regular(path, &fd, err);
 
-	if (fd < 0 || fstat(fd, &status) < 0) {
-		int error_number = errno;
-
-		err_set_errno(err, error_number, "cannot open %s", path);
-		if (error_number == ELOOP) {
-			err_set(err, "%s is a symbolic link, which is not followed", path);
-		}
-		return -error_number;
+	if (r == 0) {
+		r = sync_directory_of(path, err);
 	}
-	if (!S_ISREG(status.st_mode)) {
-		err_set(err, "%s is not a regular file", path);
-		return -EINVAL;
-	}
-	r = sync_directory_of(path, err);
 	if (r < 0) {
 		return r;
 	}
 	leave(file);
-	file->fd = take_fd(&fd);
+	file->fd = fd;
 	file->is_suspect = false;
+	fd = -1;
 	return 0;
 }
 
 bool linefile_is_current(const struct linefile *file, const char *path)
 {
-	struct stat opened, named;
-
-	return file->fd >= 0 && !file->is_suspect && fstat(file->fd, &opened) == 0 &&
-	       lstat(path, &named) == 0 && opened.st_dev == named.st_dev &&
-	       opened.st_ino == named.st_ino;
+	return !file->is_suspect && file_is_at(file->fd, path);
 }
 
 static bool has_name(const struct linefile *file)
@@ -170,24 +130,6 @@ static int ensure_open(struct linefile *file, const char *path, struct err *err)
 		err_set(err, "%s", why.text);
 	}
 	return r;
-}
-
-int linefile_write(int fd, const char *bytes, size_t n_bytes)
-{
-	while (n_bytes > 0) {
-		ssize_t written = write(fd, bytes, n_bytes);
-
-		if (written < 0 && errno == EINTR) {
-			continue;
-		}
-		if (written < 0) {
-			return -errno;
-		}
-		/* Short: the disk is full or a limit is reached. Trying the rest tells which. */
-		bytes += written;
-		n_bytes -= (size_t)written;
-	}
-	return 0;
 }
 
 /* The size, and whether what is there ends with a whole line. */
@@ -223,7 +165,7 @@ static int append_whole(int fd, const char *line)
 	if (is_whole) {
 		begin++;
 	}
-	r = FAULT(RECORD_WRITE, NULL) ? -ENOSPC : linefile_write(fd, begin, strlen(begin));
+	r = FAULT(RECORD_WRITE, NULL) ? -ENOSPC : file_write(fd, begin, strlen(begin));
 	/* Best effort: a file that can only grow keeps the torn line, and the next call ends it. */
 	if (r < 0 && ftruncate(fd, size) < 0) {
 		log_debug("cannot take back a line: %s", strerror(errno));

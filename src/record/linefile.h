@@ -21,9 +21,8 @@ void linefile_free(struct linefile *file);
 
 /*
  * Opens `path`, or opens it again; mode 0640 when it has to be created, in a directory that exists.
- * Anything but a regular file is refused, and no link is followed: it would lead the writer, who
- * may write anywhere, to somebody else's file. On failure (negative errno, words that name the
- * path) what was open stays open.
+ * Regular files only (file.h). On failure (negative errno, words that name the path) what was open
+ * stays open.
  */
 NODISCARD int linefile_open(struct linefile *file, const char *path, struct err *err);
 
@@ -50,9 +49,6 @@ bool linefile_is_dirty(const struct linefile *file);
 
 /* Will the next line go to the file that is open? */
 bool linefile_is_current(const struct linefile *file, const char *path);
-
-/* All of it, to any file. A negative errno: some of it may be there. */
-NODISCARD int linefile_write(int fd, const char *bytes, size_t n_bytes);
 
 /* For reading what is there; -1 when nothing is open. Stays the property of `file`. */
 int linefile_fd(const struct linefile *file);

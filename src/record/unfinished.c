@@ -12,10 +12,10 @@
 #include "base/check.h"
 #include "base/claim.h"
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "record/audit_scan.h"
 #include "record/json.h"
-#include "record/linefile.h"
 
 #define SUFFIX ".open"
 /* Grown by this much since it was last made short, it is made short again. */
@@ -63,7 +63,7 @@ static int append(struct unfinished *unfinished, const char *line)
 {
 	CLEANUP(mem_free_p) char *text = mem_printf("\n%s\n", line);
 	size_t n = strlen(text);
-	int r = FAULT(RECORD_OPEN, NULL) ? -ENOSPC : linefile_write(unfinished->claim.fd, text, n);
+	int r = FAULT(RECORD_OPEN, NULL) ? -ENOSPC : file_write(unfinished->claim.fd, text, n);
 
 	unfinished->n_bytes += n;
 	unfinished->is_dirty = true;

@@ -1,0 +1,70 @@
+/*
+ * Files.
+ */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MODE 0640
+
+void file_close_p(const int *fd)
+{
+	if (*fd >= 0) {
+		close(*fd);
+	}
+}
+
+int file_open_regular(const char *path, int *ret_fd, struct err *err)
+{
+	/* Not blocking: whoever puts a FIFO there must not stop the daemon. */
+	CLEANUP(file_close_p)
+	int fd = open(path,
+		O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, MODE);
+	struct stat status;
+
+	if (fd < 0 || fstat(fd, &status) < 0) {
+		int error_number = errno;
+
+		err_set_errno(err, error_number, "cannot open %s", path);
+		if (error_number == ELOOP) {
+			err_set(err, "%s is a symbolic link, which is not followed", path);
+		}
+		return -error_number;
+	}
+	if (!S_ISREG(status.st_mode)) {
+		err_set(err, "%s is not a regular file", path);
+		return -EINVAL;
+	}
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+bool file_is_at(int fd, const char *path)
+{
+	struct stat opened, named;
+
+	return fd >= 0 && fstat(fd, &opened) == 0 && lstat(path, &named) == 0 &&
+	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+int file_write(int fd, const char *bytes, size_t n_bytes)
+{
+	while (n_bytes > 0) {
+		ssize_t written = write(fd, bytes, n_bytes);
+
+		if (written < 0 && errno == EINTR) {
+			continue;
+		}
+		if (written < 0) {
+			return -errno;
+		}
+		/* Short: the disk is full or a limit is reached. Trying the rest tells which. */
+		bytes += written;
+		n_bytes -= (size_t)written;
+	}
+	return 0;
+}

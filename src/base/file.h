@@ -1,0 +1,29 @@
+/*
+ * Files that are written to by more than this process, and descriptors.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/macros.h"
+
+/* For CLEANUP: closes a descriptor that is not negative. */
+void file_close_p(const int *fd);
+
+/*
+ * Opens `path` for reading and appending, mode 0640 when it has to be made. Anything but a regular
+ * file is refused, and no link is followed: it would lead the writer, who may write anywhere, to
+ * somebody else's file. 0, or a negative errno with words that name the path.
+ */
+NODISCARD int file_open_regular(const char *path, int *ret_fd, struct err *err);
+
+/* Does the path lead to the open file? It may be renamed or removed by now. */
+bool file_is_at(int fd, const char *path);
+
+/* All of it. A negative errno: some of it may be there. */
+NODISCARD int file_write(int fd, const char *bytes, size_t n_bytes);
+
+#endif

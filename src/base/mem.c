@@ -51,6 +51,14 @@ void *mem_grow_array(void *memory, size_t n, size_t *capacity, size_t element_by
 	return mem_resize_array(memory, *capacity, element_bytes);
 }
 
+void *mem_append(void *array, size_t *n, size_t *capacity, size_t element_bytes)
+{
+	char *memory = mem_grow_array(*(void **)array, *n, capacity, element_bytes);
+
+	*(void **)array = memory;
+	return memset(memory + (*n)++ * element_bytes, 0, element_bytes);
+}
+
 char *mem_copy_text(const char *text, size_t n_bytes)
 {
 	char *copy = mem_alloc(n_bytes + 1);

@@ -27,6 +27,12 @@ char *mem_printf(const char *format, ...) PRINTF_LIKE(1, 2);
  */
 void *mem_grow_array(void *memory, size_t n, size_t *capacity, size_t element_bytes);
 
+/*
+ * Appends an element, zeroed, to an array that such doubling makes room in, and returns it; good
+ * until the next. `array` is the address of the pointer to its first element.
+ */
+void *mem_append(void *array, size_t *n, size_t *capacity, size_t element_bytes);
+
 /* Overwrites a secret; the compiler may not leave this out. NULL is fine. */
 void mem_wipe(void *memory, size_t n_bytes);
 

@@ -70,9 +70,8 @@ static struct tree_node *add_node(struct builder *builder, enum tree_kind kind, 
 	if (builder->depth > 0) {
 		struct tree_node *parent = builder->open[builder->depth - 1];
 
-		parent->items = mem_grow_array(
-			parent->items, parent->n_items, &parent->capacity, sizeof(*parent->items));
-		node = &parent->items[parent->n_items++];
+		node = mem_append(
+			&parent->items, &parent->n_items, &parent->capacity, sizeof(*node));
 	}
 	*node = (struct tree_node){.kind = kind, .at = position_of(mark)};
 	return node;

@@ -185,12 +185,11 @@ static bool is_cell_cheaper(const struct plan *plan, uint64_t n_victims)
 
 static struct plan_step *add_step(struct plan *plan, enum plan_step_kind kind)
 {
-	struct plan_step *step;
+	struct plan_step *step = mem_append(
+		&plan->steps, &plan->n_steps, &plan->steps_capacity, sizeof(struct plan_step));
 
-	plan->steps = mem_grow_array(
-		plan->steps, plan->n_steps, &plan->steps_capacity, sizeof(struct plan_step));
-	step = &plan->steps[plan->n_steps++];
-	*step = (struct plan_step){.kind = kind, .first = plan->n_victims};
+	step->kind = kind;
+	step->first = plan->n_victims;
 	return step;
 }
 

@@ -49,11 +49,9 @@ void program_finish(struct program *program)
 
 void programs_add(struct programs *programs, const struct program *program, uint64_t found)
 {
-	struct program *added;
+	struct program *added = mem_append(
+		&programs->items, &programs->n, &programs->capacity, sizeof(struct program));
 
-	programs->items = mem_grow_array(
-		programs->items, programs->n, &programs->capacity, sizeof(struct program));
-	added = &programs->items[programs->n++];
 	program_copy(added, program);
 	added->found = found;
 }

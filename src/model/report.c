@@ -162,11 +162,9 @@ static void take_warning_back(struct report *report, const char *text)
 
 struct report_node *report_add_node(struct report *report, const char *address)
 {
-	struct report_node *node;
+	struct report_node *node = mem_append(&report->nodes, &report->n_nodes,
+		&report->nodes_capacity, sizeof(struct report_node));
 
-	report->nodes = mem_grow_array(report->nodes, report->n_nodes, &report->nodes_capacity,
-		sizeof(struct report_node));
-	node = &report->nodes[report->n_nodes++];
 	*node = (struct report_node){
 		.address = copy(address),
 		.role = copy(""),
@@ -197,19 +195,18 @@ void report_node_fail(struct report_node *node, const char *words)
 
 void report_node_add_step(struct report_node *node, const char *command, uint64_t expect)
 {
-	node->plan = mem_grow_array(
-		node->plan, node->n_steps, &node->steps_capacity, sizeof(struct report_step));
-	node->plan[node->n_steps++] = (struct report_step){copy(command), expect};
+	struct report_step *step = mem_append(
+		&node->plan, &node->n_steps, &node->steps_capacity, sizeof(struct report_step));
+
+	*step = (struct report_step){copy(command), expect};
 }
 
 struct report_source *report_add_source(struct report *report, const char *address,
 	const char *user, const char *name, const char *lib)
 {
-	struct report_source *source;
-
-	report->sources = mem_grow_array(report->sources, report->n_sources,
+	struct report_source *source = mem_append(&report->sources, &report->n_sources,
 		&report->sources_capacity, sizeof(struct report_source));
-	source = &report->sources[report->n_sources++];
+
 	*source = (struct report_source){
 		.address = copy(address),
 		.user = copy(user),

@@ -28,9 +28,7 @@ struct result *results_add(struct results *results, struct slice node, uint64_t 
 	if (results->n == RESULTS_MAX) {
 		return NULL;
 	}
-	results->items = mem_grow_array(
-		results->items, results->n, &results->capacity, sizeof(struct result));
-	result = &results->items[results->n++];
+	result = mem_append(&results->items, &results->n, &results->capacity, sizeof(*result));
 	*result = (struct result){
 		.id = id,
 		.node = add_text(results, node),

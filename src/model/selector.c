@@ -44,6 +44,7 @@ struct selector *selector_new_exact(enum session_field field, struct slice value
 	struct selector *selector = mem_new(struct selector);
 	/* In words where an expression would say something else. */
 	const char *verb = is_plain(value) ? "=" : "is";
+	struct selector_value *only;
 	struct slice text;
 
 	CHECK(session_field_kind(field) == SESSION_KIND_TEXT && field != SESSION_TYPE);
@@ -51,11 +52,9 @@ struct selector *selector_new_exact(enum session_field field, struct slice value
 	selector->field = field;
 	selector->op = SELECTOR_EQUAL;
 	text = slice_of(selector->text);
-	selector->values =
-		mem_grow_array(NULL, 0, &selector->values_capacity, sizeof(struct selector_value));
-	selector->values[0] =
-		(struct selector_value){.text = slice_skip(text, text.len - value.len)};
-	selector->n_values = 1;
+	only = mem_append(
+		&selector->values, &selector->n_values, &selector->values_capacity, sizeof(*only));
+	only->text = slice_skip(text, text.len - value.len);
 	return selector;
 }
 

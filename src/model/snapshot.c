@@ -140,11 +140,9 @@ static void note_subscriptions(struct snapshot *snapshot, const struct session *
 
 static struct snapshot_entry *append_entry(struct snapshot *snapshot, uint64_t id)
 {
-	struct snapshot_entry *entry;
+	struct snapshot_entry *entry = mem_append(&snapshot->entries, &snapshot->n,
+		&snapshot->capacity, sizeof(struct snapshot_entry));
 
-	snapshot->entries = mem_grow_array(
-		snapshot->entries, snapshot->n, &snapshot->capacity, sizeof(struct snapshot_entry));
-	entry = &snapshot->entries[snapshot->n++];
 	*entry = (struct snapshot_entry){.id = id, .source = INTERN_NONE, .cell = INTERN_NONE};
 	snapshot->watermark = MAX(snapshot->watermark, id);
 	return entry;

@@ -324,10 +324,10 @@ int audit_late(struct audit *audit, const struct audit_subject *subject,
 	json_t *node = json_object();
 
 	json_set(node, "address", json_text_of(late->node));
-	json_set(node, "killed", json_integer((json_int_t)late->n_killed));
-	json_set(node, "lost", late->lost != NULL ? json_text_of(late->lost) : json_null());
+	json_set_number(node, "killed", late->n_killed);
+	json_set(node, "lost", json_text_or_null(late->lost));
 	json_add(nodes, node);
-	json_set(line, "killed", json_integer((json_int_t)late->n_killed));
+	json_set_number(line, "killed", late->n_killed);
 	json_set(line, "nodes", nodes);
 	return write_line(audit, line, err);
 }

@@ -47,7 +47,7 @@ static json_t *take_others(struct denials *denials)
 	json_t *line = denials->others.line;
 
 	if (line != NULL) {
-		json_set(line, "repeated", json_integer((json_int_t)denials->others.n));
+		json_set_number(line, "repeated", denials->others.n);
 		json_set(line, "several_users", json_true());
 	}
 	denials->others = (struct denials_user){0};
@@ -60,8 +60,7 @@ json_t *denials_take(struct denials *denials)
 		struct denials_user *user = &denials->users[--denials->n_users];
 
 		if (user->line != NULL) {
-			json_set(user->line, "repeated",
-				json_integer((json_int_t)user->n - DENIALS_ONE_BY_ONE));
+			json_set_number(user->line, "repeated", user->n - DENIALS_ONE_BY_ONE);
 			return user->line;
 		}
 	}

@@ -52,6 +52,21 @@ json_t *json_text_of(const char *text)
 	return json_text(slice_of(text));
 }
 
+json_t *json_text_or_null(const char *text)
+{
+	return text != NULL ? json_text_of(text) : json_null();
+}
+
+json_t *json_texts(char *const *texts, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		json_add(list, json_text_of(texts[i]));
+	}
+	return list;
+}
+
 void json_set(json_t *object, const char *key, json_t *value)
 {
 	CHECK(json_object_set_new(object, key, value) == 0);
@@ -60,6 +75,11 @@ void json_set(json_t *object, const char *key, json_t *value)
 void json_add(json_t *array, json_t *value)
 {
 	CHECK(json_array_append_new(array, value) == 0);
+}
+
+void json_set_number(json_t *object, const char *key, uint64_t number)
+{
+	json_set(object, key, json_integer((json_int_t)number));
 }
 
 /*

@@ -18,9 +18,13 @@
 json_t *json_text(struct slice text);
 json_t *json_text_of(const char *text); /* NUL-terminated; NULL is "" */
 
+json_t *json_text_or_null(const char *text); /* null for NULL */
+json_t *json_texts(char *const *texts, size_t n);
+
 /* object[key] = value, taking over `value`; ends the process when there is no memory. */
 void json_set(json_t *object, const char *key, json_t *value);
 void json_add(json_t *array, json_t *value);
+void json_set_number(json_t *object, const char *key, uint64_t number);
 
 /*
  * Compact, on the heap, NUL-terminated, without a line feed. C0 and C1 controls, DEL, Unicode's

@@ -8,27 +8,16 @@
 
 #include "base/clock.h"
 
-static void set_number(json_t *object, const char *key, uint64_t number)
-{
-	json_set(object, key, json_integer((json_int_t)number));
-}
-
-/* null for NULL, unlike json_text_of(): for what may be absent. */
-static json_t *text_or_null(const char *text)
-{
-	return text != NULL ? json_text_of(text) : json_null();
-}
-
 static void set_counts(json_t *object, const struct counts *counts)
 {
-	set_number(object, "found", counts->found);
-	set_number(object, "unmatched", counts->unmatched);
-	set_number(object, "protected", counts->is_protected);
-	set_number(object, "matched", counts->matched);
-	set_number(object, "killed", counts->killed);
-	set_number(object, "gone", counts->gone);
-	set_number(object, "survivors", counts->survivors);
-	set_number(object, "extra", counts->extra);
+	json_set_number(object, "found", counts->found);
+	json_set_number(object, "unmatched", counts->unmatched);
+	json_set_number(object, "protected", counts->is_protected);
+	json_set_number(object, "matched", counts->matched);
+	json_set_number(object, "killed", counts->killed);
+	json_set_number(object, "gone", counts->gone);
+	json_set_number(object, "survivors", counts->survivors);
+	json_set_number(object, "extra", counts->extra);
 }
 
 static json_t *node_plan(const struct report_node *node)
@@ -39,7 +28,7 @@ static json_t *node_plan(const struct report_node *node)
 		json_t *step = json_object();
 
 		json_set(step, "command", json_text_of(node->plan[i].command));
-		set_number(step, "expect", node->plan[i].expect);
+		json_set_number(step, "expect", node->plan[i].expect);
 		json_add(plan, step);
 	}
 	return plan;
@@ -56,36 +45,25 @@ static json_t *phases_ms(const struct report_node *node)
 	return phases;
 }
 
-/* Further ones of the same server. */
-static json_t *addresses(const struct report_node *node)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < node->n_also; i++) {
-		json_add(list, json_text_of(node->also[i]));
-	}
-	return list;
-}
-
 static json_t *node_json(const struct report_node *node, bool with_plan)
 {
 	json_t *object = json_object();
 
 	json_set(object, "address", json_text_of(node->address));
-	json_set(object, "also", addresses(node));
+	json_set(object, "also", json_texts(node->also, node->n_also));
 	json_set(object, "role", json_text_of(node->role));
 	json_set(object, "server", json_text_of(node->server));
 	json_set(object, "run_id", json_text_of(node->run_id));
 	set_counts(object, &node->counts);
-	set_number(object, "commands", node->n_commands);
-	set_number(object, "in_flight", node->n_in_flight);
-	set_number(object, "late", node->n_late);
+	json_set_number(object, "commands", node->n_commands);
+	json_set_number(object, "in_flight", node->n_in_flight);
+	json_set_number(object, "late", node->n_late);
 	json_set(object, "max_stall_ms", json_real((double)node->max_stall_us / 1000));
 	json_set(object, "phases_ms", phases_ms(node));
 	if (with_plan) {
 		json_set(object, "plan", node_plan(node));
 	}
-	json_set(object, "error", text_or_null(node->error));
+	json_set(object, "error", json_text_or_null(node->error));
 	return object;
 }
 
@@ -113,9 +91,9 @@ json_t *json_report_sources(const struct report *report)
 		json_set(object, "user", json_text_of(source->user));
 		json_set(object, "name", json_text_of(source->name));
 		json_set(object, "lib", json_text_of(source->lib));
-		set_number(object, "found", source->found);
-		set_number(object, "killed", source->killed);
-		set_number(object, "reconnected", source->reconnected);
+		json_set_number(object, "found", source->found);
+		json_set_number(object, "killed", source->killed);
+		json_set_number(object, "reconnected", source->reconnected);
 		json_add(sources, object);
 	}
 	return sources;
@@ -133,8 +111,8 @@ static json_t *programs_json(const struct programs *programs)
 			json_set(object, program_key((enum program_text)text),
 				json_text_of(program->texts[text]));
 		}
-		set_number(object, "found", program->found);
-		set_number(object, "killed", 0); /* only a dry run looks */
+		json_set_number(object, "found", program->found);
+		json_set_number(object, "killed", 0); /* only a dry run looks */
 		json_add(list, object);
 	}
 	return list;
@@ -144,16 +122,15 @@ json_t *json_local(const struct programs *programs)
 {
 	json_t *object = json_object();
 
-	set_number(object, "sessions", programs->n_sessions);
-	set_number(object, "named", programs->n_named);
-	json_set(object, "error", text_or_null(programs->error));
+	json_set_number(object, "sessions", programs->n_sessions);
+	json_set_number(object, "named", programs->n_named);
+	json_set(object, "error", json_text_or_null(programs->error));
 	return object;
 }
 
 json_t *json_report_summary(const char *request_id, const struct report *report)
 {
 	json_t *object = json_object();
-	json_t *warnings = json_array();
 	char started_at[CLOCK_RFC3339_BYTES];
 
 	clock_format_rfc3339(report->started_wall_ms, started_at);
@@ -163,12 +140,9 @@ json_t *json_report_summary(const char *request_id, const struct report *report)
 	json_set(object, "started_at", json_text_of(started_at));
 	json_set(object, "elapsed_ms", json_integer(report->elapsed_ms));
 	set_counts(object, &report->counts);
-	set_number(object, "reconnected", report->reconnected);
-	for (size_t i = 0; i < report->n_warnings; i++) {
-		json_add(warnings, json_text_of(report->warnings[i]));
-	}
-	json_set(object, "warnings", warnings);
-	json_set(object, "error", text_or_null(report->error));
+	json_set_number(object, "reconnected", report->reconnected);
+	json_set(object, "warnings", json_texts(report->warnings, report->n_warnings));
+	json_set(object, "error", json_text_or_null(report->error));
 	return object;
 }
 

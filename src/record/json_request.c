@@ -28,50 +28,28 @@ static void set_ids(json_t *line, const struct request *request)
 	json_set(line, "ids", ids);
 }
 
-/* `nodes` is what an outcome says of each node; what the caller chose is `node`, as in the API. */
-static void set_chosen_nodes(json_t *line, const struct request *request)
-{
-	json_t *nodes;
-
-	if (request->n_nodes == 0) {
-		return;
-	}
-	nodes = json_array();
-	for (size_t i = 0; i < request->n_nodes; i++) {
-		json_add(nodes, json_text_of(request->nodes[i]));
-	}
-	json_set(line, "node", nodes);
-}
-
-static void set_pace(json_t *line, enum pace pace)
-{
-	switch (pace) {
-	case PACE_INSTANCE:
-		break;
-	case PACE_FAST:
-		json_set(line, "pace", json_text_of("fast"));
-		break;
-	case PACE_GENTLE:
-		json_set(line, "pace", json_text_of("gentle"));
-		break;
-	}
-}
-
 void json_set_request(json_t *line, const struct request *request)
 {
 	json_set(line, "all", json_boolean(request->is_all));
 	json_set(line, "match", selector_texts(&request->match));
 	set_ids(line, request);
 	json_set(line, "except", selector_texts(&request->except));
-	set_chosen_nodes(line, request);
+	/* `nodes` is what an outcome says of each; what the caller chose is `node`, as in the API.
+	 */
+	if (request->n_nodes > 0) {
+		json_set(line, "node", json_texts(request->nodes, request->n_nodes));
+	}
 	if (request->run_id != NULL) {
 		json_set(line, "run_id", json_text_of(request->run_id));
 	}
 	json_set(line, "dry_run", json_boolean(request->is_dry_run));
 	if (request->has_max) {
-		json_set(line, "max", json_integer((json_int_t)request->max));
+		json_set_number(line, "max", request->max);
 	}
-	set_pace(line, request->pace);
+	if (request->pace != PACE_INSTANCE) {
+		json_set(line, "pace",
+			json_text_of(request->pace == PACE_GENTLE ? "gentle" : "fast"));
+	}
 	if (request->stall_budget_ms > 0) {
 		json_set(line, "stall_budget_ms", json_integer(request->stall_budget_ms));
 	}

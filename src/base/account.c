@@ -1,7 +1,7 @@
 /*
  * getpwnam_r(3) and their kin: one loop for the buffer that they want, one row per database.
  */
-#include "config/account.h"
+#include "base/account.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -41,7 +41,9 @@ static int look_up_user(const char *wanted, char *buffer, size_t n_bytes, bool *
 {
 	struct passwd entry;
 	struct passwd *found = NULL;
-	int error = getpwnam_r(wanted, &entry, buffer, n_bytes, &found);
+	uint32_t number;
+	int error = is_id(wanted, &number) ? getpwuid_r(number, &entry, buffer, n_bytes, &found)
+					   : getpwnam_r(wanted, &entry, buffer, n_bytes, &found);
 
 	*ret_exists = found != NULL;
 	if (found != NULL) {
@@ -113,14 +115,27 @@ int account_find_group(const char *name, gid_t *ret_gid)
 	return find_id(look_up_group, name, ret_gid);
 }
 
-int account_find_group_name(const char *name_or_number, char **ret_name)
+static int find_name(look_up_fn look_up, const char *name_or_number, char **ret_name)
 {
 	CLEANUP(mem_free_p) char *buffer = NULL;
 	struct account account = {NULL, 0};
-	int result = find(look_up_group, name_or_number, &buffer, &account);
+	int result = find(look_up, name_or_number, &buffer, &account);
 
 	if (result == 0) {
 		*ret_name = slice_copy(slice_of(account.name));
 	}
 	return result;
+}
+
+int account_find_group_name(const char *name_or_number, char **ret_name)
+{
+	return find_name(look_up_group, name_or_number, ret_name);
+}
+
+char *account_user_name(uid_t uid)
+{
+	CLEANUP(mem_free_p) char *number = mem_printf("%u", (unsigned)uid);
+	char *name = NULL;
+
+	return find_name(look_up_user, number, &name) == 0 ? name : NULL;
 }

@@ -1,8 +1,8 @@
 /*
  * Users and groups of this host, by name or number.
  */
-#ifndef CONFIG_ACCOUNT_H
-#define CONFIG_ACCOUNT_H
+#ifndef BASE_ACCOUNT_H
+#define BASE_ACCOUNT_H
 
 #include <sys/types.h>
 
@@ -21,5 +21,11 @@ NODISCARD int account_find_group(const char *name, gid_t *ret_gid);
 
 /* The name of a group that exists, on the heap; results as above. */
 NODISCARD int account_find_group_name(const char *name_or_number, char **ret_name);
+
+/*
+ * On the heap; NULL: there is none. Asks the system's name service, whose own caches answer for
+ * directory users.
+ */
+char *account_user_name(uid_t uid);
 
 #endif

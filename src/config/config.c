@@ -14,7 +14,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "config/account.h"
+#include "base/account.h"
 #include "config/document.h"
 #include "config/section.h"
 #include "config/trust.h"

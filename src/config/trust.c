@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "config/account.h"
+#include "base/account.h"
 
 /* Whom the unit and the package run the daemon as. */
 #define SERVICE_USER "sesskill"

@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
-#include "config/account.h"
+#include "base/account.h"
 #include "config/keys.h"
 #include "config/trust.h"
 #include "kill/instance.h"

@@ -10,11 +10,11 @@
 #include <event2/event.h>
 #include <event2/util.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -27,7 +27,6 @@
 #define STEPS_PER_LOOK 8
 #define MAX_NAME_BYTES 64
 #define MAX_CGROUPS_BYTES 4096
-#define MAX_PASSWD_BYTES 16384
 
 #define DENIED                                                                                 \
 	"sesskilld may not look into all processes; those of other users take CAP_SYS_PTRACE " \
@@ -346,17 +345,11 @@ int32_t processes_pid(const struct processes *processes, const struct processes_
 		       : 0;
 }
 
-/* Asks the system's name service, whose own caches answer for directory users. */
 static char *name_user(uint32_t uid)
 {
-	char buffer[MAX_PASSWD_BYTES];
-	struct passwd entry, *found = NULL;
+	char *name = uid != DIAG_NO_UID ? account_user_name(uid) : mem_printf("%s", "");
 
-	if (uid == DIAG_NO_UID) {
-		return mem_printf("%s", "");
-	}
-	(void)!getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found);
-	return found != NULL ? mem_printf("%s", found->pw_name) : mem_printf("%u", (unsigned)uid);
+	return name != NULL ? name : mem_printf("%u", (unsigned)uid);
 }
 
 uint32_t processes_add_program(struct processes *processes, uint32_t process, uint32_t uid)

@@ -3,15 +3,14 @@
  * with the user's name and the executable for the record.
  */
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/account.h"
+#include "base/mem.h"
 #include "control/http/http_internal.h"
-
-#define PEER_PASSWD_BYTES 16384
 
 /* The group list is taken whole or not at all: a deny may rest on a group beyond the limit. */
 static int read_groups(int fd, struct caller *caller, struct err *err)
@@ -32,17 +31,13 @@ static int read_groups(int fd, struct caller *caller, struct err *err)
 	return -errno;
 }
 
-/* Asks the system's name service, whose own caches answer for directory users. */
 static void read_user_name(struct caller *caller)
 {
-	char buffer[PEER_PASSWD_BYTES];
-	struct passwd entry, *found = NULL;
+	CLEANUP(mem_free_p) char *name = account_user_name(caller->uid);
 
-	if (getpwuid_r(caller->uid, &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL ||
-		strlen(found->pw_name) >= sizeof(caller->user)) {
-		return;
+	if (name != NULL && strlen(name) < sizeof(caller->user)) {
+		memcpy(caller->user, name, strlen(name) + 1);
 	}
-	memcpy(caller->user, found->pw_name, strlen(found->pw_name) + 1);
 }
 
 /* A path that fills the buffer may have been cut: none is better than half of one. */

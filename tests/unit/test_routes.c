@@ -243,6 +243,20 @@ static void test_other_instances(void **state)
 	}
 }
 
+/* A parameter that is not understood is a condition that would not be kept. */
+static void test_no_parameters(void **state)
+{
+	struct walk *walk = *state;
+	size_t n_routes;
+	const struct route *routes = routes_table(&n_routes);
+
+	for (size_t i = 0; i < n_routes; i++) {
+		if (!routes[i].takes_params) {
+			assert_int_equal(ask(walk, &routes[i], "unheard-of=1"), 400);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +264,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_one_action_suffices, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deny_wins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_instances, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_parameters, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include "base/parse.h"
 #include "cli/field.h"
 #include "cli/options.h"
+#include "cli/print/print.h"
 #include "cli/terminal/human.h"
 #include "cli/terminal/text.h"
 #include "control/names.h"
@@ -50,22 +51,11 @@ static void put_column(FILE *out, struct slice text, size_t n_columns)
 /* "all", or the selectors that must all hold. */
 static void put_selection(const json_t *record, FILE *out)
 {
-	const json_t *list = json_object_get(record, "match");
-	const json_t *item;
-	size_t i;
-
 	if (json_is_true(json_object_get(record, "all"))) {
 		fputs("all", out);
 	}
-	json_array_foreach(list, i, item)
-	{
-		text_format(out, "%s%s", i > 0 ? " and " : "", json_string_value(item));
-	}
-	list = json_object_get(record, "except");
-	json_array_foreach(list, i, item)
-	{
-		text_format(out, "%s%s", i > 0 ? " or " : " except ", json_string_value(item));
-	}
+	print_list(json_object_get(record, "match"), "", " and ", out);
+	print_list(json_object_get(record, "except"), " except ", " or ", out);
 	if (json_is_true(json_object_get(record, "dry_run"))) {
 		fputs(" (dry run)", out);
 	}

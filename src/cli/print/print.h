@@ -44,6 +44,9 @@ void print_remark(const struct screen *screen, enum term_style style, const char
 void print_warnings(
 	const json_t *answer, enum term_style style, const char *head, const struct screen *screen);
 
+/* The texts of an array: `before` the first, `between` two of them. */
+void print_list(const json_t *texts, const char *before, const char *between, FILE *out);
+
 /* Of a listing or a report: of how many sessions from this host no process is known, and why. */
 void print_unnamed(const json_t *answer, const struct screen *screen);
 

@@ -77,17 +77,6 @@ static void add_instance(struct table *table, const json_t *instance)
 	}
 }
 
-static void print_list(const json_t *texts, const char *before, const char *between, FILE *out)
-{
-	const json_t *text;
-	size_t i;
-
-	json_array_foreach(texts, i, text)
-	{
-		text_format(out, "%s%.*s", i > 0 ? between : before, SLICE_ARG(field_slice(text)));
-	}
-}
-
 /* With the command that grants it, to be pasted on the server. */
 static void print_missing(const json_t *node, FILE *out)
 {

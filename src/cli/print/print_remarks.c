@@ -27,6 +27,17 @@ void print_warnings(
 	}
 }
 
+void print_list(const json_t *texts, const char *before, const char *between, FILE *out)
+{
+	const json_t *text;
+	size_t i;
+
+	json_array_foreach(texts, i, text)
+	{
+		text_format(out, "%s%.*s", i > 0 ? between : before, SLICE_ARG(field_slice(text)));
+	}
+}
+
 void print_unnamed(const json_t *answer, const struct screen *screen)
 {
 	const json_t *local = json_object_get(answer, "local");

@@ -21,12 +21,12 @@ static void on_line(void *context, struct slice line)
 {
 	struct list *list = context;
 
-	struct screen screen = term_screen(stdout);
-
 	if (list->cli->is_json) {
 		listing_read_head(&list->listing, line);
 		cli_put_json(line);
 	} else {
+		struct screen screen = term_screen(stdout);
+
 		print_sessions(&list->listing, line, &screen);
 	}
 }

@@ -277,16 +277,16 @@ bool instance_has_node(const struct instance *instance, struct slice address)
 /* ---- this daemon's own sessions ---- */
 
 /* Each stands there once: instances may share links. */
-static void add_own(struct own_sessions *own, const struct protection_own *one)
+static void add_own(struct own_sessions *own, struct protection_own one)
 {
 	for (size_t i = 0; i < own->n; i++) {
-		if (own->items[i].id == one->id && strcmp(own->items[i].mark, one->mark) == 0) {
+		if (own->items[i].id == one.id && strcmp(own->items[i].mark, one.mark) == 0) {
 			return;
 		}
 	}
 	own->items =
 		mem_grow_array(own->items, own->n, &own->capacity, sizeof(struct protection_own));
-	own->items[own->n++] = *one;
+	own->items[own->n++] = one;
 }
 
 /*
@@ -339,10 +339,7 @@ static void add_known(const struct link *link, const struct link *other,
 			  (link == other && !may_be_told(link, connection));
 
 	if (leads_here && connection->is_proven && connection->server->own_id != 0) {
-		struct protection_own one =
-			describe(connection, is_told_here(link, other, connection));
-
-		add_own(own, &one);
+		add_own(own, describe(connection, is_told_here(link, other, connection)));
 	}
 }
 
@@ -351,9 +348,7 @@ static void add_unplaced(const struct link *link, const struct link *other,
 	const struct link_connection *connection, struct own_sessions *own)
 {
 	if (link != other && connection->is_proven && !may_be_told(link, connection)) {
-		struct protection_own one = describe(connection, false);
-
-		add_own(own, &one);
+		add_own(own, describe(connection, false));
 	}
 }
 
@@ -378,7 +373,7 @@ static void add_maybe(const struct link *link, const struct link *other,
 			one.field = SESSION_ADDR;
 			snprintf(one.mark, sizeof(one.mark), "%s", connection->address);
 		}
-		add_own(own, &one);
+		add_own(own, one);
 	}
 }
 
@@ -394,7 +389,7 @@ static void add_of(
 	if (add == add_maybe && link != other && link_state(other) != LINK_READY &&
 		!link_leads_nowhere(other) &&
 		strcmp(link_address(link), link_address(other)) == 0) {
-		add_own(own, &(struct protection_own){.field = SESSION_NAME});
+		add_own(own, (struct protection_own){.field = SESSION_NAME});
 	}
 }
 
@@ -435,7 +430,7 @@ struct own_sessions instances_own_sessions(
 void own_sessions_add(struct own_sessions *own, const struct own_sessions *others)
 {
 	for (size_t i = 0; i < others->n; i++) {
-		add_own(own, &others->items[i]);
+		add_own(own, others->items[i]);
 	}
 }
 

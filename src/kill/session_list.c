@@ -162,19 +162,10 @@ static void sort_groups(struct session_list *list)
 
 /* ---- lines ---- */
 
-static bool is_numeric(enum session_field field)
+static bool is_numeric(enum session_field_kind kind)
 {
-	switch (session_field_kind(field)) {
-	case SESSION_KIND_NUMBER:
-	case SESSION_KIND_SECONDS:
-	case SESSION_KIND_BYTES:
-		return true;
-	case SESSION_KIND_TEXT:
-	case SESSION_KIND_FLAGS:
-	case SESSION_KIND_ADDRESS:
-		break;
-	}
-	return false;
+	return kind == SESSION_KIND_NUMBER || kind == SESSION_KIND_SECONDS ||
+	       kind == SESSION_KIND_BYTES;
 }
 
 /* Sorting needs the limit's worth of rows only: twice as many are kept before they are pruned. */
@@ -193,7 +184,7 @@ static void keep(struct session_list *list, uint32_t node, const struct session_
 
 	if (list->opts.sort == SESSION_NODE) {
 		row.number = node;
-	} else if (is_numeric(list->opts.sort)) {
+	} else if (is_numeric(session_field_kind(list->opts.sort))) {
 		(void)!session_number(session, list->opts.sort, &row.number);
 	} else if (value.data >= line.data && value.data < line.data + line.len) {
 		row.text = (struct slice){row.line + (value.data - line.data), value.len};

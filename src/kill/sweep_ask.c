@@ -127,6 +127,7 @@ enum sweep_state sweep_refused(struct sweep *sweep)
 	if (slice_has_prefix(slice_of(sweep->refusal), "BUSY") && request->break_busy &&
 		!request->is_dry_run && !sweep->is_cancelled &&
 		sweep->n_busy_moments < MAX_BUSY_MOMENTS) {
+		sweep->refusal[0] = '\0';
 		return SWEEP_BREAK_BUSY;
 	}
 	return sweep_fail(sweep, sweep->refusal);

@@ -80,7 +80,6 @@ static void on_script_kill(void *context, const struct reply *reply, const char 
 /* It was asked to end already. */
 static enum sweep_state instead_of_break(struct sweep *sweep)
 {
-	sweep->refusal[0] = '\0';
 	return sweep->n_busy_moments++ > 0 ? wait_a_moment(sweep) : SWEEP_STAY;
 }
 

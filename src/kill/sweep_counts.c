@@ -111,6 +111,35 @@ static void cut_salvo(struct sweep *sweep)
 	}
 }
 
+/* More hits of sets than the listed that have ended, or are about to: others were hit as well. */
+static void count_others(struct sweep *sweep, uint64_t n_ended)
+{
+	if (sweep->n_claimed > n_ended && sweep->n_presumed == 0) {
+		sweep->in.node->counts.extra += sweep->n_claimed - n_ended;
+	}
+}
+
+/* What was claimed is known by now: it has ended, or is about to; and so have others that sets hit.
+ */
+void sweep_settle_claims(struct sweep *sweep, uint64_t n_dying)
+{
+	sweep->is_in_doubt = false;
+	sweep_count(sweep);
+	/* A claim for somebody who is still listed was none, unless he is on his way out. */
+	sweep->n_verified = sweep->in.node->counts.killed;
+	count_others(sweep, sweep->n_verified + n_dying);
+	sweep->n_claimed = MIN(sweep->n_claimed + sweep->n_presumed, sweep->n_verified + n_dying);
+	sweep->n_presumed = 0;
+}
+
+void sweep_end_all(struct sweep *sweep)
+{
+	/* Killed is whom the server said it killed; the others ended with it. */
+	sweep->n_presumed = 0;
+	snapshot_end_all(&sweep->snapshot, sweep->n_claimed > 0 ? SNAPSHOT_ENDED : SNAPSHOT_GONE);
+	sweep->is_in_doubt = false;
+}
+
 /*
  * What became of each session: nobody is said to be killed who was not seen to have ended, whatever
  * the server claimed. Of a node that could not be listed, as far as ids are asked for.

@@ -177,8 +177,12 @@ void sweep_release_link(struct sweep *sweep);
 void sweep_forget_snapshot(struct sweep *sweep);
 /* Brings the counts of the node up to date, those of a salvo in flight included. */
 void sweep_count(struct sweep *sweep);
-/* The salvo has ended, or is cut. */
+/* The salvo has ended, or is cut: what it claims is in doubt until it is verified. */
 void sweep_take_result(struct sweep *sweep, const struct salvo_result *result);
+/* It is: whom it concerns has ended, or is one of those that are dying. */
+void sweep_settle_claims(struct sweep *sweep, uint64_t n_dying);
+/* The server was restarted. */
+void sweep_end_all(struct sweep *sweep);
 /* Nothing will be killed any more: no command is sent, and what is in flight is left to the job. */
 void sweep_settle(struct sweep *sweep);
 

@@ -78,11 +78,7 @@ static enum sweep_state resume(struct sweep *sweep)
 		sweep_warn(sweep,
 			"the server was restarted during the kill; its old sessions ended "
 			"with it");
-		/* Killed is whom the server said it killed; the others ended with it. */
-		sweep->n_presumed = 0;
-		snapshot_end_all(
-			&sweep->snapshot, sweep->n_claimed > 0 ? SNAPSHOT_ENDED : SNAPSHOT_GONE);
-		sweep->is_in_doubt = false;
+		sweep_end_all(sweep);
 		return SWEEP_DONE;
 	}
 	if (!sweep_is_same_process(sweep)) {

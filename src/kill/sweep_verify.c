@@ -38,14 +38,6 @@ static bool is_beyond_limit(const struct sweep *sweep)
 	return sweep->in.request->has_max && sweep->n_meant > sweep->n_allowed;
 }
 
-/* More hits of sets than the listed that have ended, or are about to: others were hit as well. */
-static void count_others(struct sweep *sweep, uint64_t n_ended)
-{
-	if (sweep->n_claimed > n_ended && sweep->n_presumed == 0) {
-		sweep->in.node->counts.extra += sweep->n_claimed - n_ended;
-	}
-}
-
 /* Everybody has ended. Behind a balancer others have sessions too. */
 static enum sweep_state end(struct sweep *sweep)
 {
@@ -55,25 +47,12 @@ static enum sweep_state end(struct sweep *sweep)
 	return link_is_by_turns(sweep->in.link) ? sweep_fail(sweep, LINK_BY_TURNS) : SWEEP_DONE;
 }
 
-/* What was claimed is known by now: it has ended, or is about to; and so have others that sets hit.
- */
-static void settle_claims(struct sweep *sweep, uint64_t n_dying)
-{
-	sweep->is_in_doubt = false;
-	sweep_count(sweep);
-	/* A claim for somebody who is still listed was none, unless he is on his way out. */
-	sweep->n_verified = sweep->in.node->counts.killed;
-	count_others(sweep, sweep->n_verified + n_dying);
-	sweep->n_claimed = MIN(sweep->n_claimed + sweep->n_presumed, sweep->n_verified + n_dying);
-	sweep->n_presumed = 0;
-}
-
 /* Everything is answered: who is left, and what about them? */
 static enum sweep_state judge_remains(struct sweep *sweep)
 {
 	struct snapshot_remains remains = snapshot_verify_end(&sweep->snapshot);
 
-	settle_claims(sweep, remains.dying);
+	sweep_settle_claims(sweep, remains.dying);
 	if (remains.alive == 0 && remains.dying == 0) {
 		return end(sweep);
 	}

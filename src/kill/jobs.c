@@ -75,7 +75,7 @@ static void move_patient_tickets(struct run *from, int64_t deadline_ms)
 			continue;
 		}
 		if (to == NULL) {
-			to = run_new(from->jobs, &ticket->caller, jobs_on_expiry);
+			to = run_new(from->jobs, &ticket->caller);
 			to->is_recorded = from->is_recorded;
 			to->job =
 				job_new_again(from->job, ticket->request_id, jobs_on_job_event, to);
@@ -86,7 +86,7 @@ static void move_patient_tickets(struct run *from, int64_t deadline_ms)
 		to->n_tickets++;
 	}
 	if (to != NULL) {
-		jobs_restart_expiry(to);
+		run_restart_expiry(to);
 	}
 }
 
@@ -150,22 +150,6 @@ static void on_settling(evutil_socket_t fd, short what, void *context)
 		jobs->idle_fn = NULL;
 		idle_fn(jobs->idle_context);
 	}
-}
-
-void jobs_on_expiry(evutil_socket_t fd, short what, void *context)
-{
-	struct run *run = context;
-
-	if (!job_is_started(run->job)) {
-		job_abandon(run->job, REPORT_FAILED,
-			"another kill of the instance ran until the deadline");
-		event_active(run->jobs->settling, 0, 0);
-	}
-}
-
-void jobs_restart_expiry(struct run *run)
-{
-	timer_start(run->expiry, MAX(run_deadline_ms(run) - clock_monotonic_ms(), (int64_t)0));
 }
 
 void jobs_on_job_event(void *context, enum job_event event)

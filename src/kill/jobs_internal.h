@@ -63,9 +63,10 @@ struct jobs {
 
 /* ---- jobs_runs.c ---- */
 
-/* The last of the list; its job is still to be made. `expiry_fn` gets the run. */
-struct run *run_new(struct jobs *jobs, const struct caller *caller,
-	void (*expiry_fn)(int fd, short what, void *context));
+/* The last of the list; its job is still to be made. */
+struct run *run_new(struct jobs *jobs, const struct caller *caller);
+/* What waits for its turn until its deadline fails then. */
+void run_restart_expiry(struct run *run);
 void run_free_ticket(struct ticket *ticket);
 void run_free(struct run *run);
 /* By its id: a reload may put another object in its place. */
@@ -103,10 +104,7 @@ NODISCARD int jobs_sync_record(struct jobs *jobs, struct err *err);
 
 /* ---- jobs.c ---- */
 
-/* The timer of the first of its tickets whose time is up while it waits. */
-void jobs_restart_expiry(struct run *run);
-/* Callbacks of a run's job and timer; `context` is the run. */
+/* Of a run's job; `context` is the run. */
 void jobs_on_job_event(void *context, enum job_event event);
-void jobs_on_expiry(int fd, short what, void *context);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "redis/timer.h"
 
 /* How many runs and tickets of an instance are not done. */
 struct load {
@@ -90,7 +91,7 @@ static struct run *find_shared(struct jobs *jobs, const struct jobs_order *order
 
 static struct run *new_run(struct jobs *jobs, const struct jobs_order *order)
 {
-	struct run *run = run_new(jobs, order->caller, jobs_on_expiry);
+	struct run *run = run_new(jobs, order->caller);
 
 	run->job = job_new(jobs->loop, jobs->instances, order->instance, order->request,
 		order->request_id, jobs_on_job_event, run);
@@ -163,7 +164,7 @@ int jobs_submit(struct jobs *jobs, const struct jobs_order *order, struct err *e
 	}
 	TAILQ_INSERT_TAIL(&run->tickets, ticket, entry);
 	run->n_tickets++;
-	jobs_restart_expiry(run);
+	run_restart_expiry(run);
 	run->is_recorded = !audit_is_dirty(jobs->audit);
 	if (run->is_recorded) {
 		jobs_start(run);

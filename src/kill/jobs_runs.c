@@ -8,10 +8,27 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "redis/timer.h"
 
-struct run *run_new(struct jobs *jobs, const struct caller *caller,
-	void (*expiry_fn)(int fd, short what, void *context))
+static void on_expiry(evutil_socket_t fd, short what, void *context)
+{
+	struct run *run = context;
+
+	if (!job_is_started(run->job)) {
+		job_abandon(run->job, REPORT_FAILED,
+			"another kill of the instance ran until the deadline");
+		event_active(run->jobs->settling, 0, 0);
+	}
+}
+
+void run_restart_expiry(struct run *run)
+{
+	timer_start(run->expiry, MAX(run_deadline_ms(run) - clock_monotonic_ms(), (int64_t)0));
+}
+
+struct run *run_new(struct jobs *jobs, const struct caller *caller)
 {
 	struct run *run = mem_new(struct run);
 
@@ -19,7 +36,7 @@ struct run *run_new(struct jobs *jobs, const struct caller *caller,
 	run->uid = caller->uid;
 	run->is_own = caller->is_own;
 	TAILQ_INIT(&run->tickets);
-	run->expiry = evtimer_new(jobs->loop, expiry_fn, run);
+	run->expiry = evtimer_new(jobs->loop, on_expiry, run);
 	CHECK(run->expiry != NULL);
 	TAILQ_INSERT_TAIL(&jobs->runs, run, entry);
 	return run;

@@ -35,6 +35,13 @@ void sweep_send(struct sweep *sweep, struct link_command command)
 	CHECK(r == 0);
 }
 
+void sweep_ask(struct sweep *sweep, const char *first, const char *second, link_reply_fn reply_fn)
+{
+	const struct slice argv[] = {slice_of(first), slice_of(second)};
+
+	sweep_send(sweep, (struct link_command){.argv = argv, .argc = 2, .reply_fn = reply_fn});
+}
+
 void sweep_drop_calls(struct sweep *sweep)
 {
 	calls_drop(&sweep->calls);
@@ -158,14 +165,6 @@ enum sweep_state sweep_on_idle_link(struct sweep *sweep, enum link_state state)
 	event_del(sweep->moment);
 	sweep->was_lost |= state != LINK_LATE;
 	return SWEEP_WAIT_LINK;
-}
-
-void sweep_hold_link(struct sweep *sweep)
-{
-	if (!sweep->is_holding) {
-		sweep->is_holding = true;
-		link_hold(sweep->in.link);
-	}
 }
 
 void sweep_release_link(struct sweep *sweep)

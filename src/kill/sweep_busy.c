@@ -9,14 +9,6 @@
 /* How often to look whether it has ended: a script is ended at its next call of the server. */
 #define MOMENT_MS 20
 
-static void send_words(struct sweep *sweep, const char *what, link_reply_fn reply_fn)
-{
-	struct slice argv[] = {slice_of(what), SLICE_LITERAL("KILL")};
-
-	sweep_send(sweep, (struct link_command){.argv = argv, .argc = 2, .reply_fn = reply_fn});
-	sweep->in.node->n_commands++;
-}
-
 static enum sweep_state wait_a_moment(struct sweep *sweep)
 {
 	timer_start(sweep->moment, MOMENT_MS);
@@ -68,7 +60,8 @@ static enum sweep_state judge_script(struct sweep *sweep, const struct reply *re
 		return SWEEP_WAIT_LINK;
 	}
 	/* A function is not ended by SCRIPT KILL. */
-	send_words(sweep, "FUNCTION", on_function_kill);
+	sweep_ask(sweep, "FUNCTION", "KILL", on_function_kill);
+	sweep->in.node->n_commands++;
 	return SWEEP_STAY;
 }
 
@@ -85,7 +78,8 @@ static enum sweep_state instead_of_break(struct sweep *sweep)
 
 static enum sweep_state enter_break(struct sweep *sweep)
 {
-	send_words(sweep, "SCRIPT", on_script_kill);
+	sweep_ask(sweep, "SCRIPT", "KILL", on_script_kill);
+	sweep->in.node->n_commands++;
 	return SWEEP_STAY;
 }
 

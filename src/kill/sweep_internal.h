@@ -134,6 +134,8 @@ void sweep_move(struct sweep *sweep, enum sweep_state next);
 void sweep_warn(struct sweep *sweep, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Over the link, which is READY. Of `command` the context and the owner are filled in. */
 void sweep_send(struct sweep *sweep, struct link_command command);
+/* A command of two words. */
+void sweep_ask(struct sweep *sweep, const char *first, const char *second, link_reply_fn reply_fn);
 /* What is asked and not answered is not waited for. */
 void sweep_drop_calls(struct sweep *sweep);
 /* The whole listing, shared with whoever wants it now. The link is READY. */
@@ -168,8 +170,7 @@ enum sweep_state sweep_listing_failed(struct sweep *sweep, const struct listing_
 /* on_link of states in which nothing is in flight that would tell of the loss. */
 enum sweep_state sweep_on_idle_link(struct sweep *sweep, enum link_state state);
 
-/* The link opens no new connections until the sets are killed, else they might be hit. */
-void sweep_hold_link(struct sweep *sweep);
+/* It may open new connections again: no set is to be killed. */
 void sweep_release_link(struct sweep *sweep);
 
 /* ---- sweep_counts.c ---- */

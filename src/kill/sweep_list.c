@@ -184,19 +184,24 @@ static void on_clients(void *context, const struct reply *reply, const char *los
 /* Anew, of a server that tells: the listing's answer comes behind it. */
 static void ask_for_monitors(struct sweep *sweep)
 {
-	static const struct slice argv[] = {{"INFO", 4}, {"clients", 7}};
-
 	sweep->n_monitors = link_server(sweep->in.link)->n_monitors;
 	if (sweep->n_monitors >= 0) {
-		sweep_send(sweep,
-			(struct link_command){
-				.argv = argv, .argc = ARRAY_SIZE(argv), .reply_fn = on_clients});
+		sweep_ask(sweep, "INFO", "clients", on_clients);
+	}
+}
+
+/* The link opens no new connections until the sets are killed, else they might be hit. */
+static void hold_link(struct sweep *sweep)
+{
+	if (!sweep->is_holding) {
+		sweep->is_holding = true;
+		link_hold(sweep->in.link);
 	}
 }
 
 static enum sweep_state enter_list(struct sweep *sweep)
 {
-	sweep_hold_link(sweep);
+	hold_link(sweep);
 	ask_for_monitors(sweep);
 	sweep_join_listing(sweep, on_started, on_session, on_listed);
 	return SWEEP_STAY;

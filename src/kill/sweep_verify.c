@@ -157,17 +157,6 @@ static void on_persistence(void *context, const struct reply *reply, const char 
 	sweep_move(sweep, lost != NULL ? sweep_lost(sweep) : count_answer(sweep));
 }
 
-static void ask_for_child(struct sweep *sweep)
-{
-	static const struct slice argv[] = {{"INFO", 4}, {"persistence", 11}};
-
-	sweep_send(
-		sweep, (struct link_command){
-			       .argv = argv, .argc = ARRAY_SIZE(argv), .reply_fn = on_persistence});
-	sweep->has_asked_for_child = true;
-	sweep->n_replies++;
-}
-
 /*
  * "All" is verified by the whole listing: it shows whoever is left, known or not. A selective kill
  * asks for its victims where the server can look them up.
@@ -179,7 +168,9 @@ static enum sweep_state enter_verify(struct sweep *sweep)
 	snapshot_verify_begin(&sweep->snapshot);
 	sweep->n_replies = 0;
 	if (may_child_hold_sockets(sweep)) {
-		ask_for_child(sweep);
+		sweep_ask(sweep, "INFO", "persistence", on_persistence);
+		sweep->has_asked_for_child = true;
+		sweep->n_replies++;
 	}
 	if (snapshot_n_pending(&sweep->snapshot) == 0 && !is_all) {
 		return sweep->n_replies == 0 ? judge_remains(sweep) : SWEEP_STAY;

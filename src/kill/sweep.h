@@ -54,7 +54,7 @@ enum sweep_state {
 	SWEEP_PROVE,       /* for the node to show that it belongs to the instance; the deadline */
 	SWEEP_WARM,    /* for small look-ups; their time-outs, a share of the time, the deadline */
 	SWEEP_LIST,    /* for the listing; its command's time-out, the deadline */
-	SWEEP_PLAN,    /* for nothing */
+	SWEEP_PLAN,    /* for nothing: the plan is made */
 	SWEEP_PLANNED, /* for sweep_kill(); the deadline */
 	SWEEP_KILL,    /* for the answers to kill commands; their time-outs, the deadline */
 	SWEEP_VERIFY,  /* for the listing that shows what is left */

@@ -193,32 +193,28 @@ static struct plan_step *add_step(struct plan *plan, enum plan_step_kind kind)
 	return step;
 }
 
-typedef bool belongs_fn(const struct snapshot_entry *entry, const void *what);
-
-static bool is_of_type(const struct snapshot_entry *entry, const void *what)
+static bool belongs(const struct plan_step *step, const struct snapshot_entry *entry)
 {
-	return entry->cell != INTERN_NONE && entry->type == *(const enum session_type *)what;
-}
-
-static bool is_of_cell(const struct snapshot_entry *entry, const void *what)
-{
-	return entry->cell == *(const uint32_t *)what;
-}
-
-static bool has_type(const struct snapshot_entry *entry, const void *what)
-{
-	return entry->type == *(const enum session_type *)what;
+	switch (step->kind) {
+	case PLAN_STEP_TYPE:
+		return entry->cell != INTERN_NONE && entry->type == step->type;
+	case PLAN_STEP_CELL:
+		return entry->cell == step->cell;
+	case PLAN_STEP_IDS:
+		break;
+	}
+	return entry->type == step->type;
 }
 
 /* Moves the untaken victims that belong into the last step; `taken` has a byte per entry. */
-static void take_victims(struct plan *plan, uint8_t *taken, belongs_fn *belongs, const void *what)
+static void take_victims(struct plan *plan, uint8_t *taken)
 {
 	struct plan_step *step = &plan->steps[plan->n_steps - 1];
 
 	for (size_t i = 0; i < plan->snapshot->n; i++) {
 		const struct snapshot_entry *entry = &plan->snapshot->entries[i];
 
-		if (!taken[i] && snapshot_is_victim(entry) && belongs(entry, what)) {
+		if (!taken[i] && snapshot_is_victim(entry) && belongs(step, entry)) {
 			taken[i] = 1;
 			plan->victims[plan->n_victims++] = (uint32_t)i;
 		}
@@ -261,7 +257,7 @@ static void plan_types(struct plan *plan, uint8_t *taken)
 		if (n > 0 && is_type_exact(plan, types[i]) &&
 			is_set_within_budget(plan, types[i], n)) {
 			add_step(plan, PLAN_STEP_TYPE)->type = types[i];
-			take_victims(plan, taken, is_of_type, &types[i]);
+			take_victims(plan, taken);
 			pace_set(plan, types[i]);
 		}
 	}
@@ -288,7 +284,7 @@ static void plan_cells(struct plan *plan, uint8_t *taken)
 			continue;
 		}
 		add_step(plan, PLAN_STEP_CELL)->cell = number;
-		take_victims(plan, taken, is_of_cell, &number);
+		take_victims(plan, taken);
 		pace_set(plan, cell->type);
 	}
 }
@@ -312,11 +308,12 @@ static void plan_ids(struct plan *plan, enum session_type type, uint8_t *taken)
 {
 	struct plan_step *step = add_step(plan, PLAN_STEP_IDS);
 
+	step->type = type;
 	step->ids_per_command = ids_per_command(plan);
 	if (pace_of(plan, type) == PACE_GENTLE) {
 		step->victims_per_burst = ids_within_budget(plan, type);
 	}
-	take_victims(plan, taken, has_type, &type);
+	take_victims(plan, taken);
 	if (step->n > 0 && step->ids_per_command > 1) {
 		qsort_r(&plan->victims[step->first], step->n, sizeof(uint32_t), compare_victims,
 			(void *)plan->snapshot);

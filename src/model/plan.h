@@ -39,7 +39,7 @@ enum plan_step_kind {
 
 struct plan_step {
 	enum plan_step_kind kind;
-	enum session_type type; /* TYPE */
+	enum session_type type; /* TYPE, IDS */
 	uint32_t cell;          /* CELL */
 	size_t first;           /* its victims in plan.victims */
 	size_t n;
@@ -71,7 +71,6 @@ struct plan_command {
 	size_t argc;
 	size_t argv_capacity;
 	char *numbers;
-	size_t numbers_capacity;
 };
 
 /*

@@ -39,8 +39,7 @@ static void begin(struct plan_command *command, struct slice client_command)
 {
 	command->argc = 0;
 	if (command->numbers == NULL) {
-		command->numbers_capacity = (size_t)PLAN_MAX_IDS_PER_COMMAND * MAX_NUMBER_BYTES;
-		command->numbers = mem_alloc(command->numbers_capacity);
+		command->numbers = mem_alloc_array(PLAN_MAX_IDS_PER_COMMAND, MAX_NUMBER_BYTES);
 	}
 	add_arg(command, client_command);
 	add_word(command, "KILL");

@@ -18,12 +18,6 @@ static const struct operator_row {
 	{">", SELECTOR_GREATER},
 };
 
-static bool is_numeric(enum session_field_kind kind)
-{
-	return kind == SESSION_KIND_NUMBER || kind == SESSION_KIND_SECONDS ||
-	       kind == SESSION_KIND_BYTES;
-}
-
 /* Where `at` stands in the expression, counted from 1. */
 static int column(const struct selector *selector, const char *at)
 {
@@ -171,7 +165,7 @@ static bool read_operator(struct selector *selector, struct slice *rest, struct 
 			continue;
 		}
 		if (row->op != SELECTOR_EQUAL && row->op != SELECTOR_NOT_EQUAL &&
-			!is_numeric(kind)) {
+			!session_kind_is_numeric(kind)) {
 			err_set(err, "column %d: \"%s\" takes = and != only",
 				column(selector, rest->data), session_field_key(selector->field));
 			return false;

@@ -96,21 +96,6 @@ static bool is_number(struct slice text)
 	return true;
 }
 
-static bool is_value_valid(enum session_field_kind kind, struct slice value)
-{
-	switch (kind) {
-	case SESSION_KIND_NUMBER:
-	case SESSION_KIND_SECONDS:
-	case SESSION_KIND_BYTES:
-		return is_number(value);
-	case SESSION_KIND_TEXT:
-	case SESSION_KIND_FLAGS:
-	case SESSION_KIND_ADDRESS:
-		break;
-	}
-	return true;
-}
-
 /* The key at the front of `token`, if it starts like "key="; keys are lower case and dashes. */
 static bool read_key(struct slice token, struct slice *ret_key)
 {
@@ -240,7 +225,7 @@ static int split_line(
 		}
 		session->values[field] = value;
 		note_if_cut(session, field);
-		if (!is_value_valid(rows[field].kind, value)) {
+		if (session_kind_is_numeric(rows[field].kind) && !is_number(value)) {
 			err_set(err, "\"%s\" is no number", rows[field].key);
 			return SESSION_E_MALFORMED;
 		}

@@ -79,6 +79,7 @@ enum session_field {
 		SESSION_N_FIELDS
 };
 
+/* The first three are numbers. */
 enum session_field_kind {
 	SESSION_KIND_NUMBER,  /* a count, or an id */
 	SESSION_KIND_SECONDS, /* selectors may name it as a duration */
@@ -87,6 +88,11 @@ enum session_field_kind {
 	SESSION_KIND_FLAGS, /* a set of letters */
 	SESSION_KIND_ADDRESS,
 };
+
+static inline bool session_kind_is_numeric(enum session_field_kind kind)
+{
+	return kind <= SESSION_KIND_BYTES;
+}
 
 /* The server's own division, the one that CLIENT KILL TYPE filters on. */
 enum session_type {

@@ -34,23 +34,6 @@ void log_set_level(enum log_level level)
 	max_level = level;
 }
 
-static const char *level_name(enum log_level level)
-{
-	switch (level) {
-	case LOG_LEVEL_ERROR:
-		return "error";
-	case LOG_LEVEL_WARNING:
-		return "warning";
-	case LOG_LEVEL_NOTICE:
-		return "notice";
-	case LOG_LEVEL_INFO:
-		return "info";
-	case LOG_LEVEL_DEBUG:
-		return "debug";
-	}
-	return "?";
-}
-
 /* U+0080 to U+009F in UTF-8: to a terminal they are control characters like those of ASCII. */
 static bool is_high_control(const unsigned char *at)
 {
@@ -82,10 +65,18 @@ size_t log_escape(const char *text, char *out, size_t out_bytes)
 
 static size_t print_prefix(enum log_level level, char *out, size_t out_bytes)
 {
+	static const char *const names[] = {
+		[LOG_LEVEL_ERROR] = "error",
+		[LOG_LEVEL_WARNING] = "warning",
+		[LOG_LEVEL_NOTICE] = "notice",
+		[LOG_LEVEL_INFO] = "info",
+		[LOG_LEVEL_DEBUG] = "debug",
+	};
+
 	if (getenv("JOURNAL_STREAM") != NULL) {
 		return (size_t)snprintf(out, out_bytes, "<%d>", (int)level);
 	}
-	return (size_t)snprintf(out, out_bytes, "%s: ", level_name(level));
+	return (size_t)snprintf(out, out_bytes, "%s: ", names[level]);
 }
 
 /* What the reader has to know before the next line; nothing when none was lost. */

@@ -116,20 +116,11 @@ static void ignore_signals(void)
 /* Left alone, libevent writes to stderr itself: in its own form, and waiting for who reads it. */
 static void on_libevent_log(int severity, const char *words)
 {
-	switch (severity) {
-	case EVENT_LOG_ERR:
-		log_error("%s", words);
-		break;
-	case EVENT_LOG_WARN:
-		log_warning("%s", words);
-		break;
-	case EVENT_LOG_MSG:
-		log_notice("%s", words);
-		break;
-	default:
-		log_debug("%s", words);
-		break;
-	}
+	log_message(severity == EVENT_LOG_ERR    ? LOG_LEVEL_ERROR
+		    : severity == EVENT_LOG_WARN ? LOG_LEVEL_WARNING
+		    : severity == EVENT_LOG_MSG  ? LOG_LEVEL_NOTICE
+						 : LOG_LEVEL_DEBUG,
+		"%s", words);
 }
 
 static int open_socket(struct daemon *daemon, struct err *err)

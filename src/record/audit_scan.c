@@ -33,16 +33,6 @@ struct line {
 	bool is_broken;  /* no object, or something behind it */
 };
 
-static void line_start(struct line *line, int64_t offset)
-{
-	line->offset = offset;
-	line->n_bytes = 0;
-	line->depth = 0;
-	line->is_in_string = false;
-	line->is_escaped = false;
-	line->is_broken = false;
-}
-
 static void line_take_outside_string(struct line *line, char byte)
 {
 	if (byte == '"') {
@@ -138,17 +128,16 @@ int audit_scan(int fd, json_t *other, json_t **ret_open, struct err *err)
 {
 	char *chunk CLEANUP(mem_free_p) = mem_alloc(CHUNK_BYTES);
 	json_auto_t *open = json_object();
-	struct line line;
+	struct line line = {.offset = 0};
 	int64_t offset = 0;
 	ssize_t n;
 
 	CHECK(open != NULL);
-	line_start(&line, 0);
 	while ((n = read_at(fd, chunk, CHUNK_BYTES, offset)) > 0) {
 		for (ssize_t i = 0; i < n; i++) {
 			if (chunk[i] == '\n') {
 				end_line(&line, open, other);
-				line_start(&line, offset + i + 1);
+				line = (struct line){.offset = offset + i + 1};
 			} else {
 				line_take(&line, chunk[i]);
 			}

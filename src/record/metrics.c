@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "build_config.h"
 #include "record/exposition.h"
-#include "record/histogram.h"
 #include "record/process.h"
 
 enum sessions {

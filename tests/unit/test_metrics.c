@@ -11,7 +11,6 @@
 
 #include "base/mem.h"
 #include "record/exposition.h"
-#include "record/histogram.h"
 #include "record/metrics.h"
 
 /* What is printed between open and close, on the heap. */

@@ -165,10 +165,9 @@ static inline bool snapshot_is_victim(const struct snapshot_entry *entry)
 	return entry->class == REQUEST_MATCHED && entry->fate == SNAPSHOT_PENDING;
 }
 
-/* Victims still pending. */
 /* Is everybody meant who was listed, but for the daemon's own connections? */
 bool snapshot_is_all_matched(const struct snapshot *snapshot);
-uint64_t snapshot_n_pending(const struct snapshot *snapshot);
+uint64_t snapshot_n_pending(const struct snapshot *snapshot); /* victims */
 
 /* Adds the victims, and those that ended, to the counts of their sources. Once, at the end. */
 void snapshot_count_sources(const struct snapshot *snapshot);

@@ -169,8 +169,8 @@ void endpoint_copy(struct endpoint *to, const struct endpoint *from)
 
 bool endpoint_is_equal(const struct endpoint *a, const struct endpoint *b)
 {
-	return text_is_equal(a->path, b->path) && text_is_equal(a->host, b->host) &&
-	       text_is_equal(a->ip, b->ip) && a->port == b->port && a->has_tls == b->has_tls;
+	return slice_is_same_text(a->path, b->path) && slice_is_same_text(a->host, b->host) &&
+	       slice_is_same_text(a->ip, b->ip) && a->port == b->port && a->has_tls == b->has_tls;
 }
 
 void endpoint_finish(struct endpoint *endpoint)

@@ -45,7 +45,7 @@ void link_opts_finish(struct link_opts *opts)
 bool link_opts_is_same_login(const struct link_opts *a, const struct link_opts *b)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		if (!text_is_equal(*text_at(a, i), *text_at(b, i))) {
+		if (!slice_is_same_text(*text_at(a, i), *text_at(b, i))) {
 			return false;
 		}
 	}

@@ -20,9 +20,4 @@ static inline void text_set(char **text, const char *value)
 	*text = text_copy(value);
 }
 
-static inline bool text_is_equal(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 #endif

@@ -100,7 +100,7 @@ bool topology_keep_nodes(struct topology *topology, node_is_kept_fn *is_kept_fn,
 static bool take_member(struct node *node, const struct member *member)
 {
 	bool is_changed =
-		!text_is_equal(node->id, member->id) || node->is_master != member->is_master;
+		!slice_is_same_text(node->id, member->id) || node->is_master != member->is_master;
 
 	text_set(&node->id, member->id);
 	node->is_master = member->is_master;
@@ -113,7 +113,7 @@ static bool is_member(struct node *node, void *context)
 	const struct member *member = members_find(&node->topology->members, node->label);
 	bool *is_changed = context;
 
-	if (member == NULL || !text_is_equal(node->trouble, member->trouble)) {
+	if (member == NULL || !slice_is_same_text(node->trouble, member->trouble)) {
 		return false;
 	}
 	*is_changed |= take_member(node, member);

@@ -82,23 +82,17 @@ static void read_tls(const struct tree_node *mapping, const char *where, struct 
 static void read_sentinel(const struct tree_node *node, const char *where,
 	struct instance_opts *instance, struct mistakes *mistakes)
 {
-	char inner[2 * MAX_WHERE_BYTES];
-
-	snprintf(inner, sizeof(inner), "sentinel of %s", where);
 	instance->kind = TOPOLOGY_SENTINEL;
-	section_read(KEYS_SENTINEL, node, inner, instance, mistakes);
-	refuse_two_secrets(node, inner, mistakes);
-	read_tls(node, inner, &instance->questions.tls, mistakes);
+	section_read(KEYS_SENTINEL, node, where, instance, mistakes);
+	refuse_two_secrets(node, where, mistakes);
+	read_tls(node, where, &instance->questions.tls, mistakes);
 }
 
 static void read_cluster(const struct tree_node *node, const char *where,
 	struct instance_opts *instance, struct mistakes *mistakes)
 {
-	char inner[2 * MAX_WHERE_BYTES];
-
-	snprintf(inner, sizeof(inner), "cluster of %s", where);
 	instance->kind = TOPOLOGY_CLUSTER;
-	section_read(KEYS_CLUSTER, node, inner, instance, mistakes);
+	section_read(KEYS_CLUSTER, node, where, instance, mistakes);
 }
 
 /* Where the nodes are is said once, in one of three ways. */
@@ -109,15 +103,18 @@ static void read_nodes(const struct tree_node *mapping, const char *where,
 	const struct tree_node *sentinel = tree_find(mapping, "sentinel");
 	const struct tree_node *cluster = tree_find(mapping, "cluster");
 	int n = (address != NULL) + (sentinel != NULL) + (cluster != NULL);
+	char inner[2 * MAX_WHERE_BYTES];
 
 	if (n != 1) {
 		mistakes_add(mistakes, mapping->at,
 			"%s \"address\", \"sentinel\" and \"cluster\" in %s; expected one of them",
 			n == 0 ? "none of" : "more than one of", where);
 	} else if (sentinel != NULL) {
-		read_sentinel(sentinel, where, instance, mistakes);
+		snprintf(inner, sizeof(inner), "sentinel of %s", where);
+		read_sentinel(sentinel, inner, instance, mistakes);
 	} else if (cluster != NULL) {
-		read_cluster(cluster, where, instance, mistakes);
+		snprintf(inner, sizeof(inner), "cluster of %s", where);
+		read_cluster(cluster, inner, instance, mistakes);
 	}
 }
 

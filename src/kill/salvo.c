@@ -220,7 +220,7 @@ static bool is_way_clear(struct salvo *salvo, const struct plan_step *step)
 	if (salvo->snapshot->protection->n_aside == 0) {
 		return true;
 	}
-	is_normal = plan_step_type(salvo->plan, step) == SESSION_TYPE_NORMAL;
+	is_normal = plan_step_type(step) == SESSION_TYPE_NORMAL;
 	if (salvo->keeps_aside == is_normal && link_is_way_clear(salvo->link, is_normal)) {
 		return true;
 	}

@@ -183,12 +183,14 @@ static bool is_cell_cheaper(const struct plan *plan, uint64_t n_victims)
 
 /* ---- putting it together ---- */
 
-static struct plan_step *add_step(struct plan *plan, enum plan_step_kind kind)
+static struct plan_step *add_step(
+	struct plan *plan, enum plan_step_kind kind, enum session_type type)
 {
 	struct plan_step *step = mem_append(
 		&plan->steps, &plan->n_steps, &plan->steps_capacity, sizeof(struct plan_step));
 
 	step->kind = kind;
+	step->type = type;
 	step->first = plan->n_victims;
 	return step;
 }
@@ -256,7 +258,7 @@ static void plan_types(struct plan *plan, uint8_t *taken)
 
 		if (n > 0 && is_type_exact(plan, types[i]) &&
 			is_set_within_budget(plan, types[i], n)) {
-			add_step(plan, PLAN_STEP_TYPE)->type = types[i];
+			add_step(plan, PLAN_STEP_TYPE, types[i]);
 			take_victims(plan, taken);
 			pace_set(plan, types[i]);
 		}
@@ -283,7 +285,7 @@ static void plan_cells(struct plan *plan, uint8_t *taken)
 			!is_cell_exact(plan, cell)) {
 			continue;
 		}
-		add_step(plan, PLAN_STEP_CELL)->cell = number;
+		add_step(plan, PLAN_STEP_CELL, cell->type)->cell = number;
 		take_victims(plan, taken);
 		pace_set(plan, cell->type);
 	}
@@ -306,9 +308,8 @@ static int compare_victims(const void *a, const void *b, void *context)
 
 static void plan_ids(struct plan *plan, enum session_type type, uint8_t *taken)
 {
-	struct plan_step *step = add_step(plan, PLAN_STEP_IDS);
+	struct plan_step *step = add_step(plan, PLAN_STEP_IDS, type);
 
-	step->type = type;
 	step->ids_per_command = ids_per_command(plan);
 	if (pace_of(plan, type) == PACE_GENTLE) {
 		step->victims_per_burst = ids_within_budget(plan, type);
@@ -387,17 +388,9 @@ const struct snapshot_entry *plan_step_victim(
 	return &plan->snapshot->entries[plan->victims[step->first + offset]];
 }
 
-enum session_type plan_step_type(const struct plan *plan, const struct plan_step *step)
+enum session_type plan_step_type(const struct plan_step *step)
 {
-	switch (step->kind) {
-	case PLAN_STEP_TYPE:
-		return step->type;
-	case PLAN_STEP_CELL:
-		return plan->snapshot->cells[step->cell].type;
-	case PLAN_STEP_IDS:
-		break;
-	}
-	return SESSION_TYPE_NORMAL;
+	return step->kind == PLAN_STEP_IDS ? SESSION_TYPE_NORMAL : step->type;
 }
 
 bool plan_has_sets(const struct plan *plan)

@@ -39,7 +39,7 @@ enum plan_step_kind {
 
 struct plan_step {
 	enum plan_step_kind kind;
-	enum session_type type; /* TYPE, IDS */
+	enum session_type type; /* of all its victims */
 	uint32_t cell;          /* CELL */
 	size_t first;           /* its victims in plan.victims */
 	size_t n;
@@ -85,7 +85,7 @@ void plan_command_finish(struct plan_command *command);
 bool plan_has_sets(const struct plan *plan);
 
 /* Of all that a set command can hit; NORMAL for ids, which may be of any. */
-enum session_type plan_step_type(const struct plan *plan, const struct plan_step *step);
+enum session_type plan_step_type(const struct plan_step *step);
 
 /* The victim `offset` of a step. */
 const struct snapshot_entry *plan_step_victim(

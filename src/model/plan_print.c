@@ -63,7 +63,7 @@ static void add_set_filters(
 		step->kind == PLAN_STEP_CELL ? &plan->snapshot->cells[step->cell] : NULL;
 
 	add_word(command, "TYPE");
-	add_word(command, session_type_name(cell != NULL ? cell->type : step->type));
+	add_word(command, session_type_name(step->type));
 	if (cell != NULL) {
 		add_keys(command, cell);
 	}

@@ -130,8 +130,7 @@ static void make_plan(struct world *world, bool by_id_only)
 /* Out of the way of a set command, as the daemon does it before it sends one. */
 static void step_aside(struct world *world, const struct plan_step *step)
 {
-	bool is_aside = step->kind != PLAN_STEP_IDS &&
-			plan_step_type(&world->plan, step) == SESSION_TYPE_NORMAL;
+	bool is_aside = step->kind != PLAN_STEP_IDS && plan_step_type(step) == SESSION_TYPE_NORMAL;
 
 	for (size_t i = 1; i <= world->protection.n_aside; i++) {
 		find_session(world, world->own[i].id)->role =

@@ -169,6 +169,9 @@ void sweep_settle(struct sweep *sweep)
 	cut_salvo(sweep);
 	if (sweep->has_snapshot) {
 		sweep_count(sweep);
+		if (!sweep->is_in_doubt && !sweep->in.request->is_dry_run) {
+			snapshot_settle_fates(&sweep->snapshot, sweep->in.node->counts.killed);
+		}
 		snapshot_count_sources(&sweep->snapshot);
 	}
 	if (sweep->in.request->wants_results) {

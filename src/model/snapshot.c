@@ -318,6 +318,32 @@ void snapshot_end_all(struct snapshot *snapshot, enum snapshot_fate fate)
 	}
 }
 
+/* The newest ones first are called gone: those that come and go by themselves are young. */
+void snapshot_settle_fates(struct snapshot *snapshot, uint64_t n_killed)
+{
+	uint64_t n_ended = 0;
+
+	for (size_t i = 0; i < snapshot->n; i++) {
+		struct snapshot_entry *entry = &snapshot->entries[i];
+
+		if (entry->class != REQUEST_MATCHED || entry->fate == SNAPSHOT_PENDING) {
+			continue;
+		}
+		if (entry->fate == SNAPSHOT_ENDED && n_ended == n_killed) {
+			entry->fate = SNAPSHOT_GONE;
+		}
+		n_ended += entry->fate == SNAPSHOT_ENDED;
+	}
+	for (size_t i = 0; i < snapshot->n && n_ended < n_killed; i++) {
+		struct snapshot_entry *entry = &snapshot->entries[i];
+
+		if (entry->class == REQUEST_MATCHED && entry->fate == SNAPSHOT_GONE) {
+			entry->fate = SNAPSHOT_ENDED;
+			n_ended++;
+		}
+	}
+}
+
 uint64_t snapshot_n_pending(const struct snapshot *snapshot)
 {
 	uint64_t n = 0;

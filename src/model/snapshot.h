@@ -160,6 +160,12 @@ struct snapshot_entry *snapshot_find(struct snapshot *snapshot, uint64_t id);
 /* All victims that are pending have ended (the server was restarted). */
 void snapshot_end_all(struct snapshot *snapshot, enum snapshot_fate fate);
 
+/*
+ * As many as that have been killed, of those that have ended: a set command says how many it hit,
+ * and not whom. The others have ended by themselves. Once, at the end.
+ */
+void snapshot_settle_fates(struct snapshot *snapshot, uint64_t n_killed);
+
 static inline bool snapshot_is_victim(const struct snapshot_entry *entry)
 {
 	return entry->class == REQUEST_MATCHED && entry->fate == SNAPSHOT_PENDING;

@@ -202,6 +202,10 @@ def test_a_node_that_is_not_there(make_server, make_daemon, make_clients, make_d
     path = "/v1/instances/r-test/sessions"
     wait_until(lambda: daemon.http("GET", path).status == 200, "the one that is there")
     for parameters in ({}, {"group_by": "process"}):
+        wait_until(
+            lambda parameters=parameters: listing(daemon, **parameters)["local"]["sessions"] >= 3,
+            "its sessions to be looked at",
+        )
         answer = listing(daemon, **parameters)
         assert [bool(node["error"]) for node in answer["nodes"]] == [False, True]
         assert answer["local"]["named"] < answer["local"]["sessions"] or os.geteuid() != 0

@@ -225,6 +225,7 @@ fi
 
 echo
 echo "== the rest"
+one "src is in order" tests/house.sh
 if has_formatter; then
 	one "sources are formatted" is_formatted
 else

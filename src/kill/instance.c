@@ -1,5 +1,5 @@
 /*
- * Instances and their succession.
+ * Instances, and what of one stays when a reload changes it.
  */
 #include "kill/instance.h"
 

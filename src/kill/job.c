@@ -43,9 +43,9 @@ static uint64_t n_meant(const struct job *job)
 
 static void refuse_too_many(struct job *job, uint64_t n)
 {
-	const char *whom = job->is_decided    ? "those on nodes that were listed again were not"
-			   : job->n_waves > 1 ? "those on nodes that turned up later were not"
-					      : "none was";
+	const char *whom = job->is_decided     ? "those on nodes that were listed again were not"
+			   : job->n_rounds > 1 ? "those on nodes that turned up later were not"
+					       : "none was";
 
 	job->is_decided = true;
 	if (!job->report->is_too_many) {
@@ -133,7 +133,7 @@ static void on_sweep_done(struct job *job)
 	/* Who is told that a node is done may start the next kill if it was the last: not before it
 	 * is known that no further node has turned up. */
 	is_last = --job->n_running == 0 &&
-		  (!job_is_wave_due(job) || (!job_start_wave(job) && !ask_for_others(job)));
+		  (!job_is_round_due(job) || (!job_start_round(job) && !ask_for_others(job)));
 	job->event_fn(job->context, JOB_VERIFIED);
 	if (is_last) {
 		finish(job);
@@ -185,7 +185,7 @@ static void on_patience(evutil_socket_t fd, short what, void *context)
 	if (job->is_waiting_for_nodes) {
 		stop_waiting(job);
 	}
-	if (job->report->state == REPORT_CANCELLED || !job_start_wave(job)) {
+	if (job->report->state == REPORT_CANCELLED || !job_start_round(job)) {
 		finish_without_nodes(job);
 	}
 }
@@ -319,7 +319,7 @@ static void begin(struct job *job)
 	topology_refresh(job->in.instance->topology);
 	if (!topology_is_known(job->in.instance->topology)) {
 		wait_for_nodes(job, MAX(job->in.deadline_ms - clock_monotonic_ms(), (int64_t)0));
-	} else if (!job_start_wave(job)) {
+	} else if (!job_start_round(job)) {
 		event_active(job->patience, 0, 0);
 	}
 }

@@ -91,7 +91,7 @@ void job_close_report(struct job *job)
 /* ---- what comes later ---- */
 
 /* A report is not answered twice, but the record and the metrics hear of it. */
-static void on_late_answer(void *context, const struct salvo_result *result)
+static void on_late_answer(void *context, const struct batch_result *result)
 {
 	struct late *late = context;
 	struct job *job = late->job;
@@ -112,7 +112,7 @@ static void on_late_answer(void *context, const struct salvo_result *result)
 static void drop(struct late *late)
 {
 	LIST_REMOVE(late, entry);
-	salvo_free(late->salvo);
+	batch_free(late->batch);
 	free(late);
 }
 
@@ -137,13 +137,13 @@ void job_drop_late(struct job *job)
 	}
 }
 
-void job_on_sweep_late(void *context, const struct sweep *sweep, struct salvo *salvo)
+void job_on_sweep_late(void *context, const struct sweep *sweep, struct batch *batch)
 {
 	struct job *job = context;
 	struct late *late = mem_new(struct late);
 
-	*late = (struct late){.job = job, .salvo = salvo, .node = sweep_node(sweep, job->report)};
-	(void)salvo_cut(salvo, on_late_answer, late);
+	*late = (struct late){.job = job, .batch = batch, .node = sweep_node(sweep, job->report)};
+	(void)batch_cut(batch, on_late_answer, late);
 	LIST_INSERT_HEAD(&job->late, late, entry);
 }
 

@@ -8,7 +8,7 @@
 #include <sys/queue.h>
 
 #include "kill/job.h"
-#include "kill/salvo.h"
+#include "kill/batch.h"
 #include "kill/sweep.h"
 
 struct event;
@@ -17,7 +17,7 @@ struct event;
 struct late {
 	LIST_ENTRY(late) entry;
 	struct job *job;
-	struct salvo *salvo;
+	struct batch *batch;
 	size_t node; /* of the report */
 	bool is_answered;
 };
@@ -44,7 +44,7 @@ struct job {
 	size_t sweeps_capacity;
 	size_t n_running;
 	int64_t started_ms;
-	unsigned n_waves;
+	unsigned n_rounds;
 	struct topology_watcher watcher; /* while it is not known which nodes there are */
 	struct event *patience;          /* ends that wait */
 	bool is_waiting_for_nodes;
@@ -59,8 +59,8 @@ struct job {
 
 /* All sweeps are done: says what is to say of the whole, and closes the report. */
 void job_close_report(struct job *job);
-/* Of a sweep that has ended: `salvo` is taken over, its answers are waited for and told. */
-void job_on_sweep_late(void *context, const struct sweep *sweep, struct salvo *salvo);
+/* Of a sweep that has ended: `batch` is taken over, its answers are waited for and told. */
+void job_on_sweep_late(void *context, const struct sweep *sweep, struct batch *batch);
 /* Callback of the event `reaping`: frees those whose answers have come; of all jobs' ends too. */
 void job_on_reaping(int fd, short what, void *context);
 void job_drop_late(struct job *job);
@@ -71,9 +71,9 @@ void job_drop_late(struct job *job);
  * A sweep for every node that had none yet; all at once. False: there is none. No sweep may be
  * running: the nodes of the report may move.
  */
-bool job_start_wave(struct job *job);
+bool job_start_round(struct job *job);
 /* A node may have come since: after a fail-over, or when a cluster grows. */
-bool job_is_wave_due(const struct job *job);
+bool job_is_round_due(const struct job *job);
 /* See struct sweep_inputs. */
 bool job_is_twin_swept(void *context, const struct sweep *sweep);
 

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 /* Nodes that turn up while a kill runs are swept too; a group that never settles is not chased. */
-#define MAX_WAVES 5
+#define MAX_ROUNDS 5
 
 static bool is_swept(const struct job *job, const struct link *link)
 {
@@ -119,7 +119,7 @@ static bool may_be_process(const struct job *job, const struct link *link)
 }
 
 /* The nodes of the report are put in place before the first sweep points there. */
-bool job_start_wave(struct job *job)
+bool job_start_round(struct job *job)
 {
 	const struct topology *topology = job->in.instance->topology;
 	size_t n_nodes = topology_n_nodes(topology);
@@ -143,7 +143,7 @@ bool job_start_wave(struct job *job)
 	for (size_t i = 0; i < n; i++) {
 		add_sweep(job, links[i], &job->report->nodes[first + i]);
 	}
-	job->n_waves++;
+	job->n_rounds++;
 	job->n_running = n;
 	job->is_decided = false;
 	for (size_t i = 0; i < n; i++) {
@@ -179,9 +179,9 @@ bool job_is_twin_swept(void *context, const struct sweep *sweep)
 	return false;
 }
 
-bool job_is_wave_due(const struct job *job)
+bool job_is_round_due(const struct job *job)
 {
-	return job->n_waves < MAX_WAVES && job->request->n_nodes == 0 &&
+	return job->n_rounds < MAX_ROUNDS && job->request->n_nodes == 0 &&
 	       job->request->run_id == NULL && !job->request->is_dry_run &&
 	       !job->report->is_too_many && job->report->state != REPORT_CANCELLED &&
 	       clock_monotonic_ms() < job->in.deadline_ms;

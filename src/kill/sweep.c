@@ -20,7 +20,7 @@ static const struct sweep_phase phase_done = {
 	.name = "DONE",
 	.time = REPORT_N_PHASES,
 	.enter = enter_done,
-	.on_moment = tell_done,
+	.on_pause_over = tell_done,
 };
 
 static const struct sweep_phase *const phases[] = {
@@ -44,8 +44,8 @@ static const struct sweep_phase *const phases[] = {
 
 bool sweep_is_busy(const struct sweep *sweep)
 {
-	int64_t last_us = sweep->salvo != NULL && sweep->state == SWEEP_KILL
-				  ? salvo_last_reply_us(sweep->salvo)
+	int64_t last_us = sweep->batch != NULL && sweep->state == SWEEP_KILL
+				  ? batch_last_reply_us(sweep->batch)
 				  : 0;
 
 	return clock_monotonic_us() - MAX(sweep->phase_since_us, last_us) <
@@ -117,7 +117,7 @@ static enum sweep_state enter_done(struct sweep *sweep)
 	link_unwatch(sweep->in.link, &sweep->watcher);
 	link_unwant(sweep->in.link);
 	event_del(sweep->timer);
-	timer_start(sweep->moment, 0);
+	timer_start(sweep->pause, 0);
 	return SWEEP_STAY;
 }
 
@@ -126,8 +126,8 @@ static enum sweep_state enter_done(struct sweep *sweep)
 static enum sweep_state tell_done(struct sweep *sweep)
 {
 	sweep_forget_snapshot(sweep);
-	salvo_free(sweep->salvo);
-	sweep->salvo = NULL;
+	batch_free(sweep->batch);
+	sweep->batch = NULL;
 	sweep->in.event_fn(sweep->in.context, JOB_DONE);
 	return SWEEP_STAY;
 }
@@ -167,11 +167,11 @@ static void on_link_changed(struct link_watcher *watcher, enum link_state state)
 	}
 }
 
-static void on_moment(evutil_socket_t fd, short what, void *context)
+static void on_pause_over(evutil_socket_t fd, short what, void *context)
 {
 	struct sweep *sweep = context;
 
-	sweep_move(sweep, phases[sweep->state]->on_moment(sweep));
+	sweep_move(sweep, phases[sweep->state]->on_pause_over(sweep));
 }
 
 /* ---- from the job ---- */
@@ -186,8 +186,8 @@ struct sweep *sweep_new(const struct sweep_inputs *inputs)
 	calls_init(&sweep->calls, on_late);
 	sweep->watcher.changed_fn = on_link_changed;
 	sweep->timer = evtimer_new(inputs->loop, on_deadline, sweep);
-	sweep->moment = evtimer_new(inputs->loop, on_moment, sweep);
-	CHECK(sweep->timer != NULL && sweep->moment != NULL);
+	sweep->pause = evtimer_new(inputs->loop, on_pause_over, sweep);
+	CHECK(sweep->timer != NULL && sweep->pause != NULL);
 	return sweep;
 }
 
@@ -199,11 +199,11 @@ void sweep_free(struct sweep *sweep)
 	sweep_drop_calls(sweep);
 	sweep_forget_snapshot(sweep);
 	processes_server_end(&sweep->processes);
-	salvo_free(sweep->salvo);
+	batch_free(sweep->batch);
 	free(sweep->address);
 	link_unref(sweep->in.link);
 	event_free(sweep->timer);
-	event_free(sweep->moment);
+	event_free(sweep->pause);
 	free(sweep);
 }
 
@@ -256,7 +256,7 @@ void sweep_cancel(struct sweep *sweep, bool is_at_once)
 {
 	if (sweep->state == SWEEP_KILL && !is_at_once) {
 		sweep->is_cancelled = true;
-		salvo_stop(sweep->salvo);
+		batch_stop(sweep->batch);
 	} else if (sweep->state != SWEEP_DONE) {
 		sweep_move(sweep, SWEEP_DONE);
 	}

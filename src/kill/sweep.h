@@ -45,7 +45,7 @@
 
 struct event_base;
 struct link;
-struct salvo;
+struct batch;
 
 enum sweep_state {
 	SWEEP_WAIT_LINK, /* for the link to be READY; ends at the deadline, or when that is in vain
@@ -69,12 +69,13 @@ enum sweep_state {
 
 /* What a sweep tells its job of, and the job whoever wants to know. */
 enum job_event {
-	JOB_LISTED,   /* a node was listed and its plan is made; again, when the link was lost */
-	JOB_WAITING,  /* it has nothing to ask of a node for now; a moment to take note of it */
-	JOB_VERIFIED, /* a node is done, as far as killing goes */
-	JOB_RESPAWN,  /* somebody came back to a node: the counts of the sources are up to date */
-	JOB_DONE,     /* all is known; once */
-	JOB_LATE,     /* not of a sweep: an answer came later than that, see job_late() */
+	JOB_LISTED,      /* a node was listed and its plan is made; again, when the link was lost */
+	JOB_WAITING,     /* it has nothing to ask of a node for now; a moment to take note of it */
+	JOB_VERIFIED,    /* a node is done, as far as killing goes */
+	JOB_RECONNECTED, /* somebody came back to a node: the counts of the sources are up to date
+			  */
+	JOB_DONE,        /* all is known; once */
+	JOB_LATE,        /* not of a sweep: an answer came later than that, see job_late() */
 };
 
 struct sweep;
@@ -94,10 +95,10 @@ struct sweep_inputs {
 	/* At JOB_LISTED: go on with sweep_kill(). JOB_DONE: the sweep may be freed after that. */
 	void (*event_fn)(void *context, enum job_event event);
 	/*
-	 * Commands of the kill are in flight when the sweep ends: `salvo` is the callee's now, cut.
+	 * Commands of the kill are in flight when the sweep ends: `batch` is the callee's now, cut.
 	 * Their answers may come late.
 	 */
-	void (*late_fn)(void *context, const struct sweep *sweep, struct salvo *salvo);
+	void (*late_fn)(void *context, const struct sweep *sweep, struct batch *batch);
 	/* Is its server swept by another address already? Then this sweep ends. NULL: it is not. */
 	bool (*is_twin_swept_fn)(void *context, const struct sweep *sweep);
 	void *context;

@@ -12,7 +12,7 @@
 #include "redis/reply.h"
 
 /* How often it is waited for a busy script to end. */
-#define MAX_BUSY_MOMENTS 100
+#define MAX_BUSY_PAUSES 100
 
 void sweep_warn(struct sweep *sweep, const char *format, ...)
 {
@@ -122,7 +122,7 @@ enum sweep_state sweep_lost(struct sweep *sweep)
 {
 	sweep->was_lost = true;
 	/* Whatever was asked to end a script may not have been heard. */
-	sweep->n_busy_moments = 0;
+	sweep->n_busy_pauses = 0;
 	return SWEEP_WAIT_LINK;
 }
 
@@ -133,7 +133,7 @@ enum sweep_state sweep_refused(struct sweep *sweep)
 
 	if (slice_has_prefix(slice_of(sweep->refusal), "BUSY") && request->break_busy &&
 		!request->is_dry_run && !sweep->is_cancelled &&
-		sweep->n_busy_moments < MAX_BUSY_MOMENTS) {
+		sweep->n_busy_pauses < MAX_BUSY_PAUSES) {
 		sweep->refusal[0] = '\0';
 		return SWEEP_BREAK_BUSY;
 	}
@@ -162,7 +162,7 @@ enum sweep_state sweep_on_idle_link(struct sweep *sweep, enum link_state state)
 	if (state == LINK_READY) {
 		return SWEEP_STAY;
 	}
-	event_del(sweep->moment);
+	event_del(sweep->pause);
 	sweep->was_lost |= state != LINK_LATE;
 	return SWEEP_WAIT_LINK;
 }

@@ -7,11 +7,11 @@
 #include "redis/reply.h"
 
 /* How often to look whether it has ended: a script is ended at its next call of the server. */
-#define MOMENT_MS 20
+#define PAUSE_MS 20
 
-static enum sweep_state wait_a_moment(struct sweep *sweep)
+static enum sweep_state wait_a_while(struct sweep *sweep)
 {
-	timer_start(sweep->moment, MOMENT_MS);
+	timer_start(sweep->pause, PAUSE_MS);
 	return SWEEP_BUSY_AGAIN;
 }
 
@@ -39,7 +39,7 @@ static enum sweep_state fail_to_end(
 
 static enum sweep_state judge_function(struct sweep *sweep, const struct reply *reply)
 {
-	return is_told(sweep, reply, "function") ? wait_a_moment(sweep)
+	return is_told(sweep, reply, "function") ? wait_a_while(sweep)
 						 : fail_to_end(sweep, reply, "function|kill");
 }
 
@@ -51,7 +51,7 @@ static void on_function_kill(void *context, const struct reply *reply, const cha
 static enum sweep_state judge_script(struct sweep *sweep, const struct reply *reply)
 {
 	if (is_told(sweep, reply, "script")) {
-		return wait_a_moment(sweep);
+		return wait_a_while(sweep);
 	}
 	if (reply_is_error(reply, "UNKILLABLE") || reply_is_error(reply, "NOPERM")) {
 		return fail_to_end(sweep, reply, "script|kill");
@@ -73,7 +73,7 @@ static void on_script_kill(void *context, const struct reply *reply, const char 
 /* It was asked to end already. */
 static enum sweep_state instead_of_break(struct sweep *sweep)
 {
-	return sweep->n_busy_moments++ > 0 ? wait_a_moment(sweep) : SWEEP_STAY;
+	return sweep->n_busy_pauses++ > 0 ? wait_a_while(sweep) : SWEEP_STAY;
 }
 
 static enum sweep_state enter_break(struct sweep *sweep)
@@ -106,6 +106,6 @@ const struct sweep_phase sweep_phase_busy_again = {
 	.time = REPORT_N_PHASES,
 	.busy_ms = SWEEP_ANSWERED_WITHIN_MS,
 	.expired = EXPIRED,
-	.on_moment = go_on,
+	.on_pause_over = go_on,
 	.on_link = sweep_on_idle_link,
 };

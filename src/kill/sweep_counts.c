@@ -39,7 +39,7 @@ static void count_by_listing(struct sweep *sweep)
  */
 static void count_by_claims(struct sweep *sweep)
 {
-	uint64_t n_firing = sweep->salvo != NULL ? salvo_n_claimed(sweep->salvo) : 0;
+	uint64_t n_firing = sweep->batch != NULL ? batch_n_claimed(sweep->batch) : 0;
 	struct counts *counts = &sweep->in.node->counts;
 	uint64_t n_ended = counts->matched - snapshot_n_pending(&sweep->snapshot);
 
@@ -67,7 +67,7 @@ void sweep_count(struct sweep *sweep)
 	}
 }
 
-void sweep_take_result(struct sweep *sweep, const struct salvo_result *result)
+void sweep_take_result(struct sweep *sweep, const struct batch_result *result)
 {
 	sweep->n_claimed += result->n_claimed;
 	sweep->n_presumed += result->n_presumed;
@@ -86,7 +86,7 @@ void sweep_take_result(struct sweep *sweep, const struct salvo_result *result)
 	}
 }
 
-static void on_never(void *context, const struct salvo_result *result)
+static void on_never(void *context, const struct batch_result *result)
 {
 	(void)context;
 	(void)result;
@@ -94,20 +94,20 @@ static void on_never(void *context, const struct salvo_result *result)
 }
 
 /* Sends no more kills, and leaves what is in flight to the job. */
-static void cut_salvo(struct sweep *sweep)
+static void cut_batch(struct sweep *sweep)
 {
-	struct salvo *salvo = sweep->salvo;
-	struct salvo_result result;
+	struct batch *batch = sweep->batch;
+	struct batch_result result;
 
-	if (salvo == NULL) {
+	if (batch == NULL) {
 		return;
 	}
-	result = salvo_cut(salvo, on_never, NULL);
+	result = batch_cut(batch, on_never, NULL);
 	sweep_take_result(sweep, &result);
 	if (result.n_in_flight > 0) {
 		report_warn_in_flight(sweep->in.report, sweep->in.node);
-		sweep->salvo = NULL;
-		sweep->in.late_fn(sweep->in.context, sweep, salvo);
+		sweep->batch = NULL;
+		sweep->in.late_fn(sweep->in.context, sweep, batch);
 	}
 }
 
@@ -166,7 +166,7 @@ void sweep_settle(struct sweep *sweep)
 	if (sweep->is_settled) {
 		return;
 	}
-	cut_salvo(sweep);
+	cut_batch(sweep);
 	if (sweep->has_snapshot) {
 		sweep_count(sweep);
 		if (!sweep->is_in_doubt && !sweep->in.request->is_dry_run) {

@@ -7,7 +7,7 @@
 #ifndef KILL_SWEEP_INTERNAL_H
 #define KILL_SWEEP_INTERNAL_H
 
-#include "kill/salvo.h"
+#include "kill/batch.h"
 #include "kill/sweep.h"
 #include "redis/client_list.h"
 #include "redis/timer.h"
@@ -36,7 +36,7 @@ struct sweep_phase {
 	/* Before it is entered: STAY, or where to go instead. */
 	enum sweep_state (*instead)(struct sweep *sweep);
 	enum sweep_state (*enter)(struct sweep *sweep);
-	enum sweep_state (*on_moment)(struct sweep *sweep); /* the timer `moment` */
+	enum sweep_state (*on_pause_over)(struct sweep *sweep); /* the timer `pause` */
 	enum sweep_state (*on_link)(struct sweep *sweep, enum link_state state);
 	/* The deadline has passed, or an answer is late: not sweep_fail(). */
 	enum sweep_state (*give_up)(struct sweep *sweep, const char *words);
@@ -73,13 +73,13 @@ struct sweep {
 	struct calls calls;           /* look-ups by id, questions */
 	struct listing_reader reader; /* of whole listings */
 	struct event *timer;          /* the deadline */
-	struct event *moment; /* ends PROVE_AGAIN, BUSY_AGAIN, LOOK_AGAIN; looks in WATCH; tells of
+	struct event *pause; /* ends PROVE_AGAIN, BUSY_AGAIN, LOOK_AGAIN; looks in WATCH; tells of
 				 DONE */
 
 	char *address; /* of the link, as the node is named by it */
 	struct protection protection;
 	int64_t started_ms;      /* monotonic; 0: not yet */
-	unsigned n_twin_moments; /* that it was waited for who else this server is */
+	unsigned n_twin_pauses;  /* that it was waited for who else this server is */
 	bool was_old;            /* its plan, when it was to be carried out */
 	struct own_sessions own; /* when the listing began */
 	char *own_user;
@@ -100,7 +100,7 @@ struct sweep {
 	uint64_t n_allowed;   /* victims that the request's limit was checked for */
 	struct processes_server processes;
 	struct plan plan;
-	struct salvo *salvo; /* NULL: none yet, or what is in flight is the job's */
+	struct batch *batch; /* NULL: none yet, or what is in flight is the job's */
 
 	int64_t phase_since_us; /* when the state began, monotonic */
 	unsigned n_rounds;      /* of kills so far */
@@ -114,13 +114,13 @@ struct sweep {
 	uint64_t n_presumed; /* in flight when the link was lost: it may have killed them */
 	uint64_t n_verified; /* of the claimed ones, those that the last verification confirmed */
 	int64_t watch_until_ms;
-	uint64_t watch_mark;     /* newcomers up to this id are counted */
-	uint64_t newest_id;      /* of all that were listed so far */
-	uint64_t n_returned;     /* in the listing that is being read */
-	bool is_settled;         /* the counts are final */
-	unsigned n_busy_moments; /* that a busy script was waited for */
-	bool is_cancelled;       /* what its kill has in flight is waited for */
-	bool is_expired;         /* the deadline has passed */
+	uint64_t watch_mark;    /* newcomers up to this id are counted */
+	uint64_t newest_id;     /* of all that were listed so far */
+	uint64_t n_returned;    /* in the listing that is being read */
+	bool is_settled;        /* the counts are final */
+	unsigned n_busy_pauses; /* that a busy script was waited for */
+	bool is_cancelled;      /* what its kill has in flight is waited for */
+	bool is_expired;        /* the deadline has passed */
 };
 
 /* ---- sweep.c ---- */
@@ -176,10 +176,10 @@ void sweep_release_link(struct sweep *sweep);
 /* ---- sweep_counts.c ---- */
 
 void sweep_forget_snapshot(struct sweep *sweep);
-/* Brings the counts of the node up to date, those of a salvo in flight included. */
+/* Brings the counts of the node up to date, those of a batch in flight included. */
 void sweep_count(struct sweep *sweep);
-/* The salvo has ended, or is cut: what it claims is in doubt until it is verified. */
-void sweep_take_result(struct sweep *sweep, const struct salvo_result *result);
+/* The batch has ended, or is cut: what it claims is in doubt until it is verified. */
+void sweep_take_result(struct sweep *sweep, const struct batch_result *result);
 /* It is: whom it concerns has ended, or is one of those that are dying. */
 void sweep_settle_claims(struct sweep *sweep, uint64_t n_dying);
 /* The server was restarted. */

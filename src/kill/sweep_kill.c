@@ -8,24 +8,24 @@
 /* A server that lets wait for longer for an answer to a kill holds up nobody else's. */
 #define KILLED_WITHIN_MS 5000
 
-static enum sweep_state judge(struct sweep *sweep, const struct salvo_result *result)
+static enum sweep_state judge(struct sweep *sweep, const struct batch_result *result)
 {
-	if (result->outcome == SALVO_LATE) {
+	if (result->outcome == BATCH_LATE) {
 		/* Cut with the end of the sweep: its result is taken then. */
 		return sweep->is_cancelled ? SWEEP_DONE : sweep_fail(sweep, result->lost);
 	}
 	sweep_take_result(sweep, result);
-	if (result->outcome == SALVO_REFUSED) {
+	if (result->outcome == BATCH_REFUSED) {
 		memcpy(sweep->refusal, result->error, sizeof(sweep->refusal));
 		return sweep_refused(sweep);
 	}
 	if (sweep->is_cancelled) {
 		return SWEEP_DONE;
 	}
-	return result->outcome == SALVO_LOST ? sweep_lost(sweep) : SWEEP_VERIFY;
+	return result->outcome == BATCH_LOST ? sweep_lost(sweep) : SWEEP_VERIFY;
 }
 
-static void on_salvo_done(void *context, const struct salvo_result *result)
+static void on_batch_done(void *context, const struct batch_result *result)
 {
 	struct sweep *sweep = context;
 
@@ -90,10 +90,10 @@ static enum sweep_state fire(struct sweep *sweep)
 	if (!plan_has_sets(&sweep->plan)) {
 		sweep_release_link(sweep);
 	}
-	if (sweep->salvo == NULL) {
-		sweep->salvo = salvo_new(sweep->in.link, may_send_set, on_salvo_done, sweep);
+	if (sweep->batch == NULL) {
+		sweep->batch = batch_new(sweep->in.link, may_send_set, on_batch_done, sweep);
 	}
-	salvo_fire(sweep->salvo, &sweep->plan, &sweep->snapshot);
+	batch_send(sweep->batch, &sweep->plan, &sweep->snapshot);
 	return SWEEP_STAY;
 }
 

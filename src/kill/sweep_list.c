@@ -120,7 +120,7 @@ static void on_stats(void *context, const struct reply *reply, const char *lost)
 
 /*
  * Just before the listing: how many the server has accepted so far. Sets are counted by it, see
- * salvo.c; where a keep-alive did not get to know it, nobody is asked.
+ * batch.c; where a keep-alive did not get to know it, nobody is asked.
  */
 static void ask_for_connections(struct sweep *sweep)
 {

@@ -13,8 +13,8 @@
  * a replica after some seconds. Longer than that nobody waits for it. */
 #define FOREIGN_PATIENCE_MS 15000
 
-#define TWIN_MOMENT_MS 5
-#define MAX_TWIN_MOMENTS 60
+#define TWIN_PAUSE_MS 5
+#define MAX_TWIN_PAUSES 60
 
 static enum sweep_state judge(struct sweep *sweep, const struct reply *reply)
 {
@@ -35,7 +35,7 @@ static enum sweep_state judge(struct sweep *sweep, const struct reply *reply)
 		clock_monotonic_ms() >= sweep->started_ms + FOREIGN_PATIENCE_MS) {
 		return sweep_fail(sweep, sweep->refusal);
 	}
-	timer_start(sweep->moment, AGAIN_MS);
+	timer_start(sweep->pause, AGAIN_MS);
 	return SWEEP_PROVE_AGAIN;
 }
 
@@ -63,8 +63,8 @@ static enum sweep_state instead_of_prove(struct sweep *sweep)
 
 	/* Right after a start it takes a moment to see that two addresses are one server's. */
 	if (topology_is_twin_asked(sweep->in.instance->topology, sweep->in.link) &&
-		sweep->n_twin_moments++ < MAX_TWIN_MOMENTS) {
-		timer_start(sweep->moment, TWIN_MOMENT_MS);
+		sweep->n_twin_pauses++ < MAX_TWIN_PAUSES) {
+		timer_start(sweep->pause, TWIN_PAUSE_MS);
 		return SWEEP_PROVE_AGAIN;
 	}
 	if (is_swept_elsewhere(sweep)) {
@@ -112,7 +112,7 @@ const struct sweep_phase sweep_phase_prove_again = {
 	.name = "PROVE_AGAIN",
 	.time = REPORT_N_PHASES,
 	.expired = EXPIRED,
-	.on_moment = ask_again,
+	.on_pause_over = ask_again,
 	.on_link = sweep_on_idle_link,
 	.give_up = give_up,
 };

@@ -66,7 +66,7 @@ static enum sweep_state judge_remains(struct sweep *sweep)
 		return SWEEP_KILL;
 	}
 	if (remains.dying > 0) {
-		timer_start(sweep->moment, sweep->look_again_ms);
+		timer_start(sweep->pause, sweep->look_again_ms);
 		sweep->look_again_ms = MIN(sweep->look_again_ms * 2, (int64_t)LOOK_AGAIN_LAST_MS);
 		return SWEEP_LOOK_AGAIN;
 	}
@@ -208,7 +208,7 @@ const struct sweep_phase sweep_phase_look_again = {
 	.name = "LOOK_AGAIN",
 	.time = REPORT_PHASE_VERIFY,
 	.expired = "sessions were still being closed by the server at the deadline",
-	.on_moment = look_again,
+	.on_pause_over = look_again,
 	.on_link = sweep_on_idle_link,
 	.give_up = leave_dying,
 };

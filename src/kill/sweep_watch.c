@@ -45,12 +45,12 @@ static enum sweep_state judge(struct sweep *sweep, const struct listing_result *
 	sweep->watch_mark = sweep->newest_id;
 	sweep->in.report->reconnected += sweep->n_returned;
 	if (sweep->n_returned > 0) {
-		sweep->in.event_fn(sweep->in.context, JOB_RESPAWN);
+		sweep->in.event_fn(sweep->in.context, JOB_RECONNECTED);
 	}
 	if (left_ms <= 0) {
 		return SWEEP_DONE;
 	}
-	timer_start(sweep->moment, MIN((int64_t)WATCH_PERIOD_MS, left_ms));
+	timer_start(sweep->pause, MIN((int64_t)WATCH_PERIOD_MS, left_ms));
 	return SWEEP_STAY;
 }
 
@@ -84,7 +84,7 @@ static enum sweep_state enter_watch(struct sweep *sweep)
 	sweep->watch_mark = sweep->snapshot.watermark;
 	sweep->newest_id = sweep->snapshot.watermark;
 	sweep->watch_until_ms = clock_monotonic_ms() + sweep->in.request->watch_ms;
-	timer_start(sweep->moment, MIN((int64_t)WATCH_PERIOD_MS, sweep->in.request->watch_ms));
+	timer_start(sweep->pause, MIN((int64_t)WATCH_PERIOD_MS, sweep->in.request->watch_ms));
 	sweep->in.event_fn(sweep->in.context, JOB_VERIFIED);
 	return SWEEP_STAY;
 }
@@ -94,7 +94,7 @@ const struct sweep_phase sweep_phase_watch = {
 	.time = REPORT_N_PHASES,
 	.expired = "the last listing was not answered in time",
 	.enter = enter_watch,
-	.on_moment = look,
+	.on_pause_over = look,
 	.on_link = on_link,
 	.give_up = give_up,
 };

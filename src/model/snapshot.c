@@ -196,7 +196,7 @@ static void add_unreadable(struct snapshot *snapshot, const struct session_line 
 	note_result(snapshot, NULL);
 }
 
-static void note_nature(
+static void note_flags(
 	struct snapshot *snapshot, const struct session *session, enum request_class class)
 {
 	enum server_family family = snapshot->protection->family;
@@ -229,7 +229,7 @@ bool snapshot_add(struct snapshot *snapshot, const struct session_line *line)
 		set_long_aside(snapshot, line);
 		class = REQUEST_PROTECTED;
 	}
-	note_nature(snapshot, session, class);
+	note_flags(snapshot, session, class);
 	entry = append_entry(snapshot, session->id);
 	set_class(snapshot, entry, class);
 	entry->type = (uint8_t)session->type;

@@ -24,11 +24,17 @@ LAYERS = {
 # The one header that both programs read.
 CONTRACT = "control/names.h"
 
+# Words that were once coined here and have given way to those of src/README.md.
+RETIRED = re.compile(
+    r"(?<![a-z])(salvo|shots?|roster|errand|census|witness|respawn|succession|nature|spokesman"
+    r"|moments?|waves?)(?![a-z])"
+)
+
 MOST_LINES = 450
 WARNED_LINES = 400
 MOST_FUNCTION_LINES = 40
 
-INCLUDE = re.compile(r'^#include "([a-z_]+)/([a-z_./]+)"', re.MULTILINE)
+INCLUDE = re.compile(r'^#include "([a-z0-9_]+)/([a-z0-9_./]+)"', re.MULTILINE)
 FUNCTION = re.compile(r"^(?!static\b|typedef\b|struct \w+ \{)[a-z][^;{}()=]*?\b(\w+)\([^;{}]*\)\s*\n\{", re.MULTILINE)
 ANY_FUNCTION = re.compile(r"^[a-z][^;{}()=]*?\b(\w+)\([^;{}]*\)\s*\n\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 
@@ -49,6 +55,14 @@ def wrong_includes(path, text):
         included = f"{folder}/{name}"
         if folder != layer and folder in LAYERS and folder not in LAYERS[layer] and included != CONTRACT:
             yield f"{path.relative_to(ROOT)} includes {included}, which is not below {layer}/"
+
+
+def retired_words(path, code):
+    """In names only; what a comment says in passing is no term."""
+    names = {path.stem, *re.findall(r"\b[A-Za-z_]\w+", code)}
+    for name in sorted(names):
+        if RETIRED.search(name.lower().replace("_", " ")):
+            yield f"{path.relative_to(ROOT)}: the name {name} has a word that was retired"
 
 
 def circles(files):
@@ -98,6 +112,8 @@ def main():
     texts = {path: path.read_text() for path in sorted(SRC.rglob("*.[ch]"))}
     sources = {path: code_of(text) for path, text in texts.items() if path.suffix == ".c"}
     mistakes = [line for path, text in texts.items() for line in wrong_includes(path, text)]
+    codes = {path: code_of(text) for path, text in texts.items()}
+    mistakes += [line for path, code in codes.items() for line in retired_words(path, code)]
     lengths = {path: text.count("\n") for path, text in texts.items()}
     warnings = []
     for path, n in lengths.items():

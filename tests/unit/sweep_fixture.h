@@ -5,7 +5,7 @@
 #ifndef TESTS_UNIT_SWEEP_FIXTURE_H
 #define TESTS_UNIT_SWEEP_FIXTURE_H
 
-#include "kill/salvo.h"
+#include "kill/batch.h"
 #include "kill/sweep.h"
 #include "kill_fixture.h"
 
@@ -25,7 +25,7 @@ struct sweep_fixture {
 	int n_watching;
 	int n_respawns;
 	int n_done;
-	struct salvo *late; /* whose answers may come late */
+	struct batch *late; /* whose answers may come late */
 	int n_late;
 	uint64_t n_late_claimed;
 	uint64_t first_id; /* of N_SESSIONS named "app" */
@@ -61,7 +61,7 @@ static void on_event(void *context, enum job_event event)
 		fixture->n_watching++;
 		check_counts(fixture);
 		break;
-	case JOB_RESPAWN:
+	case JOB_RECONNECTED:
 		fixture->n_respawns++;
 		break;
 	case JOB_DONE:
@@ -72,7 +72,7 @@ static void on_event(void *context, enum job_event event)
 	}
 }
 
-static void on_late_answer(void *context, const struct salvo_result *result)
+static void on_late_answer(void *context, const struct batch_result *result)
 {
 	struct sweep_fixture *fixture = context;
 
@@ -80,13 +80,13 @@ static void on_late_answer(void *context, const struct salvo_result *result)
 	fixture->n_late_claimed += result->n_claimed;
 }
 
-static void on_late(void *context, const struct sweep *sweep UNUSED, struct salvo *salvo)
+static void on_late(void *context, const struct sweep *sweep UNUSED, struct batch *batch)
 {
 	struct sweep_fixture *fixture = context;
 
 	assert_null(fixture->late);
-	fixture->late = salvo;
-	(void)salvo_cut(salvo, on_late_answer, fixture);
+	fixture->late = batch;
+	(void)batch_cut(batch, on_late_answer, fixture);
 }
 
 static int sweep_setup(void **state)
@@ -113,7 +113,7 @@ static int sweep_teardown(void **state)
 	peer_turn(fixture->base.loop);
 	assert_int_equal(fixture->n_done, fixture->sweep != NULL);
 	sweep_free(fixture->sweep);
-	salvo_free(fixture->late);
+	batch_free(fixture->late);
 	peer_turn(fixture->base.loop);
 	assert_int_equal(fixture->server->n_own_ends, 0);
 	fixture_finish(&fixture->base);

@@ -25,7 +25,7 @@ static void on_event(void *context, enum job_event event)
 	case JOB_VERIFIED:
 		fixture->n_verified++;
 		break;
-	case JOB_RESPAWN:
+	case JOB_RECONNECTED:
 	case JOB_WAITING:
 	case JOB_LATE:
 		break;

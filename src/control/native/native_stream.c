@@ -95,7 +95,7 @@ static void on_event(
 			stream->is_verified = true;
 		}
 		break;
-	case JOB_RESPAWN:
+	case JOB_RECONNECTED:
 		send_event(stream, "respawn", request_id, report);
 		break;
 	case JOB_WAITING:

@@ -215,7 +215,7 @@ static size_t count_tables(const struct topology *topology)
  * said what they said last: one of two clusters is not believed because the other is down. NULL:
  * they are not.
  */
-static struct asker *find_spokesman(const struct topology *topology)
+static struct asker *find_seed_of_most(const struct topology *topology)
 {
 	size_t n = topology_n_configured(topology);
 	size_t n_answered = count_tables(topology);
@@ -247,7 +247,7 @@ static void set_disagreement(struct topology *topology)
 
 static void decide(struct topology *topology)
 {
-	struct asker *asker = find_spokesman(topology);
+	struct asker *asker = find_seed_of_most(topology);
 
 	if (asker != NULL) {
 		take_table(&asker->question, slice_of(asker->table));

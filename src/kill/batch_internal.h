@@ -1,10 +1,10 @@
 /*
- * What salvo.c, which sends, and salvo_count.c, which counts, share.
+ * What batch.c, which sends, and batch_count.c, which counts, share.
  */
-#ifndef KILL_SALVO_INTERNAL_H
-#define KILL_SALVO_INTERNAL_H
+#ifndef KILL_BATCH_INTERNAL_H
+#define KILL_BATCH_INTERNAL_H
 
-#include "kill/salvo.h"
+#include "kill/batch.h"
 #include "redis/link.h"
 
 /*
@@ -17,26 +17,26 @@
 #define WINDOW_VICTIMS 4000
 #define WINDOW_COMMANDS 768
 
-enum shot_kind {
-	SHOT_KILL,
-	SHOT_ASK,   /* has anybody connected since the listing? */
-	SHOT_CHECK, /* the same behind a batch that was sent because nobody had */
-	SHOT_LOOK,  /* who is there now? */
+enum sent_kind {
+	SENT_KILL,
+	SENT_ASK,   /* has anybody connected since the listing? */
+	SENT_CHECK, /* the same behind a round that was sent because nobody had */
+	SENT_LOOK,  /* who is there now? */
 };
 
-struct shot {
-	enum shot_kind kind;
+struct sent_command {
+	enum sent_kind kind;
 	const struct plan_step *step; /* KILL */
 	size_t offset;                /* of its first victim in the step */
 	size_t n;                     /* victims; of questions none */
 	int64_t sent_us;
 };
 
-struct salvo {
+struct batch {
 	struct link *link;
 	struct calls calls;
 	bool (*may_send_set_fn)(void *context);
-	salvo_done_fn done_fn;
+	batch_done_fn done_fn;
 	void *context;
 
 	const struct plan *plan;
@@ -50,40 +50,41 @@ struct salvo {
 	bool keeps_aside; /* they are to stay aside */
 	struct link_way way;
 
-	struct shot shots[WINDOW_COMMANDS]; /* in flight: a ring, oldest first */
-	size_t first_shot;
-	size_t n_shots;
+	struct sent_command sent[WINDOW_COMMANDS]; /* in flight: a ring, oldest first */
+	size_t first_sent;
+	size_t n_sent;
 	size_t n_victims; /* in flight */
 
-	bool is_asked;      /* and answered, for the next batch */
+	bool is_asked;      /* and answered, for the next round */
 	bool is_quiet;      /* nobody had connected */
-	bool has_looked;    /* the batch in flight has a whole listing ahead of it */
-	bool is_in_batch;   /* one is being sent */
-	size_t n_sets_left; /* of the batch that is being sent */
+	bool has_looked;    /* the round in flight has a whole listing ahead of it */
+	bool is_in_round;   /* one is being sent */
+	size_t n_sets_left; /* of the round that is being sent */
 
 	size_t burst; /* victims that fit into the budget, as measured so far; 0: ask the plan */
 	size_t burst_victims;  /* that were sent in it */
 	int64_t burst_sent_us; /* its first command */
 	int64_t last_reply_us;
 
-	struct salvo_result result;
+	struct batch_result result;
 };
 
-/* ---- salvo_count.c ---- */
+/* ---- batch_count.c ---- */
 
 /* Can others than those who were meant at the listing be among them by now? */
-bool salvo_may_be_entered(const struct salvo *salvo);
+bool batch_may_be_entered(const struct batch *batch);
 /* A set that only those can be in who were meant at the listing needs no counting. */
-bool salvo_needs_batch(const struct salvo *salvo, const struct plan_step *step);
-/* A line of the listing ahead of a batch. */
-void salvo_on_look_line(void *context, struct slice text);
-void salvo_take_answer_to_question(
-	struct salvo *salvo, enum shot_kind kind, const struct reply *reply);
-/* Of a kill: counts, or stops the salvo when the server refuses. */
-void salvo_take_answer(struct salvo *salvo, const struct shot *shot, const struct reply *reply);
+bool batch_needs_round(const struct batch *batch, const struct plan_step *step);
+/* A line of the listing ahead of a round. */
+void batch_on_look_line(void *context, struct slice text);
+void batch_take_answer_to_question(
+	struct batch *batch, enum sent_kind kind, const struct reply *reply);
+/* Of a kill: counts, or stops the batch when the server refuses. */
+void batch_take_answer(
+	struct batch *batch, const struct sent_command *sent, const struct reply *reply);
 /* The connection is gone with the command in flight. */
-void salvo_take_loss(struct salvo *salvo, const struct shot *shot, const char *lost);
+void batch_take_loss(struct batch *batch, const struct sent_command *sent, const char *lost);
 /* All of a burst is answered: how large is the next one to be? */
-void salvo_adapt_burst(struct salvo *salvo, int64_t now_us);
+void batch_adapt_burst(struct batch *batch, int64_t now_us);
 
 #endif

@@ -1,13 +1,13 @@
 /*
- * Salvos: how much is in flight, bursts that follow what is measured, ends in the middle.
+ * Batchs: how much is in flight, bursts that follow what is measured, ends in the middle.
  */
-#include "kill/salvo.h"
+#include "kill/batch.h"
 #include "link_fixture.h"
 #include "snapshot_lines.h"
 
 #define FIRST_ID 100
 
-struct salvo_fixture {
+struct batch_fixture {
 	struct fixture *base;
 	struct request request;
 	struct selectors none;
@@ -16,21 +16,21 @@ struct salvo_fixture {
 	struct sources sources;
 	struct snapshot snapshot;
 	struct plan plan;
-	struct salvo *salvo;
+	struct batch *batch;
 	int n_done;
-	struct salvo_result result;
+	struct batch_result result;
 	size_t n_kills;       /* commands that the server saw */
 	size_t most_at_once;  /* in flight while the server answered, since the last reset */
 	int64_t us_per_kill;  /* that the server takes */
 	size_t refuses_at;    /* likewise */
-	size_t stops_at;      /* the salvo is stopped at this one */
+	size_t stops_at;      /* the batch is stopped at this one */
 	size_t misses;        /* the first so many kills find nobody */
 	uint64_t last_n_hits; /* ids of the last command */
 };
 
-static size_t n_in_flight(const struct salvo_fixture *fixture)
+static size_t n_in_flight(const struct batch_fixture *fixture)
 {
-	return salvo_n_in_flight(fixture->salvo);
+	return batch_n_in_flight(fixture->batch);
 }
 
 static void take_time(int64_t us)
@@ -43,7 +43,7 @@ static void take_time(int64_t us)
 
 static char *answer_kill(void *context, const struct peer_command *command)
 {
-	struct salvo_fixture *fixture = context;
+	struct batch_fixture *fixture = context;
 	size_t n_ids = command->argc - 5; /* CLIENT KILL ID ... SKIPME yes */
 
 	fixture->n_kills++;
@@ -53,7 +53,7 @@ static char *answer_kill(void *context, const struct peer_command *command)
 		take_time(fixture->us_per_kill);
 	}
 	if (fixture->n_kills == fixture->stops_at) {
-		salvo_stop(fixture->salvo);
+		batch_stop(fixture->batch);
 	}
 	if (fixture->n_kills == fixture->refuses_at) {
 		return mem_printf("-NOPERM no\r\n");
@@ -61,9 +61,9 @@ static char *answer_kill(void *context, const struct peer_command *command)
 	return mem_printf(":%zu\r\n", fixture->n_kills <= fixture->misses ? 0 : n_ids);
 }
 
-static void on_done(void *context, const struct salvo_result *result)
+static void on_done(void *context, const struct batch_result *result)
 {
-	struct salvo_fixture *fixture = context;
+	struct batch_fixture *fixture = context;
 
 	fixture->n_done++;
 	fixture->result = *result;
@@ -78,7 +78,7 @@ static bool always(void *context)
 
 static int setup(void **state)
 {
-	struct salvo_fixture *fixture = mem_new(struct salvo_fixture);
+	struct batch_fixture *fixture = mem_new(struct batch_fixture);
 	void *base;
 
 	if (fixture_setup(&base) != 0) {
@@ -90,18 +90,18 @@ static int setup(void **state)
 	peer_add(fixture->base->peer,
 		(struct peer_rule){
 			.prefix = "CLIENT KILL ID", .reply_fn = answer_kill, .context = fixture});
-	fixture->salvo = salvo_new(fixture->base->link, always, on_done, fixture);
+	fixture->batch = batch_new(fixture->base->link, always, on_done, fixture);
 	*state = fixture;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 	void *base = fixture->base;
 
 	assert_int_equal(fixture->n_done, 1);
-	salvo_free(fixture->salvo);
+	batch_free(fixture->batch);
 	plan_finish(&fixture->plan);
 	snapshot_finish(&fixture->snapshot);
 	sources_finish(&fixture->sources);
@@ -111,7 +111,7 @@ static int teardown(void **state)
 }
 
 /* A plan for `n` victims by id. */
-static void fire(struct salvo_fixture *fixture, size_t n, bool has_multi_id, int64_t budget_ms)
+static void fire(struct batch_fixture *fixture, size_t n, bool has_multi_id, int64_t budget_ms)
 {
 	struct plan_opts opts = {
 		.pace = budget_ms > 0 ? PACE_GENTLE : PACE_FAST,
@@ -135,24 +135,24 @@ static void fire(struct salvo_fixture *fixture, size_t n, bool has_multi_id, int
 	}
 	snapshot_seal(&fixture->snapshot);
 	plan_init(&fixture->plan, &fixture->snapshot, &opts);
-	salvo_fire(fixture->salvo, &fixture->plan, &fixture->snapshot);
+	batch_send(fixture->batch, &fixture->plan, &fixture->snapshot);
 	assert_int_equal(fixture->n_done, 0);
 }
 
-static void wait_done(struct salvo_fixture *fixture)
+static void wait_done(struct batch_fixture *fixture)
 {
 	fixture_wait(fixture->base, fixture->n_done > 0);
 }
 
 static void test_single_ids(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 
 	fire(fixture, 3000, false, 0);
 	/* The window is full from the start. */
 	assert_int_equal(n_in_flight(fixture), 768);
 	wait_done(fixture);
-	assert_int_equal(fixture->result.outcome, SALVO_DONE);
+	assert_int_equal(fixture->result.outcome, BATCH_DONE);
 	assert_int_equal(fixture->result.n_claimed, 3000);
 	assert_int_equal(fixture->result.n_commands, 3000);
 	assert_int_equal(fixture->result.n_extra, 0);
@@ -163,7 +163,7 @@ static void test_single_ids(void **state)
 
 static void test_many_ids_in_one(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 
 	fire(fixture, 10500, true, 0);
 	assert_int_equal(n_in_flight(fixture), 4);
@@ -175,7 +175,7 @@ static void test_many_ids_in_one(void **state)
 
 static void test_one_victim(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 
 	fire(fixture, 1, true, 5);
 	wait_done(fixture);
@@ -185,7 +185,7 @@ static void test_one_victim(void **state)
 /* Whom the server did not hit is marked, where one command is for one; a listing tells the rest. */
 static void test_gone(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 
 	fixture->misses = 3;
 	fire(fixture, 10, false, 0);
@@ -204,7 +204,7 @@ static void test_gone(void **state)
  */
 static void test_burst_shrinks(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 	size_t n_first;
 
 	fixture->us_per_kill = 1000;
@@ -221,7 +221,7 @@ static void test_burst_shrinks(void **state)
 /* The same with many ids in a command: the commands get smaller. */
 static void test_command_shrinks(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 
 	fixture->us_per_kill = 10000;
 	fire(fixture, 2000, true, 5);
@@ -237,7 +237,7 @@ static void test_command_shrinks(void **state)
 /* A server that is faster than thought gets more, step by step. */
 static void test_burst_grows(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 	size_t n_first;
 
 	fixture->us_per_kill = 300;
@@ -255,12 +255,12 @@ static void test_burst_grows(void **state)
 
 static void test_stopped(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 
 	fixture->stops_at = 100;
 	fire(fixture, 3000, false, 0);
 	wait_done(fixture);
-	assert_int_equal(fixture->result.outcome, SALVO_DONE);
+	assert_int_equal(fixture->result.outcome, BATCH_DONE);
 	/* All that was in flight is counted; what waited to be sent was taken back. */
 	assert_in_range(fixture->result.n_claimed, 200, 768);
 	assert_int_equal(fixture->result.n_claimed, fixture->n_kills);
@@ -268,7 +268,7 @@ static void test_stopped(void **state)
 
 static void test_stopped_in_a_burst(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 
 	fixture->stops_at = 2;
 	fire(fixture, 3000, false, 5);
@@ -279,12 +279,12 @@ static void test_stopped_in_a_burst(void **state)
 
 static void test_refused(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 
 	fixture->refuses_at = 100;
 	fire(fixture, 3000, false, 0);
 	wait_done(fixture);
-	assert_int_equal(fixture->result.outcome, SALVO_REFUSED);
+	assert_int_equal(fixture->result.outcome, BATCH_REFUSED);
 	assert_string_equal(fixture->result.error,
 		"NOPERM no (the instance's user needs +client|list and +client|kill)");
 	assert_int_equal(fixture->result.n_claimed, fixture->n_kills - 1);
@@ -294,7 +294,7 @@ static void test_refused(void **state)
 /* An error about one command stops nothing. */
 static void test_errors(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 
 	peer_once(fixture->base->peer, "CLIENT KILL ID 103", "-ERR first\r\n");
 	peer_once(fixture->base->peer, "CLIENT KILL ID 104", "-ERR second\r\n");
@@ -302,7 +302,7 @@ static void test_errors(void **state)
 	peer_once(fixture->base->peer, "CLIENT KILL ID 106", ":-1\r\n");
 	fire(fixture, 20, false, 0);
 	wait_done(fixture);
-	assert_int_equal(fixture->result.outcome, SALVO_DONE);
+	assert_int_equal(fixture->result.outcome, BATCH_DONE);
 	assert_string_equal(fixture->result.error, "ERR first");
 	assert_int_equal(fixture->result.n_claimed, 16);
 }
@@ -310,12 +310,12 @@ static void test_errors(void **state)
 /* What was in flight may have been carried out: it is presumed, not claimed. */
 static void test_lost(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 
 	peer_drop_at(fixture->base->peer, "CLIENT KILL ID 199");
 	fire(fixture, 3000, false, 0);
 	wait_done(fixture);
-	assert_int_equal(fixture->result.outcome, SALVO_LOST);
+	assert_int_equal(fixture->result.outcome, BATCH_LOST);
 	assert_true(strlen(fixture->result.lost) > 0);
 	assert_int_equal(
 		fixture->result.n_claimed + fixture->result.n_presumed, fixture->result.n_commands);
@@ -325,12 +325,12 @@ static void test_lost(void **state)
 
 static void test_lost_in_a_burst(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 
 	peer_drop_at(fixture->base->peer, "CLIENT KILL ID 101");
 	fire(fixture, 3000, false, 5);
 	wait_done(fixture);
-	assert_int_equal(fixture->result.outcome, SALVO_LOST);
+	assert_int_equal(fixture->result.outcome, BATCH_LOST);
 	assert_int_equal(
 		fixture->result.n_claimed + fixture->result.n_presumed, fixture->result.n_commands);
 }
@@ -338,7 +338,7 @@ static void test_lost_in_a_burst(void **state)
 /* A server that counts more than it was given ids is not believed beyond them. */
 static void test_more_hits_than_ids(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 
 	peer_on(fixture->base->peer, "CLIENT KILL ID", ":1000\r\n");
 	fire(fixture, 5, false, 0);
@@ -349,7 +349,7 @@ static void test_more_hits_than_ids(void **state)
 
 static void test_stall_is_measured(void **state)
 {
-	struct salvo_fixture *fixture = *state;
+	struct batch_fixture *fixture = *state;
 
 	fixture->us_per_kill = 3000;
 	fire(fixture, 5, false, 0);

@@ -3,8 +3,8 @@
  * a budget a window that keeps the server busy, with one a burst at a time, whose size follows the
  * measured answers.
  */
-#ifndef KILL_SALVO_H
-#define KILL_SALVO_H
+#ifndef KILL_BATCH_H
+#define KILL_BATCH_H
 
 #include <stdint.h>
 
@@ -12,17 +12,17 @@
 #include "model/plan.h"
 
 struct link;
-struct salvo;
+struct batch;
 
-enum salvo_outcome {
-	SALVO_DONE,    /* all that was sent is answered */
-	SALVO_LOST,    /* the connection was lost; `lost` says why */
-	SALVO_REFUSED, /* the server refuses everything; `error` says why */
-	SALVO_LATE,    /* it does not answer in time; `lost` says so. See salvo_cut() */
+enum batch_outcome {
+	BATCH_DONE,    /* all that was sent is answered */
+	BATCH_LOST,    /* the connection was lost; `lost` says why */
+	BATCH_REFUSED, /* the server refuses everything; `error` says why */
+	BATCH_LATE,    /* it does not answer in time; `lost` says so. See batch_cut() */
 };
 
-struct salvo_result {
-	enum salvo_outcome outcome;
+struct batch_result {
+	enum batch_outcome outcome;
 	uint64_t n_claimed;  /* victims that the server said it killed */
 	uint64_t n_presumed; /* in flight when the connection was lost: it may have killed them */
 	uint64_t n_extra;    /* hits of set commands beyond the victims */
@@ -34,35 +34,35 @@ struct salvo_result {
 	const char *lost;
 };
 
-typedef void (*salvo_done_fn)(void *context, const struct salvo_result *result);
+typedef void (*batch_done_fn)(void *context, const struct batch_result *result);
 
 /*
- * `done_fn` is called once for each salvo_fire(): from the event loop, unless nothing can be sent.
+ * `done_fn` is called once for each batch_send(): from the event loop, unless nothing can be sent.
  * `may_send_set_fn` is asked before each set command: is what the plan was made by still so?
  */
-struct salvo *salvo_new(struct link *link, bool (*may_send_set_fn)(void *context),
-	salvo_done_fn done_fn, void *context);
-void salvo_free(struct salvo *salvo); /* what is in flight is not waited for */
+struct batch *batch_new(struct link *link, bool (*may_send_set_fn)(void *context),
+	batch_done_fn done_fn, void *context);
+void batch_free(struct batch *batch); /* what is in flight is not waited for */
 
 /*
  * Carries out `plan`, which has at least one step, on the READY link. Victims that the server no
  * longer knew are marked as gone in `snapshot`, which is the plan's. Both are borrowed until done.
  */
-void salvo_fire(struct salvo *salvo, const struct plan *plan, struct snapshot *snapshot);
+void batch_send(struct batch *batch, const struct plan *plan, struct snapshot *snapshot);
 /* While it fires: victims that the server has said it killed so far. */
-uint64_t salvo_n_claimed(const struct salvo *salvo);
+uint64_t batch_n_claimed(const struct batch *batch);
 /* When the server answered last, monotonic; 0: it has not yet. */
-int64_t salvo_last_reply_us(const struct salvo *salvo);
+int64_t batch_last_reply_us(const struct batch *batch);
 /* Commands that are not answered yet. */
-size_t salvo_n_in_flight(const struct salvo *salvo);
+size_t batch_n_in_flight(const struct batch *batch);
 /* Sends nothing more; done when what was sent is answered. */
-void salvo_stop(struct salvo *salvo);
+void batch_stop(struct batch *batch);
 /*
  * Sends nothing more and waits no longer: what has come so far, without a call of done_fn. What is
  * then in flight may be carried out and answered all the same: `late_fn` is called when it is, or
  * lost for good, with what came since. Plan and snapshot are not used any more. Nothing in flight:
  * it is not called.
  */
-struct salvo_result salvo_cut(struct salvo *salvo, salvo_done_fn late_fn, void *context);
+struct batch_result batch_cut(struct batch *batch, batch_done_fn late_fn, void *context);
 
 #endif

@@ -401,10 +401,9 @@ static void unblock_signals(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static void name_files(void)
+static void name_files(pid_t process)
 {
-	snprintf(scene.directory, sizeof(scene.directory), SIM_DIRECTORY "%08d", (int)getpid());
-	mkdir(scene.directory, 0700);
+	snprintf(scene.directory, sizeof(scene.directory), SIM_DIRECTORY "%08d", (int)process);
 	snprintf(scene.config, sizeof(scene.config), "%s/c", scene.directory);
 	snprintf(scene.socket, sizeof(scene.socket), "%s/s", scene.directory);
 	snprintf(scene.audit, sizeof(scene.audit), "%s/a", scene.directory);
@@ -430,10 +429,18 @@ static void remove_files(void)
 	remove_file(scene.socket, ".lock");
 }
 
+void scenario_clear(pid_t process)
+{
+	name_files(process);
+	remove_files();
+	rmdir(scene.directory);
+}
+
 void scenario_run(uint64_t seed, const struct sim_size *size)
 {
 	memset(&scene, 0, sizeof(scene));
-	name_files();
+	name_files(getpid());
+	mkdir(scene.directory, 0700);
 	remove_files();
 	log_set_level(LOG_LEVEL_ERROR);
 	unblock_signals();

@@ -17,6 +17,9 @@
 #include "base/parse.h"
 #include "sim.h"
 
+/* How a process ends whose daemon has died by an accident; sim_fail() ends with 10. */
+#define EXIT_ACCIDENT 11
+
 static const struct sim_size full = {100, 100, 100, 100};
 
 /* What a child tells before it dies. */
@@ -42,6 +45,27 @@ static void leave(void)
 		__gcov_dump();
 	}
 	_exit(0);
+}
+
+/* The daemon has died, by a CHECK for instance: what led to that is told, as by an oracle. */
+static void on_accident(int number)
+{
+	alarm(5); /* should even that not go well */
+	printf("FAILED crash: the daemon has died by signal %d\n", number);
+	sim_print_log(40);
+	fflush(stdout);
+	_exit(EXIT_ACCIDENT);
+}
+
+/* The sanitizers tell of their own ones themselves. */
+static void watch_accidents(void)
+{
+	signal(SIGABRT, on_accident);
+#ifndef __SANITIZE_ADDRESS__
+	signal(SIGSEGV, on_accident);
+	signal(SIGBUS, on_accident);
+	signal(SIGFPE, on_accident);
+#endif
 }
 
 static void run_seeds(uint64_t first, uint64_t step, uint64_t n, const struct sim_size *size)
@@ -72,6 +96,7 @@ static bool run_child(uint64_t seed, const struct sim_size *size, bool is_quiet)
 		leave();
 	}
 	CHECK(waitpid(child, &status, 0) == child);
+	scenario_clear(child);
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -182,10 +207,17 @@ static bool replays(uint64_t seed)
 	return progress->hash == hash;
 }
 
-static void tell_briefly(uint64_t seed, uint64_t n_done)
+/* With the oracle that has found it, as it said itself: "FAILED exact: ..." */
+static void tell_briefly(uint64_t seed, uint64_t n_done, FILE *output)
 {
-	printf("found by seed %llu, after %llu seeds\n", (unsigned long long)seed,
-		(unsigned long long)n_done);
+	char line[512] = "";
+
+	rewind(output);
+	while (fgets(line, sizeof(line), output) != NULL && strncmp(line, "FAILED ", 7) != 0) {
+	}
+	line[strcspn(line, ":\n")] = '\0';
+	printf("found by seed %llu, after %llu seeds: %s\n", (unsigned long long)seed,
+		(unsigned long long)n_done, line[0] != '\0' ? line + 7 : "crash");
 }
 
 /* The rest is not waited for once one has failed. */
@@ -194,7 +226,7 @@ static void wait_for_all(const pid_t *children, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		int status;
 
-		wait(&status);
+		scenario_clear(wait(&status));
 		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) {
 			printf("a process of several seeds has died by signal %d\n",
 				WTERMSIG(status));
@@ -268,7 +300,7 @@ static int run_all(const struct options *options)
 		}
 	}
 	if (failed != NULL && options->is_brief) {
-		tell_briefly(failed->seed, n_done);
+		tell_briefly(failed->seed, n_done, outputs[failed - all]);
 		return 1;
 	}
 	if (failed != NULL && run_child(failed->seed, &full, true)) {
@@ -292,6 +324,7 @@ int main(int argc, char **argv)
 	struct options options = read_options(argc, argv);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	watch_accidents();
 	progress = mmap(
 		NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (options.is_replay) {

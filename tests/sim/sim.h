@@ -395,6 +395,8 @@ void scenario_crash(void);
 bool scenario_had_crash(void);
 struct server *scenario_stranger(void);
 
+/* Removes what a process has left behind that failed or was stopped. */
+void scenario_clear(pid_t process);
 /* One case, from building the world to its end. */
 void scenario_run(uint64_t seed, const struct sim_size *size);
 

@@ -2,6 +2,7 @@
  * Who asks the daemon for something: over its real control socket, in HTTP, as different users;
  * some hang up, some do not read.
  */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,6 +224,7 @@ static void on_readable(void *context)
 		caller->capacity = caller->capacity * 2 + 65536;
 		caller->in = mem_resize_array(caller->in, caller->capacity, 1);
 	}
+	errno = 0;
 	n = recv(
 		caller->fd, caller->in + caller->n, caller->capacity - caller->n - 1, MSG_DONTWAIT);
 	if (n > 0) {
@@ -232,12 +234,9 @@ static void on_readable(void *context)
 	if (read_answer(caller, &status, &copy, &body)) {
 		hang_up(caller);
 		take_answer(caller, status, body);
-	} else if (n == 0) {
-		hang_up(caller);
-		if (caller->kill != NULL && !caller->kill->hung_up) {
-			sim_log("kill %u: the daemon hung up", caller->kill->number);
-			caller->kill->hung_up = true;
-		}
+	} else if (n == 0 || (n < 0 && errno != EAGAIN)) {
+		sim_fail("answered", "%s: the daemon hung up after %zu bytes of an answer",
+			caller->kill != NULL ? "a kill" : "who looks", caller->n);
 	}
 }
 
@@ -267,6 +266,10 @@ static struct visitor *call(uid_t uid, const char *request, bool is_reading)
 		edges_watch(caller->fd, on_readable, caller);
 	}
 	(void)!send(caller->fd, request, strlen(request), MSG_NOSIGNAL);
+	/* It has said all that it has to say, and waits. */
+	if (is_reading && sim_happens(10)) {
+		shutdown(caller->fd, SHUT_WR);
+	}
 	return caller;
 }
 

@@ -3,7 +3,6 @@
  * some hang up, some do not read.
  */
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,22 +14,9 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/parse.h"
-#include "sim.h"
+#include "callers_internal.h"
 
 #define MAX_KILLS 64
-#define NOBODY 65534
-
-struct visitor {
-	struct visitor *next;
-	int fd; /* -1: it is through */
-	uid_t uid;
-	char name[32];
-	struct order *kill; /* NULL: it only looks */
-	/* What it does with an answer of 200; NULL: nothing. */
-	void (*take_fn)(struct slice body);
-	char *in;
-	size_t n, capacity;
-};
 
 static struct visitor *callers;
 static unsigned n_callers;
@@ -45,6 +31,7 @@ void callers_begin(const char *socket_path)
 	n_kills = 0;
 	memset(kills, 0, sizeof(kills));
 	path = socket_path;
+	looks_begin();
 }
 
 static void hang_up(struct visitor *caller)
@@ -73,6 +60,7 @@ void callers_lose(void)
 	for (struct visitor *caller = callers; caller != NULL; caller = caller->next) {
 		hang_up(caller);
 	}
+	looks_lose();
 	for (size_t i = 0; i < n_kills; i++) {
 		if (kills[i].answered == 0) {
 			kills[i].hung_up = kills[i].is_disturbed = true;
@@ -194,9 +182,10 @@ static void take_answer(struct visitor *caller, int status, struct slice body)
 {
 	struct order *kill = caller->kill;
 
+	looks_note_answer(caller->uid, status);
 	if (kill == NULL) {
-		if (caller->take_fn != NULL && status == 200) {
-			caller->take_fn(body);
+		if (caller->take_fn != NULL) {
+			caller->take_fn(caller->context, status, body);
 		}
 		return;
 	}
@@ -280,17 +269,51 @@ static void on_impatient(void *context, uint64_t value)
 	if (caller->fd >= 0) {
 		sim_log("kill %u: its caller hangs up", caller->kill->number);
 		caller->kill->hung_up = true;
+		looks_note_answer(caller->uid, 0);
 		hang_up(caller);
 	}
+}
+
+struct visitor *caller_ask(
+	uid_t uid, const char *method_and_path, bool is_reading, take_fn *fn, void *context)
+{
+	CLEANUP(mem_free_p)
+	char *request = mem_printf("%s HTTP/1.1\r\nHost: x\r\n\r\n", method_and_path);
+	struct visitor *caller = call(uid, request, is_reading);
+
+	caller->take_fn = fn;
+	caller->context = context;
+	return caller;
 }
 
 /* Several at once may share a run, or wait. */
 static void note_others(struct order *kill)
 {
 	for (size_t i = 0; i + 1 < n_kills; i++) {
-		if (kills[i].group == kill->group && order_is_active(&kills[i])) {
-			kill->is_disturbed = kills[i].is_disturbed = true;
-			kill->is_waiting_allowed = true;
+		struct order *other = &kills[i];
+
+		if (other->group != kill->group || !order_is_active(other)) {
+			continue;
+		}
+		kill->is_crowded = other->is_crowded = true;
+		if (order_is_same(kill, other)) {
+			kill->is_shared = other->is_shared = true;
+		}
+	}
+}
+
+/* What is asked for at that moment is by the settings of before or after. */
+static void note_change(struct order *kill)
+{
+	kill->is_changing = true;
+	kill->protects &= kill->group->protects;
+}
+
+void callers_note_reload(void)
+{
+	for (size_t i = 0; i < n_kills; i++) {
+		if (order_is_active(&kills[i]) && sim_now() - kills[i].asked < 100 * SIM_MS) {
+			note_change(&kills[i]);
 		}
 	}
 }
@@ -302,8 +325,8 @@ static char *kill_request(const struct order *kill)
 	char *target = kill->is_das ? mem_printf("/")
 				    : mem_printf("/v1/instances/%s/kill", kill->group->id);
 
-	sim_log("kill %u on %s: %s%s%s", kill->number, kill->group->id, form,
-		kill->is_denied ? ", by nobody" : "", kill->is_stream ? ", as a stream" : "");
+	sim_log("kill %u on %s by %u: %s%s%s", kill->number, kill->group->id, kill->uid, form,
+		kill->is_denied ? ", denied" : "", kill->is_stream ? ", as a stream" : "");
 	return mem_printf("POST %s HTTP/1.1\r\nHost: x\r\n%sContent-Type: "
 			  "application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n%s",
 		target, kill->is_stream ? "Accept: application/x-ndjson\r\n" : "", strlen(form),
@@ -321,73 +344,21 @@ void caller_kill(struct fleet *group)
 		return;
 	}
 	*kill = (struct order){.number = (unsigned)n_kills++, .group = group, .asked = sim_now()};
-	order_choose(kill);
+	order_choose(kill, kills, n_kills - 1);
 	note_others(kill);
+	if (scenario_is_reloading()) {
+		note_change(kill);
+	}
 	kill->was_group_well = oracle_is_group_well(group);
+	kill->was_group_usable = oracle_is_group_usable(group);
 	is_reading = !(kill->is_stream && sim_fault(30));
 	request = kill_request(kill);
-	caller = call(kill->is_denied ? NOBODY : kill->uid, request, is_reading);
+	caller = call(kill->uid, request, is_reading);
 	caller->kill = kill;
 	if (caller->fd < 0 || !is_reading) {
+		looks_note_answer(kill->uid, 0);
 		kill->hung_up = true;
 	} else if (sim_fault(10)) {
 		sim_in((int64_t)sim_roll(500) * SIM_MS, on_impatient, caller, 0);
 	}
-}
-
-static struct visitor *get(const char *target, bool is_reading)
-{
-	CLEANUP(mem_free_p)
-	char *request = mem_printf("GET %s HTTP/1.1\r\nHost: x\r\n\r\n", target);
-
-	return call(0, request, is_reading);
-}
-
-void caller_look(struct fleet *group)
-{
-	static const char *const targets[] = {"/healthz", "/metrics", "/v1/kills"};
-	CLEANUP(mem_free_p) char *sessions = NULL;
-
-	switch (sim_roll(4)) {
-	case 0:
-		(void)get(SIM_PICK(targets), true);
-		break;
-	case 1:
-		sessions = mem_printf("/v1/instances/%s/sessions?match=name+%%3D+*", group->id);
-		group->looked = sim_now();
-		(void)get(sessions, !sim_fault(10));
-		break;
-	default:
-		get("/v1/instances", true)->take_fn = oracle_instances;
-		break;
-	}
-}
-
-/* ---- cancelling ---- */
-
-static void cancel_first(struct slice body)
-{
-	json_auto_t *answer = json_loadb(body.data, body.len, 0, NULL);
-	size_t i;
-	json_t *kill;
-
-	json_array_foreach(json_object_get(answer, "kills"), i, kill)
-	{
-		const char *id = json_string_value(json_object_get(kill, "request_id"));
-		const char *state = json_string_value(json_object_get(kill, "state"));
-		CLEANUP(mem_free_p) char *request = NULL;
-
-		if (id != NULL && state != NULL &&
-			(strcmp(state, "running") == 0 || strcmp(state, "waiting") == 0)) {
-			sim_log("cancels %.8s", id);
-			request = mem_printf("DELETE /v1/kills/%s HTTP/1.1\r\nHost: x\r\n\r\n", id);
-			(void)call(0, request, true);
-			return;
-		}
-	}
-}
-
-void caller_cancel(void)
-{
-	get("/v1/kills", true)->take_fn = cancel_first;
 }

@@ -206,8 +206,9 @@ time_t time(time_t *ret)
 	return now.tv_sec;
 }
 
-/* What the daemon has written since goes to whom it is for. */
-static void take_input(void)
+/* What the daemon has written since goes to whom it is for. True: there was something, of which
+ * something may have come back at once. */
+static bool take_input(void)
 {
 	struct epoll_event events[64];
 	int n = (int)syscall(SYS_epoll_pwait, edges.epoll_fd, events, 64, 0, NULL, 8);
@@ -219,6 +220,7 @@ static void take_input(void)
 			edges.watched[fd].fn(edges.watched[fd].context);
 		}
 	}
+	return n > 0;
 }
 
 /* A turn is over: was it one too many, or too long? */
@@ -249,7 +251,9 @@ static int wait_for_events(int fd, struct epoll_event *events, int n_most, int t
 		if (n != 0) {
 			return n;
 		}
-		take_input();
+		if (take_input()) {
+			continue;
+		}
 		if (sim_next() > until || sim_next() == INT64_MAX) {
 			CHECK(until != INT64_MAX);
 			sim_advance(MAX(until - sim_now(), 0));

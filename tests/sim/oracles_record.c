@@ -48,9 +48,44 @@ void oracle_intended(struct order *kill, const char *path)
 /* ---- at the end ---- */
 
 struct record {
-	json_t *state; /* of each request: true while its intent is open */
-	uint64_t n_denied;
+	json_t *state;   /* of each request: true while its intent is open */
+	json_t *intents; /* of each request: its line */
+	json_t *denied;  /* how often, by uid */
+	json_t *cancels; /* how often, by request and uid */
 };
+
+static long long uid_of(const json_t *event)
+{
+	return (long long)json_integer_value(json_object_get(event, "uid"));
+}
+
+static void count(json_t *table, const char *key, long long n)
+{
+	json_object_set_new(
+		table, key, json_integer(json_integer_value(json_object_get(table, key)) + n));
+}
+
+static bool is_same_text(const json_t *a, const json_t *b, const char *key)
+{
+	const char *left = json_string_value(json_object_get(a, key));
+	const char *right = json_string_value(json_object_get(b, key));
+
+	return left != NULL && right != NULL && strcmp(left, right) == 0;
+}
+
+/* Whatever is said of a request later is said of the same. Who cancels it is another one. */
+static void check_same(const struct record *record, const json_t *event, const char *what)
+{
+	const char *id = json_string_value(json_object_get(event, "request_id"));
+	const json_t *intent = id != NULL ? json_object_get(record->intents, id) : NULL;
+
+	if (intent != NULL && ((strcmp(what, "cancel") != 0 && uid_of(event) != uid_of(intent)) ||
+				      !is_same_text(event, intent, "action") ||
+				      !is_same_text(event, intent, "instance"))) {
+		sim_fail("recorded", "%s: what its %s line says of it is not what was intended", id,
+			what);
+	}
+}
 
 /* The kill whose intent or outcome this is; NULL: it is not told, as for DAS. */
 static struct order *find_kill(const json_t *event)
@@ -100,7 +135,24 @@ static void close_intent(struct record *record, const char *id, const char *what
 	json_object_set_new(record->state, id, json_false());
 }
 
-static void take_event(struct record *record, const json_t *event, const char *line)
+static void take_denied(struct record *record, const json_t *event)
+{
+	const json_t *repeated = json_object_get(event, "repeated");
+	char uid[24];
+
+	snprintf(uid, sizeof(uid), "%lld", uid_of(event));
+	count(record->denied, uid, repeated != NULL ? json_integer_value(repeated) : 1);
+}
+
+static void take_cancel(struct record *record, const json_t *event, const char *id)
+{
+	char key[80];
+
+	snprintf(key, sizeof(key), "%s %lld", id, uid_of(event));
+	count(record->cancels, key, 1);
+}
+
+static void take_event(struct record *record, json_t *event, const char *line)
 {
 	const char *what = json_string_value(json_object_get(event, "event"));
 	const char *id = json_string_value(json_object_get(event, "request_id"));
@@ -108,12 +160,14 @@ static void take_event(struct record *record, const json_t *event, const char *l
 	if (what == NULL) {
 		sim_fail("recorded", "a line is no record: %s", line);
 	}
+	check_same(record, event, what);
 	if (strcmp(what, "intent") == 0) {
 		if (json_object_get(record->state, id) != NULL) {
 			sim_fail("recorded", "two intents of %s", id);
 		}
 		check_intent(event);
 		json_object_set_new(record->state, id, json_true());
+		json_object_set(record->intents, id, event);
 	} else if (strcmp(what, "outcome") == 0) {
 		check_outcome(event);
 		close_intent(record, id, "an outcome");
@@ -123,9 +177,9 @@ static void take_event(struct record *record, const json_t *event, const char *l
 		}
 		close_intent(record, id, "an interruption");
 	} else if (strcmp(what, "denied") == 0) {
-		json_t *repeated = json_object_get(event, "repeated");
-
-		record->n_denied += repeated != NULL ? (uint64_t)json_integer_value(repeated) : 1;
+		take_denied(record, event);
+	} else if (strcmp(what, "cancel") == 0) {
+		take_cancel(record, event, id);
 	}
 }
 
@@ -142,23 +196,92 @@ static void check_open(const struct record *record)
 	}
 }
 
+/* Of each user as many as were answered so, those that are only counted too. */
 static void check_denied(const struct record *record)
 {
-	uint64_t n = 0;
+	static const uid_t users[] = {0, 1001, 1002, 1003, 1004, 1005, 1006, 65534};
 
-	for (size_t i = 0; i < callers_n_kills(); i++) {
-		n += callers_kill(i)->status == 403;
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
+		struct denied denied = callers_denied(users[i]);
+		char uid[24];
+		uint64_t n;
+
+		snprintf(uid, sizeof(uid), "%u", (unsigned)users[i]);
+		n = (uint64_t)json_integer_value(json_object_get(record->denied, uid));
+		if (n < denied.n || n > denied.n + denied.n_unsure) {
+			sim_fail("recorded",
+				"uid %s was denied %llu requests, and the record has %llu", uid,
+				(unsigned long long)denied.n, (unsigned long long)n);
+		}
 	}
-	if (record->n_denied < n && !edges_had_bad_disk() && !scenario_had_crash()) {
-		sim_fail("recorded", "%llu were denied, and the record has %llu",
-			(unsigned long long)n, (unsigned long long)record->n_denied);
+}
+
+/* May who wanted to cancel it ask for such a kill? */
+static bool may_cancel(const struct cancel *cancel, const json_t *intent)
+{
+	const struct order *kill = find_kill(intent);
+	const char *action = json_string_value(json_object_get(intent, "action"));
+	const char *instance = json_string_value(json_object_get(intent, "instance"));
+	bool is_all = json_is_true(json_object_get(intent, "all"));
+	unsigned policy = scenario_policy();
+
+	if (kill != NULL) {
+		return order_is_allowed(kill, cancel->uid, policy);
+	}
+	return (strcmp(action, "hdm:KillInstanceAllSession") == 0 ||
+		       settings_may(policy, cancel->uid, instance, RIGHT_SOME)) &&
+	       (!is_all || settings_may(policy, cancel->uid, instance, RIGHT_ALL));
+}
+
+static void check_cancel(const struct record *record, const struct cancel *cancel)
+{
+	const json_t *intent = json_object_get(record->intents, cancel->id);
+	char key[80];
+	long long n;
+
+	snprintf(key, sizeof(key), "%s %u", cancel->id, (unsigned)cancel->uid);
+	n = json_integer_value(json_object_get(record->cancels, key));
+	if (intent == NULL || cancel->status == 0) {
+		return;
+	}
+	if ((cancel->status == 200) != (n > 0)) {
+		sim_fail("recorded",
+			"uid %u was answered %d for cancelling %s, and %lld are recorded",
+			(unsigned)cancel->uid, cancel->status, cancel->id, n);
+	}
+	if (!scenario_had_policies() &&
+		(cancel->status == 200 || cancel->status == 409) != may_cancel(cancel, intent)) {
+		sim_fail("exact", "uid %u was answered %d for cancelling %s", (unsigned)cancel->uid,
+			cancel->status, cancel->id);
+	}
+}
+
+/* Nobody is said to have cancelled what he did not. */
+static void check_cancels(struct record *record)
+{
+	const char *key;
+	json_t *n;
+
+	for (size_t i = 0; i < callers_n_cancels(); i++) {
+		check_cancel(record, callers_cancel(i));
+	}
+	for (size_t i = 0; i < callers_n_cancels(); i++) {
+		char own[80];
+
+		snprintf(own, sizeof(own), "%s %u", callers_cancel(i)->id,
+			(unsigned)callers_cancel(i)->uid);
+		json_object_del(record->cancels, own);
+	}
+	json_object_foreach(record->cancels, key, n)
+	{
+		sim_fail("recorded", "nobody has cancelled %s", key);
 	}
 }
 
 void oracle_record(const char *path)
 {
 	FILE *file = fopen(path, "r");
-	struct record record = {json_object(), 0};
+	struct record record = {json_object(), json_object(), json_object(), json_object()};
 	char *line = NULL;
 	size_t capacity = 0;
 
@@ -171,6 +294,12 @@ void oracle_record(const char *path)
 	free(line);
 	fclose(file);
 	check_open(&record);
-	check_denied(&record);
+	if (!edges_had_bad_disk() && !scenario_had_crash()) {
+		check_denied(&record);
+		check_cancels(&record);
+	}
 	json_decref(record.state);
+	json_decref(record.intents);
+	json_decref(record.denied);
+	json_decref(record.cancels);
 }

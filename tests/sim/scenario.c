@@ -20,17 +20,18 @@
 #define STOP_WITHIN (10 * SIM_S)
 /* A daemon that begins, or reads its configuration anew, has so long to find everything. */
 #define SETTLES_WITHIN (8 * SIM_S)
+/* What was asked for that soon after a reload was asked for before or after it. */
+#define TAKEN_UP_WITHIN (100 * SIM_MS)
 
 static struct {
 	struct fleet groups[MAX_GROUPS];
 	size_t n_groups;
 	struct server *stranger;
 	char directory[64];
-	char config[96], socket[96], audit[96], password[96];
-	unsigned n_links;
-	unsigned command_timeout_ms;
-	bool is_ending, needs_record, had_crash;
-	int64_t changed; /* when it was told something new, last; 0: never */
+	struct settings settings;
+	bool is_ending, had_crash, had_policies;
+	int64_t changed;  /* when it was told something new, last; 0: never */
+	int64_t reloaded; /* when it was told to read its configuration; 0: never */
 } scene;
 
 bool scenario_is_changing(void)
@@ -40,12 +41,12 @@ bool scenario_is_changing(void)
 
 const char *scenario_record(void)
 {
-	return scene.audit;
+	return scene.settings.audit;
 }
 
 bool scenario_needs_record(void)
 {
-	return scene.needs_record;
+	return scene.settings.needs_record;
 }
 
 struct server *scenario_stranger(void)
@@ -55,12 +56,27 @@ struct server *scenario_stranger(void)
 
 int64_t scenario_command_timeout(void)
 {
-	return scene.command_timeout_ms * SIM_MS;
+	return scene.settings.command_timeout_ms * SIM_MS;
 }
 
 bool scenario_had_crash(void)
 {
 	return scene.had_crash;
+}
+
+unsigned scenario_policy(void)
+{
+	return scene.settings.policy;
+}
+
+bool scenario_had_policies(void)
+{
+	return scene.had_policies;
+}
+
+bool scenario_is_reloading(void)
+{
+	return scene.reloaded > 0 && sim_now() - scene.reloaded < TAKEN_UP_WITHIN;
 }
 
 /* ---- building ---- */
@@ -139,6 +155,11 @@ static void name_nodes(const struct fleet *group)
 	}
 }
 
+static unsigned pick_protects(void)
+{
+	return sim_happens(50) ? (unsigned)sim_roll(4) : 0;
+}
+
 static void make_group(struct fleet *group, const char *id)
 {
 	size_t n = 1 + sim_roll(3) * sim_size()->servers / 100;
@@ -148,7 +169,7 @@ static void make_group(struct fleet *group, const char *id)
 	group->kind = (enum group_kind)sim_roll(3);
 	group->epoch = 1;
 	group->looked = -10 * SIM_S;
-	group->has_protect = sim_happens(40);
+	group->protects = pick_protects();
 	group->has_password = sim_happens(30);
 	group->announces_names = sim_happens(30);
 	shape = shape_of_group(group->kind);
@@ -171,73 +192,6 @@ static void make_group(struct fleet *group, const char *id)
 	group->is_stranger_listed = group->kind != GROUP_STANDALONE && sim_fault(20);
 }
 
-static void print_addresses(FILE *out, struct server *const *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		fprintf(out, "%s\"%s:%u\"", i > 0 ? ", " : "", list[i]->ip, list[i]->port);
-	}
-}
-
-static void print_group(FILE *out, const struct fleet *group)
-{
-	fprintf(out, "  - id: %s\n", group->id);
-	switch (group->kind) {
-	case GROUP_STANDALONE:
-		fprintf(out, "    address: [");
-		if (group->name != NULL) {
-			fprintf(out, "\"%s:%u\"", group->name, group->nodes[0]->port);
-		} else {
-			print_addresses(out, group->nodes, group->n_nodes);
-		}
-		fprintf(out, "]\n");
-		break;
-	case GROUP_SENTINEL:
-		fprintf(out, "    sentinel: {master: %s, addresses: [", group->id);
-		print_addresses(out, group->sentinels, group->n_sentinels);
-		fprintf(out, "]}\n");
-		break;
-	case GROUP_CLUSTER:
-		fprintf(out, "    cluster: {addresses: [");
-		print_addresses(out, group->nodes, group->n_nodes);
-		fprintf(out, "]}\n");
-		break;
-	}
-	if (group->has_password) {
-		fprintf(out, "    password-file: %s\n", scene.password);
-	}
-	if (group->has_protect) {
-		fprintf(out, "    protect: [\"user = admin\"]\n");
-	}
-}
-
-static void write_password(void)
-{
-	FILE *out = fopen(scene.password, "w");
-
-	CHECK(out != NULL && fchmod(fileno(out), 0600) == 0);
-	fputs(SIM_PASSWORD "\n", out);
-	fclose(out);
-}
-
-/* The second user may do everything on the first instance, but read no reports. */
-static void write_config(void)
-{
-	FILE *out = fopen(scene.config, "w");
-
-	CHECK(out != NULL && fchmod(fileno(out), 0600) == 0);
-	fprintf(out, "control:\n  socket: %s\naudit:\n  file: %s\n  required: %s\n", scene.socket,
-		scene.audit, scene.needs_record ? "true" : "false");
-	fprintf(out, "access:\n"
-		     "  - {effect: allow, actions: [\"*\"], users: [\"0\"]}\n"
-		     "  - {effect: allow, actions: [\"hdm:*Kill*\"], users: [\"1001\"]}\n");
-	fprintf(out, "defaults:\n  command-timeout: %ums\n  links: %u\ninstances:\n",
-		scene.command_timeout_ms, scene.n_links);
-	for (size_t i = 0; i < scene.n_groups; i++) {
-		print_group(out, &scene.groups[i]);
-	}
-	fclose(out);
-}
-
 static void build(void)
 {
 	static const char *const ids[MAX_GROUPS] = {"cache", "orders"};
@@ -252,25 +206,49 @@ static void build(void)
 	if (sim_happens(50)) {
 		server_follow(scene.stranger, other);
 	}
-	scene.n_links = 1 + (unsigned)sim_roll(2);
-	scene.needs_record = sim_happens(40);
-	scene.command_timeout_ms = 500 * (1 + (unsigned)sim_roll(6));
+	scene.settings.n_links = 1 + (unsigned)sim_roll(2);
+	scene.settings.needs_record = sim_happens(40);
+	scene.settings.command_timeout_ms = 500 * (1 + (unsigned)sim_roll(6));
 	for (size_t i = 0; i < servers_n(); i++) {
 		server_start(servers_get(i));
 		if (servers_get(i)->kind == SERVER_DATA) {
 			fill(servers_get(i));
 		}
 	}
-	write_password();
-	write_config();
+	scene.settings.groups = scene.groups;
+	scene.settings.n_groups = scene.n_groups;
+	settings_write_password(&scene.settings);
+	settings_write(&scene.settings);
 }
 
+/* What stands in the file changes with it. */
+static void change_settings(void)
+{
+	scene.settings.n_links = 3 - scene.settings.n_links;
+	for (size_t i = 0; i < scene.n_groups; i++) {
+		if (sim_happens(50)) {
+			scene.groups[i].protects = pick_protects();
+		}
+	}
+	if (sim_happens(30)) {
+		scene.settings.policy = 1 - scene.settings.policy;
+		scene.had_policies = true;
+	}
+}
+
+/* A daemon that cannot open its record keeps what it has; so it is not told anything then. */
 void scenario_reload(void)
 {
-	scene.n_links = 3 - scene.n_links;
-	write_config();
-	sim_log("reload: links %u", scene.n_links);
-	scene.changed = sim_now();
+	if (!edges_is_disk_good()) {
+		return;
+	}
+	callers_note_reload(); /* before and after */
+	change_settings();
+	settings_write(&scene.settings);
+	callers_note_reload();
+	sim_log("reload: links %u, policy %u, protections %u and %u", scene.settings.n_links,
+		scene.settings.policy, scene.groups[0].protects, scene.groups[1].protects);
+	scene.changed = scene.reloaded = sim_now();
 	raise(SIGHUP);
 }
 
@@ -330,8 +308,11 @@ static void on_tick(void *context, uint64_t value)
 	if (sim_happens(8)) {
 		caller_look(&scene.groups[sim_roll(scene.n_groups)]);
 	}
-	if (sim_fault(1)) {
+	if (sim_happens(2)) {
 		caller_cancel();
+	}
+	if (sim_roll(400) == 0) {
+		caller_burst();
 	}
 	sim_in(TICK_MS * SIM_MS, on_tick, NULL, 0);
 }
@@ -354,7 +335,7 @@ static void on_stop(void *context, uint64_t value)
 static void run_daemon(void)
 {
 	struct config_errors errors = {0};
-	struct config *config = config_load(scene.config, &errors);
+	struct config *config = config_load(scene.settings.config, &errors);
 	struct daemon *daemon;
 	struct err err;
 
@@ -363,7 +344,7 @@ static void run_daemon(void)
 	}
 	config_errors_finish(&errors);
 	CHECK(config != NULL);
-	if (daemon_new(config, scene.config, &daemon, &err) != 0) {
+	if (daemon_new(config, scene.settings.config, &daemon, &err) != 0) {
 		sim_fail("answered", "no daemon: %s", err.text);
 	}
 	CHECK(daemon_run(daemon) == 0);
@@ -375,7 +356,7 @@ static void lose_power(void)
 {
 	if (sim_happens(50)) {
 		sim_log("and the machine with it");
-		CHECK(truncate(scene.audit, edges_n_synced()) == 0);
+		CHECK(truncate(scene.settings.audit, edges_n_synced()) == 0);
 	}
 }
 
@@ -383,7 +364,7 @@ static void run_daemons(void)
 {
 	while (!edges_run(run_daemon)) {
 		callers_lose();
-		unlink(scene.socket);
+		unlink(scene.settings.socket);
 		lose_power();
 		sim_log("the daemon is started again");
 		oracles_begin();
@@ -404,10 +385,10 @@ static void unblock_signals(void)
 static void name_files(pid_t process)
 {
 	snprintf(scene.directory, sizeof(scene.directory), SIM_DIRECTORY "%08d", (int)process);
-	snprintf(scene.config, sizeof(scene.config), "%s/c", scene.directory);
-	snprintf(scene.socket, sizeof(scene.socket), "%s/s", scene.directory);
-	snprintf(scene.audit, sizeof(scene.audit), "%s/a", scene.directory);
-	snprintf(scene.password, sizeof(scene.password), "%s/p", scene.directory);
+	snprintf(scene.settings.config, sizeof(scene.settings.config), "%s/c", scene.directory);
+	snprintf(scene.settings.socket, sizeof(scene.settings.socket), "%s/s", scene.directory);
+	snprintf(scene.settings.audit, sizeof(scene.settings.audit), "%s/a", scene.directory);
+	snprintf(scene.settings.password, sizeof(scene.settings.password), "%s/p", scene.directory);
 }
 
 static void remove_file(const char *path, const char *suffix)
@@ -421,12 +402,12 @@ static void remove_file(const char *path, const char *suffix)
 /* With those that the daemon has beside them. */
 static void remove_files(void)
 {
-	remove_file(scene.config, "");
-	remove_file(scene.password, "");
-	remove_file(scene.audit, "");
-	remove_file(scene.audit, ".open");
-	remove_file(scene.socket, "");
-	remove_file(scene.socket, ".lock");
+	remove_file(scene.settings.config, "");
+	remove_file(scene.settings.password, "");
+	remove_file(scene.settings.audit, "");
+	remove_file(scene.settings.audit, ".open");
+	remove_file(scene.settings.socket, "");
+	remove_file(scene.settings.socket, ".lock");
 }
 
 void scenario_clear(pid_t process)
@@ -448,7 +429,7 @@ void scenario_run(uint64_t seed, const struct sim_size *size)
 	names_begin();
 	wire_begin();
 	servers_begin();
-	callers_begin(scene.socket);
+	callers_begin(scene.settings.socket);
 	oracles_begin();
 	edges_begin();
 	build();

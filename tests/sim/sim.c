@@ -207,17 +207,35 @@ static bool replays(uint64_t seed)
 	return progress->hash == hash;
 }
 
-/* With the oracle that has found it, as it said itself: "FAILED exact: ..." */
-static void tell_briefly(uint64_t seed, uint64_t n_done, FILE *output)
+/* Which oracle was not satisfied, as it said itself: "FAILED exact: ..." */
+static bool tell_oracle(FILE *output)
 {
-	char line[512] = "";
+	char line[512];
 
 	rewind(output);
-	while (fgets(line, sizeof(line), output) != NULL && strncmp(line, "FAILED ", 7) != 0) {
+	while (fgets(line, sizeof(line), output) != NULL) {
+		if (strncmp(line, "FAILED ", 7) == 0) {
+			line[strcspn(line, ":\n")] = '\0';
+			printf(": %s\n", line + 7);
+			return true;
+		}
 	}
-	line[strcspn(line, ":\n")] = '\0';
-	printf("found by seed %llu, after %llu seeds: %s\n", (unsigned long long)seed,
-		(unsigned long long)n_done, line[0] != '\0' ? line + 7 : "crash");
+	return false;
+}
+
+/* Several may have failed at once, of which one has said so. */
+static void tell_briefly(uint64_t seed, uint64_t n_done, FILE *const *outputs, unsigned n)
+{
+	bool is_told = false;
+
+	printf("found by seed %llu, after %llu seeds", (unsigned long long)seed,
+		(unsigned long long)n_done);
+	for (unsigned i = 0; i < n && !is_told; i++) {
+		is_told = tell_oracle(outputs[i]);
+	}
+	if (!is_told) {
+		printf(": crash\n");
+	}
 }
 
 /* The rest is not waited for once one has failed. */
@@ -300,7 +318,7 @@ static int run_all(const struct options *options)
 		}
 	}
 	if (failed != NULL && options->is_brief) {
-		tell_briefly(failed->seed, n_done, outputs[failed - all]);
+		tell_briefly(failed->seed, n_done, outputs, options->jobs);
 		return 1;
 	}
 	if (failed != NULL && run_child(failed->seed, &full, true)) {

@@ -234,6 +234,9 @@ struct server {
 	struct end *ends;
 };
 
+#define PROTECT_ADMIN 1U /* user = admin */
+#define PROTECT_OPS 2U   /* name = ops-* */
+
 enum group_kind { GROUP_STANDALONE, GROUP_SENTINEL, GROUP_CLUSTER };
 
 struct fleet {
@@ -248,7 +251,8 @@ struct fleet {
 	const char *name;             /* of a standalone group that is called by one name */
 	bool announces_names;         /* of a cluster */
 	bool is_stranger_listed;      /* the topology names somebody who is none of it */
-	bool has_protect, has_password;
+	unsigned protects;            /* PROTECT_*, by the configuration */
+	bool has_password;
 	int64_t settled; /* when its topology last changed */
 	int64_t looked;  /* when somebody asked for its sessions */
 };
@@ -297,29 +301,40 @@ enum field {
 /* One expression of a selection. */
 struct test {
 	enum field field;
-	char op; /* '=', '<', '>', '!' */
-	const char *text;
-	uint64_t number;
+	char op;          /* '=', '!', '<', '>', and 'l', 'g' for <= and >= */
+	const char *text; /* NULL: a number */
+	uint64_t number;  /* of age and idle in ms */
 };
+
+#define MAX_NAMED 3
 
 /* A kill that was asked for, as the simulator knows it. */
 struct order {
 	unsigned number;
 	struct fleet *group;
-	struct test tests[2], excepts[1];
+	struct test tests[2], excepts[2];
 	size_t n_tests, n_excepts; /* no tests: all */
-	char run_id[48];           /* "": any */
+	uint64_t ids[MAX_NAMED];   /* of a task */
+	size_t n_ids;
+	const struct server *nodes[2];
+	char node_names[2][24];
+	size_t n_nodes;    /* none: all */
+	char run_id[48];   /* "": any */
+	unsigned protects; /* that hold for it */
 	bool is_dry_run, has_max, is_denied, is_watched, is_gentle, is_das, is_stream, is_task;
+	bool breaks_busy;
+	bool is_changing; /* asked for at a reload: by the settings of before or after */
 	uint64_t max;
 	unsigned uid;
 	int64_t asked, timeout;
 	int64_t answered; /* 0: not yet */
 	bool hung_up;
-	bool has_late;           /* commands were in flight when it was answered */
-	bool is_waiting_allowed; /* others of its instance run before it */
-	bool is_cancelled;       /* somebody tried */
-	bool was_group_well;     /* when it was asked for */
-	bool has_intent;         /* seen in the record */
+	bool has_late;         /* commands were in flight when it was answered */
+	bool is_crowded;       /* others of its instance ran or waited with it */
+	bool is_shared;        /* one of them asked for the very same */
+	bool was_group_well;   /* when it was asked for */
+	bool was_group_usable; /* likewise: nodes were well, or down for good */
+	bool has_intent;       /* seen in the record */
 	int status;
 	char state[16];    /* of its report; "": none */
 	uint64_t n_killed; /* as its report says */
@@ -336,11 +351,20 @@ struct order {
 
 /* May it still end sessions? */
 bool order_is_active(const struct order *order);
-void order_choose(struct order *order);
+/* `others`: what was asked for before, of which it may ask again, with or without a change. */
+void order_choose(struct order *order, const struct order *others, size_t n_others);
 /* The body of its request; to be freed. */
 char *order_form(const struct order *order);
+bool order_is_same(const struct order *order, const struct order *other);
+/* May its caller ask for that? */
+bool order_is_allowed(const struct order *order, uid_t uid, unsigned policy);
+
+/* ---- orders_judge.c ---- */
+
 /* Does the request cover such a session, by what was told of it? */
 bool order_covers(const struct order *order, const struct facts *facts);
+/* Is that server one that it is for? */
+bool order_is_for(const struct order *order, const struct server *server);
 
 /* ---- callers.c ---- */
 
@@ -349,28 +373,57 @@ void callers_end(void);
 void caller_kill(struct fleet *group);
 void caller_look(struct fleet *group); /* at the instances, health, metrics, sessions */
 void caller_cancel(void);
+void caller_burst(void); /* of requests that are denied */
+void callers_note_reload(void);
 size_t callers_n_kills(void);
 struct order *callers_kill(size_t index);
+
+/* What was asked to be cancelled. */
+struct cancel {
+	char id[40]; /* of the kill */
+	uid_t uid;
+	int status;   /* 0: not answered */
+	bool is_lost; /* with the daemon that was to answer */
+};
+
+size_t callers_n_cancels(void);
+const struct cancel *callers_cancel(size_t index);
+
+/* What a user was refused. */
+struct denied {
+	uid_t uid;
+	uint64_t n, n_unsure; /* not all answers were waited for */
+};
+
+struct denied callers_denied(uid_t uid);
 bool callers_uid(const char *name, size_t length, uid_t *ret_uid);
 /* The daemon is gone, and with it what it was to answer. */
 void callers_lose(void);
 
 /* ---- oracles.c ---- */
 
-void oracles_begin(void); /* also for a daemon that is started again */
 void oracle_listed(struct server *server);
 /* A command of the daemon ends that session. */
 void oracle_ended(struct server *server, struct client *session);
 /* The daemon has closed its last connection to a server, by itself. */
 void oracle_left(const struct server *server);
-void oracle_answered(struct order *kill, struct slice body);
-void oracle_tick(void *context, uint64_t value);
 void oracle_disturbed(const struct server *server);
+
+/* ---- oracles_answers.c ---- */
+
+void oracle_answered(struct order *kill, struct slice body);
+
+/* ---- oracles_time.c ---- */
+
+void oracles_begin(void); /* also for a daemon that is started again */
+void oracle_tick(void *context, uint64_t value);
 /* One turn of the daemon is over, in which it worked off so much. */
 void oracle_turn(uint64_t n_lines, uint64_t n_judged);
 void oracle_instances(struct slice body);
 void oracles_end(void);
 bool oracle_is_group_well(const struct fleet *group);
+/* Is each of its nodes well, or down for so long that everybody knows? */
+bool oracle_is_group_usable(const struct fleet *group);
 
 /* ---- oracles_record.c ---- */
 
@@ -383,6 +436,24 @@ void oracle_record(const char *path);
 
 void trouble_make(void);
 
+/* ---- settings.c ---- */
+
+/* To end all sessions of an instance, or some. */
+enum right { RIGHT_ALL, RIGHT_SOME };
+
+struct settings {
+	char config[96], socket[96], audit[96], password[96]; /* paths */
+	const struct fleet *groups;
+	size_t n_groups;
+	unsigned n_links, command_timeout_ms;
+	unsigned policy; /* one of two: who may do what */
+	bool needs_record;
+};
+
+bool settings_may(unsigned policy, uid_t uid, const char *instance, enum right right);
+void settings_write(const struct settings *settings);
+void settings_write_password(const struct settings *settings);
+
 /* ---- scenario.c ---- */
 
 /* Is it to end, or was it told something new a moment ago? */
@@ -393,6 +464,9 @@ int64_t scenario_command_timeout(void);
 void scenario_reload(void);
 void scenario_crash(void);
 bool scenario_had_crash(void);
+unsigned scenario_policy(void);
+bool scenario_had_policies(void); /* another one than at first */
+bool scenario_is_reloading(void); /* a moment ago */
 struct server *scenario_stranger(void);
 
 /* Removes what a process has left behind that failed or was stopped. */

@@ -114,7 +114,7 @@ static void on_back(void *context, uint64_t value)
 static void restart(struct server *server)
 {
 	server_stop(server);
-	sim_in(some_ms(6000), on_back, server, 0);
+	sim_in(some_ms(sim_happens(30) ? 30000 : 6000), on_back, server, 0);
 	if (server->group != NULL) {
 		server->group->settled = sim_now();
 	}

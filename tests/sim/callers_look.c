@@ -72,14 +72,24 @@ static void on_instances(void *context, int status, struct slice body)
 	}
 }
 
+static void on_metrics(void *context, int status, struct slice body)
+{
+	if (status == 200) {
+		oracle_metrics(body);
+	}
+}
+
 void caller_look(struct fleet *group)
 {
-	static const char *const targets[] = {"GET /healthz", "GET /metrics", "GET /v1/kills"};
 	CLEANUP(mem_free_p) char *sessions = NULL;
 
-	switch (sim_roll(4)) {
+	switch (sim_roll(5)) {
 	case 0:
-		(void)caller_ask(0, SIM_PICK(targets), true, NULL, NULL);
+		(void)caller_ask(
+			0, sim_happens(50) ? "GET /healthz" : "GET /v1/kills", true, NULL, NULL);
+		break;
+	case 2:
+		(void)caller_ask(0, "GET /metrics", true, on_metrics, NULL);
 		break;
 	case 1:
 		sessions = mem_printf("GET /v1/instances/%s/sessions?match=name+%%3D+*", group->id);

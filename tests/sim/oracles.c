@@ -169,6 +169,7 @@ static bool is_candidate(
 static void count_ended(struct order *kill)
 {
 	kill->n_ended++;
+	kill->group->n_ended++;
 	if (kill->has_max && kill->n_ended > kill->max && !kill->is_ambiguous) {
 		sim_fail("exact", "kill %u has ended more than max %llu", kill->number,
 			(unsigned long long)kill->max);

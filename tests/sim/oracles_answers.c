@@ -281,7 +281,11 @@ static void check_report(struct order *kill, const json_t *report)
 
 	CHECK(state != NULL);
 	snprintf(kill->state, sizeof(kill->state), "%s", state);
+	kill->has_report = true;
 	kill->n_killed = number(report, "killed");
+	kill->n_gone = number(report, "gone");
+	kill->n_survivors = number(report, "survivors");
+	kill->n_extra = number(report, "extra");
 	check_sums(kill, report);
 	check_totals(kill, report);
 	note_late(kill, report);

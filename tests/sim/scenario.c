@@ -64,6 +64,16 @@ bool scenario_had_crash(void)
 	return scene.had_crash;
 }
 
+size_t scenario_n_groups(void)
+{
+	return scene.n_groups;
+}
+
+const struct fleet *scenario_group(size_t index)
+{
+	return &scene.groups[index];
+}
+
 unsigned scenario_policy(void)
 {
 	return scene.settings.policy;

@@ -317,6 +317,17 @@ static bool is_struck(struct end *end)
 	return false;
 }
 
+/* Between the listing and the kill somebody comes, logs in as another or subscribes. */
+static void come_between(struct server *server)
+{
+	if (sim_happens(4)) {
+		(void)server_connect(server);
+	}
+	if (sim_happens(10)) {
+		server_change(server, sim_roll(server->n_sessions));
+	}
+}
+
 static bool is_question(const struct words *words)
 {
 	return words->n > 3 && words->argv[words->n - 1].len > 18;
@@ -339,9 +350,8 @@ void server_client_kill(struct end *end, const struct words *words)
 		say(end, "-ERR syntax error\r\n");
 		return;
 	}
-	/* Somebody comes between the listing and the kill. */
-	if (!is_question(words) && sim_happens(4)) {
-		(void)server_connect(server);
+	if (!is_question(words)) {
+		come_between(server);
 	}
 	for (size_t i = 0; i < server->n_sessions;) {
 		struct client *session = &server->sessions[i];

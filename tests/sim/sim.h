@@ -253,8 +253,9 @@ struct fleet {
 	bool is_stranger_listed;      /* the topology names somebody who is none of it */
 	unsigned protects;            /* PROTECT_*, by the configuration */
 	bool has_password;
-	int64_t settled; /* when its topology last changed */
-	int64_t looked;  /* when somebody asked for its sessions */
+	int64_t settled;  /* when its topology last changed */
+	int64_t looked;   /* when somebody asked for its sessions */
+	uint64_t n_ended; /* sessions, by commands of the daemon */
 };
 
 #define SIM_PASSWORD "correct horse"
@@ -336,8 +337,9 @@ struct order {
 	bool was_group_usable; /* likewise: nodes were well, or down for good */
 	bool has_intent;       /* seen in the record */
 	int status;
-	char state[16];    /* of its report; "": none */
-	uint64_t n_killed; /* as its report says */
+	char state[16];  /* of its report; "": none */
+	bool has_report; /* what follows is as it says */
+	uint64_t n_killed, n_gone, n_survivors, n_extra;
 	uint64_t n_ended;  /* by commands of the daemon, in the book */
 	bool is_ambiguous; /* sessions were ended that another kill may have meant */
 	bool is_disturbed; /* something was lost or restarted: counts cannot be exact */
@@ -413,6 +415,10 @@ void oracle_disturbed(const struct server *server);
 
 void oracle_answered(struct order *kill, struct slice body);
 
+/* ---- oracles_metrics.c ---- */
+
+void oracle_metrics(struct slice body);
+
 /* ---- oracles_time.c ---- */
 
 void oracles_begin(void); /* also for a daemon that is started again */
@@ -464,6 +470,8 @@ int64_t scenario_command_timeout(void);
 void scenario_reload(void);
 void scenario_crash(void);
 bool scenario_had_crash(void);
+size_t scenario_n_groups(void);
+const struct fleet *scenario_group(size_t index);
 unsigned scenario_policy(void);
 bool scenario_had_policies(void); /* another one than at first */
 bool scenario_is_reloading(void); /* a moment ago */

@@ -112,8 +112,9 @@ void oracle_listed(struct server *server)
 	}
 }
 
-void oracle_disturbed(const struct server *server)
+void oracle_disturbed(struct server *server)
 {
+	server->was_disturbed = true;
 	for (size_t k = 0; k < callers_n_kills(); k++) {
 		struct order *kill = callers_kill(k);
 

@@ -13,7 +13,8 @@
 #define MOST_LINES 600
 #define MOST_JUDGED 1500
 #define MOST_CONNECTIONS 64
-#define MOST_REFUSED 700 /* attempts a second at a server that is full, of each connection */
+#define MOST_REFUSED 700  /* attempts a second at a server that is full, of each connection */
+#define MOST_CONNECTS 100 /* a second to a server that is not full */
 #define MOST_COMMANDS 6000
 #define MOST_BYTES (24U << 20) /* the world has its share of it */
 
@@ -122,11 +123,15 @@ static void check_bounds(void)
 			sim_fail("bounded", "%u was asked %llu times in a second, and is full",
 				server->port, (unsigned long long)server->n_refused);
 		}
+		if (server->n_refused == 0 && server->n_connects > MOST_CONNECTS) {
+			sim_fail("bounded", "%u was connected to %llu times in a second",
+				server->port, (unsigned long long)server->n_connects);
+		}
 		if (server->n_commands > MOST_COMMANDS) {
 			sim_fail("bounded", "%u was sent %llu commands in a second", server->port,
 				(unsigned long long)server->n_commands);
 		}
-		server->n_refused = server->n_commands = 0;
+		server->n_refused = server->n_commands = server->n_connects = 0;
 	}
 	if (mallinfo2().uordblks > n_bytes_before + MOST_BYTES) {
 		sim_fail("bounded", "%zu bytes are in use",

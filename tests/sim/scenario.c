@@ -84,6 +84,11 @@ bool scenario_had_policies(void)
 	return scene.had_policies;
 }
 
+bool scenario_had_reload(void)
+{
+	return scene.reloaded > 0;
+}
+
 bool scenario_is_reloading(void)
 {
 	return scene.reloaded > 0 && sim_now() - scene.reloaded < TAKEN_UP_WITHIN;
@@ -174,6 +179,7 @@ static void make_group(struct fleet *group, const char *id)
 {
 	size_t n = 1 + sim_roll(3) * sim_size()->servers / 100;
 	const struct shape *shape;
+	bool has_second;
 
 	group->id = id;
 	group->kind = (enum group_kind)sim_roll(3);
@@ -183,10 +189,14 @@ static void make_group(struct fleet *group, const char *id)
 	group->has_password = sim_happens(30);
 	group->announces_names = sim_happens(30);
 	shape = shape_of_group(group->kind);
+	has_second = group->kind == GROUP_STANDALONE && sim_happens(30);
 	for (size_t i = 0; i < n; i++) {
 		struct server *node = add_node(group, shape);
 
 		node->has_password = group->has_password;
+		if (has_second) {
+			node->second_ip = "10.0.2.1";
+		}
 		if (i > 0 && (group->kind == GROUP_SENTINEL ||
 				     (group->kind == GROUP_CLUSTER && sim_happens(30)))) {
 			server_follow(node, group->nodes[0]);
@@ -196,10 +206,20 @@ static void make_group(struct fleet *group, const char *id)
 		add_sentinels(group, shape);
 	} else if (group->kind == GROUP_CLUSTER) {
 		name_nodes(group);
-	} else if (sim_happens(30)) {
+	} else if (!has_second && sim_happens(30)) {
 		call_by_name(group);
 	}
 	group->is_stranger_listed = group->kind != GROUP_STANDALONE && sim_fault(20);
+}
+
+/* One is down from the beginning, without which the others are what they are. */
+static void lose_node(const struct fleet *group)
+{
+	struct server *node = group->nodes[group->n_nodes - 1];
+
+	if (group->n_nodes > 1 && (group->kind == GROUP_STANDALONE || node->master != NULL)) {
+		trouble_keep_down(node);
+	}
 }
 
 static void build(void)
@@ -224,6 +244,9 @@ static void build(void)
 		if (servers_get(i)->kind == SERVER_DATA) {
 			fill(servers_get(i));
 		}
+	}
+	if (sim_fault(20)) {
+		lose_node(&scene.groups[0]);
 	}
 	scene.settings.groups = scene.groups;
 	scene.settings.n_groups = scene.n_groups;
@@ -260,6 +283,13 @@ void scenario_reload(void)
 		scene.settings.policy, scene.groups[0].protects, scene.groups[1].protects);
 	scene.changed = scene.reloaded = sim_now();
 	raise(SIGHUP);
+}
+
+void scenario_kill_again(struct fleet *group)
+{
+	for (size_t n = 1 + sim_roll(2); n > 0 && !scene.is_ending; n--) {
+		caller_kill(group);
+	}
 }
 
 /* Under the sanitizers the memory of a dead daemon would count as lost. */

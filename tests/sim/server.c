@@ -34,6 +34,12 @@ struct server *servers_get(size_t index)
 	return servers[index];
 }
 
+bool server_is_called(const struct server *server, const char *ip)
+{
+	return strcmp(server->ip, ip) == 0 ||
+	       (server->second_ip != NULL && strcmp(server->second_ip, ip) == 0);
+}
+
 struct server *server_at(const char *ip, uint16_t port)
 {
 	struct server *found = NULL;
@@ -41,7 +47,7 @@ struct server *server_at(const char *ip, uint16_t port)
 	for (size_t i = 0; i < n_servers; i++) {
 		struct server *server = servers[i];
 
-		if (server->port == port && strcmp(server->ip, ip) == 0 &&
+		if (server->port == port && server_is_called(server, ip) &&
 			(found == NULL || (!found->is_up && server->is_up))) {
 			found = server;
 		}

@@ -33,6 +33,13 @@ static const char *flags_of(const struct server *server, const struct client *se
 	return "N";
 }
 
+/* Which of the server's addresses it has come to. */
+static const char *own_ip(const struct server *server, const struct client *session)
+{
+	return session->end != NULL && session->end->wire != NULL ? wire_ip(session->end->wire)
+								  : server->ip;
+}
+
 static void print_line(FILE *out, const struct server *server, const struct client *session)
 {
 	const char *fields = server->shape->fields;
@@ -46,8 +53,8 @@ static void print_line(FILE *out, const struct server *server, const struct clie
 		fprintf(out,
 			"id=%llu addr=%s laddr=%s:%u fd=9 name=%s tid=1 age=%lld idle=%lld db=%u "
 			"flags=%s phase=process lib-name= lib-ver=\n",
-			id, facts.addr, server->ip, server->port, name, age, idle, facts.db,
-			flags_of(server, session));
+			id, facts.addr, own_ip(server, session), server->port, name, age, idle,
+			facts.db, flags_of(server, session));
 		return;
 	}
 	if (strchr(fields, 'K') != NULL) {
@@ -59,7 +66,7 @@ static void print_line(FILE *out, const struct server *server, const struct clie
 	}
 	fprintf(out, "id=%llu addr=%s", id, facts.addr);
 	if (strchr(fields, 'a') != NULL) {
-		fprintf(out, " laddr=%s:%u", server->ip, server->port);
+		fprintf(out, " laddr=%s:%u", own_ip(server, session), server->port);
 	}
 	fprintf(out, " fd=8 name=%s age=%lld idle=%lld flags=%s db=%u sub=%d psub=0 multi=-1", name,
 		age, idle, flags_of(server, session), facts.db, facts.role == ROLE_PUBSUB);
@@ -164,7 +171,7 @@ static bool fits(const struct server *server, const struct client *session, stru
 		return slice_is(value, now->addr);
 	}
 	if (is_word(word, "LADDR")) {
-		snprintf(laddr, sizeof(laddr), "%s:%u", server->ip, server->port);
+		snprintf(laddr, sizeof(laddr), "%s:%u", own_ip(server, session), server->port);
 		return slice_is(value, laddr);
 	}
 	if (is_word(word, "NAME")) {
@@ -283,6 +290,16 @@ static void on_crash(void *context, uint64_t value)
 	}
 }
 
+/* Others come while one is busy, and wait. */
+static void on_others(void *context, uint64_t value)
+{
+	const struct server *server = context;
+
+	if (server->group != NULL) {
+		scenario_kill_again(server->group);
+	}
+}
+
 /* What happens in the middle of a kill is what matters most. */
 static bool is_struck(struct end *end)
 {
@@ -312,6 +329,7 @@ static bool is_struck(struct end *end)
 		return true;
 	default:
 		server_stall(server, (int64_t)sim_roll(4000) * SIM_MS);
+		sim_in((int64_t)sim_roll(200) * SIM_MS, on_others, server, 0);
 		break;
 	}
 	return false;

@@ -65,6 +65,9 @@ static void print_addresses(FILE *out, struct server *const *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		fprintf(out, "%s\"%s:%u\"", i > 0 ? ", " : "", list[i]->ip, list[i]->port);
+		if (list[i]->second_ip != NULL) {
+			fprintf(out, ", \"%s:%u\"", list[i]->second_ip, list[i]->port);
+		}
 	}
 }
 

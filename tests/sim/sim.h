@@ -130,7 +130,8 @@ void wire_half_open(struct wire *wire); /* nothing passes any more, and nobody i
 bool wire_is_ours(int fd); /* a descriptor of the simulator */
 bool wire_is_cut(const struct wire *wire);
 bool wire_is_held(const struct wire *wire);
-uint16_t wire_port(const struct wire *wire); /* the daemon's */
+const char *wire_ip(const struct wire *wire); /* the server's, as the daemon sees it */
+uint16_t wire_port(const struct wire *wire);  /* the daemon's */
 size_t wire_n_open(void);
 void wire_cut_some(const char *ip, uint16_t port, bool is_silent);
 
@@ -196,6 +197,7 @@ enum server_kind { SERVER_DATA, SERVER_SENTINEL };
 
 struct server {
 	const char *ip;
+	const char *second_ip; /* NULL: it has one */
 	uint16_t port;
 	enum server_kind kind;
 	const struct shape *shape;
@@ -221,14 +223,15 @@ struct server {
 	int64_t shown_at;   /* when it showed how its filters combine; 0: not yet */
 	int64_t down_since; /* INT64_MAX: it is up */
 	bool was_reached;   /* by the daemon */
+	bool was_disturbed; /* something of it was lost, ever */
 	bool has_child, may_not_kill;
 	bool is_stormy; /* who is ended comes back at once, and others knock all the time */
 	size_t most_reply_bytes; /* output limit; 0: none */
 	int64_t idle_timeout;    /* 0: none */
 	bool has_password, is_password_changed;
-	uint64_t n_commands, n_refused;
-	uint64_t listed_kills; /* that have had their first listing: bits */
-	bool is_hostile;       /* a Sentinel that lies */
+	uint64_t n_commands, n_refused, n_connects; /* in this second */
+	uint64_t listed_kills;                      /* that have had their first listing: bits */
+	bool is_hostile;                            /* a Sentinel that lies */
 	int64_t news_delay;    /* of a Sentinel: it knows what was so long ago */
 	bool has_lost_address; /* the others of its cluster do not know where it is */
 	struct end *ends;
@@ -262,6 +265,7 @@ struct fleet {
 
 void server_follow(struct server *replica, struct server *master);
 struct server *server_new(enum server_kind kind, const struct shape *shape);
+bool server_is_called(const struct server *server, const char *ip);
 /* Who answers there; one that is up before one that is not. NULL: nobody. */
 struct server *server_at(const char *ip, uint16_t port);
 /* A connection arrives; 0 or an errno. */
@@ -409,7 +413,7 @@ void oracle_listed(struct server *server);
 void oracle_ended(struct server *server, struct client *session);
 /* The daemon has closed its last connection to a server, by itself. */
 void oracle_left(const struct server *server);
-void oracle_disturbed(const struct server *server);
+void oracle_disturbed(struct server *server);
 
 /* ---- oracles_answers.c ---- */
 
@@ -441,6 +445,8 @@ void oracle_record(const char *path);
 /* ---- trouble.c ---- */
 
 void trouble_make(void);
+/* For a long time. */
+void trouble_keep_down(struct server *server);
 
 /* ---- settings.c ---- */
 
@@ -467,6 +473,7 @@ bool scenario_is_changing(void);
 const char *scenario_record(void); /* its path */
 bool scenario_needs_record(void);
 int64_t scenario_command_timeout(void);
+void scenario_kill_again(struct fleet *group); /* unless it is to end */
 void scenario_reload(void);
 void scenario_crash(void);
 bool scenario_had_crash(void);
@@ -474,6 +481,7 @@ size_t scenario_n_groups(void);
 const struct fleet *scenario_group(size_t index);
 unsigned scenario_policy(void);
 bool scenario_had_policies(void); /* another one than at first */
+bool scenario_had_reload(void);
 bool scenario_is_reloading(void); /* a moment ago */
 struct server *scenario_stranger(void);
 

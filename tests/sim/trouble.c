@@ -120,6 +120,12 @@ static void restart(struct server *server)
 	}
 }
 
+void trouble_keep_down(struct server *server)
+{
+	server_stop(server);
+	sim_in(8 * SIM_S + some_ms(30000), on_back, server, 0);
+}
+
 /* Is it called the master by Sentinels? Who answers at its address is the master then. */
 static bool is_called_master(const struct server *server)
 {

@@ -303,10 +303,13 @@ int wire_connect(int fd, const char *ip, uint16_t port)
 	struct server *server = server_at(ip, port);
 	struct wire *wire;
 
+	if (server != NULL) {
+		server->n_connects++;
+	}
 	if (server == NULL || !server->is_up) {
 		return ECONNREFUSED;
 	}
-	wire = wire_new(fd, server->ip, port);
+	wire = wire_new(fd, strcmp(server->ip, ip) == 0 ? server->ip : server->second_ip, port);
 	if (sim_fault(1)) {
 		sim_log("net: a connection to %s:%u is half-open", ip, port);
 		wire_half_open(wire);
@@ -340,6 +343,11 @@ bool wire_is_held(const struct wire *wire)
 void wire_set_end(struct wire *wire, const struct wire_end *end)
 {
 	wire->end = *end;
+}
+
+const char *wire_ip(const struct wire *wire)
+{
+	return wire->ip;
 }
 
 uint16_t wire_port(const struct wire *wire)

@@ -64,6 +64,7 @@ void callers_lose(void)
 	for (size_t i = 0; i < n_kills; i++) {
 		if (kills[i].answered == 0) {
 			kills[i].hung_up = kills[i].is_disturbed = true;
+			kills[i].task_id[0] = '\0';
 		}
 	}
 }
@@ -195,6 +196,7 @@ static void take_answer(struct visitor *caller, int status, struct slice body)
 		(long long)((sim_now() - kill->asked) / SIM_MS));
 	if (kill->is_task && status == 200) {
 		kill->hung_up = true;
+		tasks_begin(kill, body);
 		return;
 	}
 	kill->answered = sim_now();

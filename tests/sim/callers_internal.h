@@ -33,4 +33,9 @@ void looks_lose(void); /* the daemon has died */
 /* An answer has come, or never will (0). */
 void looks_note_answer(uid_t uid, int status);
 
+/* ---- callers_tasks.c ---- */
+
+/* The order is accepted. */
+void tasks_begin(struct order *kill, struct slice body);
+
 #endif

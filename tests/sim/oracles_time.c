@@ -9,6 +9,7 @@
 #include "oracles_internal.h"
 
 #define ANSWERED_WITHIN SIM_S /* of its deadline */
+#define SHARING_POSTPONES (500 * SIM_MS)
 /* Of one turn of the loop. */
 #define MOST_LINES 600
 #define MOST_JUDGED 1500
@@ -90,12 +91,12 @@ void oracle_instances(struct slice body)
 
 /* ---- who is answered, and what is used ---- */
 
-/* Waiting for others is bounded as well. Who asks for the very same as one who waits shares his
- * run, and postpones his answer, until that is mended: so long as he himself would wait. */
+/* Waiting for others is bounded as well. Who asks for the very same shares the run of one who
+ * waits, and may postpone his answer a little. */
 static int64_t latest_answer(const struct order *kill)
 {
 	return kill->asked + kill->timeout + ANSWERED_WITHIN + (kill->is_watched ? SIM_S : 0) +
-	       (kill->is_shared ? kill->timeout : 0);
+	       (kill->is_shared ? SHARING_POSTPONES : 0);
 }
 
 static void check_answered(void)

@@ -348,6 +348,9 @@ static void on_tick(void *context, uint64_t value)
 	if (sim_happens(8)) {
 		caller_look(&scene.groups[sim_roll(scene.n_groups)]);
 	}
+	if (sim_happens(5)) {
+		caller_look_at_tasks();
+	}
 	if (sim_happens(2)) {
 		caller_cancel();
 	}

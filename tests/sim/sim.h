@@ -341,7 +341,9 @@ struct order {
 	bool was_group_usable; /* likewise: nodes were well, or down for good */
 	bool has_intent;       /* seen in the record */
 	int status;
-	char state[16];  /* of its report; "": none */
+	char state[16];   /* of its report; "": none */
+	char task_id[40]; /* "": none, or lost with its daemon */
+	uint64_t n_task_killed;
 	bool has_report; /* what follows is as it says */
 	uint64_t n_killed, n_gone, n_survivors, n_extra;
 	uint64_t n_ended;  /* by commands of the daemon, in the book */
@@ -378,6 +380,7 @@ void callers_begin(const char *socket_path);
 void callers_end(void);
 void caller_kill(struct fleet *group);
 void caller_look(struct fleet *group); /* at the instances, health, metrics, sessions */
+void caller_look_at_tasks(void);
 void caller_cancel(void);
 void caller_burst(void); /* of requests that are denied */
 void callers_note_reload(void);
@@ -418,6 +421,8 @@ void oracle_disturbed(struct server *server);
 /* ---- oracles_answers.c ---- */
 
 void oracle_answered(struct order *kill, struct slice body);
+/* The report of a kill that was ordered as a task; it may have been over for a while. */
+void oracle_task(struct order *kill, struct slice body);
 
 /* ---- oracles_metrics.c ---- */
 

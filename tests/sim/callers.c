@@ -304,7 +304,7 @@ static void note_others(struct order *kill)
 	}
 }
 
-/* What is asked for at that moment is by the settings of before or after. */
+/* What is asked for at that moment, or waits for others, is by the settings of before or after. */
 static void note_change(struct order *kill)
 {
 	kill->is_changing = true;
@@ -314,7 +314,8 @@ static void note_change(struct order *kill)
 void callers_note_reload(void)
 {
 	for (size_t i = 0; i < n_kills; i++) {
-		if (order_is_active(&kills[i]) && sim_now() - kills[i].asked < 100 * SIM_MS) {
+		if (order_is_active(&kills[i]) &&
+			(kills[i].is_crowded || sim_now() - kills[i].asked < 100 * SIM_MS)) {
 			note_change(&kills[i]);
 		}
 	}

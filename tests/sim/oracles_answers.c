@@ -166,7 +166,7 @@ static void check_twins(const struct order *kill, const json_t *report)
 
 		/* Twins are not asked again when the second connection takes over from one that
 		 * was lost: a bug of the daemon. Once that is mended, was_disturbed is too much. */
-		if (server == NULL || number(node, "found") == 0 || !oracle_is_node_well(server) ||
+		if (server == NULL || number(node, "found") == 0 || !kill->was_group_usable ||
 			server->was_disturbed || scenario_had_reload()) {
 			continue;
 		}

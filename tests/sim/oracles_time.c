@@ -25,6 +25,10 @@ static size_t n_bytes_before;
 void oracles_begin(void)
 {
 	n_bytes_before = mallinfo2().uordblks;
+	/* How filters combine is asked anew. */
+	for (size_t i = 0; i < servers_n(); i++) {
+		servers_get(i)->shown_at = 0;
+	}
 }
 
 /* ---- who is ready ---- */

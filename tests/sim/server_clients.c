@@ -126,6 +126,10 @@ void server_client_list(struct end *end, const struct words *words)
 	if (words->n == 2) {
 		end->has_listed = server->was_reached = true;
 		oracle_listed(server);
+		/* Others grow older between the listing and the kill. */
+		if (sim_fault(2)) {
+			server_stall(server, SIM_S + (int64_t)sim_roll(2000) * SIM_MS);
+		}
 	}
 }
 

@@ -5,9 +5,11 @@
  * edges.c stands where the operating system is, names.c where libc's resolver is, world.c has time,
  * chance and the log of events. wire.c has the connections, server.c what is at their other end
  * (shapes.c: which servers there are; server_clients.c, server_answers.c: what they say).
- * orders.c is what can be asked of the daemon, callers.c who does. scenario.c builds a world and
- * ends it, trouble.c is what goes wrong in it. oracles.c and oracles_record.c say what has to hold
- * whatever happens. sim.c runs seeds.
+ * orders.c and orders_judge.c are what can be asked of the daemon, callers.c, callers_look.c and
+ * callers_tasks.c who does. scenario.c builds a world and ends it, settings.c is the daemon's
+ * configuration, trouble.c what goes wrong. The oracles say what has to hold whatever happens:
+ * oracles.c who may be ended, oracles_answers.c, oracles_metrics.c and oracles_record.c what is
+ * said, oracles_time.c when, and at what expense. sim.c runs seeds.
  */
 #ifndef SIM_H
 #define SIM_H

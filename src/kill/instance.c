@@ -310,6 +310,7 @@ static struct protection_own describe(const struct link_connection *connection, 
 		.field = needs_no_mark ? SESSION_ID : mark,
 	};
 
+	snprintf(own.address, sizeof(own.address), "%s", connection->address);
 	snprintf(own.mark, sizeof(own.mark), "%s",
 		!connection->is_nameless         ? connection->name
 		: connection->address[0] != '\0' ? connection->address

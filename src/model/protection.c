@@ -5,6 +5,12 @@
 
 #include <string.h>
 
+static bool has_its_address(const struct protection_own *own, const struct session *session)
+{
+	return own->id != 0 && own->id == session->id && own->address[0] != '\0' &&
+	       slice_is(session->values[SESSION_ADDR], own->address);
+}
+
 static bool is_it(const struct protection_own *own, const struct session *session)
 {
 	if (own->field == SESSION_ID) {
@@ -13,8 +19,9 @@ static bool is_it(const struct protection_own *own, const struct session *sessio
 	if (own->field == SESSION_ADDR && strcmp(own->mark, PROTECTION_BY_UNIX_SOCKET) == 0) {
 		return own->id == session->id && session->addr.kind == ADDRESS_UNIX;
 	}
-	return (own->id == 0 || own->id == session->id) && own->mark[0] != '\0' &&
-	       slice_is(session->values[own->field], own->mark);
+	return has_its_address(own, session) ||
+	       ((own->id == 0 || own->id == session->id) && own->mark[0] != '\0' &&
+		       slice_is(session->values[own->field], own->mark));
 }
 
 bool protection_is_own(const struct protection *protection, const struct session *session)

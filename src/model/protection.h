@@ -28,6 +28,8 @@ struct protection_own {
 	uint64_t id;                          /* 0: not known */
 	enum session_field field;             /* ID: no mark is needed; else NAME or ADDR */
 	char mark[PROTECTION_MAX_MARK_BYTES]; /* "": there is none; with ID it is not looked at */
+	char address[PROTECTION_MAX_MARK_BYTES]; /* of its socket: it may have been listed before it
+						  * had its name; "": none */
 };
 
 struct protection {

@@ -93,6 +93,7 @@ static void test_own_by_mark(void **state UNUSED)
 		{.id = 0, .field = SESSION_NAME, .mark = "sesskilld:9"},
 		{.id = 7, .field = SESSION_ADDR, .mark = "10.0.0.7:7"},
 		{.id = 8, .field = SESSION_ADDR},
+		{.id = 10, .field = SESSION_NAME, .mark = "sesskilld:10", .address = "10.0.0.7:10"},
 	};
 	static const struct {
 		const char *line;
@@ -110,6 +111,9 @@ static void test_own_by_mark(void **state UNUSED)
 		{"id=7 addr=10.0.0.7:70 flags=N", false},
 		{"id=8 addr=10.0.0.7:7 flags=N", false},
 		{"id=8 addr= flags=N name=", false},
+		{"id=10 addr=10.0.0.7:10 flags=N name=", true}, /* it had none yet */
+		{"id=10 addr=10.0.0.7:11 flags=N name=", false},
+		{"id=11 addr=10.0.0.7:10 flags=N name=", false},
 	};
 	struct selectors protect = {0};
 	struct protection protection = {.family = SERVER_REDIS,

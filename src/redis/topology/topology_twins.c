@@ -167,8 +167,12 @@ void topology_note_twins(struct node *node)
 	struct nodes *nodes = &node->topology->nodes;
 	bool is_after = false;
 
-	if (link_state(node->link) != LINK_READY ||
-		link_main_serial(node->link) == node->twins_asked_serial) {
+	if (link_state(node->link) != LINK_READY) {
+		/* Others may change meanwhile, and cannot ask it. */
+		node->twins_asked_serial = 0;
+		return;
+	}
+	if (link_main_serial(node->link) == node->twins_asked_serial) {
 		return;
 	}
 	node->twins_asked_serial = link_main_serial(node->link);

@@ -44,12 +44,20 @@ static void on_said(void *context, const struct reply *reply, const char *lost)
 	sweep_move(context, lost != NULL ? sweep_lost(context) : judge(context, reply));
 }
 
-/* Nothing of it is reported twice. */
+/* Nothing of it is reported twice; where it was killed before that was seen, it stays as it is. */
 static bool is_swept_elsewhere(struct sweep *sweep)
 {
-	sweep->in.node->is_left_out = sweep->in.is_twin_swept_fn != NULL &&
-				      sweep->in.is_twin_swept_fn(sweep->in.context, sweep);
-	return sweep->in.node->is_left_out;
+	struct report_node *node = sweep->in.node;
+	bool has_killed = sweep->is_in_doubt || node->counts.killed + node->counts.gone > 0;
+
+	node->is_left_out = !has_killed && sweep->in.is_twin_swept_fn != NULL &&
+			    sweep->in.is_twin_swept_fn(sweep->in.context, sweep);
+	if (node->is_left_out) {
+		sweep_forget_snapshot(sweep);
+		node->counts = (struct counts){0};
+		sweep->n_meant = 0;
+	}
+	return node->is_left_out;
 }
 
 static size_t print_question(const struct sweep *sweep, struct slice argv[TOPOLOGY_MAX_QUESTION])

@@ -169,8 +169,10 @@ void sweep_settle(struct sweep *sweep)
 	cut_batch(sweep);
 	if (sweep->has_snapshot) {
 		sweep_count(sweep);
-		if (!sweep->is_in_doubt && !sweep->in.request->is_dry_run) {
-			snapshot_settle_fates(&sweep->snapshot, sweep->in.node->counts.killed);
+		if (!sweep->in.request->is_dry_run) {
+			snapshot_settle_fates(&sweep->snapshot,
+				sweep->is_in_doubt ? sweep->n_verified
+						   : sweep->in.node->counts.killed);
 		}
 		snapshot_count_sources(&sweep->snapshot);
 	}

@@ -49,9 +49,9 @@ enum link_state {
 };
 
 /*
- * Told of every change of state, and of each attempt that failed, from the event loop; before those
- * whose answer is late, or lost with the connection. Of several the last that came is told first.
- * May unwatch itself.
+ * Told of every change of state, of another main connection, and of each attempt that failed, from
+ * the event loop; before those whose answer is late, or lost with the connection. Of several the
+ * last that came is told first. May unwatch itself.
  */
 struct link_watcher {
 	void (*changed_fn)(struct link_watcher *watcher, enum link_state state);
@@ -186,6 +186,8 @@ NODISCARD int link_send(struct link *link, const struct link_command *command);
  */
 void link_want(struct link *link);
 void link_unwant(struct link *link);
+/* Is a set command in flight, or late? A connection that is opened to its server now may be hit. */
+bool link_is_blocked(const struct link *link);
 /*
  * No new connection is opened between these two, and one that is not proven yet is given up: who
  * makes a plan knows all connections of the link until it is carried out. Calls come in pairs.

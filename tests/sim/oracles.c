@@ -81,6 +81,12 @@ static void note_first(const struct order *kill, struct server *server)
 	}
 }
 
+/* The daemon may have given it up by the time it reads the listing. */
+static bool may_be_given_up(const struct client *session)
+{
+	return session->end != NULL && (!server_is_own(session) || session->now.name[0] == '\0');
+}
+
 static void note_seen(struct order *kill, const struct server *server)
 {
 	struct seen *seen = &kill->seen[kill->n_seen++ % ARRAY_SIZE(kill->seen)];
@@ -94,8 +100,7 @@ static void note_seen(struct order *kill, const struct server *server)
 			seen->n++;
 			seen->n_matched +=
 				session->end == NULL && !facts.is_odd && order_covers(kill, &facts);
-			seen->n_doubtful +=
-				facts.is_odd || (session->end != NULL && !server_is_own(session));
+			seen->n_doubtful += facts.is_odd || may_be_given_up(session);
 		}
 	}
 }

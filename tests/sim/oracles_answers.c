@@ -164,10 +164,7 @@ static void check_twins(const struct order *kill, const json_t *report)
 		const char *address = json_string_value(json_object_get(node, "address"));
 		const struct server *server = find_node(kill->group, address);
 
-		/* Twins are not asked again when the second connection takes over from one that
-		 * was lost: a bug of the daemon. Once that is mended, was_disturbed is too much. */
-		if (server == NULL || number(node, "found") == 0 || !kill->was_group_usable ||
-			server->was_disturbed || scenario_had_reload()) {
+		if (server == NULL || number(node, "found") == 0 || !kill->was_group_usable) {
 			continue;
 		}
 		for (size_t k = 0; k < n_swept; k++) {
@@ -236,6 +233,11 @@ static void note_late(struct order *kill, const json_t *report)
 	json_array_foreach(json_object_get(report, "nodes"), i, node)
 	{
 		kill->has_late |= number(node, "in_flight") > 0;
+	}
+	/* A report that is fetched later has what came late, and says so. */
+	json_array_foreach(json_object_get(report, "warnings"), i, node)
+	{
+		kill->has_late |= strstr(json_string_value(node), "came late") != NULL;
 	}
 }
 

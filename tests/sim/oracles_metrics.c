@@ -47,7 +47,8 @@ static struct sums add_up(const struct fleet *group)
 			continue;
 		}
 		sums.is_quiet &= !order_is_active(kill) && !kill->is_disturbed && !kill->has_late;
-		sums.is_known &= kill->has_report && !kill->is_crowded;
+		/* What comes late is in the report, and not in the counters. */
+		sums.is_known &= kill->has_report && !kill->is_crowded && !kill->has_late;
 		sums.n_runs++;
 		sums.n_killed += kill->n_killed;
 		sums.n_gone += kill->n_gone;

@@ -55,6 +55,7 @@ struct link {
 	uint64_t n_proven;
 	uint64_t n_times_ready;
 	uint64_t ready_serial; /* of the main one when it became READY the last time */
+	uint64_t told_serial;  /* of the main connection that watchers were told of last; 0: none */
 	unsigned n_failures;   /* attempts in vain, in a row */
 	struct event *retry;
 	struct event *resetting;
@@ -92,8 +93,6 @@ bool link_is_current(const struct connection *connection); /* made by the option
 size_t link_count(const struct link *link, bool (*is_counted)(const struct connection *connection));
 /* As many as are wanted are proven, not late, and made by the options in force. */
 bool link_is_complete(const struct link *link);
-/* Is a set command in flight, or late? */
-bool link_is_blocked(const struct link *link);
 /* Another process answers there than behind those that are proven, as far as it says. */
 bool link_note_other_server(struct link *link, const struct connection *connection);
 /* The only place that changes the state. Tells the watchers of a change; `is_told_anyway`: of a

@@ -208,9 +208,11 @@ const struct link_server *link_server(const struct link *link)
 void link_update_state(struct link *link, bool is_told_anyway)
 {
 	enum link_state state = link_state(link);
+	uint64_t serial = link_main_serial(link);
 
-	if (state != link->state || is_told_anyway) {
+	if (state != link->state || serial != link->told_serial || is_told_anyway) {
 		link->state = state;
+		link->told_serial = serial;
 		if (state == LINK_READY && link->main->serial != link->ready_serial) {
 			link->ready_serial = link->main->serial;
 			link->n_times_ready++;

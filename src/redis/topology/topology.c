@@ -87,6 +87,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	struct topology *topology = context;
 
 	drop_unheld(&topology->leaving);
+	topology_ask_twins(topology);
 	if (topology->opts.kind == TOPOLOGY_STANDALONE) {
 		topology_look_up(topology);
 	} else if (topology->n_unanswered == 0) {

@@ -307,13 +307,24 @@ static void ask_seeds(struct topology *topology)
 	}
 }
 
+/* They may be addresses of nodes. */
+static bool may_be_hit(const struct topology *topology)
+{
+	for (size_t i = 0; i < topology->nodes.n; i++) {
+		if (link_is_blocked(topology->nodes.items[i]->link)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Seeds are open only as long as they are needed: each is one more connection of ours to a node. */
 static void keep_askers_as_needed(struct topology *topology, const struct link *asked)
 {
 	if (asked != NULL) {
 		topology->n_rounds_without_nodes = 0;
 		topology_close_askers(topology);
-	} else if (!topology_has_askers(topology) &&
+	} else if (!topology_has_askers(topology) && !may_be_hit(topology) &&
 		   ++topology->n_rounds_without_nodes >= ROUNDS_WITHOUT_NODES) {
 		topology_open_askers(topology);
 	}

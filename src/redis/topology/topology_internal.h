@@ -197,6 +197,8 @@ size_t topology_count_known(const struct topology *topology, const struct node *
 
 /* The link of a node has changed: it may be the same server as another one. */
 void topology_note_twins(struct node *node);
+/* Likewise all: those that could not be asked, or were not answered. */
+void topology_ask_twins(struct topology *topology);
 /* The node goes. */
 void topology_forget_twins(struct node *node);
 

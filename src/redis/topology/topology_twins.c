@@ -21,7 +21,7 @@ struct side {
 	uint64_t id; /* of the other's connection, as it was told there */
 	char name[LINK_MAX_NAME_BYTES];
 	char address[LINK_MAX_ADDRESS_BYTES]; /* of its socket; "" for one by a Unix socket */
-	bool is_listed;
+	bool is_answered, is_listed;
 };
 
 struct pair {
@@ -38,12 +38,20 @@ static void free_pair(struct pair *pair)
 	free(pair);
 }
 
+/* Whoever was not answered, or has another connection by now, is asked again. */
+static bool is_current(const struct side *side)
+{
+	return side->is_answered && link_main_serial(side->asked->link) == side->asked_serial;
+}
+
 static void settle(struct pair *pair)
 {
 	struct node *earlier = pair->sides[0].asked;
 	struct node *later = pair->sides[1].asked;
 
-	if (pair->sides[0].is_listed && pair->sides[1].is_listed) {
+	if (!is_current(&pair->sides[0]) || !is_current(&pair->sides[1])) {
+		earlier->twins_asked_serial = later->twins_asked_serial = 0;
+	} else if (pair->sides[0].is_listed && pair->sides[1].is_listed) {
 		later->twin = earlier;
 		later->twin_serials[0] = pair->sides[0].asked_serial;
 		later->twin_serials[1] = pair->sides[1].asked_serial;
@@ -78,6 +86,7 @@ static void on_answered(void *context, const struct reply *reply, const char *lo
 {
 	struct side *side = context;
 
+	side->is_answered |= reply != NULL && reply->type != REPLY_ERROR; /* it is busy */
 	if (--side->pair->n_unanswered == 0) {
 		settle(side->pair);
 	}
@@ -184,6 +193,13 @@ void topology_note_twins(struct node *node)
 		} else if (may_be_same(node, other) && !is_asked(node, other)) {
 			ask_pair(is_after ? node : other, is_after ? other : node);
 		}
+	}
+}
+
+void topology_ask_twins(struct topology *topology)
+{
+	for (size_t i = 0; i < topology->nodes.n; i++) {
+		topology_note_twins(topology->nodes.items[i]);
 	}
 }
 

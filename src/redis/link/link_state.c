@@ -208,7 +208,7 @@ const struct link_server *link_server(const struct link *link)
 void link_update_state(struct link *link, bool is_told_anyway)
 {
 	enum link_state state = link_state(link);
-	uint64_t serial = link_main_serial(link);
+	uint64_t serial = link->main != NULL ? link->main->serial : 0;
 
 	if (state != link->state || serial != link->told_serial || is_told_anyway) {
 		link->state = state;

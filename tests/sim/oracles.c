@@ -63,12 +63,11 @@ bool oracle_is_group_usable(const struct fleet *group)
 
 /* ---- listings ---- */
 
-/* The first one since the kill was asked for: who is meant. */
-static void note_first(const struct order *kill, struct server *server)
+/* Who is meant: above all by the first one since the kill was asked for. */
+static void note_meant(const struct order *kill, struct server *server)
 {
-	if ((server->listed_kills & bit_of(kill)) != 0) {
-		return;
-	}
+	bool is_first = (server->listed_kills & bit_of(kill)) == 0;
+
 	server->listed_kills |= bit_of(kill);
 	for (size_t i = 0; i < server->n_sessions; i++) {
 		struct client *session = &server->sessions[i];
@@ -76,7 +75,8 @@ static void note_first(const struct order *kill, struct server *server)
 
 		if (session->end == NULL && !server_hides(server, session) &&
 			order_covers(kill, &facts)) {
-			session->first_matched |= bit_of(kill);
+			session->ever_matched |= bit_of(kill);
+			session->first_matched |= is_first ? bit_of(kill) : 0;
 		}
 	}
 }
@@ -111,7 +111,7 @@ void oracle_listed(struct server *server)
 		struct order *kill = callers_kill(k);
 
 		if (order_is_active(kill) && oracle_has_server(kill->group, server)) {
-			note_first(kill, server);
+			note_meant(kill, server);
 			note_seen(kill, server);
 		}
 	}
@@ -158,17 +158,24 @@ static bool may_end(
 	 * in a listing of its own, and another kill, or who only looks, has listed since. */
 	if ((kill->is_disturbed || kill->is_crowded || !takes_filters(server) ||
 		    sim_now() - kill->group->looked < 10 * SIM_S) &&
-		(session->first_matched & bit_of(kill)) != 0) {
+		(session->ever_matched & bit_of(kill)) != 0) {
 		return true;
 	}
 	return order_covers(kill, &now);
 }
 
+/* A moment ago; or it stood still when it left, and does now what it was told before. */
+static bool was_member(const struct server *server)
+{
+	return server->left_at > 0 && (sim_now() - server->left_at < SIM_S ||
+					      (server->stalled_until > server->left_at &&
+						      sim_now() - server->stalled_until < SIM_S));
+}
+
 static bool is_candidate(
 	const struct order *kill, const struct server *server, const struct client *session)
 {
-	bool is_member = oracle_has_server(kill->group, server) ||
-			 (server->left_at > 0 && sim_now() - server->left_at < SIM_S);
+	bool is_member = oracle_has_server(kill->group, server) || was_member(server);
 
 	return (order_is_active(kill) || kill->has_late) && is_member &&
 	       may_end(kill, server, session);
@@ -231,8 +238,7 @@ void oracle_ended(struct server *server, struct client *session)
 
 	sim_log("%u: %llu is ended (%s, %s)", server->port, (unsigned long long)session->now.id,
 		session->now.user, session->now.name);
-	if (server->group == NULL &&
-		(server->left_at == 0 || sim_now() - server->left_at > SIM_S)) {
+	if (server->group == NULL && !was_member(server)) {
 		sim_fail("exact", "a session of %u, which is no member, was ended", server->port);
 	}
 	/* Given up, and the server has not heard of that; or by a command of one that died. */

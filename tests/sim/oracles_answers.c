@@ -164,7 +164,8 @@ static void check_twins(const struct order *kill, const json_t *report)
 		const char *address = json_string_value(json_object_get(node, "address"));
 		const struct server *server = find_node(kill->group, address);
 
-		if (server == NULL || number(node, "found") == 0 || !kill->was_group_usable) {
+		if (server == NULL || number(node, "found") == 0 || !kill->was_group_usable ||
+			server->may_not_kill) {
 			continue;
 		}
 		for (size_t k = 0; k < n_swept; k++) {

@@ -193,6 +193,7 @@ struct client {
 	struct end *end;   /* of the daemon's; NULL: of others */
 	struct facts listed;
 	uint64_t first_matched; /* kills whose first listing had it selected: bits */
+	uint64_t ever_matched;  /* kills of which any listing had */
 };
 
 enum server_kind { SERVER_DATA, SERVER_SENTINEL };

@@ -46,7 +46,8 @@ static struct sums add_up(const struct fleet *group)
 		if (kill->group != group || kill->status == 403 || kill->status == 400) {
 			continue;
 		}
-		sums.is_quiet &= !order_is_active(kill) && !kill->is_disturbed && !kill->has_late;
+		sums.is_quiet &= !order_is_active(kill) && !kill->is_disturbed && !kill->has_late &&
+				 kill->has_report;
 		/* What comes late is in the report, and not in the counters. */
 		sums.is_known &= kill->has_report && !kill->is_crowded && !kill->has_late;
 		sums.n_runs++;

@@ -75,7 +75,7 @@ static void on_instances(void *context, int status, struct slice body)
 static void on_metrics(void *context, int status, struct slice body)
 {
 	if (status == 200) {
-		oracle_metrics(body);
+		oracle_metrics(body, (int64_t)(intptr_t)context);
 	}
 }
 
@@ -89,7 +89,7 @@ void caller_look(struct fleet *group)
 			0, sim_happens(50) ? "GET /healthz" : "GET /v1/kills", true, NULL, NULL);
 		break;
 	case 2:
-		(void)caller_ask(0, "GET /metrics", true, on_metrics, NULL);
+		(void)caller_ask(0, "GET /metrics", true, on_metrics, (void *)(intptr_t)sim_now());
 		break;
 	case 1:
 		sessions = mem_printf("GET /v1/instances/%s/sessions?match=name+%%3D+*", group->id);

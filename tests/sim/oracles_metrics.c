@@ -36,7 +36,7 @@ struct sums {
 	bool is_known; /* all have told their counts */
 };
 
-static struct sums add_up(const struct fleet *group)
+static struct sums add_up(const struct fleet *group, int64_t asked)
 {
 	struct sums sums = {.is_quiet = true, .is_known = true};
 
@@ -49,6 +49,9 @@ static struct sums add_up(const struct fleet *group)
 		sums.is_quiet &= !order_is_active(kill) && !kill->is_disturbed && !kill->has_late &&
 				 kill->has_report;
 		/* What comes late is in the report, and not in the counters. */
+		/* What ended since they were asked for is not in them. */
+		sums.is_quiet &= kill->answered < asked;
+		sums.is_known &= kill->answered < asked;
 		sums.is_known &= kill->has_report && !kill->is_crowded && !kill->has_late;
 		sums.n_runs++;
 		sums.n_killed += kill->n_killed;
@@ -59,9 +62,9 @@ static struct sums add_up(const struct fleet *group)
 	return sums;
 }
 
-static void check_group(const char *text, const struct fleet *group)
+static void check_group(const char *text, const struct fleet *group, int64_t asked)
 {
-	struct sums sums = add_up(group);
+	struct sums sums = add_up(group, asked);
 	uint64_t killed = counted(text, "sesskill_sessions_killed_total", group->id);
 	uint64_t extra = counted(text, "sesskill_sessions_extra_total", group->id);
 
@@ -81,12 +84,12 @@ static void check_group(const char *text, const struct fleet *group)
 	}
 }
 
-void oracle_metrics(struct slice body)
+void oracle_metrics(struct slice body, int64_t asked)
 {
 	CLEANUP(mem_free_p) char *text = mem_copy_text(body.data, body.len);
 
 	/* They begin anew with each daemon. */
 	for (size_t i = 0; i < scenario_n_groups() && !scenario_had_crash(); i++) {
-		check_group(text, scenario_group(i));
+		check_group(text, scenario_group(i), asked);
 	}
 }

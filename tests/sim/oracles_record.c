@@ -233,6 +233,20 @@ static bool may_cancel(const struct cancel *cancel, const json_t *intent)
 	       (!is_all || settings_may(policy, cancel->uid, instance, RIGHT_ALL));
 }
 
+/* By the same user, and he was told that it is. */
+static bool is_cancelled_anyway(const struct cancel *cancel)
+{
+	for (size_t i = 0; i < callers_n_cancels(); i++) {
+		const struct cancel *other = callers_cancel(i);
+
+		if (other != cancel && other->uid == cancel->uid && other->status != 404 &&
+			strcmp(other->id, cancel->id) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void check_cancel(const struct record *record, const struct cancel *cancel)
 {
 	const json_t *intent = json_object_get(record->intents, cancel->id);
@@ -241,7 +255,8 @@ static void check_cancel(const struct record *record, const struct cancel *cance
 
 	snprintf(key, sizeof(key), "%s %u", cancel->id, (unsigned)cancel->uid);
 	n = json_integer_value(json_object_get(record->cancels, key));
-	if (intent == NULL || cancel->status == 0) {
+	if (intent == NULL || cancel->status == 0 ||
+		(cancel->status != 200 && is_cancelled_anyway(cancel))) {
 		return;
 	}
 	if ((cancel->status == 200) != (n > 0)) {

@@ -429,7 +429,7 @@ void oracle_task(struct order *kill, struct slice body);
 
 /* ---- oracles_metrics.c ---- */
 
-void oracle_metrics(struct slice body);
+void oracle_metrics(struct slice body, int64_t asked);
 
 /* ---- oracles_time.c ---- */
 

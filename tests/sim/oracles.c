@@ -132,11 +132,14 @@ void oracle_disturbed(struct server *server)
 
 /* ---- exact ---- */
 
-/* With two addresses it may have shown it over one and be asked to kill over the other. */
+/*
+ * With two addresses it may have shown it over one and be asked to kill over the other; and what
+ * was sent before may be carried out after it has stood still.
+ */
 static bool takes_filters(const struct server *server)
 {
 	return server->shown_at > 0 && server->second_ip == NULL &&
-	       sim_now() > server->shown_at + SIM_S &&
+	       sim_now() > server->shown_at + 10 * SIM_S &&
 	       strstr(server->shape->filters, " TYPE ") != NULL &&
 	       !shape_has(server->shape, SHAPE_ORED);
 }

@@ -132,14 +132,19 @@ void oracle_disturbed(struct server *server)
 
 /* ---- exact ---- */
 
-/*
- * With two addresses it may have shown it over one and be asked to kill over the other; and what
- * was sent before may be carried out after it has stood still.
- */
+/* When what is carried out now was sent: what was sent to one that stood still waited there. */
+static int64_t sent_at(const struct server *server)
+{
+	return sim_now() - server->stalled_until < SIM_S && server->stalled_until > 0
+		       ? server->stalled_since
+		       : sim_now();
+}
+
+/* With two addresses it may have shown it over one and be asked to kill over the other. */
 static bool takes_filters(const struct server *server)
 {
 	return server->shown_at > 0 && server->second_ip == NULL &&
-	       sim_now() > server->shown_at + 10 * SIM_S &&
+	       sent_at(server) > server->shown_at + SIM_S &&
 	       strstr(server->shape->filters, " TYPE ") != NULL &&
 	       !shape_has(server->shape, SHAPE_ORED);
 }
@@ -167,12 +172,10 @@ static bool may_end(
 	return order_covers(kill, &now);
 }
 
-/* A moment ago; or it stood still when it left, and does now what it was told before. */
+/* A moment before that was sent which is carried out now. */
 static bool was_member(const struct server *server)
 {
-	return server->left_at > 0 && (sim_now() - server->left_at < SIM_S ||
-					      (server->stalled_until > server->left_at &&
-						      sim_now() - server->stalled_until < SIM_S));
+	return server->left_at > 0 && sent_at(server) - server->left_at < SIM_S;
 }
 
 static bool is_candidate(

@@ -298,6 +298,9 @@ void server_stop(struct server *server)
 void server_stall(struct server *server, int64_t us)
 {
 	sim_log("server %u: stands still for %lld ms", server->port, (long long)(us / SIM_MS));
+	if (server->stalled_until < sim_now()) {
+		server->stalled_since = sim_now();
+	}
 	server->stalled_until = MAX(server->stalled_until, sim_now() + us);
 	server->healthy_since = server->stalled_until;
 	oracle_disturbed(server);

@@ -218,8 +218,8 @@ struct server {
 	uint64_t n_accepted;
 	size_t max_clients;
 	int64_t started;
-	int64_t stalled_until;
-	int64_t busy_until; /* with commands */
+	int64_t stalled_since, stalled_until; /* the last time that it stood still */
+	int64_t busy_until;                   /* with commands */
 	int64_t script_until;
 	int64_t loading_until;
 	int64_t healthy_since;

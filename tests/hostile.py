@@ -31,6 +31,8 @@ MAX_MEMORY_KIB = 64 * 1024
 PATIENCE_S = 30
 # Of the record, on the average, by three users who are denied all the time.
 MAX_DENIED_BYTES_A_SECOND = 16 * 1024
+# All the rest of it is of kills, which somebody may ask for: an intent and its end.
+MAX_BYTES_A_KILL = 2 * 1024
 DONE_AS_FAR = "done as far as can be"
 
 
@@ -47,9 +49,15 @@ def read_records(path):
                 yield json.loads(line)
 
 
-def denied_bytes(path):
+def measure_record(path):
+    """Its bytes, those of denials among them, and how many kills it has."""
+    n_bytes = n_denied = n_kills = 0
     with open(path, "rb") as file:
-        return sum(len(line) for line in file if b'"event":"denied"' in line)
+        for line in file:
+            n_bytes += len(line)
+            n_denied += len(line) if b'"event":"denied"' in line else 0
+            n_kills += b'"event":"intent"' in line
+    return n_bytes, n_denied, n_kills
 
 
 def ids_of(records, *events):
@@ -177,8 +185,8 @@ class Hostile:
         self.hostile_ms, self.root.times_ms = self.root.times_ms, []
         self.slowest = self.root.slowest
         self.memory_kib = int(self.world.status("VmHWM:"))
-        self.record_bytes = os.path.getsize(self.daemon.audit_path)
-        self.denied_bytes = denied_bytes(self.daemon.audit_path)
+        self.attack_seconds = time.monotonic() - self.began_s
+        self.record_sizes = measure_record(self.daemon.audit_path)
 
     def disturb(self, seconds):
         """The same without descriptors, and without disk; each for a third, then as ever."""
@@ -223,9 +231,12 @@ class Hostile:
     def _judge_resources(self):
         figure = f"{self.memory_kib // 1024} MiB"
         self.check("memory at its highest", self.memory_kib <= MAX_MEMORY_KIB, figure)
-        rate, all_rate = (n / 1024 / self.seconds for n in (self.denied_bytes, self.record_bytes))
-        figure = f"{rate:.1f} KiB a second by denials, {all_rate:.1f} in all"
-        self.check("growth of the record", rate * 1024 <= MAX_DENIED_BYTES_A_SECOND, figure)
+        n_bytes, n_denied, n_kills = self.record_sizes
+        rate = n_denied / self.attack_seconds
+        per_kill = (n_bytes - n_denied) / max(n_kills, 1)
+        figure = f"{rate / 1024:.1f} KiB a second by denials, {per_kill / 1024:.1f} KiB a kill"
+        is_well = rate <= MAX_DENIED_BYTES_A_SECOND and per_kill <= MAX_BYTES_A_KILL
+        self.check("growth of the record", is_well, figure)
 
     def _counts(self, number):
         """By status, what the attackers counted of it, but for their own troubles."""

@@ -58,7 +58,6 @@ wait_for() {
 			echo "not within $DEADLINE_S s: $what" >&2
 			return 1
 		fi
-		sleep 0.05
 	done
 }
 

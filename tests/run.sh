@@ -97,7 +97,7 @@ unit_tests() {
 		"$directory/meson-logs/testlog.junit.xml" "$directory/meson-logs/testlog.json"
 }
 
-# functional_tests DIRECTORY LEAST_USER: 1: the daemon has the account that README.md says is enough.
+# functional_tests DIRECTORY LEAST_USER: 1: the daemon has the account that the manual says is enough.
 functional_tests() {
 	local directory=$1 results=$1.functional.xml status
 	rm -f "$results"
@@ -170,6 +170,8 @@ is_installed_whole() {
 		test -f "$directory/usr/local/share/man/man1/sesskill.1" &&
 		test -f "$directory/usr/local/share/man/man5/sesskilld.yaml.5" &&
 		test -f "$directory/usr/local/share/man/man7/sesskill-api.7" &&
+		test -f "$directory/usr/local/share/man/man7/sesskill-integration.7" &&
+		test -f "$directory/usr/local/share/man/man7/sesskill-runbook.7" &&
 		test -f "$directory/usr/local/share/man/man8/sesskilld.8" &&
 		test -f "$directory/usr/local/share/zsh/site-functions/_sesskill" &&
 		test -n "$(find "$directory" -path '*/completions/sesskilld')"

@@ -1,4 +1,4 @@
-"""Writes the runbook into README.md: see runbook.sh."""
+"""Writes the runbook into its page of the manual: see runbook.sh."""
 
 import sys
 from pathlib import Path
@@ -16,8 +16,8 @@ def main():
     for title in INCIDENTS:
         print(f"== {title}", flush=True)
         sections.append(runbook.play(title))
-    head, _, tail = runbook.split_readme()
-    runbook.README.write_text(head + "".join(sections) + tail, encoding="utf-8")
+    head, _, tail = runbook.split_page()
+    runbook.PAGE.write_text(head + "".join(sections) + tail, encoding="utf-8")
 
 
 main()

@@ -1,8 +1,8 @@
 #!/bin/bash
-# Writes the runbook into README.md: tests/runbook.sh
+# Writes the runbook into man/sesskill-runbook.7: tests/runbook.sh
 #
 # Provokes each incident on real servers, types the commands at a terminal, and puts what they print
-# between the markers in README.md. Half a minute. tests/functional/harness/incidents.py has the incidents,
+# between the markers in the page. Half a minute. tests/functional/harness/incidents.py has the incidents,
 # runbook.py beside it what is replaced; test_runbook.py fails when a run prints something else.
 # SESSKILL_BUILD names a build; else one is made in build-runbook/.
 set -euo pipefail

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Everything at once and at random, for a while: tests/soak.sh [MINUTES]   (10)
+# Everything at once and at random, for a while: tests/soak.sh [--guards] [MINUTES]   (10)
 #
+# --guards: a pool that leaks 200 connections a second, and a guard that keeps its server open. Else:
 # Kills of all kinds, storms of clients, restarts, stopped servers, fail-overs, reloads and callers who
 # hang up, against standalone servers, a Sentinel group and a cluster; under the sanitizers. Ends with
 # figures and "N passed, N failed". SESSKILL_BUILD names a build; else one is made in build-soak/.
@@ -15,4 +16,9 @@ if [ -z "${SESSKILL_BUILD:-}" ]; then
 		meson setup "$SESSKILL_BUILD" "$top" -Db_sanitize=address,undefined >/dev/null
 	ninja -C "$SESSKILL_BUILD" >/dev/null
 fi
-SESSKILL_SOAK_MINUTES=${1:-10} exec /usr/bin/python3 "$top/tests/soak.py"
+program=soak.py
+if [ "${1:-}" = --guards ]; then
+	program=soak_guards.py
+	shift
+fi
+SESSKILL_SOAK_MINUTES=${1:-10} exec /usr/bin/python3 "$top/tests/$program"

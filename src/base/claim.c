@@ -105,3 +105,13 @@ void claim_remove(struct claim *claim)
 	}
 	claim_leave(claim);
 }
+
+int claim_rename(struct claim *claim, const char *path)
+{
+	if (rename(claim->path, path) < 0) {
+		return -errno;
+	}
+	free(claim->path);
+	claim->path = mem_copy_text(path, strlen(path));
+	return 0;
+}

@@ -24,6 +24,9 @@ NODISCARD int claim_take(const char *path, struct claim *ret_claim, struct err *
 /* Somebody may have removed the file: then nobody is kept out any more. */
 bool claim_is_in_place(const struct claim *claim);
 
+/* The file has that name from now on, in place of whatever has it. 0 or a negative errno. */
+NODISCARD int claim_rename(struct claim *claim, const char *path);
+
 /* Zeroed is fine. The file stays, for whoever holds it next; or goes. */
 void claim_leave(struct claim *claim);
 void claim_remove(struct claim *claim);

@@ -34,7 +34,8 @@
 	FAULT(RECORD_SYNC, "record.sync", "the disk fails while the record is synced")     \
 	FAULT(RECORD_OPEN, "record.open", "a line of what is open does not fit the disk")  \
 	FAULT(CLOCK_AHEAD, "clock.ahead", "the wall clock is a day ahead when it is read") \
-	FAULT(CLOCK_BEHIND, "clock.behind", "it is a day behind")
+	FAULT(CLOCK_BEHIND, "clock.behind", "it is a day behind")                          \
+	FAULT(GUARD_EARLY, "guard.early", "the daemon counts as long started")
 
 #define FAULT_VARIABLE "SESSKILL_FAULTS"
 

@@ -5,8 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/mem.h"
 
 #define MODE 0640
 
@@ -65,6 +68,27 @@ int file_write(int fd, const char *bytes, size_t n_bytes)
 		/* Short: the disk is full or a limit is reached. Trying the rest tells which. */
 		bytes += written;
 		n_bytes -= (size_t)written;
+	}
+	return 0;
+}
+
+int file_sync_directory_of(const char *path, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory CLEANUP(mem_free_p) = NULL;
+	int fd CLEANUP(file_close_p) = -1;
+
+	if (slash == NULL) {
+		directory = mem_printf(".");
+	} else {
+		directory = mem_copy_text(path, (size_t)(slash - path) + 1);
+	}
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && fsync(fd) < 0 && errno != EINVAL) {
+		int error_number = errno;
+
+		err_set_errno(err, error_number, "cannot sync the directory of %s", path);
+		return -error_number;
 	}
 	return 0;
 }

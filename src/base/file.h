@@ -26,4 +26,10 @@ bool file_is_at(int fd, const char *path);
 /* All of it. A negative errno: some of it may be there. */
 NODISCARD int file_write(int fd, const char *bytes, size_t n_bytes);
 
+/*
+ * Makes the name of a file durable, whoever created it. A directory that may be entered but not
+ * read cannot be synced, and some file systems know no such thing (EINVAL): then they decide when.
+ */
+NODISCARD int file_sync_directory_of(const char *path, struct err *err);
+
 #endif

@@ -3,7 +3,6 @@
  */
 #include "cli/args.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,9 +34,29 @@ static const struct arg *find_item(const struct args *args, const struct option_
 	return NULL;
 }
 
+/* As a whole, "--name", "--name=value" or flags by letter. */
+static bool is_option_word(const struct args *args, const char *word)
+{
+	const char *letter = word + 1;
+
+	if (word[0] != '-' || word[1] == '\0') {
+		return false;
+	}
+	if (word[1] == '-') {
+		return find_spec(args, slice_range(word + 2, strchrnul(word, '=')), 0) != NULL;
+	}
+	for (; *letter != '\0'; letter++) {
+		if (find_spec(args, (struct slice){0}, *letter) == NULL) {
+			return false;
+		}
+	}
+	return true;
+}
+
 /*
  * `attached` is what stood in the same word (absent: nothing); else the next word of argv is the
- * value, whatever it looks like: a selector may start with a dash.
+ * value, which may start with a dash; but not one that is an option: "--reason -n" would be no dry
+ * run.
  */
 static bool add_option(struct args *args, const struct option_spec *spec, const char *attached,
 	const char *const *argv, size_t *index, struct err *err)
@@ -58,6 +77,12 @@ static bool add_option(struct args *args, const struct option_spec *spec, const 
 			err_set(err, "--%s needs a value: %s", spec->name, spec->argument);
 			return false;
 		}
+		if (attached == NULL && is_option_word(args, arg.value)) {
+			err_set(err,
+				"--%s needs a value, and %s is an option; --%s=%s if it is meant",
+				spec->name, arg.value, spec->name, arg.value);
+			return false;
+		}
 		*index += attached == NULL;
 	}
 	args->items =
@@ -66,21 +91,41 @@ static bool add_option(struct args *args, const struct option_spec *spec, const 
 	return true;
 }
 
-/* "--name", "--name=value", "-n" or "-nvalue". */
-static bool add_option_word(struct args *args, const char *word, const char *const *argv,
-	size_t *index, struct err *err)
+/* "--name" or "--name=value". */
+static bool add_named(struct args *args, const char *word, const char *const *argv, size_t *index,
+	struct err *err)
 {
-	bool is_long = word[1] == '-';
-	const char *end = is_long ? strchrnul(word, '=') : word + 2;
-	struct slice name = slice_range(word + (is_long ? 2 : 1), end);
-	const struct option_spec *spec = find_spec(args, name, is_long ? 0 : word[1]);
-	const char *attached = is_long ? end + 1 : end;
+	const char *end = strchrnul(word, '=');
+	const struct option_spec *spec = find_spec(args, slice_range(word + 2, end), 0);
 
 	if (spec == NULL) {
-		err_set(err, "unknown option %.*s", is_long ? (int)(end - word) : INT_MAX, word);
+		err_set(err, "unknown option %.*s", (int)(end - word), word);
 		return false;
 	}
-	return add_option(args, spec, *end != '\0' ? attached : NULL, argv, index, err);
+	return add_option(args, spec, *end != '\0' ? end + 1 : NULL, argv, index, err);
+}
+
+/* "-n", "-nvalue", or flags in one word, as in "-yn". */
+static bool add_letters(struct args *args, const char *word, const char *const *argv, size_t *index,
+	struct err *err)
+{
+	for (const char *letter = word + 1; *letter != '\0'; letter++) {
+		const struct option_spec *spec = find_spec(args, (struct slice){0}, *letter);
+		bool has_value = spec != NULL && spec->argument != NULL;
+		const char *attached = has_value && letter[1] != '\0' ? letter + 1 : NULL;
+
+		if (spec == NULL) {
+			err_set(err, "unknown option -%s", letter);
+			return false;
+		}
+		if (!add_option(args, spec, attached, argv, index, err)) {
+			return false;
+		}
+		if (has_value) {
+			break;
+		}
+	}
+	return true;
 }
 
 static void add_word(struct args *args, const char *word)
@@ -105,7 +150,8 @@ bool args_parse(struct args *args, const char *const *argv, size_t *index, bool 
 			}
 		} else if (strcmp(word, "--") == 0) {
 			has_ended = true;
-		} else if (!add_option_word(args, word, argv, index, err)) {
+		} else if (!(word[1] == '-' ? add_named : add_letters)(
+				   args, word, argv, index, err)) {
 			return false;
 		}
 	}

@@ -1,7 +1,7 @@
 /*
  * Command-line words against a table of options: "--name value", "--name=value", "-n value",
- * "-nvalue"; "--" ends the options; no abbreviations. Everything is borrowed from argv and the
- * table.
+ * "-nvalue", and flags by letter in one word; "--" ends the options; no abbreviations. Everything
+ * is borrowed from argv and the table.
  */
 #ifndef CLI_ARGS_H
 #define CLI_ARGS_H

@@ -30,6 +30,14 @@ static enum status status_of_state(struct slice state)
 	return slice_is(state, "partial") ? STATUS_PARTIAL : STATUS_FAILED;
 }
 
+static enum status status_of_report(const json_t *report)
+{
+	enum status status = status_of_state(field_text(report, "state"));
+
+	return status == STATUS_DONE && field_count(report, "reconnected") > 0 ? STATUS_BACK
+									       : status;
+}
+
 enum status cli_status_of_answer(const struct api_answer *answer)
 {
 	if (answer->status == 403) {
@@ -42,7 +50,7 @@ enum status cli_status_of_answer(const struct api_answer *answer)
 		return STATUS_FAILED;
 	}
 	if (field_has(answer->json, "state")) {
-		return status_of_state(field_text(answer->json, "state"));
+		return status_of_report(answer->json);
 	}
 	return answer->status / 100 == 2 ? STATUS_DONE : STATUS_FAILED;
 }
@@ -69,6 +77,29 @@ void cli_show(const struct cli *cli, const struct api_answer *answer, FILE *out,
 }
 
 /* The next thing to do; NULL: the message says it all. */
+static const char *advice_by_code(struct slice code)
+{
+	static const struct {
+		const char *code;
+		const char *words;
+	} rows[] = {
+		{"TooMany", "Nothing was killed. Select fewer sessions, allow more with --max, or "
+			    "take the first ones with --limit."},
+		{"NotExact",
+			"Nothing was killed there. Wait until the server answers, or say whom to "
+			"end without --except."},
+		{"Restarted", "Nothing was killed. List again: the ids began anew."},
+		{"AlreadyDone", "Its report: sesskill kills REQUEST_ID."},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (slice_is(code, rows[i].code)) {
+			return rows[i].words;
+		}
+	}
+	return NULL;
+}
+
 static const char *advice(long status)
 {
 	switch (status) {
@@ -79,8 +110,6 @@ static const char *advice(long status)
 		       "the daemon's own user and the members of its socket's group may do all.";
 	case 404:
 		return "See sesskill instances for the instances, sesskill kills for the kills.";
-	case 409:
-		return "Nothing was killed. Select fewer sessions, or allow more with --max.";
 	case 429:
 		return "Other kills of this instance wait already: see sesskill kills.";
 	case 503:
@@ -95,7 +124,7 @@ void cli_show_error(const struct cli *cli, const struct api_answer *answer)
 	const json_t *error = json_object_get(answer->json, "error");
 	struct slice message = field_text(error, "message");
 	struct slice code = field_text(error, "code");
-	const char *next = advice(answer->status);
+	const char *next = advice_by_code(code);
 
 	if (cli->is_json) {
 		cli_put_json((struct slice){answer->body, answer->n_bytes});
@@ -108,6 +137,7 @@ void cli_show_error(const struct cli *cli, const struct api_answer *answer)
 		return;
 	}
 	cli_error("%.*s (%.*s)", SLICE_ARG(message), SLICE_ARG(code));
+	next = next != NULL ? next : advice(answer->status);
 	if (next != NULL) {
 		text_line(stderr, "%s", next);
 	}

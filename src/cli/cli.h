@@ -20,6 +20,7 @@ enum status {
 	STATUS_DENIED = 3,
 	STATUS_UNREACHABLE = 4,
 	STATUS_PARTIAL = 5, /* sessions survived, or a node failed */
+	STATUS_BACK = 6,    /* done, but killed sessions came back */
 };
 
 struct cli {
@@ -29,6 +30,7 @@ struct cli {
 
 struct command {
 	const char *name;
+	const char *alias; /* NULL: none */
 	const char *usage; /* behind the name */
 	const char *summary;
 	unsigned options_of; /* of enum options_of: its own bit; 0: none of its own */
@@ -44,6 +46,7 @@ extern const struct command cmd_kill;
 extern const struct command cmd_kills;
 extern const struct command cmd_cancel;
 extern const struct command cmd_audit;
+extern const struct command cmd_guards;
 extern const struct command cmd_top;
 
 /* "sesskill: MESSAGE" on stderr. */

@@ -15,6 +15,24 @@
 #include "cli/terminal/text.h"
 #include "control/names.h"
 
+static enum status run_help(const struct cli *cli, const struct args *args);
+static enum status run_version(const struct cli *cli, const struct args *args);
+
+static const struct command cmd_help = {
+	.name = "help",
+	.usage = "[COMMAND]",
+	.summary = "say what the program, or a command, takes",
+	.max_words = 1,
+	.run = run_help,
+};
+
+static const struct command cmd_version = {
+	.name = "version",
+	.usage = "",
+	.summary = "print the version",
+	.run = run_version,
+};
+
 static const struct command *const COMMANDS[] = {
 	&cmd_instances,
 	&cmd_list,
@@ -22,14 +40,20 @@ static const struct command *const COMMANDS[] = {
 	&cmd_kills,
 	&cmd_cancel,
 	&cmd_audit,
+	&cmd_guards,
 	&cmd_top,
+	&cmd_help,
+	&cmd_version,
 	NULL,
 };
 
 static const struct command *find_command(const char *name)
 {
 	for (size_t i = 0; COMMANDS[i] != NULL; i++) {
-		if (strcmp(COMMANDS[i]->name, name) == 0) {
+		const char *alias = COMMANDS[i]->alias;
+
+		if (strcmp(COMMANDS[i]->name, name) == 0 ||
+			(alias != NULL && strcmp(alias, name) == 0)) {
 			return COMMANDS[i];
 		}
 	}
@@ -71,6 +95,35 @@ static enum status usage_error(const struct command *command, const char *words)
 	return STATUS_USAGE;
 }
 
+static enum status no_command(const char *name)
+{
+	CLEANUP(mem_free_p) char *words = mem_printf("there is no command \"%s\"", name);
+
+	return usage_error(NULL, words);
+}
+
+static enum status run_help(const struct cli *cli UNUSED, const struct args *args)
+{
+	const struct command *command;
+
+	if (args->n_words == 0) {
+		options_help_program(stdout, COMMANDS);
+		return STATUS_DONE;
+	}
+	command = find_command(args->words[0]);
+	if (command == NULL) {
+		return no_command(args->words[0]);
+	}
+	options_help_command(stdout, command);
+	return STATUS_DONE;
+}
+
+static enum status run_version(const struct cli *cli UNUSED, const struct args *args UNUSED)
+{
+	text_line(stdout, "sesskill %s", SESSKILL_VERSION);
+	return STATUS_DONE;
+}
+
 static enum status run_command(const struct command *command, struct args *args)
 {
 	CLEANUP(mem_free_p) char *socket = choose_socket(args);
@@ -82,6 +135,9 @@ static enum status run_command(const struct command *command, struct args *args)
 	if (args_has(args, "help")) {
 		options_help_command(stdout, command);
 		return STATUS_DONE;
+	}
+	if (args_has(args, "version")) {
+		return run_version(&cli, args);
 	}
 	if (args->n_words < command->min_words || args->n_words > command->max_words) {
 		CLEANUP(mem_free_p)
@@ -105,8 +161,7 @@ static enum status run(struct args *args, const char *const *argv)
 		return usage_error(NULL, err.text);
 	}
 	if (args_has(args, "version")) {
-		text_line(stdout, "sesskill %s", SESSKILL_VERSION);
-		return STATUS_DONE;
+		return run_version(NULL, args);
 	}
 	if (args->n_words == 0) {
 		bool is_asked_for = args_has(args, "help");
@@ -116,8 +171,7 @@ static enum status run(struct args *args, const char *const *argv)
 	}
 	command = find_command(args->words[0]);
 	if (command == NULL) {
-		err_set(&err, "there is no command \"%s\"", args->words[0]);
-		return usage_error(NULL, err.text);
+		return no_command(args->words[0]);
 	}
 	args->n_words = 0; /* from here on: the words behind the command */
 	args->command = command->options_of;

@@ -14,6 +14,12 @@ const struct option_spec OPTIONS[] = {
 	{"file", 0, OF_AUDIT, OPTION_OWN, "PATH", "the audit log (" NAMES_AUDIT_FILE ")"},
 	{"since", 0, OF_AUDIT, OPTION_OWN, "WHEN",
 		"only what was recorded since: 2h, 1d, or 2026-11-24T05:50"},
+	{"from", 0, OF_LIST, OPTION_OWN, "FILE", "of a saved CLIENT LIST (-: stdin); no daemon"},
+	{"max-clients", 0, OF_LIST | OF_GUARDS, OPTION_OWN, "N",
+		"with that and --free: the server's maxclients"},
+	{"listing", 0, OF_GUARDS, OPTION_OWN, "FILE",
+		"test: on a saved CLIENT LIST (-: stdin); no daemon"},
+	{"config", 'c', OF_GUARDS, OPTION_OWN, "FILE", "with --listing: the configuration"},
 	{"by", 0, OF_TOP, OPTION_OWN, "FIELD", "count the sessions by this (addr)"},
 	{"all", 0, OF_KILL, OPTION_SENT, NULL, "every session of the instance"},
 	{"match", 0, OF_KILL | OF_LIST | OF_TOP, OPTION_SENT_EACH, "EXPR",
@@ -26,21 +32,34 @@ const struct option_spec OPTIONS[] = {
 		"only on this node (repeated: these nodes)"},
 	{"run-id", 0, OF_KILL, OPTION_SENT, "ID", "only this server process, as list tells it"},
 	{"group-by", 0, OF_LIST, OPTION_SENT, "FIELD", "count the sessions by this instead"},
-	{"dry-run", 0, OF_KILL, OPTION_SENT, NULL,
+	{"dry-run", 'n', OF_KILL, OPTION_SENT, NULL,
 		"kill nothing, show what would be killed and how"},
 	{"processes", 0, OF_KILL, OPTION_SENT, NULL, "with --dry-run: whose they are on this host"},
 	{"processes", 0, OF_LIST, OPTION_SENT, NULL,
 		"name the processes of this host that have them"},
 	{"sort", 0, OF_LIST, OPTION_SENT, "FIELD",
 		"in this order, -FIELD from the largest on (node)"},
+	{"limit", 0, OF_KILL, OPTION_SENT, "N", "kill at most N of those, in the order of --sort"},
+	{"sort", 0, OF_KILL, OPTION_SENT, "FIELD",
+		"who goes first; -FIELD: the largest first (-idle)"},
+	{"free", 0, OF_KILL, OPTION_SENT, "N",
+		"as many as needed until each node has N free places"},
+	{"free", 0, OF_LIST, OPTION_SENT, "N", "whom kill --free N would kill"},
+	{"keep", 0, OF_KILL | OF_LIST, OPTION_SENT, "N", "leave N, the last in that order"},
+	{"per", 0, OF_KILL | OF_LIST, OPTION_SENT, "FIELD", "with --keep: leave N of each"},
+	{"rate", 0, OF_KILL, OPTION_SENT, "N", "N sessions a second, not all at once"},
+	{"over", 0, OF_KILL, OPTION_SENT, "TIME", "spread evenly over this time"},
 	{"limit", 0, OF_LIST, OPTION_SENT, "N", "at most so many, to 200000 (10000)"},
-	{"yes", 0, OF_KILL, OPTION_OWN, NULL, "do not ask; needed where nobody can be asked"},
+	{"yes", 'y', OF_KILL, OPTION_OWN, NULL, "do not ask; needed where nobody can be asked"},
 	{"max", 0, OF_KILL, OPTION_SENT, "N", "refuse if more than this would be killed"},
 	{"pace", 0, OF_KILL, OPTION_SENT, "PACE", "fast, or gentle: no stall beyond the budget"},
 	{"stall-budget", 0, OF_KILL, OPTION_SENT, "TIME",
 		"the longest stall of the server, as in 25ms"},
 	{"timeout", 0, OF_KILL, OPTION_SENT, "TIME", "give up after this long (30s)"},
 	{"watch", 0, OF_KILL, OPTION_SENT, "TIME", "afterwards look for this long who comes back"},
+	{"via", 0, OF_KILL, OPTION_SENT, "WAY", "protocol, or kernel: only that way"},
+	{"cut", 0, OF_KILL, OPTION_SENT, NULL,
+		"with --all: by the kernel, if the server is silent"},
 	{"break-busy", 0, OF_KILL, OPTION_SENT, NULL, "first end a script that blocks the server"},
 	{"reason", 0, OF_KILL, OPTION_SENT, "TEXT", "why, for the audit log"},
 	{"interval", 0, OF_TOP, OPTION_OWN, "TIME", "ask this often (2s)"},
@@ -81,14 +100,17 @@ void options_help_program(FILE *out, const struct command *const *commands)
 	print_options(out, 0);
 	fputs("\nEnvironment: SESSKILL_SOCKET is the socket, NO_COLOR turns colour off.\n"
 	      "Exit status: 0 done, 1 failed, 2 usage, 3 denied, 4 daemon not reachable,\n"
-	      "5 partial (sessions survived, or a node failed).\n"
-	      "More about a command: sesskill COMMAND --help\n",
+	      "5 partial (sessions survived, or a node failed), 6 done, but with --watch\n"
+	      "killed sessions came back.\n"
+	      "More about a command: sesskill COMMAND --help\n"
+	      "In an incident: man sesskill-runbook\n",
 		out);
 }
 
 void options_help_command(FILE *out, const struct command *command)
 {
-	text_line(out, "Usage: sesskill %s %s", command->name, command->usage);
+	text_line(out, "Usage: sesskill %s%s%s", command->name,
+		command->usage[0] != '\0' ? " " : "", command->usage);
 	text_line(out, "%c%s.", command->summary[0] - 'a' + 'A', command->summary + 1);
 	if (command->details != NULL) {
 		fputc('\n', out);

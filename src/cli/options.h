@@ -14,6 +14,7 @@ enum options_of {
 	OF_KILL = 1 << 1,
 	OF_LIST = 1 << 2,
 	OF_TOP = 1 << 3,
+	OF_GUARDS = 1 << 4,
 };
 
 /* In the order of the help. */

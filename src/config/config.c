@@ -160,6 +160,7 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < config->access.n_statements; i++) {
 		finish_statement(&config->access.statements[i]);
 	}
+	guards_opts_finish(&config->guards);
 	free(config->instances);
 	free(config->access.statements);
 	free(config->audit.file);

@@ -10,6 +10,7 @@
 #include "base/macros.h"
 #include "control/access.h"
 #include "control/http/http.h"
+#include "guard/guard_opts.h"
 #include "kill/instance.h"
 #include "record/audit.h"
 
@@ -17,6 +18,7 @@ struct config {
 	struct control_opts control;
 	struct audit_opts audit;
 	struct access_opts access;
+	struct guards_opts guards;
 	struct instance_opts *instances;
 	size_t n_instances;
 };

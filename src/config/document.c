@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -229,13 +230,101 @@ static void read_defaults_and_instances(
 	instance_opts_finish(&defaults);
 }
 
+/* ---- guards ---- */
+
+/* Guards act as the daemon does: who that is, as access sees him. */
+static struct caller make_own_caller(void)
+{
+	struct caller caller = {.uid = geteuid(), .gid = getegid(), .is_own = true};
+	gid_t groups[CALLER_MAX_GROUPS];
+	int n = getgroups(CALLER_MAX_GROUPS, groups);
+
+	for (int i = 0; i < n; i++) {
+		caller.groups[caller.n_groups++] = groups[i];
+	}
+	return caller;
+}
+
+/* What would be refused each time is refused now. */
+static void refuse_denied(const struct tree_node *node, const struct guard_opts *guard,
+	const struct config *config, struct mistakes *mistakes)
+{
+	struct caller caller = make_own_caller();
+	const char *action = guard_opts_action(guard);
+	bool is_for_any = false;
+
+	for (size_t i = 0; i < config->n_instances; i++) {
+		const char *id = config->instances[i].id;
+
+		if (id == NULL || !guard_opts_is_for(guard, id)) {
+			continue;
+		}
+		is_for_any = true;
+		if (!access_is_allowed(&config->access, &caller, action, slice_of(id))) {
+			mistakes_add(mistakes, node->at,
+				"the guard \"%s\" may not do %s on \"%s\"; expected access to "
+				"allow that to the daemon's own user",
+				guard->name, action, id);
+			return;
+		}
+	}
+	if (!is_for_any) {
+		mistakes_add(mistakes, node->at,
+			"the guard \"%s\" is for no instance; expected the id of one", guard->name);
+	}
+}
+
+static void refuse_guard_twins(
+	const struct tree_node *list, const struct guards_opts *guards, struct mistakes *mistakes)
+{
+	for (size_t i = 1; i < guards->n; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (guards->items[i].name != NULL &&
+				slice_is_same_text(guards->items[i].name, guards->items[k].name)) {
+				mistakes_add(mistakes, list->items[i].at,
+					"the guard \"%s\" a second time, the first is in line "
+					"%zu; expected every name once",
+					guards->items[i].name, list->items[k].at.line);
+				break;
+			}
+		}
+	}
+}
+
+static void read_guards(
+	const struct tree_node *list, struct config *config, struct mistakes *mistakes)
+{
+	struct guards_opts *guards = &config->guards;
+
+	if (list->kind != TREE_LIST || list->n_items == 0) {
+		value_refuse(&(struct value){&value_sections, list, NULL, mistakes});
+		return;
+	}
+	guards->items = mem_alloc_array(list->n_items, sizeof(*guards->items));
+	guards->n = list->n_items;
+	for (size_t i = 0; i < list->n_items; i++) {
+		size_t n_before = mistakes->n;
+		char where[MAX_WHERE_BYTES];
+
+		snprintf(where, sizeof(where), "guards[%zu]", i);
+		goals_init(&guards->items[i].goals);
+		section_preset(KEYS_GUARD, &guards->items[i]);
+		section_read(KEYS_GUARD, &list->items[i], where, &guards->items[i], mistakes);
+		if (mistakes->n == n_before && guards->items[i].name != NULL) {
+			refuse_denied(&list->items[i], &guards->items[i], config, mistakes);
+		}
+	}
+	refuse_guard_twins(list, guards, mistakes);
+}
+
 void document_read(const struct tree_node *root, struct config *config, struct mistakes *mistakes)
 {
 	const struct tree_node *control = tree_find(root, "control");
 	const struct tree_node *audit = tree_find(root, "audit");
 	const struct tree_node *access = tree_find(root, "access");
+	const struct tree_node *guards = tree_find(root, "guards");
 
-	section_read(KEYS_ROOT, root, "the file", NULL, mistakes);
+	section_read(KEYS_ROOT, root, "the file", &config->guards, mistakes);
 	if (control != NULL) {
 		section_read(KEYS_CONTROL, control, "control", &config->control, mistakes);
 	}
@@ -246,4 +335,7 @@ void document_read(const struct tree_node *root, struct config *config, struct m
 		read_access(access, &config->access, mistakes);
 	}
 	read_defaults_and_instances(root, config, mistakes);
+	if (guards != NULL) {
+		read_guards(guards, config, mistakes);
+	}
 }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "control/access.h"
 #include "control/http/http.h"
+#include "guard/guard_opts.h"
 #include "control/names.h"
 #include "kill/instance.h"
 #include "record/audit.h"
@@ -28,6 +29,43 @@ const struct key keys_table[] = {
 		.help = "What holds for every instance that does not say otherwise"},
 	{KEYS_ROOT, "instances", &value_sections, .is_required = true,
 		.help = "The instances under the daemon's care"},
+	{KEYS_ROOT, "guards", &value_sections,
+		.help = "Rules that the daemon carries out by itself"},
+	{KEYS_ROOT, "guards-hold-file", &value_path, AT(guards_opts, hold_file),
+		.help = "While this file exists no guard acts"},
+
+	{KEYS_GUARD, "name", &value_name, AT(guard_opts, name), .is_required = true,
+		.help = "The name of the guard"},
+	{KEYS_GUARD, "instances", &value_patterns, LIST_AT(guard_opts, instances, n_instances),
+		.is_required = true,
+		.help = "Ids of the instances that it looks after, with * and ? as wildcards"},
+	{KEYS_GUARD, "when", &value_condition, AT(guard_opts, when), .is_required = true,
+		.help = "What must hold of a node: clients, free (of maxclients: a number or a "
+			"share), growth (in a time), rejected, or of the instance: matched; or "
+			"always"},
+	{KEYS_GUARD, "for", &value_duration, AT(guard_opts, for_ms), .most = "1d", .preset = "30s",
+		.help = "It must hold so long, in each look"},
+	{KEYS_GUARD, "every", &value_duration, AT(guard_opts, every_ms), .least = "1s",
+		.most = "1h", .preset = "10s",
+		.help = "So often it is looked; more rarely where a look would take more than a "
+			"hundredth of the server's time"},
+	{KEYS_GUARD, "match", &value_selectors, AT(guard_opts, match),
+		.help = "Only sessions that all of these fit; when absent, everybody"},
+	{KEYS_GUARD, "except", &value_selectors, AT(guard_opts, except),
+		.help = "No sessions that one of these fits"},
+	{KEYS_GUARD, "goal", &value_goal, AT(guard_opts, goals),
+		.help = "How many of them: limit, free, keep with per, in the order of sort; and "
+			"how fast: rate or over. As of a kill; when absent, all at once"},
+	{KEYS_GUARD, "action", &value_action, AT(guard_opts, is_kill), .preset = "report",
+		.help = "report: say once in each episode whom it would hit; kill"},
+	{KEYS_GUARD, "max", &value_count, AT(guard_opts, max), .least = "1", .most = "2000000",
+		.help = "Kill nobody if more than this many would be"},
+	{KEYS_GUARD, "at-most", &value_frequency, AT(guard_opts, at_most),
+		.help = "Kills of this guard on an instance in a time, such as 5/h; beyond it "
+			"reports"},
+	{KEYS_GUARD, "hours", &value_hours, AT(guard_opts, hours),
+		.help = "The local time at which it acts; when absent, always"},
+	{KEYS_GUARD, "reason", &value_text, AT(guard_opts, reason), .help = "Why, for the record"},
 
 	{KEYS_CONTROL, "socket", &value_socket, AT(control_opts, socket),
 		.preset = NAMES_SYSTEM_SOCKET,
@@ -123,6 +161,10 @@ const struct key keys_table[] = {
 	{KEYS_DEFAULTS, "stall-budget", &value_duration, AT(instance_opts, stall_budget_ms),
 		.least = "1ms", .most = "10s", .preset = "25ms",
 		.help = "Longest time that one command may keep the server from its other clients"},
+	{KEYS_DEFAULTS, "kernel", &value_kernel, AT(instance_opts, is_kernel_unused),
+		.preset = "auto",
+		.help = "auto: sessions of a server on this host are ended by the kernel where "
+			"that is cheaper for it (takes CAP_NET_ADMIN); never: only by CLIENT KILL"},
 	{KEYS_DEFAULTS, "client-command", &value_word, AT(instance_opts, link.client_command),
 		.preset = "CLIENT", .help = "The server's name for CLIENT, where it was renamed"},
 	{KEYS_DEFAULTS, "nodes", &value_nodes, AT(instance_opts, reach),
@@ -182,6 +224,7 @@ char *keys_path(const struct key *key)
 		[KEYS_CONTROL] = "control.",
 		[KEYS_AUDIT] = "audit.",
 		[KEYS_ACCESS] = "access[].",
+		[KEYS_GUARD] = "guards[].",
 		[KEYS_DEFAULTS] = "defaults.",
 		[KEYS_INSTANCE] = "instances[].",
 		[KEYS_SENTINEL] = "instances[].sentinel.",

@@ -13,10 +13,11 @@
 #include "config/value.h"
 
 enum keys_section {
-	KEYS_ROOT,
+	KEYS_ROOT,     /* struct guards_opts */
 	KEYS_CONTROL,  /* struct control_opts */
 	KEYS_AUDIT,    /* struct audit_opts */
 	KEYS_ACCESS,   /* struct access_statement */
+	KEYS_GUARD,    /* struct guard_opts */
 	KEYS_DEFAULTS, /* struct instance_opts */
 	KEYS_INSTANCE, /* struct instance_opts; takes the keys of KEYS_DEFAULTS as well */
 	KEYS_SENTINEL, /* struct instance_opts */

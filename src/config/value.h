@@ -67,6 +67,7 @@ extern const struct value_type value_path;     /* char *, absolute */
 extern const struct value_type value_socket;   /* char *, absolute, fits a socket address */
 extern const struct value_type value_effect;   /* bool: is it deny? */
 extern const struct value_type value_pace;     /* enum pace */
+extern const struct value_type value_kernel;   /* bool: is it unused? */
 extern const struct value_type value_group;    /* char *, of a group that exists */
 
 /* A file that holds a secret; only its path is kept: char *. */
@@ -84,6 +85,14 @@ extern const struct value_type value_users;     /* uid_t * */
 extern const struct value_type value_groups;    /* gid_t * */
 extern const struct value_type value_addresses; /* struct endpoint *; one alone is fine */
 extern const struct value_type value_selectors; /* struct selectors: added to those there */
+
+/* Of guards. */
+extern const struct value_type value_name;      /* char * */
+extern const struct value_type value_condition; /* struct condition */
+extern const struct value_type value_goal;      /* struct goals */
+extern const struct value_type value_action;    /* bool: is it kill? */
+extern const struct value_type value_frequency; /* struct guard_limit */
+extern const struct value_type value_hours;     /* struct guard_hours */
 
 /* Where discovery goes: struct reach. */
 extern const struct value_type value_nodes;

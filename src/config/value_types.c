@@ -69,6 +69,12 @@ static bool parse_pace(struct slice text, int64_t *ret_number)
 	return slice_is(text, "fast") || slice_is(text, "gentle");
 }
 
+static bool parse_kernel(struct slice text, int64_t *ret_number)
+{
+	*ret_number = slice_is(text, "never");
+	return slice_is(text, "never") || slice_is(text, "auto");
+}
+
 #define NUMBER(parse, type) .read_fn = value_read_number, .parse_fn = parse, .n_bytes = sizeof(type)
 
 const struct value_type value_bool = {
@@ -81,6 +87,8 @@ const struct value_type value_mode = {
 	"file mode", "octal digits up to \"0777\", such as \"0660\"", NUMBER(parse_mode, unsigned)};
 const struct value_type value_effect = {"effect", "allow or deny", NUMBER(parse_effect, bool)};
 const struct value_type value_pace = {"pace", "fast or gentle", NUMBER(parse_pace, enum pace)};
+const struct value_type value_kernel = {
+	"use of the kernel", "auto or never", NUMBER(parse_kernel, bool)};
 
 /* ---- texts ---- */
 

@@ -12,6 +12,7 @@
 #include "control/access.h"
 #include "control/http/http.h"
 #include "kill/instance.h"
+#include "guard/guards.h"
 #include "kill/jobs.h"
 #include "record/audit.h"
 #include "record/metrics.h"
@@ -27,6 +28,7 @@ struct control_inputs {
 	struct jobs *jobs;
 	struct audit *audit;
 	struct metrics *metrics;
+	struct guards *guards;
 };
 
 struct control {

@@ -22,6 +22,7 @@ struct route;
 	ERROR(NOT_FOUND, 404, "NotFound")               \
 	ERROR(METHOD, 405, "UnsupportedHTTPMethod")     \
 	ERROR(TOO_MANY, 409, "TooMany")                 \
+	ERROR(NOT_EXACT, 409, "NotExact")               \
 	ERROR(RESTARTED, 409, "Restarted")              \
 	ERROR(CONFLICT, 409, "AlreadyDone")             \
 	ERROR(TOO_LARGE, 413, "RequestTooLarge")        \

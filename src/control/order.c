@@ -68,20 +68,48 @@ static bool read_run_id(
 	return true;
 }
 
-static bool read_pace(
-	const struct param_row *row UNUSED, struct slice value, void *field, struct err *err)
+static bool read_either(struct slice value, const char *first, const char *second,
+	bool *ret_is_second, struct err *err)
 {
-	enum pace *pace = field;
-
-	if (slice_is(value, "fast")) {
-		*pace = PACE_FAST;
-	} else if (slice_is(value, "gentle")) {
-		*pace = PACE_GENTLE;
-	} else {
-		err_set(err, "\"%.*s\" is neither fast nor gentle", SLICE_ARG(value));
+	*ret_is_second = slice_is(value, second);
+	if (!*ret_is_second && !slice_is(value, first)) {
+		err_set(err, "\"%.*s\" is neither %s nor %s", SLICE_ARG(value), first, second);
 		return false;
 	}
 	return true;
+}
+
+static bool read_pace(
+	const struct param_row *row UNUSED, struct slice value, void *field, struct err *err)
+{
+	bool is_gentle;
+
+	if (!read_either(value, "fast", "gentle", &is_gentle, err)) {
+		return false;
+	}
+	*(enum pace *)field = is_gentle ? PACE_GENTLE : PACE_FAST;
+	return true;
+}
+
+static bool read_via(
+	const struct param_row *row UNUSED, struct slice value, void *field, struct err *err)
+{
+	bool is_kernel;
+
+	if (!read_either(value, "protocol", "kernel", &is_kernel, err)) {
+		return false;
+	}
+	*(enum request_via *)field = is_kernel ? VIA_KERNEL : VIA_PROTOCOL;
+	return true;
+}
+
+static bool read_timeout(
+	const struct param_row *row, struct slice value, void *field, struct err *err)
+{
+	struct request *request = field;
+
+	request->has_timeout = true;
+	return read_duration(row, value, &request->timeout_ms, err);
 }
 
 static bool read_max(
@@ -123,10 +151,19 @@ static const struct param_row rows[] = {
 	{"processes", false, params_read_switch, FIELD(wants_processes), 0, 0},
 	{"pace", false, read_pace, FIELD(pace), 0, 0},
 	{"stall_budget", false, read_duration, FIELD(stall_budget_ms), 1, MAX_STALL_BUDGET_MS},
-	{"timeout", false, read_duration, FIELD(timeout_ms), 1, REQUEST_MAX_TIMEOUT_MS},
+	{"timeout", false, read_timeout, 0, 1, REQUEST_MAX_TIMEOUT_MS},
 	{"max", false, read_max, 0, 0, 0},
+	{"limit", false, params_read_goal, FIELD(goals), 0, 0},
+	{"sort", false, params_read_goal, FIELD(goals), 0, 0},
+	{"free", false, params_read_goal, FIELD(goals), 0, 0},
+	{"keep", false, params_read_goal, FIELD(goals), 0, 0},
+	{"per", false, params_read_goal, FIELD(goals), 0, 0},
+	{"rate", false, params_read_goal, FIELD(goals), 0, 0},
+	{"over", false, params_read_goal, FIELD(goals), 0, 0},
 	{"watch", false, read_duration, FIELD(watch_ms), 0, REQUEST_MAX_WATCH_MS},
 	{"break_busy", false, params_read_switch, FIELD(break_busy), 0, 0},
+	{"via", false, read_via, FIELD(via), 0, 0},
+	{"cut", false, params_read_switch, FIELD(wants_cut), 0, 0},
 	{"reason", false, read_reason, FIELD(reason), 0, 0},
 };
 
@@ -137,6 +174,27 @@ const char *order_param_name(size_t index)
 	return index < ARRAY_SIZE(rows) ? rows[index].name : NULL;
 }
 
+static bool check_goals(const struct request *request, struct err *err)
+{
+	const struct goals *goals = &request->goals;
+	bool has_any = goals_is_bounded(goals) || goals_is_spread(goals);
+
+	if (goals->has_sort && !has_any) {
+		err_set(err, "sort says who goes first: it takes limit, free, keep, rate or over");
+		return false;
+	}
+	if (request->wants_cut && has_any) {
+		err_set(err, "cut takes no limit, free, keep, rate or over: a server that does not "
+			     "answer tells nobody's order");
+		return false;
+	}
+	if (request->has_timeout && goals->over_ms > request->timeout_ms) {
+		err_set(err, "timeout is shorter than over; without it there is time enough");
+		return false;
+	}
+	return goals_check(goals, err);
+}
+
 bool order_read_request(const struct params *params, struct request *ret_request, struct err *err)
 {
 	if (!params_read(params, rows, ARRAY_SIZE(rows), ret_request, err)) {
@@ -145,6 +203,24 @@ bool order_read_request(const struct params *params, struct request *ret_request
 	if (ret_request->is_all == (ret_request->match.n > 0)) {
 		err_set(err, ret_request->is_all ? "all and match exclude each other"
 						 : "neither all=true nor a match is given");
+		return false;
+	}
+	if (ret_request->wants_cut && !ret_request->is_all) {
+		err_set(err, "cut is for all=true: who is who can only be asked of a server that "
+			     "answers");
+		return false;
+	}
+	if (ret_request->wants_cut && ret_request->has_max) {
+		err_set(err,
+			"cut and max exclude each other: of a server that does not answer nobody "
+			"knows beforehand how many it has");
+		return false;
+	}
+	if (!check_goals(ret_request, err)) {
+		return false;
+	}
+	if (ret_request->wants_cut && ret_request->via == VIA_PROTOCOL) {
+		err_set(err, "cut and via=protocol exclude each other");
 		return false;
 	}
 	if (ret_request->wants_processes && !ret_request->is_dry_run) {

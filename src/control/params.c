@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "model/goals.h"
 #include "model/selector.h"
 
 /* Of a name in a message: enough to recognise it. */
@@ -204,6 +205,11 @@ bool params_read_selector(
 	const struct param_row *row UNUSED, struct slice value, void *field, struct err *err)
 {
 	return selectors_add_asked(field, value, err);
+}
+
+bool params_read_goal(const struct param_row *row, struct slice value, void *field, struct err *err)
+{
+	return goals_set(field, slice_of(row->name), value, err);
 }
 
 static bool read_one(const struct params *params, const struct param *param,

@@ -72,7 +72,10 @@ struct param_row {
 NODISCARD bool params_read(const struct params *params, const struct param_row *rows, size_t n_rows,
 	void *target, struct err *err);
 
-/* For tables: a bool, and struct selectors to which one is added. */
+/* For tables: a goal of the row's name in struct goals. */
+bool params_read_goal(
+	const struct param_row *row, struct slice value, void *field, struct err *err);
+/* Likewise a bool, and struct selectors to which one is added. */
 bool params_read_switch(
 	const struct param_row *row, struct slice value, void *field, struct err *err);
 bool params_read_selector(

@@ -36,6 +36,11 @@ static const struct route routes[] = {
 		native_kill_report, false},
 	{HTTP_DELETE, NAMES_PATH_KILLS "/*", NULL, "hdm:KillInstanceAllSession",
 		"hdm:CreateKillInstanceSessionTask", native_cancel, false},
+	{HTTP_GET, NAMES_PATH_GUARDS, NULL, "hdm:DescribeInstances", NULL, native_guards, false},
+	{HTTP_POST, NAMES_PATH_GUARDS "/hold", NULL, "sesskill:HoldGuards", NULL,
+		native_guards_hold, false},
+	{HTTP_POST, NAMES_PATH_GUARDS "/resume", NULL, "sesskill:HoldGuards", NULL,
+		native_guards_resume, false},
 	{HTTP_GET, NAMES_PATH_METRICS, NULL, "hdm:DescribeInstances", NULL, native_metrics, false},
 	{HTTP_GET, NAMES_PATH_HEALTH, NULL, NULL, NULL, native_health, false},
 };

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/priority.h"
 #include "control/names.h"
 #include "record/json.h"
 
@@ -19,35 +20,68 @@ void session_answer_free(struct session_answer *answer)
 	}
 	if (answer->turn != NULL) {
 		event_free(answer->turn);
+		event_free(answer->overdue);
 	}
 	free(answer);
 }
 
 /* ---- who may have one more ---- */
 
+/* What is held at present. */
+struct holding {
+	size_t n; /* listings of the caller's user */
+	size_t n_bytes;
+	size_t n_bytes_of_all;
+	size_t n_users; /* others */
+};
+
+static bool is_first_of_user(const struct session_answer *answer)
+{
+	const struct session_answer *other = answer;
+
+	while ((other = LIST_NEXT(other, link)) != NULL) {
+		if (other->exchange->http->caller.uid == answer->exchange->http->caller.uid) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static struct holding sum_up(const struct exchange *exchange)
+{
+	const struct session_answer *answer;
+	struct holding holding = {0};
+
+	LIST_FOREACH(answer, &exchange->control->listings, link)
+	{
+		holding.n_bytes_of_all += answer->n_bytes;
+		if (answer->exchange->http->caller.uid == exchange->http->caller.uid) {
+			holding.n++;
+			holding.n_bytes += answer->n_bytes;
+		} else {
+			holding.n_users += is_first_of_user(answer);
+		}
+	}
+	return holding;
+}
+
 /* False: the caller's user has too much already, and the exchange is answered. */
 static bool is_admitted(struct exchange *exchange, size_t n_bytes)
 {
-	const struct caller *caller = &exchange->http->caller;
-	const struct session_answer *other;
-	size_t n = 0, n_held = 0, n_held_by_all = 0;
+	struct holding held = sum_up(exchange);
+	/* Root's come on top, one of everybody's size; and nobody locks the others out. */
+	bool is_free = held.n == 0 &&
+		       (exchange->http->caller.is_own || held.n_users < SESSION_ANSWERS_MANY_USERS);
 
-	LIST_FOREACH(other, &exchange->control->listings, link)
-	{
-		n_held_by_all += other->n_bytes;
-		if (other->exchange->http->caller.uid == caller->uid) {
-			n++;
-			n_held += other->n_bytes;
-		}
-	}
-	if (n == SESSION_ANSWERS_MAX || (n > 0 && n_held + n_bytes > SESSION_ANSWERS_MAX_BYTES)) {
+	if (held.n == SESSION_ANSWERS_MAX ||
+		(held.n > 0 && held.n_bytes + n_bytes > SESSION_ANSWERS_MAX_BYTES)) {
 		exchange_fail(exchange, EXCHANGE_UNAVAILABLE,
-			"%zu listings of this user are not yet read; read or close them first", n);
+			"%zu listings of this user are not yet read; read or close them first",
+			held.n);
 		return false;
 	}
-	/* Root's come on top, one of everybody's size. */
-	if (n_held_by_all > 0 && n_held_by_all + n_bytes > SESSION_ANSWERS_MAX_ALL_BYTES &&
-		!(n == 0 && caller->is_own)) {
+	if (!is_free && held.n_bytes_of_all > 0 &&
+		held.n_bytes_of_all + n_bytes > SESSION_ANSWERS_MAX_ALL_BYTES) {
 		exchange_fail(exchange, EXCHANGE_UNAVAILABLE,
 			"the listings of all users that are not yet read are too large");
 		return false;
@@ -89,11 +123,18 @@ static void finish(struct session_answer *answer)
 	exchange_stream_end(exchange);
 }
 
-static void on_taken(void *context)
+/* As soon as there is nothing else to do; sooner or later in any case. */
+static void wait_for_turn(struct session_answer *answer)
 {
-	struct session_answer *answer = context;
+	static const struct timeval patience = {.tv_usec = SESSION_ANSWER_PATIENCE_MS * 1000};
 
 	event_active(answer->turn, 0, 0);
+	evtimer_add(answer->overdue, &patience);
+}
+
+static void on_taken(void *context)
+{
+	wait_for_turn(context);
 }
 
 static void on_turn(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
@@ -103,6 +144,8 @@ static void on_turn(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 	size_t size = 0;
 	FILE *out;
 
+	event_del(answer->turn);
+	event_del(answer->overdue);
 	if (answer->is_complete) {
 		finish(answer);
 		return;
@@ -124,10 +167,11 @@ void session_answer_print(struct session_answer *answer, const struct session_an
 
 	answer->form = form;
 	answer->turn = event_new(loop, -1, 0, on_turn, answer);
-	CHECK(answer->turn != NULL);
-	event_priority_set(answer->turn, event_base_get_npriorities(loop) - 1);
+	answer->overdue = evtimer_new(loop, on_turn, answer);
+	CHECK(answer->turn != NULL && answer->overdue != NULL);
+	event_priority_set(answer->turn, PRIORITY_PATIENT);
 	exchange_stream_begin(answer->exchange, NAMES_TYPE_JSON);
-	event_active(answer->turn, 0, 0);
+	wait_for_turn(answer);
 }
 
 /* ---- taking ---- */
@@ -138,6 +182,7 @@ static void on_listed(void *context, struct session_list *list)
 	struct err err;
 
 	answer->list = list;
+	answer->n_bytes = session_list_bytes(list);
 	if (session_list_was_any_node_listed(list)) {
 		answer->listed_fn(answer);
 		return;

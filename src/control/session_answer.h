@@ -18,9 +18,13 @@
 #define SESSION_ANSWERS_MAX 8
 #define SESSION_ANSWERS_MAX_BYTES ((size_t)16 * 1024 * 1024)     /* the first may have more */
 #define SESSION_ANSWERS_MAX_ALL_BYTES ((size_t)24 * 1024 * 1024) /* likewise, of all users */
+/* While no more users than that have listings, each has his first one, whatever the others hold. */
+#define SESSION_ANSWERS_MANY_USERS 4
 
 /* Rows that make a piece: printing them takes less than a millisecond. */
 #define SESSION_ANSWER_ROWS 32
+/* So long a piece waits for those who are never done. */
+#define SESSION_ANSWER_PATIENCE_MS 100
 
 struct session_answer;
 
@@ -45,7 +49,8 @@ struct session_answer {
 	size_t n_bytes; /* about so much is held until the caller has it */
 	void (*listed_fn)(struct session_answer *answer);
 	const struct session_answer_form *form;
-	struct event *turn; /* to write the next piece */
+	struct event *turn;    /* to write the next piece, when nobody wants anything else */
+	struct event *overdue; /* or when it has waited for that for too long */
 	bool has_begun;
 	bool is_complete; /* the last piece is on its way */
 };

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/priority.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/manager.h"
 #include "redis/resolver.h"
@@ -21,10 +22,6 @@
 #define STOP_GRACE_MS (6 * 1000)
 /* then whoever still waits for a server, or for a caller to take his answer, waits no longer. */
 #define STOP_LIMIT_S 8
-
-/* Events have the middle one unless said; the last is for what can wait until nothing else is due.
- */
-#define N_PRIORITIES 3
 
 /* ---- signals ---- */
 
@@ -63,6 +60,7 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *cont
 	daemon->is_stopping = true;
 	log_notice("stopping on signal %d", (int)signal_number);
 	manager_notify(MANAGER_STOPPING);
+	guards_stop(daemon->guards);
 	http_server_stop(daemon->control->server);
 	event_add(daemon->patience, &limit);
 	jobs_stop(daemon->jobs, clock_monotonic_ms() + STOP_GRACE_MS, on_jobs_idle, daemon);
@@ -133,6 +131,7 @@ static int open_socket(struct daemon *daemon, struct err *err)
 		.jobs = daemon->jobs,
 		.audit = daemon->audit,
 		.metrics = daemon->metrics,
+		.guards = daemon->guards,
 	};
 	int inherited_fd;
 	int r = manager_take_socket(&inherited_fd, err);
@@ -164,18 +163,33 @@ static int open_audit(struct daemon *daemon, struct err *err)
 	return 0;
 }
 
-/* Of what can wait one thing is done at a time, and then looked whether there is something else. */
+/* Of all but the first priority a slice is done, and then looked whether there is something of a
+ * higher one: a kill that runs does not wait for everybody who asks for something. */
 static struct event_base *new_loop(void)
 {
+	static const struct timeval slice = {.tv_usec = 1000};
 	struct event_config *config = event_config_new();
 	struct event_base *loop;
 
 	CHECK(config != NULL);
-	event_config_set_max_dispatch_interval(config, NULL, 1, N_PRIORITIES - 1);
+	event_config_set_max_dispatch_interval(config, &slice, -1, PRIORITY_USUAL);
 	loop = event_base_new_with_config(config);
 	CHECK(loop != NULL && event_base_priority_init(loop, N_PRIORITIES) == 0);
 	event_config_free(config);
 	return loop;
+}
+
+static struct guards *new_guards(const struct daemon *daemon)
+{
+	CLEANUP(mem_free_p) char *path = manager_state_path("guards.json");
+
+	return guards_new(&(struct guards_inputs){
+		.loop = daemon->loop,
+		.instances = daemon->instances,
+		.jobs = daemon->jobs,
+		.audit = daemon->audit,
+		.state_path = path,
+	});
 }
 
 int daemon_new(
@@ -199,6 +213,7 @@ int daemon_new(
 		daemon->metrics);
 	daemon->audit = audit_new(&config->audit);
 	daemon->jobs = jobs_new(daemon->loop, daemon->instances, daemon->audit);
+	daemon->guards = new_guards(daemon);
 	/* Before the socket is there: whoever sees it may rely on an orderly end. */
 	daemon->on_term = watch_signal(daemon, SIGTERM, on_stop_signal);
 	daemon->on_int = watch_signal(daemon, SIGINT, on_stop_signal);
@@ -213,8 +228,14 @@ int daemon_new(
 	}
 	upkeep_start(daemon);
 	instances_apply(daemon->instances, config->instances, config->n_instances);
+	guards_apply(daemon->guards, &config->guards);
 	*ret_daemon = daemon;
 	return 0;
+}
+
+void daemon_use_kernel(struct daemon *daemon, enum kernel_answer kernel)
+{
+	instances_set_kernel(daemon->instances, kernel);
 }
 
 int daemon_run(struct daemon *daemon)
@@ -252,6 +273,13 @@ static void block_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+/* A freed bufferevent goes only when the callback that it had put off has had its turn. */
+static void free_loop(struct event_base *loop)
+{
+	(void)event_base_loop(loop, EVLOOP_NONBLOCK);
+	event_base_free(loop);
+}
+
 void daemon_free(struct daemon *daemon)
 {
 	if (daemon == NULL) {
@@ -265,12 +293,13 @@ void daemon_free(struct daemon *daemon)
 	free_event(daemon->patience);
 	free_event(daemon->upkeep);
 	control_free(daemon->control);
+	guards_free(daemon->guards);
 	jobs_free(daemon->jobs);
 	audit_free(daemon->audit);
 	instances_free(daemon->instances);
 	metrics_free(daemon->metrics);
 	resolver_free(daemon->resolver);
-	event_base_free(daemon->loop);
+	free_loop(daemon->loop);
 	config_free(daemon->config);
 	free(daemon);
 	libevent_global_shutdown();

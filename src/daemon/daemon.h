@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "config/config.h"
+#include "host/kernel.h"
 
 struct daemon;
 
@@ -17,6 +18,8 @@ struct daemon;
  */
 NODISCARD int daemon_new(struct config *config, const char *config_path, struct daemon **ret_daemon,
 	struct err *err);
+/* The kernel may end sessions of this host, if the answer is yes; without a word of it, no. */
+void daemon_use_kernel(struct daemon *daemon, enum kernel_answer kernel);
 /* Until SIGTERM or SIGINT; 0, or -EIO when the event loop broke. */
 NODISCARD int daemon_run(struct daemon *daemon);
 void daemon_free(struct daemon *daemon);

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "control/control.h"
 #include "daemon/daemon.h"
+#include "guard/guards.h"
 #include "kill/instance.h"
 #include "kill/jobs.h"
 #include "record/audit.h"
@@ -25,6 +26,7 @@ struct daemon {
 	struct instances *instances;
 	struct audit *audit;
 	struct jobs *jobs;
+	struct guards *guards;
 	struct control *control;
 	struct event *on_term, *on_int, *on_hup;
 	struct event *alive;    /* tells the watchdog of the service manager; NULL: there is none */

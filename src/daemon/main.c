@@ -10,9 +10,11 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "build_config.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
+#include "record/json.h"
 
 #define EXIT_BAD_USAGE 2
 
@@ -35,6 +37,7 @@ static const char usage[] =
 	"                     and where that does not exist a built-in one: the instance\n"
 	"                     \"local\" at 127.0.0.1:6379\n"
 	"      --check        read the configuration, say what is wrong, exit 0 or 2\n"
+	"      --print-guards read the configuration, print its guards as JSON\n"
 	"      --debug        log what the links and sweeps do\n"
 	"      --version      print the version\n"
 	"      --help         print this\n";
@@ -42,14 +45,24 @@ static const char usage[] =
 struct arguments {
 	const char *config;
 	bool is_check;
+	bool is_print;
 };
 
 enum {
 	OPTION_CHECK = 256,
+	OPTION_PRINT,
 	OPTION_DEBUG,
 	OPTION_VERSION,
 	OPTION_HELP,
 };
+
+static void refuse_word(const char *word)
+{
+	if (word != NULL) {
+		fprintf(stderr, "sesskilld: unexpected argument \"%s\"\n%s", word, usage);
+		exit(EXIT_BAD_USAGE);
+	}
+}
 
 /* Exits by itself for --help, --version and what it does not understand. */
 static struct arguments read_arguments(int argc, char **argv)
@@ -57,6 +70,7 @@ static struct arguments read_arguments(int argc, char **argv)
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"check", no_argument, NULL, OPTION_CHECK},
+		{"print-guards", no_argument, NULL, OPTION_PRINT},
 		{"debug", no_argument, NULL, OPTION_DEBUG},
 		{"version", no_argument, NULL, OPTION_VERSION},
 		{"help", no_argument, NULL, OPTION_HELP},
@@ -73,6 +87,9 @@ static struct arguments read_arguments(int argc, char **argv)
 		case OPTION_CHECK:
 			arguments.is_check = true;
 			break;
+		case OPTION_PRINT:
+			arguments.is_print = true;
+			break;
 		case OPTION_DEBUG:
 			log_set_level(LOG_LEVEL_DEBUG);
 			break;
@@ -87,10 +104,7 @@ static struct arguments read_arguments(int argc, char **argv)
 			exit(EXIT_BAD_USAGE);
 		}
 	}
-	if (optind < argc) {
-		fprintf(stderr, "sesskilld: unexpected argument \"%s\"\n%s", argv[optind], usage);
-		exit(EXIT_BAD_USAGE);
-	}
+	refuse_word(argv[optind]);
 	return arguments;
 }
 
@@ -115,6 +129,27 @@ static struct config *load_config(const char *path)
 	return config;
 }
 
+/* As GET /v1/guards has them, but for what they do at the moment: they do nothing. */
+static void print_guards(const struct config *config)
+{
+	json_auto_t *root = json_object();
+	json_t *list = json_array();
+	char *text CLEANUP(mem_free_p) = NULL;
+
+	for (size_t i = 0; i < config->guards.n; i++) {
+		const struct guard_opts *opts = &config->guards.items[i];
+		json_t *guard = json_object();
+
+		json_set(guard, "name", json_text_of(opts->name));
+		json_set(guard, "instances", json_texts(opts->instances, opts->n_instances));
+		json_set(guard, "request", guard_opts_json(opts));
+		json_add(list, guard);
+	}
+	json_set(root, "guards", list);
+	text = json_print(root);
+	puts(text);
+}
+
 /* Takes `config` over. */
 static int run(struct config *config, const char *path)
 {
@@ -127,6 +162,7 @@ static int run(struct config *config, const char *path)
 		log_error("%s", err.text);
 		return EXIT_FAILURE;
 	}
+	daemon_use_kernel(daemon, kernel_probe());
 	log_notice("sesskilld " SESSKILL_VERSION FAULTS_NOTE " looks after %zu instances (%s)",
 		n_instances, path != NULL ? path : "built-in configuration");
 	r = daemon_run(daemon);
@@ -162,7 +198,10 @@ int main(int argc, char **argv)
 	if (config == NULL) {
 		return EXIT_BAD_USAGE;
 	}
-	if (arguments.is_check) {
+	if (arguments.is_print) {
+		print_guards(config);
+	}
+	if (arguments.is_check || arguments.is_print) {
 		config_free(config);
 		return EXIT_SUCCESS;
 	}

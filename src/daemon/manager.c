@@ -3,7 +3,35 @@
  */
 #include "daemon/manager.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/slice.h"
 #include "build_config.h"
+
+/* Of several directories the first, which is meant for the file. */
+char *manager_state_path(const char *file)
+{
+	const char *given = getenv("STATE_DIRECTORY");
+	const char *state = getenv("XDG_STATE_HOME");
+	const char *home = getenv("HOME");
+	struct slice rest = slice_of(given != NULL ? given : "");
+	struct slice first;
+
+	if (slice_next(&rest, ':', &first) && slice_has_prefix(first, "/")) {
+		return mem_printf("%.*s/%s", SLICE_ARG(first), file);
+	}
+	if (geteuid() == 0) {
+		return mem_printf("/var/lib/sesskill/%s", file);
+	}
+	if (state != NULL && state[0] == '/') {
+		return mem_printf("%s/sesskill/%s", state, file);
+	}
+	return home != NULL && home[0] == '/'
+		       ? mem_printf("%s/.local/state/sesskill/%s", home, file)
+		       : NULL;
+}
 
 #if HAVE_SYSTEMD
 

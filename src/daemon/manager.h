@@ -22,6 +22,13 @@ void manager_notify(const char *state);
 /* A reload begins; it ends with MANAGER_READY. */
 void manager_notify_reloading(void);
 
+/*
+ * Where a file that outlives the daemon is: in the directory that the manager has for that, else in
+ * /var/lib/sesskill for root and in $XDG_STATE_HOME/sesskill or ~/.local/state/sesskill for others.
+ * On the heap; NULL: nowhere.
+ */
+char *manager_state_path(const char *file);
+
 /* How often, at the least, it wants to hear that the event loop turns; 0: it does not. */
 int64_t manager_watchdog_ms(void);
 

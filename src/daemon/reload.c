@@ -39,6 +39,7 @@ static void adopt(struct daemon *daemon, struct config *config)
 	config_keep_fixed(daemon->config, config);
 	control_set_access(daemon->control, &config->access);
 	change = instances_apply(daemon->instances, config->instances, config->n_instances);
+	guards_apply(daemon->guards, &config->guards);
 	config_free(daemon->config);
 	daemon->config = config;
 	log_change(&change);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/daemon_internal.h"
+#include "kill/kernel_use.h"
 
 #define PERIOD_S 1
 
@@ -76,6 +77,10 @@ void upkeep_run(struct daemon *daemon)
 		log_error("denied requests are not recorded: %s", err.text);
 	}
 	look_after_record(daemon);
+	if (!daemon->is_stopping) {
+		kernel_use_upkeep(daemon->instances);
+		guards_upkeep(daemon->guards);
+	}
 	if (!daemon->is_stopping) {
 		look_after_socket(daemon);
 	}

@@ -51,29 +51,51 @@ static int send_question(int fd, const struct question *question)
 	return 0;
 }
 
+static int ask_all_tcp(int fd, enum diag_list list, uint16_t port, uint32_t states)
+{
+	struct question question = {
+		.header = {.nlmsg_len = NLMSG_LENGTH(sizeof(question.tcp)),
+			.nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+		.tcp = {.sdiag_family = list == DIAG_TCP4 ? AF_INET : AF_INET6,
+			.sdiag_protocol = IPPROTO_TCP,
+			.idiag_states = states,
+			.id = {.idiag_sport = htons(port)}},
+	};
+
+	return send_question(fd, &question);
+}
+
+int diag_ask_port(int fd, enum diag_list list, uint16_t port)
+{
+	return ask_all_tcp(fd, list, port, CONNECTION_STATES);
+}
+
+int diag_ask_listening(int fd, enum diag_list list)
+{
+	return ask_all_tcp(fd, list, 0, 1u << TCP_LISTEN);
+}
+
+uint64_t diag_cookie(const struct diag_id *id)
+{
+	struct inet_diag_sockid socket;
+
+	memcpy(&socket, id->bytes, sizeof(socket));
+	return (uint64_t)socket.idiag_cookie[1] << 32 | socket.idiag_cookie[0];
+}
+
 int diag_ask(int fd, enum diag_list list)
 {
-	struct question question = {.header = {
-					    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-					    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-				    }};
-
-	if (list == DIAG_UNIX) {
-		question.header.nlmsg_len = NLMSG_LENGTH(sizeof(question.local));
-		question.local = (struct unix_diag_req){
-			.sdiag_family = AF_UNIX,
+	struct question question = {
+		.header = {.nlmsg_len = NLMSG_LENGTH(sizeof(question.local)),
+			.nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+		.local = {.sdiag_family = AF_UNIX,
 			.udiag_states = CONNECTION_STATES,
-			.udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_UID,
-		};
-	} else {
-		question.header.nlmsg_len = NLMSG_LENGTH(sizeof(question.tcp));
-		question.tcp = (struct inet_diag_req_v2){
-			.sdiag_family = list == DIAG_TCP4 ? AF_INET : AF_INET6,
-			.sdiag_protocol = IPPROTO_TCP,
-			.idiag_states = CONNECTION_STATES,
-		};
-	}
-	return send_question(fd, &question);
+			.udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_UID},
+	};
+
+	return list == DIAG_UNIX ? send_question(fd, &question) : diag_ask_port(fd, list, 0);
 }
 
 ssize_t diag_receive(int fd, void *buffer)
@@ -153,9 +175,13 @@ bool diag_read_tcp(struct slice payload, struct diag_tcp *ret)
 			is_ipv6, message.id.idiag_dst, ntohs(message.id.idiag_dport)),
 		.inode = message.idiag_inode,
 		.uid = message.idiag_uid,
+		.id = {.family = message.idiag_family},
 	};
+	memcpy(ret->id.bytes, &message.id, sizeof(message.id));
 	return true;
 }
+
+_Static_assert(sizeof(((struct diag_id *)NULL)->bytes) == sizeof(struct inet_diag_sockid), "all");
 
 static int ask_tcp(int fd, const struct ends_address *local, const struct ends_address *remote)
 {
@@ -247,4 +273,80 @@ bool diag_read_unix(struct slice payload, struct diag_unix *ret)
 		}
 	}
 	return true;
+}
+
+/* ---- destroying ---- */
+
+/* A request to end a connection is a question of another type, which is answered like an error. */
+static void write_end(struct question *question, const struct diag_id *id, uint32_t number)
+{
+	*question = (struct question){
+		.header = {.nlmsg_len = NLMSG_LENGTH(sizeof(question->tcp)),
+			.nlmsg_type = SOCK_DESTROY,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+			.nlmsg_seq = number},
+		.tcp = {.sdiag_family = id->family,
+			.sdiag_protocol = IPPROTO_TCP,
+			.idiag_states = UINT32_MAX},
+	};
+	memcpy(&question->tcp.id, id->bytes, sizeof(id->bytes));
+}
+
+/* What the kernel says of the connection `*ret_number`. False: it is no such message. */
+static bool read_end(struct slice datagram, size_t n, size_t *ret_number, int *ret_error)
+{
+	struct nlmsghdr header;
+	struct slice payload;
+
+	if (datagram.len < sizeof(header)) {
+		return false;
+	}
+	memcpy(&header, datagram.data, sizeof(header));
+	*ret_number = header.nlmsg_seq;
+	*ret_error = 0;
+	if (header.nlmsg_type != NLMSG_ERROR || header.nlmsg_seq >= n) {
+		return false;
+	}
+	(void)diag_next(&datagram, &payload, ret_error);
+	/* An acknowledgement is the error 0. */
+	if (payload.len >= sizeof(int32_t) && memcmp(payload.data, &(int32_t){0}, 4) == 0) {
+		*ret_error = 0;
+	}
+	return true;
+}
+
+/* The kernel has answered all of them before it let go of the datagram. */
+static int read_ends(int fd, size_t n, int *errors)
+{
+	char buffer[DIAG_MAX_BYTES];
+
+	for (size_t n_left = n; n_left > 0; n_left--) {
+		ssize_t n_bytes = diag_receive(fd, buffer);
+		size_t number;
+		int error;
+
+		if (n_bytes < 0) {
+			return (int)n_bytes;
+		}
+		if (!read_end((struct slice){buffer, (size_t)n_bytes}, n, &number, &error)) {
+			return -EPROTO;
+		}
+		errors[number] = error;
+	}
+	return 0;
+}
+
+int diag_destroy(int fd, const struct diag_id *ids, size_t n, int *errors)
+{
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct question questions[DIAG_MAX_DESTROYED] = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		write_end(&questions[i], &ids[i], (uint32_t)i);
+	}
+	if (sendto(fd, questions, n * sizeof(questions[0]), MSG_NOSIGNAL,
+		    (const struct sockaddr *)&kernel, sizeof(kernel)) < 0) {
+		return -errno;
+	}
+	return read_ends(fd, n, errors);
 }

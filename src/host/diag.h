@@ -1,6 +1,7 @@
 /*
- * The kernel's list of sockets, by sock_diag(7): questions and answers. Nothing here waits: who
- * asks reads until there is nothing to be read. Needs no privilege.
+ * The kernel's list of sockets, by sock_diag(7): questions and answers, and the end of connections
+ * (SOCK_DESTROY). Nothing here waits: who asks reads until there is nothing to be read. To ask
+ * needs no privilege.
  */
 #ifndef HOST_DIAG_H
 #define HOST_DIAG_H
@@ -17,11 +18,21 @@
 #define DIAG_MAX_BYTES 32768
 #define DIAG_NO_UID UINT32_MAX
 
+/*
+ * What the kernel calls a connection, its cookie included: one that comes later with the same
+ * addresses is called otherwise.
+ */
+struct diag_id {
+	uint8_t bytes[48]; /* struct inet_diag_sockid */
+	uint8_t family;
+};
+
 struct diag_tcp {
 	struct ends_address local;
 	struct ends_address remote;
 	uint32_t inode; /* 0: no process has it */
 	uint32_t uid;   /* of who made it */
+	struct diag_id id;
 };
 
 struct diag_unix {
@@ -36,6 +47,12 @@ enum diag_list { DIAG_TCP4, DIAG_TCP6, DIAG_UNIX, DIAG_N_LISTS };
 NODISCARD int diag_open(int *ret_fd, struct err *err);
 /* Asks for all connections of that list. 0 or a negative errno. */
 NODISCARD int diag_ask(int fd, enum diag_list list);
+/* The same of TCP, of those alone whose local port that is. */
+NODISCARD int diag_ask_port(int fd, enum diag_list list, uint16_t port);
+/* The sockets of TCP that listen; their remote ends say nothing. */
+NODISCARD int diag_ask_listening(int fd, enum diag_list list);
+/* That which tells it from all that were before it, and will be. */
+uint64_t diag_cookie(const struct diag_id *id);
 /* One connection of TCP as the end at `local` has it now; false: there is none, or it is not told.
  */
 NODISCARD bool diag_find_tcp(int fd, const struct ends_address *local,
@@ -56,5 +73,16 @@ enum diag_message diag_next(struct slice *rest, struct slice *ret_payload, int *
 /* False: it is no such socket, or cut off. */
 NODISCARD bool diag_read_tcp(struct slice payload, struct diag_tcp *ret);
 NODISCARD bool diag_read_unix(struct slice payload, struct diag_unix *ret);
+
+/* Connections in one call of diag_destroy(). */
+#define DIAG_MAX_DESTROYED 100
+
+/*
+ * Ends the first `n` connections, each whoever has it: he finds ECONNABORTED, the other side
+ * ECONNRESET. What has become of each is in `errors`: 0, ENOENT (it is gone), EPERM (that takes
+ * CAP_NET_ADMIN), EOPNOTSUPP (the kernel was built without). `fd` is asked nothing else meanwhile.
+ * 0, or a negative errno when the kernel cannot be asked; then nothing is known.
+ */
+NODISCARD int diag_destroy(int fd, const struct diag_id *ids, size_t n, int *errors);
 
 #endif

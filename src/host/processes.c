@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "base/priority.h"
 #include "host/diag.h"
 #include "host/procfs.h"
 #include "model/intern.h"
@@ -293,7 +294,7 @@ struct processes *processes_new(
 	processes->turn = evtimer_new(loop, on_turn, processes);
 	processes->limit = evtimer_new(loop, on_limit, processes);
 	CHECK(processes->turn != NULL && processes->limit != NULL);
-	event_priority_set(processes->turn, event_base_get_npriorities(loop) - 1);
+	event_priority_set(processes->turn, PRIORITY_PATIENT);
 	open_all(processes);
 	event_add(processes->turn, &at_once);
 	event_add(processes->limit, &limit);

@@ -3,43 +3,14 @@
  */
 #include "host/processes_server.h"
 
-#include <arpa/inet.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "host/diag.h"
 #include "host/procfs.h"
-
-static struct ends_address read_address(const struct sockaddr_storage *from)
-{
-	const struct sockaddr_in6 *in6 = (const void *)from;
-	const struct sockaddr_in *in = (const void *)from;
-
-	return from->ss_family == AF_INET6
-		       ? ends_address_make(true, &in6->sin6_addr, ntohs(in6->sin6_port))
-		       : ends_address_make(false, &in->sin_addr, ntohs(in->sin_port));
-}
-
-/* The connection of this process to the server, as the kernel has it. */
-static bool read_ends(int fd, struct ends *ret_ends)
-{
-	struct sockaddr_storage local = {0}, remote = {0};
-	socklen_t n_local = sizeof(local), n_remote = sizeof(remote);
-
-	if (fd < 0 || getsockname(fd, (struct sockaddr *)&local, &n_local) != 0 ||
-		getpeername(fd, (struct sockaddr *)&remote, &n_remote) != 0) {
-		return false;
-	}
-	*ret_ends = (struct ends){.is_unix = local.ss_family == AF_UNIX};
-	if (!ret_ends->is_unix) {
-		ret_ends->client = read_address(&local);
-		ret_ends->server = read_address(&remote);
-	}
-	return true;
-}
+#include "host/socket_ends.h"
 
 /* The inode of its other end; 0: it is not on this host. */
 static uint32_t find_other_end(const struct processes_server *server, int fd)
@@ -66,7 +37,7 @@ void processes_server_begin(struct processes_server *server, struct processes *p
 
 	processes_server_end(server);
 	server->processes = processes;
-	if (!read_ends(fd, &server->link) || !ends_is_one_host(&server->link) ||
+	if (!socket_ends_read(fd, &server->link) || !ends_is_one_host(&server->link) ||
 		diag_open(&server->diag_fd, &err) < 0) {
 		return;
 	}

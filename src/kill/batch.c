@@ -88,25 +88,6 @@ static const struct plan_step *next_step(const struct batch *batch)
 
 /* ---- sending ---- */
 
-/* Questions are no commands of the kill, but for a listing. */
-static bool is_counted(enum sent_kind kind)
-{
-	return kind == SENT_KILL || kind == SENT_LOOK;
-}
-
-static void push_sent(
-	struct batch *batch, enum sent_kind kind, const struct plan_step *step, size_t n)
-{
-	size_t place = (batch->first_sent + batch->n_sent) % WINDOW_COMMANDS;
-
-	CHECK(batch->n_sent < WINDOW_COMMANDS);
-	batch->sent[place] =
-		(struct sent_command){kind, step, batch->offset, n, clock_monotonic_us()};
-	batch->n_sent++;
-	batch->n_victims += n;
-	batch->result.n_commands += is_counted(kind);
-}
-
 static void send_question(struct batch *batch, enum sent_kind kind)
 {
 	const struct slice argv_look[] = {
@@ -124,7 +105,7 @@ static void send_question(struct batch *batch, enum sent_kind kind)
 	int r = link_send(batch->link, &command);
 
 	CHECK(r == 0);
-	push_sent(batch, kind, NULL, 0);
+	batch_note_sent(batch, kind, NULL, 0);
 }
 
 /* Sends the next command for at most `most` victims; returns for how many it is. */
@@ -138,7 +119,7 @@ static size_t send_next(struct batch *batch, size_t most)
 		.argv = batch->command.argv,
 		.argc = batch->command.argc,
 		.timeout_ms = opts->command_timeout_ms + (int64_t)n * TIMEOUT_PER_VICTIM_MS,
-		.is_set = step->kind != PLAN_STEP_IDS,
+		.is_set = plan_step_is_set(step),
 		.reply_fn = on_reply,
 		.context = batch,
 		.owner = &batch->calls,
@@ -146,7 +127,7 @@ static size_t send_next(struct batch *batch, size_t most)
 	int r = link_send(batch->link, &command);
 
 	CHECK(r == 0);
-	push_sent(batch, SENT_KILL, step, n);
+	batch_note_sent(batch, SENT_KILL, step, n);
 	batch->offset += n;
 	if (batch->offset == step->n) {
 		batch->step++;
@@ -211,7 +192,7 @@ static bool is_way_clear(struct batch *batch, const struct plan_step *step)
 {
 	bool is_normal;
 
-	if (step->kind == PLAN_STEP_IDS) {
+	if (!plan_step_is_set(step)) {
 		return true;
 	}
 	if (!batch->may_send_set_fn(batch->context)) {
@@ -285,6 +266,12 @@ static bool is_in_round(struct batch *batch, const struct plan_step *step)
 static void send_steps(struct batch *batch)
 {
 	while (!batch->is_stopped && next_step(batch) != NULL && has_connection(batch)) {
+		if (next_step(batch)->kind == PLAN_STEP_CUT) {
+			if (batch->n_sent == 0) {
+				batch_ask_again(batch, next_step(batch), on_reply);
+			}
+			return;
+		}
 		if (!is_way_clear(batch, next_step(batch)) ||
 			!is_in_round(batch, next_step(batch))) {
 			return;
@@ -316,26 +303,17 @@ static void send_more(struct batch *batch)
 
 /* ---- answers ---- */
 
-static struct sent_command pop_sent(struct batch *batch)
-{
-	struct sent_command sent = batch->sent[batch->first_sent];
-
-	CHECK(batch->n_sent > 0);
-	batch->first_sent = (batch->first_sent + 1) % WINDOW_COMMANDS;
-	batch->n_sent--;
-	batch->n_victims -= sent.n;
-	return sent;
-}
-
 static void on_reply(void *context, const struct reply *reply, const char *lost)
 {
 	struct batch *batch = context;
-	struct sent_command sent = pop_sent(batch);
+	struct sent_command sent = batch_pop_sent(batch);
 
 	if (reply == NULL) {
 		batch_take_loss(batch, &sent, lost);
 	} else if (sent.kind == SENT_KILL) {
 		batch_take_answer(batch, &sent, reply);
+	} else if (sent.kind == SENT_AGAIN) {
+		batch_cut_sockets(batch, &sent, reply);
 	} else {
 		batch->last_reply_us = clock_monotonic_us();
 		if (batch->snapshot != NULL) {
@@ -365,15 +343,18 @@ static void finish_if_idle(struct batch *batch)
 	batch->done_fn(batch->context, &result);
 }
 
-void batch_send(struct batch *batch, const struct plan *plan, struct snapshot *snapshot)
+void batch_send(struct batch *batch, const struct plan *plan, struct snapshot *snapshot,
+	const struct sockets *sockets)
 {
 	CHECK(batch->n_sent == 0 && plan->n_steps > 0);
 	batch->plan = plan;
 	batch->snapshot = snapshot;
+	batch->sockets = sockets;
 	batch->step = 0;
 	batch->offset = 0;
 	batch->burst = 0;
 	batch->burst_victims = 0;
+	batch->n_just_cut = 0;
 	batch->is_asked = false;
 	batch->is_quiet = true;
 	batch->has_looked = false;
@@ -385,24 +366,10 @@ void batch_send(struct batch *batch, const struct plan *plan, struct snapshot *s
 	finish_if_idle(batch);
 }
 
-/* Those that wait for a place in the server's buffer are the newest ones. */
-static void take_unsent_back(struct batch *batch)
-{
-	size_t n = calls_drop_unsent(&batch->calls);
-
-	CHECK(n <= batch->n_sent);
-	for (; n > 0; n--) {
-		size_t place = (batch->first_sent + --batch->n_sent) % WINDOW_COMMANDS;
-
-		batch->n_victims -= batch->sent[place].n;
-		batch->result.n_commands -= is_counted(batch->sent[place].kind);
-	}
-}
-
 void batch_stop(struct batch *batch)
 {
 	batch->is_stopped = true;
-	take_unsent_back(batch);
+	batch_take_unsent_back(batch);
 }
 
 struct batch_result batch_cut(struct batch *batch, batch_done_fn late_fn, void *context)

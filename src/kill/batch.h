@@ -13,6 +13,7 @@
 
 struct link;
 struct batch;
+struct sockets;
 
 enum batch_outcome {
 	BATCH_DONE,    /* all that was sent is answered */
@@ -23,7 +24,8 @@ enum batch_outcome {
 
 struct batch_result {
 	enum batch_outcome outcome;
-	uint64_t n_claimed;  /* victims that the server said it killed */
+	uint64_t n_claimed;  /* victims that the server said it killed, or the kernel ended */
+	uint64_t n_cut;      /* of these, those that the kernel ended */
 	uint64_t n_presumed; /* in flight when the connection was lost: it may have killed them */
 	uint64_t n_extra;    /* hits of set commands beyond the victims */
 	uint64_t n_unsure;   /* of n_claimed, at most so many were newcomers in place of victims */
@@ -46,9 +48,11 @@ void batch_free(struct batch *batch); /* what is in flight is not waited for */
 
 /*
  * Carries out `plan`, which has at least one step, on the READY link. Victims that the server no
- * longer knew are marked as gone in `snapshot`, which is the plan's. Both are borrowed until done.
+ * longer knew are marked as gone in `snapshot`, which is the plan's. `sockets` are those of its
+ * entries. All are borrowed until done.
  */
-void batch_send(struct batch *batch, const struct plan *plan, struct snapshot *snapshot);
+void batch_send(struct batch *batch, const struct plan *plan, struct snapshot *snapshot,
+	const struct sockets *sockets);
 /* While it fires: victims that the server has said it killed so far. */
 uint64_t batch_n_claimed(const struct batch *batch);
 /* When the server answered last, monotonic; 0: it has not yet. */

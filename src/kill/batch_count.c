@@ -16,7 +16,7 @@ bool batch_may_be_entered(const struct batch *batch)
 /* A set that only those can be in who were meant at the listing needs no counting. */
 bool batch_needs_round(const struct batch *batch, const struct plan_step *step)
 {
-	return step->kind != PLAN_STEP_IDS &&
+	return plan_step_is_set(step) &&
 	       (batch->plan->least_age_s <= 0 || batch_may_be_entered(batch));
 }
 
@@ -64,6 +64,7 @@ void batch_take_answer_to_question(
 		batch->has_looked = reply->type == REPLY_LISTING;
 		break;
 	case SENT_KILL:
+	case SENT_AGAIN:
 		break;
 	}
 }

@@ -22,6 +22,7 @@ enum sent_kind {
 	SENT_ASK,   /* has anybody connected since the listing? */
 	SENT_CHECK, /* the same behind a round that was sent because nobody had */
 	SENT_LOOK,  /* who is there now? */
+	SENT_AGAIN, /* are these still to be ended, by the kernel? */
 };
 
 struct sent_command {
@@ -41,6 +42,7 @@ struct batch {
 
 	const struct plan *plan;
 	struct snapshot *snapshot;
+	const struct sockets *sockets;
 	struct plan_command command; /* reused */
 	size_t step;                 /* the next to send, and where in it */
 	size_t offset;
@@ -64,10 +66,29 @@ struct batch {
 	size_t burst; /* victims that fit into the budget, as measured so far; 0: ask the plan */
 	size_t burst_victims;  /* that were sent in it */
 	int64_t burst_sent_us; /* its first command */
+	size_t n_again;        /* victims that are asked for again */
+	size_t n_just_cut;     /* that the kernel was asked to end just before */
 	int64_t last_reply_us;
 
 	struct batch_result result;
 };
+
+/* ---- batch_sent.c ---- */
+
+/* For `n` victims at the offset. */
+void batch_note_sent(
+	struct batch *batch, enum sent_kind kind, const struct plan_step *step, size_t n);
+struct sent_command batch_pop_sent(struct batch *batch);
+/* What is not sent yet never will be. */
+void batch_take_unsent_back(struct batch *batch);
+
+/* ---- batch_sockets.c ---- */
+
+/* Asks for the next ones of a CUT step; nothing is in flight. */
+void batch_ask_again(struct batch *batch, const struct plan_step *step, link_reply_fn reply_fn);
+/* What it was asked for is answered: the kernel ends those that are as they were. */
+void batch_cut_sockets(
+	struct batch *batch, const struct sent_command *sent, const struct reply *reply);
 
 /* ---- batch_count.c ---- */
 

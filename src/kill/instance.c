@@ -24,6 +24,7 @@ LIST_HEAD(entries, entry);
 struct instances {
 	struct link_world world;
 	struct metrics *metrics;
+	enum kernel_answer kernel;
 	struct entry **items; /* in force, in the order of the configuration */
 	size_t n;
 	struct entries all; /* those that are only held as well */
@@ -110,6 +111,7 @@ static struct entry *entry_new(
 	entry->opts = *opts;
 	*opts = (struct instance_opts){0};
 	entry->instance.opts = &entry->opts;
+	entry->instance.kernel = instances->kernel;
 	entry->instance.metrics = metrics_instance(instances->metrics, entry->opts.id);
 	take_topology(instances, entry, predecessor);
 	LIST_INSERT_HEAD(&instances->all, entry, link);
@@ -159,11 +161,24 @@ static void drop_items(struct entry **items, size_t n)
 	free(items);
 }
 
+void instances_set_kernel(struct instances *instances, enum kernel_answer kernel)
+{
+	struct entry *entry;
+
+	instances->kernel = kernel;
+	LIST_FOREACH(entry, &instances->all, link)
+	{
+		entry->instance.kernel = kernel;
+	}
+}
+
 void instances_free(struct instances *instances)
 {
 	if (instances == NULL) {
 		return;
 	}
+	/* Who still waits for an answer holds its instance until he is told that there is none. */
+	instances_retire_links(instances, "the daemon is shutting down");
 	drop_items(instances->items, instances->n);
 	CHECK(LIST_EMPTY(&instances->all));
 	free(instances);
@@ -213,25 +228,30 @@ struct instances_change instances_apply(
 	struct instances *instances, struct instance_opts *opts, size_t n)
 {
 	struct entry **items = mem_alloc_array(n, sizeof(struct entry *));
+	struct entry **before = instances->items;
+	size_t n_before = instances->n;
 	struct instances_change change = {0};
 
 	for (size_t i = 0; i < n; i++) {
 		items[i] = succeed(instances, &opts[i], &change);
 	}
 	change.n_removed = instances->n - change.n_kept - change.n_replaced;
-	drop_items(instances->items, instances->n);
+	/* Whoever is told that a link has ended may look for an instance. */
 	instances->items = items;
 	instances->n = n;
+	drop_items(before, n_before);
 	return change;
 }
 
 void instances_retire_links(struct instances *instances, const char *words)
 {
-	const struct entry *entry;
+	struct entry *entry, *next;
 
-	LIST_FOREACH(entry, &instances->all, link)
-	{
+	for (entry = LIST_FIRST(&instances->all); entry != NULL; entry = next) {
+		entry->n_refs++; /* others may release it, and their own, when they are told */
 		topology_retire(entry->instance.topology, words);
+		next = LIST_NEXT(entry, link);
+		entry_unref(entry);
 	}
 }
 
@@ -274,169 +294,13 @@ bool instance_has_node(const struct instance *instance, struct slice address)
 	return false;
 }
 
-/* ---- this daemon's own sessions ---- */
-
-/* Each stands there once: instances may share links. */
-static void add_own(struct own_sessions *own, struct protection_own one)
-{
-	for (size_t i = 0; i < own->n; i++) {
-		if (own->items[i].id == one.id && strcmp(own->items[i].mark, one.mark) == 0) {
-			return;
-		}
-	}
-	own->items =
-		mem_grow_array(own->items, own->n, &own->capacity, sizeof(struct protection_own));
-	own->items[own->n++] = one;
-}
-
-/*
- * Was its id told by the server that lists? Of those that bear no mark, by Unix sockets without a
- * name, the kernel knows who is at the other end, which a run_id only says.
- */
-static bool is_told_here(
-	const struct link *link, const struct link *other, const struct link_connection *connection)
-{
-	return link == other ||
-	       (connection->is_nameless && connection->server_pid != 0 &&
-		       link_n_connections(link) > 0 &&
-		       link_connection(link, 0).server_pid == connection->server_pid);
-}
-
-static struct protection_own describe(const struct link_connection *connection, bool needs_no_mark)
-{
-	enum session_field mark = connection->is_nameless ? SESSION_ADDR : SESSION_NAME;
-	struct protection_own own = {
-		.id = connection->server->own_id,
-		.field = needs_no_mark ? SESSION_ID : mark,
-	};
-
-	snprintf(own.address, sizeof(own.address), "%s", connection->address);
-	snprintf(own.mark, sizeof(own.mark), "%s",
-		!connection->is_nameless         ? connection->name
-		: connection->address[0] != '\0' ? connection->address
-						 : PROTECTION_BY_UNIX_SOCKET);
-	return own;
-}
-
-/* Two connections lead to one server when the process behind them is the same. */
-static bool is_same_server(const struct link *link, const struct link_connection *connection)
-{
-	return server_info_is_same_process(link_server(link)->run_id, connection->server->run_id);
-}
-
-/* Where servers do not say who they are: those of one link lead to one. */
-static bool may_be_told(const struct link *link, const struct link_connection *connection)
-{
-	return link_server(link)->run_id[0] != '\0' && connection->server->run_id[0] != '\0';
-}
-
-typedef void add_fn(const struct link *link, const struct link *other,
-	const struct link_connection *connection, struct own_sessions *own);
-
-static void add_known(const struct link *link, const struct link *other,
-	const struct link_connection *connection, struct own_sessions *own)
-{
-	bool leads_here = is_same_server(link, connection) ||
-			  (link == other && !may_be_told(link, connection));
-
-	if (leads_here && connection->is_proven && connection->server->own_id != 0) {
-		add_own(own, describe(connection, is_told_here(link, other, connection)));
-	}
-}
-
-/* It is not told which process is behind it: if it is listed here, by its mark, it is here. */
-static void add_unplaced(const struct link *link, const struct link *other,
-	const struct link_connection *connection, struct own_sessions *own)
-{
-	if (link != other && connection->is_proven && !may_be_told(link, connection)) {
-		add_own(own, describe(connection, false));
-	}
-}
-
-/*
- * The process behind it is not known yet, or is this one, which add_known() did not see. Until it
- * is proven it may be said to be the one that was at that address before.
- */
-static void add_maybe(const struct link *link, const struct link *other,
-	const struct link_connection *connection, struct own_sessions *own)
-{
-	if (connection->descriptor >= 0 && !connection->is_proven &&
-		(link == other || connection->server->run_id[0] == '\0' ||
-			is_same_server(link, connection) ||
-			strcmp(link_address(link), link_address(other)) == 0)) {
-		struct protection_own one = describe(connection, false);
-
-		/*
-		 * Before it has an id it may be listed without its name; and to whom it has told
-		 * that, he may have told it to others.
-		 */
-		if (connection->server->own_id == 0 && connection->address[0] != '\0') {
-			one.field = SESSION_ADDR;
-			snprintf(one.mark, sizeof(one.mark), "%s", connection->address);
-		}
-		add_own(own, one);
-	}
-}
-
-static void add_of(
-	const struct link *link, const struct link *other, add_fn *add, struct own_sessions *own)
-{
-	for (size_t i = 0; i < link_n_connections(other); i++) {
-		struct link_connection connection = link_connection(other, i);
-
-		add(link, other, &connection, own);
-	}
-	/* One that has no connection yet may get one to this server at any moment. */
-	if (add == add_maybe && link != other && link_state(other) != LINK_READY &&
-		!link_leads_nowhere(other) &&
-		strcmp(link_address(link), link_address(other)) == 0) {
-		add_own(own, (struct protection_own){.field = SESSION_NAME});
-	}
-}
-
-/* Of all links of this daemon, `link` first. */
-static void add_all(const struct instances *instances, const struct link *link, add_fn *add,
-	struct own_sessions *own)
+void instances_each_topology(const struct instances *instances,
+	void (*fn)(void *context, const struct topology *topology), void *context)
 {
 	const struct entry *entry;
 
-	add_of(link, link, add, own);
-	own->n_of_link = add == add_known ? own->n : own->n_of_link;
 	LIST_FOREACH(entry, &instances->all, link)
 	{
-		const struct topology *topology = entry->instance.topology;
-
-		for (size_t k = 0; k < topology_n_nodes(topology); k++) {
-			add_of(link, topology_node(topology, k), add, own);
-		}
-		for (size_t k = 0; k < topology_n_others(topology); k++) {
-			add_of(link, topology_other(topology, k), add, own);
-		}
+		fn(context, entry->instance.topology);
 	}
-}
-
-struct own_sessions instances_own_sessions(
-	const struct instances *instances, const struct link *link)
-{
-	struct own_sessions own = {0};
-
-	add_all(instances, link, add_known, &own);
-	own.n_known = own.n;
-	add_all(instances, link, add_unplaced, &own);
-	own.n_told = own.n;
-	add_all(instances, link, add_maybe, &own);
-	return own;
-}
-
-void own_sessions_add(struct own_sessions *own, const struct own_sessions *others)
-{
-	for (size_t i = 0; i < others->n; i++) {
-		add_own(own, others->items[i]);
-	}
-}
-
-void own_sessions_finish(struct own_sessions *own)
-{
-	free(own->items);
-	*own = (struct own_sessions){0};
 }

@@ -17,6 +17,7 @@
 #include "model/protection.h"
 #include "model/request.h"
 #include "model/selector.h"
+#include "host/kernel.h"
 #include "record/metrics.h"
 #include "redis/link.h"
 #include "redis/topology.h"
@@ -38,6 +39,7 @@ struct instance_opts {
 	struct selectors protect;
 	enum pace pace; /* PACE_FAST or PACE_GENTLE */
 	int64_t stall_budget_ms;
+	bool is_kernel_unused; /* sessions are ended by the protocol alone */
 };
 
 void instance_opts_finish(struct instance_opts *opts); /* zeroed is fine */
@@ -46,6 +48,7 @@ struct instance {
 	const struct instance_opts *opts;
 	struct topology *topology;
 	struct metrics_instance *metrics;
+	enum kernel_answer kernel; /* what it can do for this process */
 };
 
 /* Keeps it and its links, until as many calls to release it; not from a callback of a link. */
@@ -57,6 +60,8 @@ struct instances;
 
 /* None yet. `world` (without news) is copied, the rest borrowed. */
 struct instances *instances_new(const struct link_world *world, struct metrics *metrics);
+/* What the kernel can do for this process; without a word of it nothing. */
+void instances_set_kernel(struct instances *instances, enum kernel_answer kernel);
 void instances_free(struct instances *instances); /* nobody may hold one any more */
 
 /* What instances_apply() did. */
@@ -93,23 +98,8 @@ NODISCARD bool instance_is_node_ready(
 /* Is there a node of that address? */
 bool instance_has_node(const struct instance *instance, struct slice address);
 
-/* This daemon's own connections, as the server behind a link may list them. */
-struct own_sessions {
-	struct protection_own *items; /* the first is the one that calls go over */
-	size_t n_of_link;             /* so many are of the link */
-	/* So many lead to that server, by what is said there: it may stand in several instances. */
-	size_t n_known;
-	size_t n_told; /* with those that are here if they are listed here */
-	/* Of the others it is not known yet: their handshakes are under way, or were refused, or
-	 * their address is that of the link. */
-	size_t n;
-	size_t capacity;
-};
-
-struct own_sessions instances_own_sessions(
-	const struct instances *instances, const struct link *link);
-/* Those of `others` that are not among them, as ones of which it is not known where they lead. */
-void own_sessions_add(struct own_sessions *own, const struct own_sessions *others);
-void own_sessions_finish(struct own_sessions *own); /* zeroed is fine */
+/* Of those that are only held as well. */
+void instances_each_topology(const struct instances *instances,
+	void (*fn)(void *context, const struct topology *topology), void *context);
 
 #endif

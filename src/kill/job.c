@@ -15,74 +15,6 @@
 /* How long the end of a kill waits to hear whether further nodes have turned up. */
 #define OTHERS_PATIENCE_MS 1500
 
-/* ---- from plan to kill ---- */
-
-/* Have all nodes that can made their plan? */
-static bool is_all_planned(const struct job *job)
-{
-	for (size_t i = 0; i < job->n_sweeps; i++) {
-		enum sweep_state state = sweep_state_of(job->sweeps[i]);
-
-		if (state != SWEEP_PLANNED && state != SWEEP_DONE) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Over all nodes and rounds. */
-static uint64_t n_meant(const struct job *job)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < job->n_sweeps; i++) {
-		n += sweep_n_meant(job->sweeps[i]);
-	}
-	return n;
-}
-
-static void refuse_too_many(struct job *job, uint64_t n)
-{
-	const char *whom = job->is_decided     ? "those on nodes that were listed again were not"
-			   : job->n_rounds > 1 ? "those on nodes that turned up later were not"
-					       : "none was";
-
-	job->is_decided = true;
-	if (!job->report->is_too_many) {
-		job->report->is_too_many = true;
-		job->report->error =
-			mem_printf("%llu sessions would be killed, more than max %llu; %s",
-				(unsigned long long)n, (unsigned long long)job->request->max, whom);
-	}
-	for (size_t i = 0; i < job->n_sweeps; i++) {
-		if (sweep_state_of(job->sweeps[i]) == SWEEP_PLANNED) {
-			sweep_cancel(job->sweeps[i], true);
-		}
-	}
-}
-
-/*
- * A node has its plan. Without a limit it goes on at once; with one all nodes wait for each other,
- * so that nothing is killed when the sum is too large. One that has to be listed again comes here
- * again, with a plan that may have grown.
- */
-static void go_on(struct job *job)
-{
-	if (job->request->has_max && !job->is_decided && !is_all_planned(job)) {
-		return;
-	}
-	if (job->request->has_max && n_meant(job) > job->request->max) {
-		refuse_too_many(job, n_meant(job));
-		return;
-	}
-	job->is_decided = true;
-	for (size_t i = 0; i < job->n_sweeps; i++) {
-		if (sweep_state_of(job->sweeps[i]) == SWEEP_PLANNED) {
-			sweep_kill(job->sweeps[i]);
-		}
-	}
-}
-
 /* The process is found: nobody else is waited for. */
 static void end_search(struct job *job)
 {
@@ -139,7 +71,7 @@ static void on_sweep_done(struct job *job)
 		finish(job);
 	} else {
 		/* The others may have waited for this node's plan. */
-		go_on(job);
+		job_go_on(job);
 	}
 }
 
@@ -151,12 +83,16 @@ static void on_sweep_event(void *context, enum job_event event)
 		on_sweep_done(job);
 		return;
 	}
+	if (event == JOB_LISTED && job_is_all_planned(job)) {
+		/* What is told of the plan is what comes of it. */
+		job_choose(job);
+	}
 	job->event_fn(job->context, event);
 	if (event == JOB_LISTED) {
 		if (job->request->run_id != NULL) {
 			end_search(job);
 		}
-		go_on(job);
+		job_go_on(job);
 	}
 }
 
@@ -224,9 +160,12 @@ static struct job *new_job(struct event_base *loop, const struct instances *inst
 		.event_fn = on_sweep_event,
 		.late_fn = job_on_sweep_late,
 		.is_twin_swept_fn = job_is_twin_swept,
+		.judge_goals_fn = job_judge_goals,
+		.share_fn = job_share,
 		.context = job,
 	};
 	evutil_secure_rng_get_bytes(&job->sources.keys.seed, sizeof(job->sources.keys.seed));
+	job_init_goals(job);
 	job->report->results.texts.seed = job->sources.keys.seed;
 	job->report->programs.is_wanted = job->request->wants_processes;
 	job->watcher.changed_fn = on_nodes_changed;
@@ -295,6 +234,7 @@ void job_free(struct job *job)
 	event_free(job->patience);
 	event_free(job->reaping);
 	sources_finish(&job->sources);
+	goals_book_finish(&job->book);
 	report_free(job->report);
 	leave_request(job->shared);
 	free(job);

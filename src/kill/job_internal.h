@@ -52,7 +52,11 @@ struct job {
 	bool is_started;
 	bool is_done;
 	struct job_late late_news; /* for the time of JOB_LATE */
-	bool is_decided;           /* the victims are no more than `max`, or the kill is refused */
+	struct goal_book book;     /* of the request's goals */
+	double share;              /* sessions that may be killed now, where they are spread */
+	double share_per_ms;
+	int64_t share_ms; /* monotonic: when that was so; 0: it has not begun */
+	bool is_decided;  /* the victims are no more than `max`, or the kill is refused */
 };
 
 /* ---- job_end.c ---- */
@@ -64,6 +68,31 @@ void job_on_sweep_late(void *context, const struct sweep *sweep, struct batch *b
 /* Callback of the event `reaping`: frees those whose answers have come; of all jobs' ends too. */
 void job_on_reaping(int fd, short what, void *context);
 void job_drop_late(struct job *job);
+
+/* ---- job_decide.c ---- */
+
+/* Have all nodes that can made their plan? */
+bool job_is_all_planned(const struct job *job);
+/*
+ * A node has its plan. Without a limit or goals it goes on at once; with them all nodes wait for
+ * each other, so that nothing is killed when the sum is too large. One that has to be listed again
+ * comes here again, with a plan that may have grown.
+ */
+void job_go_on(struct job *job);
+
+/* ---- job_goals.c ---- */
+
+void job_init_goals(struct job *job);
+/* Of the sweeps that have a plan and have not begun with it: whom of theirs to spare. */
+void job_choose(struct job *job);
+/* For struct sweep_inputs. */
+void job_judge_goals(void *context, struct sweep *sweep);
+void job_share(void *context);
+/*
+ * All have chosen: where the kills are spread, by how much the time grows, if it may. False: it may
+ * not, and is too short; the report says so.
+ */
+NODISCARD bool job_begin_spread(struct job *job, uint64_t n_meant);
 
 /* ---- job_nodes.c ---- */
 

@@ -96,7 +96,8 @@ struct jobs_view {
 	bool is_done; /* the report is final */
 };
 
-/* False: never heard of, or forgotten. */
+/* False: never heard of, or forgotten. The id may be cut short, if it is that of one only. */
+#define JOBS_MIN_PREFIX_BYTES 4
 NODISCARD bool jobs_find(struct jobs *jobs, struct slice request_id, struct jobs_view *ret_view);
 /* All known tickets, newest first. */
 void jobs_each(struct jobs *jobs, void (*view_fn)(void *context, const struct jobs_view *view),

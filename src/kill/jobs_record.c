@@ -27,9 +27,11 @@ static void record_outcome(struct run *run, const struct ticket *ticket)
 	struct request request;
 	struct audit_subject subject = subject_of(run, ticket, &request);
 	struct err err;
+	int r = audit_outcome(run->jobs->audit, &subject, job_report(run->job), &err);
 
-	if (audit_outcome(run->jobs->audit, &subject, job_report(run->job), &err) != 0) {
-		log_error("kill %s: its outcome is not recorded: %s", ticket->request_id, err.text);
+	if (r != 0) {
+		log_error("kill %s: its outcome is not recorded%s: %s", ticket->request_id,
+			r == AUDIT_OWED ? " yet" : "", err.text);
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -88,10 +89,12 @@ int64_t run_deadline_ms(const struct run *run)
 	return deadline_ms;
 }
 
+/* The whole of it, or the beginning of no other. */
 struct ticket *jobs_find_ticket(struct jobs *jobs, struct slice request_id, struct run **ret_run)
 {
 	struct run *run;
-	struct ticket *ticket;
+	struct ticket *ticket, *found = NULL;
+	size_t n_found = 0;
 
 	TAILQ_FOREACH(run, &jobs->runs, entry)
 	{
@@ -101,9 +104,17 @@ struct ticket *jobs_find_ticket(struct jobs *jobs, struct slice request_id, stru
 				*ret_run = run;
 				return ticket;
 			}
+			/* Behind its end is a NUL, which no id has. */
+			if (request_id.len >= JOBS_MIN_PREFIX_BYTES &&
+				strncasecmp(request_id.data, ticket->request_id, request_id.len) ==
+					0) {
+				*ret_run = run;
+				found = ticket;
+				n_found++;
+			}
 		}
 	}
-	return NULL;
+	return n_found == 1 ? found : NULL;
 }
 
 /* ---- memory ---- */

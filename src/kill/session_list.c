@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "kill/kernel_use.h"
 #include "kill/refusal.h"
 #include "model/protection.h"
 
@@ -33,7 +34,7 @@ void session_list_free(struct session_list *list)
 	if (list == NULL) {
 		return;
 	}
-	is_large = list->n_rows >= MANY_ROWS;
+	is_large = list->rows_capacity >= MANY_ROWS;
 	CHECK(list->n_running == 0);
 	for (size_t i = 0; i < list->n_rows; i++) {
 		free(list->rows[i].line);
@@ -41,6 +42,7 @@ void session_list_free(struct session_list *list)
 	for (size_t i = 0; i < list->n_nodes; i++) {
 		client_list_leave(&list->nodes[i].reader);
 		processes_server_end(&list->nodes[i].processes);
+		own_sessions_finish(&list->nodes[i].own);
 		link_unref(list->nodes[i].link);
 		free(list->nodes[i].address);
 	}
@@ -48,6 +50,7 @@ void session_list_free(struct session_list *list)
 	free(list->nodes);
 	free(list->groups);
 	intern_finish(&list->group_texts);
+	goals_book_finish(&list->book);
 	programs_finish(&list->programs);
 	processes_free(list->processes);
 	session_list_opts_finish(&list->opts);
@@ -67,7 +70,14 @@ size_t session_list_estimate_bytes(
 	for (size_t i = 0; i < topology_n_nodes(topology); i++) {
 		n += (size_t)MAX(link_server(topology_node(topology, i))->n_clients, (int64_t)0);
 	}
-	return opts->has_group ? 0 : MIN(n, opts->limit) * ROW_BYTES;
+	/* Goals choose among all. */
+	n = goals_is_bounded(&opts->goals) ? n : MIN(n, opts->limit);
+	return opts->has_group ? 0 : n * ROW_BYTES;
+}
+
+size_t session_list_bytes(const struct session_list *list)
+{
+	return list->n_rows * ROW_BYTES;
 }
 
 bool session_list_was_any_node_listed(const struct session_list *list)
@@ -162,12 +172,6 @@ static void sort_groups(struct session_list *list)
 
 /* ---- lines ---- */
 
-static bool is_numeric(enum session_field_kind kind)
-{
-	return kind == SESSION_KIND_NUMBER || kind == SESSION_KIND_SECONDS ||
-	       kind == SESSION_KIND_BYTES;
-}
-
 /* Sorting needs the limit's worth of rows only: twice as many are kept before they are pruned. */
 static void keep(struct session_list *list, uint32_t node, const struct session_line *listed,
 	uint32_t program)
@@ -184,7 +188,7 @@ static void keep(struct session_list *list, uint32_t node, const struct session_
 
 	if (list->opts.sort == SESSION_NODE) {
 		row.number = node;
-	} else if (is_numeric(session_field_kind(list->opts.sort))) {
+	} else if (session_kind_is_numeric(session_field_kind(list->opts.sort))) {
 		(void)!session_number(session, list->opts.sort, &row.number);
 	} else if (value.data >= line.data && value.data < line.data + line.len) {
 		row.text = (struct slice){row.line + (value.data - line.data), value.len};
@@ -193,8 +197,11 @@ static void keep(struct session_list *list, uint32_t node, const struct session_
 	}
 	list->rows = mem_grow_array(
 		list->rows, list->n_rows, &list->rows_capacity, sizeof(struct session_list_row));
+	if (list->book.goals != NULL) {
+		row.mark = goals_mark(&list->book, session);
+	}
 	list->rows[list->n_rows++] = row;
-	if (list->n_rows >= 2 * list->opts.limit + 1024) {
+	if (list->book.goals == NULL && list->n_rows >= 2 * list->opts.limit + 1024) {
 		prune(list);
 	}
 }
@@ -205,16 +212,10 @@ static void keep(struct session_list *list, uint32_t node, const struct session_
  */
 static struct slice group_value(const struct session_list *list, const struct session *session)
 {
-	struct slice value = session->values[list->opts.group];
+	struct slice value = session_group_value(session, list->opts.group);
 
-	if (value.data == NULL) {
-		return SLICE_LITERAL("");
-	}
 	if (list->opts.group == SESSION_NAME && slice_has_prefix(value, PROTECTION_OWN_PREFIX)) {
 		return SLICE_LITERAL(PROTECTION_OWN_PREFIX "*");
-	}
-	if (list->opts.group == SESSION_ADDR) {
-		return address_source_name(&session->addr);
 	}
 	return value;
 }
@@ -240,6 +241,7 @@ static void on_started(void *context)
 {
 	struct session_list_node *node = context;
 
+	session_list_begin_goals(node);
 	node->family = link_server(node->link)->caps.family;
 	memcpy(node->run_id, link_server(node->link)->run_id, sizeof(node->run_id));
 	if (node->list->processes != NULL) {
@@ -252,7 +254,16 @@ static void on_started(void *context)
 static void take(struct session_list_node *node, const struct session_line *line)
 {
 	struct session_list *list = node->list;
-	uint32_t program = processes_server_find(&node->processes, &line->session);
+	uint32_t program;
+
+	if (!session_list_may_choose(node, &line->session)) {
+		return;
+	}
+	if (list->book.goals != NULL && list->n_rows >= SESSION_LIST_MAX_LIMIT) {
+		list->is_too_large = true;
+		return;
+	}
+	program = processes_server_find(&node->processes, &line->session);
 
 	node->n_selected++;
 	processes_server_count(&node->processes, program);
@@ -278,6 +289,7 @@ static void on_session(void *context, const struct session_line *line)
 	list->given_fields |= session_given_fields(session);
 	if (session->id == link_server(node->link)->own_id) {
 		processes_server_note_own(&node->processes, session);
+		kernel_use_hear(list->instance, node->link, session);
 	}
 	is_matched = selectors_test_all(&list->opts.match, session);
 	is_excepted = selectors_test_any(&list->opts.except, session);
@@ -319,7 +331,11 @@ static void on_finished(evutil_socket_t fd, short what, void *context)
 	struct session_list *list = context;
 	const struct instance *instance = list->instance;
 
-	prune(list);
+	if (list->book.goals != NULL) {
+		session_list_choose(list);
+	} else {
+		prune(list);
+	}
 	count_programs(list);
 	sort_groups(list);
 	list->done_fn(list->context, list);
@@ -353,6 +369,7 @@ static void ask_node(struct session_list_node *node)
 		.done_fn = on_listed,
 		.context = node,
 	};
+	kernel_use_keep_listing(node->list->instance, node->link, true);
 	if (!instance_is_node_ready(
 		    node->list->instance, node->link, node->error, sizeof(node->error)) ||
 		client_list_join(node->link, &node->reader) != 0) {
@@ -402,11 +419,15 @@ void session_list_take(struct event_base *loop, const struct instance *instance,
 
 	list->opts = *opts;
 	memset(opts, 0, sizeof(*opts));
+	if (goals_is_bounded(&list->opts.goals)) {
+		list->book.goals = &list->opts.goals;
+	}
 	list->instance = instance;
 	instance_hold(instance);
 	list->done_fn = done_fn;
 	list->context = context;
 	evutil_secure_rng_get_bytes(&list->group_texts.seed, sizeof(list->group_texts.seed));
+	list->book.texts.seed = list->group_texts.seed;
 	list->finished = event_new(loop, -1, 0, on_finished, list);
 	CHECK(list->finished != NULL);
 	add_nodes(list);

@@ -14,6 +14,7 @@
 
 #include "host/processes_server.h"
 #include "kill/instance.h"
+#include "kill/own_sessions.h"
 #include "model/intern.h"
 #include "model/selector.h"
 #include "model/session.h"
@@ -37,6 +38,10 @@ struct session_list_opts {
 	bool is_by_program;              /* or, */
 	enum program_text program_group; /* by that, which is no field to select by */
 	bool wants_processes;            /* whose the sessions are */
+	/* Bounded: only whom a kill with these goals would kill, in their order; sort and
+	 * is_descending do not count then, and there are no groups. */
+	struct goals goals;
+	const struct instances *instances; /* borrowed: for those goals */
 };
 
 void session_list_opts_finish(struct session_list_opts *opts);
@@ -47,8 +52,9 @@ struct session_list_row {
 	struct slice text; /* of the field that is sorted by; in the line, or static */
 	int64_t number;    /* the same, where it is one */
 	uint64_t id;
-	uint32_t node;    /* index into nodes */
-	uint32_t program; /* if that is wanted, and the node proved */
+	uint32_t node;         /* index into nodes */
+	uint32_t program;      /* if that is wanted, and the node proved */
+	struct goal_mark mark; /* if there are goals */
 };
 
 struct session_list_node {
@@ -60,7 +66,9 @@ struct session_list_node {
 	char run_id[sizeof(((struct link_server *)NULL)->run_id)];
 	uint64_t n_found;
 	uint64_t n_selected;
-	uint64_t n_unreadable;             /* lines set aside */
+	uint64_t n_unreadable;   /* lines set aside */
+	struct own_sessions own; /* for goals */
+	struct protection protection;
 	struct processes_server processes; /* zeroed unless they are wanted */
 	char error[ERR_MAX_BYTES];         /* "" none */
 };
@@ -80,6 +88,8 @@ struct session_list {
 	size_t n_groups;
 	uint64_t given_fields;    /* bits: some session had it */
 	struct programs programs; /* whose the selected sessions are, if that is wanted */
+	struct goal_book book;    /* zeroed: there are no goals */
+	bool is_too_large;        /* more sessions are selected than goals choose from here */
 
 	/* Its own. */
 	const struct instance *instance; /* held until done_fn has returned */
@@ -105,6 +115,19 @@ void session_list_free(struct session_list *list);
 /* Memory that such a listing will take while somebody reads it, by what the servers last said. */
 size_t session_list_estimate_bytes(
 	const struct instance *instance, const struct session_list_opts *opts);
+
+/* What it does take. */
+size_t session_list_bytes(const struct session_list *list);
+
+/* ---- session_list_goals.c, for session_list.c ---- */
+
+/* A node's listing begins. */
+void session_list_begin_goals(struct session_list_node *node);
+/* Is it one that goals choose from? Also where there are none. */
+NODISCARD bool session_list_may_choose(
+	const struct session_list_node *node, const struct session *session);
+/* All are listed: drops the rows of those that the goals spare, and puts the others in order. */
+void session_list_choose(struct session_list *list);
 
 bool session_list_was_any_node_listed(const struct session_list *list);
 /* Why none was, in words; for done_fn. */

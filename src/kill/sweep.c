@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/priority.h"
 #include "kill/sweep_internal.h"
 
 static enum sweep_state enter_done(struct sweep *sweep);
@@ -28,14 +29,18 @@ static const struct sweep_phase *const phases[] = {
 	[SWEEP_PROVE] = &sweep_phase_prove,
 	[SWEEP_PROVE_AGAIN] = &sweep_phase_prove_again,
 	[SWEEP_WARM] = &sweep_phase_warm,
+	[SWEEP_SOCKETS] = &sweep_phase_sockets,
 	[SWEEP_LIST] = &sweep_phase_list,
 	[SWEEP_PLAN] = &sweep_phase_plan,
 	[SWEEP_PLANNED] = &sweep_phase_planned,
 	[SWEEP_KILL] = &sweep_phase_kill,
+	[SWEEP_SPREAD] = &sweep_phase_spread,
 	[SWEEP_VERIFY] = &sweep_phase_verify,
 	[SWEEP_LOOK_AGAIN] = &sweep_phase_look_again,
 	[SWEEP_BREAK_BUSY] = &sweep_phase_break_busy,
 	[SWEEP_BUSY_AGAIN] = &sweep_phase_busy_again,
+	[SWEEP_LET_GO] = &sweep_phase_let_go,
+	[SWEEP_SILENT] = &sweep_phase_silent,
 	[SWEEP_WATCH] = &sweep_phase_watch,
 	[SWEEP_DONE] = &phase_done,
 };
@@ -115,6 +120,9 @@ static enum sweep_state enter_done(struct sweep *sweep)
 	sweep_release_link(sweep);
 	sweep_settle(sweep);
 	link_unwatch(sweep->in.link, &sweep->watcher);
+	if (!sweep->in.request->is_dry_run) {
+		link_unhurry(sweep->in.link);
+	}
 	link_unwant(sweep->in.link);
 	event_del(sweep->timer);
 	timer_start(sweep->pause, 0);
@@ -125,7 +133,11 @@ static enum sweep_state enter_done(struct sweep *sweep)
  */
 static enum sweep_state tell_done(struct sweep *sweep)
 {
-	sweep_forget_snapshot(sweep);
+	/* But for those whom goals count that choose on other nodes yet. */
+	if (!goals_is_bounded(&sweep->in.request->goals)) {
+		sweep_forget_snapshot(sweep);
+	}
+	sockets_finish(&sweep->sockets);
 	batch_free(sweep->batch);
 	sweep->batch = NULL;
 	sweep->in.event_fn(sweep->in.context, JOB_DONE);
@@ -155,7 +167,14 @@ static void on_deadline(evutil_socket_t fd, short what, void *context)
 /* A server that does not answer is not asked again: it may still carry out what it was sent. */
 static void on_late(struct calls *calls, const char *words)
 {
-	give_up((struct sweep *)((char *)calls - offsetof(struct sweep, calls)), words);
+	struct sweep *sweep = (struct sweep *)((char *)calls - offsetof(struct sweep, calls));
+	enum sweep_state next = sweep_silent(sweep, words);
+
+	if (next != SWEEP_STAY) {
+		sweep_move(sweep, next);
+	} else {
+		give_up(sweep, words);
+	}
 }
 
 static void on_link_changed(struct link_watcher *watcher, enum link_state state)
@@ -199,6 +218,10 @@ void sweep_free(struct sweep *sweep)
 	sweep_drop_calls(sweep);
 	sweep_forget_snapshot(sweep);
 	processes_server_end(&sweep->processes);
+	sockets_finish(&sweep->sockets);
+	free(sweep->silence.is_spared);
+	free(sweep->silence.is_foreign);
+	free(sweep->silence.is_listed);
 	batch_free(sweep->batch);
 	free(sweep->address);
 	link_unref(sweep->in.link);
@@ -214,6 +237,11 @@ void sweep_start(struct sweep *sweep)
 	timer_start(sweep->timer, MAX(left_ms, (int64_t)0));
 	link_watch(sweep->in.link, &sweep->watcher);
 	link_want(sweep->in.link);
+	if (!sweep->in.request->is_dry_run) {
+		event_priority_set(sweep->timer, PRIORITY_KILL);
+		event_priority_set(sweep->pause, PRIORITY_KILL);
+		link_hurry(sweep->in.link);
+	}
 	sweep_move(sweep, SWEEP_WAIT_LINK);
 }
 
@@ -245,6 +273,14 @@ bool sweep_has_met_process(const struct sweep *sweep)
 void sweep_sum_processes(const struct sweep *sweep, struct programs *programs)
 {
 	processes_server_sum(&sweep->processes, programs);
+}
+
+void sweep_set_deadline(struct sweep *sweep, int64_t deadline_ms)
+{
+	sweep->in.deadline_ms = deadline_ms;
+	if (sweep->state != SWEEP_DONE) {
+		timer_start(sweep->timer, MAX(deadline_ms - clock_monotonic_ms(), (int64_t)0));
+	}
 }
 
 uint64_t sweep_n_meant(const struct sweep *sweep)

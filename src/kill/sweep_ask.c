@@ -65,44 +65,17 @@ void sweep_join_listing(struct sweep *sweep, void (*started_fn)(void *context),
 	CHECK(r == 0);
 }
 
-/* ---- by ids ---- */
-
-/* Of a 64-bit number. */
-#define ID_TEXT_BYTES 24
-/* CLIENT LIST ID */
-#define N_WORDS 3
-
-struct sweep_ids sweep_ids_new(size_t n_most)
+struct id_list sweep_ids_new(const struct sweep *sweep, size_t n_most)
 {
-	return (struct sweep_ids){
-		.argv = mem_alloc_array(N_WORDS + n_most, sizeof(struct slice)),
-		.bytes = mem_alloc_array(n_most, ID_TEXT_BYTES),
-	};
-}
-
-void sweep_ids_add(struct sweep_ids *ids, uint64_t id)
-{
-	char *text = ids->bytes + ids->n * ID_TEXT_BYTES;
-	int len = snprintf(text, ID_TEXT_BYTES, "%llu", (unsigned long long)id);
-
-	ids->argv[N_WORDS + ids->n++] = (struct slice){text, (size_t)len};
-}
-
-void sweep_ids_finish(struct sweep_ids *ids)
-{
-	free(ids->argv);
-	free(ids->bytes);
+	return id_list_new(n_most, slice_of(link_options(sweep->in.link)->client_command));
 }
 
 void sweep_send_list(
-	struct sweep *sweep, struct sweep_ids *ids, listing_line_fn line_fn, link_reply_fn reply_fn)
+	struct sweep *sweep, struct id_list *ids, listing_line_fn line_fn, link_reply_fn reply_fn)
 {
-	ids->argv[0] = slice_of(link_options(sweep->in.link)->client_command);
-	ids->argv[1] = SLICE_LITERAL("LIST");
-	ids->argv[2] = SLICE_LITERAL("ID");
 	sweep_send(sweep, (struct link_command){
 				  .argv = ids->argv,
-				  .argc = N_WORDS + ids->n,
+				  .argc = id_list_argc(ids),
 				  .line_fn = line_fn,
 				  .reply_fn = reply_fn,
 			  });
@@ -116,6 +89,23 @@ enum sweep_state sweep_fail(struct sweep *sweep, const char *words)
 {
 	report_node_fail(sweep->in.node, words);
 	return SWEEP_DONE;
+}
+
+enum sweep_state sweep_silent(struct sweep *sweep, const char *words)
+{
+	if (!sweep->in.request->wants_cut || sweep->in.request->is_dry_run || sweep->is_cancelled ||
+		sweep->silence.words[0] != '\0') {
+		return SWEEP_STAY;
+	}
+	snprintf(sweep->silence.words, sizeof(sweep->silence.words), "%s", words);
+	return SWEEP_SILENT;
+}
+
+enum sweep_state sweep_fail_silent(struct sweep *sweep, const char *words)
+{
+	enum sweep_state next = sweep_silent(sweep, words);
+
+	return next != SWEEP_STAY ? next : sweep_fail(sweep, words);
 }
 
 enum sweep_state sweep_lost(struct sweep *sweep)
@@ -137,6 +127,10 @@ enum sweep_state sweep_refused(struct sweep *sweep)
 		sweep->refusal[0] = '\0';
 		return SWEEP_BREAK_BUSY;
 	}
+	/* It answers, but does nothing before its script is through. */
+	if (slice_has_prefix(slice_of(sweep->refusal), "BUSY")) {
+		return sweep_fail_silent(sweep, sweep->refusal);
+	}
 	return sweep_fail(sweep, sweep->refusal);
 }
 
@@ -146,7 +140,7 @@ enum sweep_state sweep_listing_failed(struct sweep *sweep, const struct listing_
 	case LISTING_LOST:
 		return sweep_lost(sweep);
 	case LISTING_LATE:
-		return sweep_fail(sweep, result->words);
+		return sweep_fail_silent(sweep, result->words);
 	case LISTING_REFUSED:
 		refusal_print(result->reply, sweep->refusal, sizeof(sweep->refusal));
 		return sweep_refused(sweep);

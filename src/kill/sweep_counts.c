@@ -7,9 +7,17 @@
 #include "base/check.h"
 #include "base/mem.h"
 
+void sweep_forget_turns(struct sweep *sweep)
+{
+	free(sweep->spread.queue);
+	sweep->spread.queue = NULL;
+	sweep->spread.n = sweep->spread.next = 0;
+}
+
 void sweep_forget_snapshot(struct sweep *sweep)
 {
 	plan_finish(&sweep->plan);
+	sweep_forget_turns(sweep);
 	snapshot_finish(&sweep->snapshot);
 	own_sessions_finish(&sweep->own);
 	free(sweep->own_user);
@@ -44,8 +52,38 @@ static void count_by_claims(struct sweep *sweep)
 	uint64_t n_ended = counts->matched - snapshot_n_pending(&sweep->snapshot);
 
 	counts->gone = n_ended - sweep->n_verified;
-	counts->killed = MIN(sweep->n_claimed + n_firing, counts->matched - counts->gone);
+	/* What the kernel did of a silent server is as good as a claim. */
+	counts->killed = MIN(
+		sweep->n_claimed + n_firing + (sweep->silence.n_ended > 0 ? sweep->n_presumed : 0),
+		counts->matched - counts->gone);
 	counts->survivors = counts->matched - counts->gone - counts->killed;
+}
+
+/* Those that the kernel ended before the listing; who was spared then is listed now. */
+static void add_silence(struct sweep *sweep)
+{
+	struct counts ended = sweep->silence.counts;
+
+	ended.found = ended.matched = ended.killed + ended.gone;
+	ended.is_protected = ended.survivors = 0;
+	counts_add(&sweep->in.node->counts, &ended);
+}
+
+/*
+ * With a listing they are among its victims, or came later: who of them has ended is known when it
+ * is asked, and until then it is presumed.
+ */
+void sweep_count_silence(struct sweep *sweep, const struct counts *counts)
+{
+	if (!sweep->has_snapshot) {
+		counts_add(&sweep->silence.counts, counts);
+		sweep->in.node->counts = sweep->silence.counts;
+		return;
+	}
+	sweep->n_presumed += counts->killed;
+	sweep->n_cut += counts->cut;
+	sweep->is_in_doubt = true;
+	sweep_count(sweep);
 }
 
 void sweep_count(struct sweep *sweep)
@@ -55,6 +93,7 @@ void sweep_count(struct sweep *sweep)
 	counts->found = sweep->snapshot.counts.found;
 	counts->unmatched = sweep->snapshot.counts.unmatched;
 	counts->is_protected = sweep->snapshot.counts.is_protected;
+	counts->spared = sweep->snapshot.counts.spared;
 	counts->matched = sweep->snapshot.counts.matched;
 	sweep->n_meant = counts->matched + sweep->snapshot.n_released;
 	if (sweep->in.request->is_dry_run) {
@@ -65,11 +104,14 @@ void sweep_count(struct sweep *sweep)
 	} else {
 		count_by_listing(sweep);
 	}
+	counts->cut = MIN(sweep->n_cut, counts->killed);
+	add_silence(sweep);
 }
 
 void sweep_take_result(struct sweep *sweep, const struct batch_result *result)
 {
 	sweep->n_claimed += result->n_claimed;
+	sweep->n_cut += result->n_cut;
 	sweep->n_presumed += result->n_presumed;
 	sweep->in.node->counts.extra += result->n_extra;
 	sweep->in.node->n_commands += result->n_commands;
@@ -94,7 +136,7 @@ static void on_never(void *context, const struct batch_result *result)
 }
 
 /* Sends no more kills, and leaves what is in flight to the job. */
-static void cut_batch(struct sweep *sweep)
+void sweep_cut_batch(struct sweep *sweep)
 {
 	struct batch *batch = sweep->batch;
 	struct batch_result result;
@@ -103,10 +145,12 @@ static void cut_batch(struct sweep *sweep)
 		return;
 	}
 	result = batch_cut(batch, on_never, NULL);
+	sweep->is_batch_cut = true;
 	sweep_take_result(sweep, &result);
 	if (result.n_in_flight > 0) {
 		report_warn_in_flight(sweep->in.report, sweep->in.node);
 		sweep->batch = NULL;
+		sweep->is_batch_cut = false;
 		sweep->in.late_fn(sweep->in.context, sweep, batch);
 	}
 }
@@ -166,7 +210,7 @@ void sweep_settle(struct sweep *sweep)
 	if (sweep->is_settled) {
 		return;
 	}
-	cut_batch(sweep);
+	sweep_cut_batch(sweep);
 	if (sweep->has_snapshot) {
 		sweep_count(sweep);
 		if (!sweep->in.request->is_dry_run) {

@@ -7,18 +7,14 @@
 #ifndef KILL_SWEEP_INTERNAL_H
 #define KILL_SWEEP_INTERNAL_H
 
+#include "host/sockets.h"
 #include "kill/batch.h"
+#include "kill/id_list.h"
 #include "kill/sweep.h"
 #include "redis/client_list.h"
 #include "redis/timer.h"
 
 struct reply;
-
-/*
- * Ids in one CLIENT LIST ID: they take a server less than a millisecond, and fit into what it may
- * have unread (CONNECTION_MAX_UNREAD_BYTES) as long as they have no more than 15 digits.
- */
-#define SWEEP_MAX_IDS_PER_LIST 1500
 
 /* A server that lets wait for longer holds up nobody else's kill: it hangs, or will. */
 #define SWEEP_ANSWERED_WITHIN_MS 500
@@ -46,14 +42,18 @@ extern const struct sweep_phase sweep_phase_wait_link;
 extern const struct sweep_phase sweep_phase_prove;
 extern const struct sweep_phase sweep_phase_prove_again;
 extern const struct sweep_phase sweep_phase_warm;
+extern const struct sweep_phase sweep_phase_sockets;
 extern const struct sweep_phase sweep_phase_list;
 extern const struct sweep_phase sweep_phase_plan;
 extern const struct sweep_phase sweep_phase_planned;
 extern const struct sweep_phase sweep_phase_kill;
+extern const struct sweep_phase sweep_phase_spread;
 extern const struct sweep_phase sweep_phase_verify;
 extern const struct sweep_phase sweep_phase_look_again;
 extern const struct sweep_phase sweep_phase_break_busy;
 extern const struct sweep_phase sweep_phase_busy_again;
+extern const struct sweep_phase sweep_phase_let_go;
+extern const struct sweep_phase sweep_phase_silent;
 extern const struct sweep_phase sweep_phase_watch;
 
 /* Looking sessions up before they are listed. */
@@ -64,6 +64,35 @@ struct sweep_warming {
 	size_t n_found;   /* of the group that is being read */
 	int64_t sent_us;
 	int64_t until_ms; /* monotonic */
+};
+
+/* Victims one after the other. */
+struct spread {
+	uint32_t *queue; /* entries of the snapshot, in the order of the goals; NULL: made anew */
+	size_t n;
+	size_t next;
+	size_t n_granted; /* of those that come next */
+	int64_t asked_ms; /* when the last listing was asked for, monotonic */
+	int64_t came_ms;  /* and when it had come */
+	bool is_proving;  /* before it is asked for the next one */
+};
+
+#define SILENCE_MAX_SERVERS 16
+
+/* What the kernel does where the server does not answer. */
+struct silence {
+	char words[ERR_MAX_BYTES]; /* how it was seen, and what was done; "": it was not seen */
+	struct ends_address servers[SILENCE_MAX_SERVERS]; /* where it listens */
+	size_t n_servers;
+	bool has_listing; /* one tells where else than at the address of the connection to it */
+	bool *is_spared;  /* by the numbers of the sockets */
+	bool *is_foreign; /* likewise: to another address */
+	bool *is_listed;  /* likewise: by the listing that is kept */
+	bool is_chosen;
+	uint32_t next; /* socket that is looked at */
+	bool is_over;
+	uint64_t n_ended;
+	struct counts counts; /* of what was done without a listing */
 };
 
 struct sweep {
@@ -95,22 +124,37 @@ struct sweep {
 	int64_t n_monitors;   /* that INFO tells of, about when it is listed; -1 it does not */
 	struct snapshot snapshot;
 	bool knows_newcomers; /* those of our connections that came since LIST was sent */
+	bool has_hidden_own;  /* some that the listing may have without a mark */
 	bool has_snapshot;    /* whole: after a loss the victims are known */
 	uint64_t n_meant;     /* victims so far, those included that are none any more */
 	uint64_t n_allowed;   /* victims that the request's limit was checked for */
 	struct processes_server processes;
+	struct sockets sockets;     /* as they were before the listing; zeroed: not looked for */
+	bool has_looked_at_sockets; /* for the listing that comes next */
+	bool is_asking_for_child;   /* that may hold some */
+	struct silence silence;
+	struct spread spread;
+	uint64_t n_lines;    /* of the listing that was read last */
+	int64_t max_clients; /* just before the first one; -1: the server does not tell */
+	int64_t n_bus_links;
 	struct plan plan;
 	struct batch *batch; /* NULL: none yet, or what is in flight is the job's */
+	bool is_batch_cut;   /* it sends nothing more, and another one would be needed */
 
 	int64_t phase_since_us; /* when the state began, monotonic */
 	unsigned n_rounds;      /* of kills so far */
 	int64_t listed_ms;      /* when the listing had come, monotonic */
 	bool has_asked_for_child;
-	size_t n_replies; /* answers that VERIFY still waits for */
+	bool is_held_by_child; /* what of those that have ended it holds is to be ended */
+	size_t next_held;      /* entry of the snapshot that is looked at for that */
+	uint64_t n_let_go;     /* whose sockets the kernel ended */
+	uint64_t n_still_held; /* whose sockets are not known, such as those of Unix sockets */
+	size_t n_replies;      /* answers that VERIFY still waits for */
 	char refusal[ERR_MAX_BYTES];
 	int64_t look_again_ms;
 	bool is_in_doubt;    /* kill commands were sent since the last verification */
 	uint64_t n_claimed;  /* victims that the server said it killed */
+	uint64_t n_cut;      /* of these, those whose connections the kernel ended */
 	uint64_t n_presumed; /* in flight when the link was lost: it may have killed them */
 	uint64_t n_verified; /* of the claimed ones, those that the last verification confirmed */
 	int64_t watch_until_ms;
@@ -132,6 +176,8 @@ void sweep_move(struct sweep *sweep, enum sweep_state next);
 
 /* Adds a warning of the node to the report. */
 void sweep_warn(struct sweep *sweep, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A child of the server holds sockets of sessions that have ended. */
+void sweep_warn_held(struct sweep *sweep);
 /* Over the link, which is READY. Of `command` the context and the owner are filled in. */
 void sweep_send(struct sweep *sweep, struct link_command command);
 /* A command of two words. */
@@ -143,24 +189,18 @@ void sweep_join_listing(struct sweep *sweep, void (*started_fn)(void *context),
 	void (*session_fn)(void *context, const struct session_line *line),
 	void (*done_fn)(void *context, const struct listing_result *result));
 
-/* Ids as arguments of CLIENT LIST ID. */
-struct sweep_ids {
-	struct slice *argv; /* of the command: the ids behind three words */
-	char *bytes;
-	size_t n;
-};
-
-/* Room for `n_most` ids. */
-struct sweep_ids sweep_ids_new(size_t n_most);
-void sweep_ids_add(struct sweep_ids *ids, uint64_t id);
-void sweep_ids_finish(struct sweep_ids *ids);
+struct id_list sweep_ids_new(const struct sweep *sweep, size_t n_most);
 /* CLIENT LIST ID with these, none of which is left. */
-void sweep_send_list(struct sweep *sweep, struct sweep_ids *ids, listing_line_fn line_fn,
-	link_reply_fn reply_fn);
+void sweep_send_list(
+	struct sweep *sweep, struct id_list *ids, listing_line_fn line_fn, link_reply_fn reply_fn);
 
 /* They return where the sweep goes on. */
 /* The node has failed. */
 enum sweep_state sweep_fail(struct sweep *sweep, const char *words);
+/* The server does not answer, as `words` say: SILENT if that is wanted, once; else STAY. */
+enum sweep_state sweep_silent(struct sweep *sweep, const char *words);
+/* SILENT, or the node has failed. */
+enum sweep_state sweep_fail_silent(struct sweep *sweep, const char *words);
 /* A command was lost with the connection. */
 enum sweep_state sweep_lost(struct sweep *sweep);
 /* `sweep->refusal` says how a command was refused in a way that stands for all of them. */
@@ -176,6 +216,8 @@ void sweep_release_link(struct sweep *sweep);
 /* ---- sweep_counts.c ---- */
 
 void sweep_forget_snapshot(struct sweep *sweep);
+/* The snapshot changes: in which order the victims end is found anew. */
+void sweep_forget_turns(struct sweep *sweep);
 /* Brings the counts of the node up to date, those of a batch in flight included. */
 void sweep_count(struct sweep *sweep);
 /* The batch has ended, or is cut: what it claims is in doubt until it is verified. */
@@ -184,6 +226,10 @@ void sweep_take_result(struct sweep *sweep, const struct batch_result *result);
 void sweep_settle_claims(struct sweep *sweep, uint64_t n_dying);
 /* The server was restarted. */
 void sweep_end_all(struct sweep *sweep);
+/* What the kernel has just done to a silent server. */
+void sweep_count_silence(struct sweep *sweep, const struct counts *counts);
+/* No command is sent any more, and what is in flight is left to the job. */
+void sweep_cut_batch(struct sweep *sweep);
 /* Nothing will be killed any more: no command is sent, and what is in flight is left to the job. */
 void sweep_settle(struct sweep *sweep);
 
@@ -197,6 +243,23 @@ enum sweep_state sweep_finish_unmeant(struct sweep *sweep);
 bool sweep_is_meant(const struct sweep *sweep);
 /* Is the server behind the link still the process that was listed? */
 bool sweep_is_same_process(const struct sweep *sweep);
+
+/* ---- sweep_sockets.c ---- */
+
+/* SOCKETS, if they are to be looked at before the listing and have not been; else STAY. */
+enum sweep_state sweep_instead_of_list(struct sweep *sweep);
+
+/* ---- sweep_goals.c ---- */
+
+/* Just before the listing. */
+void sweep_begin_goals(struct sweep *sweep);
+/* Why the goals cannot be applied to this server's sessions; NULL: they can. On the heap. */
+char *sweep_find_obstacle(const struct sweep *sweep);
+
+/* ---- sweep_spread.c ---- */
+
+/* Is there somebody who is to be killed in his turn? */
+bool sweep_has_turns(const struct sweep *sweep);
 
 /* ---- sweep_plan.c ---- */
 

@@ -12,7 +12,7 @@ static enum sweep_state judge(struct sweep *sweep, const struct batch_result *re
 {
 	if (result->outcome == BATCH_LATE) {
 		/* Cut with the end of the sweep: its result is taken then. */
-		return sweep->is_cancelled ? SWEEP_DONE : sweep_fail(sweep, result->lost);
+		return sweep->is_cancelled ? SWEEP_DONE : sweep_fail_silent(sweep, result->lost);
 	}
 	sweep_take_result(sweep, result);
 	if (result->outcome == BATCH_REFUSED) {
@@ -22,7 +22,10 @@ static enum sweep_state judge(struct sweep *sweep, const struct batch_result *re
 	if (sweep->is_cancelled) {
 		return SWEEP_DONE;
 	}
-	return result->outcome == BATCH_LOST ? sweep_lost(sweep) : SWEEP_VERIFY;
+	if (result->outcome == BATCH_LOST) {
+		return sweep_lost(sweep);
+	}
+	return sweep_has_turns(sweep) ? SWEEP_SPREAD : SWEEP_VERIFY;
 }
 
 static void on_batch_done(void *context, const struct batch_result *result)
@@ -75,6 +78,13 @@ static bool may_send_set(void *context)
  */
 static enum sweep_state instead_of_kill(struct sweep *sweep)
 {
+	bool was_hidden = sweep->has_hidden_own && sweep->n_surprises == 0;
+
+	if (was_hidden) {
+		/* By now it has said who it is, or is gone. */
+		sweep->n_surprises++;
+		return SWEEP_WARM;
+	}
 	if (!plan_has_sets(&sweep->plan) || may_send_set(sweep)) {
 		return SWEEP_STAY;
 	}
@@ -90,10 +100,15 @@ static enum sweep_state fire(struct sweep *sweep)
 	if (!plan_has_sets(&sweep->plan)) {
 		sweep_release_link(sweep);
 	}
+	if (sweep->is_batch_cut) {
+		batch_free(sweep->batch);
+		sweep->batch = NULL;
+		sweep->is_batch_cut = false;
+	}
 	if (sweep->batch == NULL) {
 		sweep->batch = batch_new(sweep->in.link, may_send_set, on_batch_done, sweep);
 	}
-	batch_send(sweep->batch, &sweep->plan, &sweep->snapshot);
+	batch_send(sweep->batch, &sweep->plan, &sweep->snapshot, &sweep->sockets);
 	return SWEEP_STAY;
 }
 

@@ -18,8 +18,19 @@ static enum sweep_state fail_without_link(struct sweep *sweep, const char *what)
 {
 	char words[ERR_MAX_BYTES];
 
+	if (sweep->silence.is_over) {
+		return sweep_fail(sweep, sweep->silence.words);
+	}
 	snprintf(words, sizeof(words), "%s: %s", what, link_error(sweep->in.link));
 	return sweep_fail(sweep, words);
+}
+
+/* It is there, and says nothing. */
+static enum sweep_state find_silence(struct sweep *sweep)
+{
+	return link_state(sweep->in.link) == LINK_LATE
+		       ? sweep_silent(sweep, link_error(sweep->in.link))
+		       : SWEEP_STAY;
 }
 
 bool sweep_is_meant(const struct sweep *sweep)
@@ -174,7 +185,7 @@ static enum sweep_state begin(struct sweep *sweep)
 		link_try_now(sweep->in.link);
 	}
 	break_busy_handshake(sweep);
-	return SWEEP_STAY;
+	return find_silence(sweep);
 }
 
 /* The one place that a lost connection leads to, from whatever state. */
@@ -183,6 +194,7 @@ static enum sweep_state enter_wait(struct sweep *sweep)
 	bool is_first = sweep->started_ms == 0;
 
 	sweep->started_ms = is_first ? clock_monotonic_ms() : sweep->started_ms;
+	sweep->spread.is_proving = false;
 	sweep_drop_calls(sweep);
 	sweep_release_link(sweep);
 	if (link_state(sweep->in.link) == LINK_READY) {
@@ -193,7 +205,7 @@ static enum sweep_state enter_wait(struct sweep *sweep)
 	}
 	return link_trouble(sweep->in.link) == LINK_TROUBLE_FINAL
 		       ? fail_without_link(sweep, "no connection")
-		       : SWEEP_STAY;
+		       : find_silence(sweep);
 }
 
 static enum sweep_state on_link(struct sweep *sweep, enum link_state state)
@@ -202,7 +214,7 @@ static enum sweep_state on_link(struct sweep *sweep, enum link_state state)
 		return sweep_on_link_ready(sweep);
 	}
 	if (state != LINK_BACKOFF) {
-		return SWEEP_STAY;
+		return find_silence(sweep);
 	}
 	/* An attempt has failed just now. */
 	if (topology_is_unused(sweep->in.instance->topology, sweep->in.link)) {

@@ -1,12 +1,14 @@
 /*
  * LIST: the sessions of the node.
  */
+#include "kill/kernel_use.h"
 #include "kill/sweep_internal.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "redis/reply.h"
 #include "redis/server_info.h"
@@ -44,10 +46,8 @@ static void know_own(struct sweep *sweep)
 	sweep->own_user = mem_printf("%s", link_opts_user(link_options(sweep->in.link)));
 	sweep->own = instances_own_sessions(sweep->in.instances, sweep->in.link);
 	CHECK(own->n_of_link > 0);
-	protection->own = own->items;
-	protection->n_own = own->n;
-	protection->n_known = own->n_known;
-	protection->n_told = own->n_told;
+	sweep->has_hidden_own = own->n_hidden > 0;
+	own_sessions_protect(own, protection);
 	protection->n_aside = link_can_step_aside(sweep->in.link) ? own->n_of_link - 1 : 0;
 	protection->own_user = NULL;
 	if (protection->n_aside == 0 && own->n_of_link > 1 && own->n_known == own->n_of_link &&
@@ -64,6 +64,7 @@ static void know_newcomers(struct sweep *sweep)
 {
 	struct own_sessions now = instances_own_sessions(sweep->in.instances, sweep->in.link);
 
+	sweep->has_hidden_own |= now.n_hidden > 0;
 	own_sessions_add(&sweep->own, &now);
 	own_sessions_finish(&now);
 	sweep->protection.own = sweep->own.items;
@@ -75,6 +76,7 @@ static void on_session(void *context, const struct session_line *line)
 	struct sweep *sweep = context;
 	bool is_victim;
 
+	sweep->n_lines++;
 	if (!sweep->knows_newcomers) {
 		know_newcomers(sweep);
 		sweep->knows_newcomers = true;
@@ -82,7 +84,14 @@ static void on_session(void *context, const struct session_line *line)
 	is_victim = snapshot_add(&sweep->snapshot, line);
 	if (line->is_readable && line->session.id == sweep->snapshot.link_id) {
 		processes_server_note_own(&sweep->processes, &line->session);
-	} else if (is_victim && sweep->in.processes != NULL) {
+		sockets_note_own(&sweep->sockets, link_descriptor(sweep->in.link), &line->session);
+		kernel_use_hear(sweep->in.instance, sweep->in.link, &line->session);
+	}
+	if (is_victim) {
+		snapshot_note_socket(
+			&sweep->snapshot, sockets_find(&sweep->sockets, &line->session));
+	}
+	if (is_victim && sweep->in.processes != NULL) {
 		processes_server_count(&sweep->processes,
 			processes_server_find(&sweep->processes, &line->session));
 	}
@@ -148,15 +157,19 @@ static void on_started(void *context)
 	sweep->has_met_process = sweep_is_meant(sweep);
 	know_own(sweep);
 	sweep->knows_newcomers = false;
+	sweep->has_looked_at_sockets = false;
 	sweep->serial = link_main_serial(sweep->in.link);
 	sweep->newest_serial = link_newest_serial(sweep->in.link);
 	sweep->was_lost = false;
+	sweep->n_lines = 0;
+	sweep->spread.asked_ms = clock_monotonic_ms();
 	sweep->protection.family = sweep->caps.family;
 	sweep->protection.has_type = caps_has(&sweep->caps, CAP_KILL_TYPE);
 	sweep->protection.is_all = sweep->in.request->is_all;
 	sweep->protection.configured = &sweep->in.instance->opts->protect;
 	snapshot_init(&sweep->snapshot, sweep->in.request, &sweep->protection, &sweep->caps,
 		slice_of(sweep->in.node->address), sweep->in.sources, sweep->own.items[0].id);
+	snapshot_want_goals(&sweep->snapshot, sweep->in.book);
 	if (sweep->in.request->wants_results) {
 		snapshot_want_results(&sweep->snapshot, &sweep->in.report->results);
 	}
@@ -202,7 +215,10 @@ static void hold_link(struct sweep *sweep)
 static enum sweep_state enter_list(struct sweep *sweep)
 {
 	hold_link(sweep);
+	kernel_use_keep_listing(sweep->in.instance, sweep->in.link,
+		sweep->in.request->is_dry_run || sweep->in.request->wants_cut);
 	ask_for_monitors(sweep);
+	sweep_begin_goals(sweep);
 	sweep_join_listing(sweep, on_started, on_session, on_listed);
 	return SWEEP_STAY;
 }
@@ -213,5 +229,6 @@ const struct sweep_phase sweep_phase_list = {
 	.busy_ms = SWEEP_ANSWERED_WITHIN_MS,
 	.needs_link = true,
 	.expired = "the deadline passed during the listing",
+	.instead = sweep_instead_of_list,
 	.enter = enter_list,
 };

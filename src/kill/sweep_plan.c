@@ -1,9 +1,13 @@
 /*
  * PLAN, PLANNED: what follows from the listing, and what the job then says to it.
  */
+#include <stdio.h>
+#include <string.h>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kill/kernel_use.h"
 #include "kill/sweep_internal.h"
 
 /* A server that has run for less may have done so for less than the ids are known. */
@@ -84,6 +88,12 @@ static void warn_about_listing(struct sweep *sweep)
 	}
 }
 
+/* Who is to be ended by the kernel is looked up by his id again just before. */
+static bool has_kernel(const struct sweep *sweep)
+{
+	return sockets_are_known(&sweep->sockets) && caps_has(&sweep->caps, CAP_LIST_ID);
+}
+
 struct plan_opts sweep_plan_opts(const struct sweep *sweep)
 {
 	const struct request *request = sweep->in.request;
@@ -93,7 +103,13 @@ struct plan_opts sweep_plan_opts(const struct sweep *sweep)
 		.pace = request->pace != PACE_INSTANCE ? request->pace : instance->pace,
 		.stall_budget_ms = request->stall_budget_ms > 0 ? request->stall_budget_ms
 								: instance->stall_budget_ms,
-		.by_id_only = sweep->n_rounds > 0 || sweep->n_surprises > 1,
+		/* Where they end one after the other each turn is the first for those whose it is.
+		 */
+		.by_id_only = (sweep->n_rounds > 0 && !goals_is_spread(&request->goals)) ||
+			      sweep->n_surprises > 1,
+		.has_goals = sweep->in.book != NULL,
+		.has_kernel = has_kernel(sweep),
+		.wants_kernel = request->via == VIA_KERNEL,
 	};
 }
 
@@ -119,16 +135,49 @@ static void report_plan(struct sweep *sweep)
 	}
 }
 
-static enum sweep_state enter_plan(struct sweep *sweep)
+/* The request takes no other way. */
+static enum sweep_state fail_without_kernel(struct sweep *sweep)
 {
-	snapshot_seal(&sweep->snapshot);
-	sweep->has_snapshot = true;
-	sweep->listed_ms = clock_monotonic_ms();
-	warn_about_listing(sweep);
+	const char *words = kernel_use_words(sweep->in.instance, sweep->in.link);
+	char text[ERR_MAX_BYTES];
+
+	if (strcmp(words, "yes") == 0) {
+		words = caps_has(&sweep->caps, CAP_LIST_ID)
+				? "what the server says of its connections is not what the kernel "
+				  "says"
+				: "the server does not list sessions by their ids";
+	}
+	snprintf(text, sizeof(text), "via=kernel: %s", words);
+	sweep_count(sweep);
+	return sweep_fail(sweep, text);
+}
+
+void sweep_plan_again(struct sweep *sweep)
+{
 	sweep_make_plan(sweep);
 	report_plan(sweep);
 	sweep_count(sweep);
 	sweep->n_allowed = sweep->in.node->counts.matched;
+}
+
+static enum sweep_state enter_plan(struct sweep *sweep)
+{
+	CLEANUP(mem_free_p) char *obstacle = NULL;
+
+	snapshot_seal(&sweep->snapshot);
+	sweep->has_snapshot = true;
+	sweep->listed_ms = clock_monotonic_ms();
+	sweep->spread.came_ms = sweep->listed_ms;
+	if (sweep->in.request->via == VIA_KERNEL && !has_kernel(sweep)) {
+		return fail_without_kernel(sweep);
+	}
+	warn_about_listing(sweep);
+	obstacle = sweep_find_obstacle(sweep);
+	if (obstacle != NULL) {
+		sweep_count(sweep);
+		return sweep_fail(sweep, obstacle);
+	}
+	sweep_plan_again(sweep);
 	return SWEEP_PLANNED;
 }
 
@@ -167,7 +216,7 @@ static enum sweep_state carry_out(struct sweep *sweep)
 								: SWEEP_WAIT_LINK;
 	}
 	if (sweep->plan.n_steps > 0) {
-		return SWEEP_KILL;
+		return goals_is_spread(&sweep->in.request->goals) ? SWEEP_SPREAD : SWEEP_KILL;
 	}
 	/* Nothing to kill is verified like everything else. */
 	sweep->n_rounds++;

@@ -1,5 +1,6 @@
 /*
- * PROVE: before anything else the node shows that it belongs to the instance, as it is now.
+ * PROVE: before anything else the node shows that it belongs to the instance, as it is now; and
+ * again while the kill is spread, before each new listing.
  */
 #include "kill/sweep_internal.h"
 
@@ -16,6 +17,14 @@
 #define TWIN_PAUSE_MS 5
 #define MAX_TWIN_PAUSES 60
 
+static enum sweep_state go_on(struct sweep *sweep)
+{
+	bool is_spread = sweep->spread.is_proving;
+
+	sweep->spread.is_proving = false;
+	return is_spread ? SWEEP_VERIFY : SWEEP_WARM;
+}
+
 static enum sweep_state judge(struct sweep *sweep, const struct reply *reply)
 {
 	struct topology *topology = sweep->in.instance->topology;
@@ -29,7 +38,7 @@ static enum sweep_state judge(struct sweep *sweep, const struct reply *reply)
 	proof = topology_proof(topology, sweep->in.link, sweep->refusal, sizeof(sweep->refusal));
 	if (proof == TOPOLOGY_PROVEN) {
 		sweep->refusal[0] = '\0';
-		return SWEEP_WARM;
+		return go_on(sweep);
 	}
 	if (proof == TOPOLOGY_FOREIGN &&
 		clock_monotonic_ms() >= sweep->started_ms + FOREIGN_PATIENCE_MS) {
@@ -78,7 +87,7 @@ static enum sweep_state instead_of_prove(struct sweep *sweep)
 	if (is_swept_elsewhere(sweep)) {
 		return SWEEP_DONE;
 	}
-	return print_question(sweep, argv) == 0 ? SWEEP_WARM : SWEEP_STAY;
+	return print_question(sweep, argv) == 0 ? go_on(sweep) : SWEEP_STAY;
 }
 
 static enum sweep_state ask(struct sweep *sweep)

@@ -17,6 +17,7 @@ static void on_session(void *context, const struct session_line *line)
 {
 	struct sweep *sweep = context;
 
+	sweep->n_lines++;
 	snapshot_verify(&sweep->snapshot, line);
 }
 
@@ -41,6 +42,8 @@ static bool is_beyond_limit(const struct sweep *sweep)
 /* Everybody has ended. Behind a balancer others have sessions too. */
 static enum sweep_state end(struct sweep *sweep)
 {
+	/* A watch may last for long. */
+	sockets_finish(&sweep->sockets);
 	if (sweep->in.request->watch_ms > 0) {
 		return SWEEP_WATCH;
 	}
@@ -52,7 +55,15 @@ static enum sweep_state judge_remains(struct sweep *sweep)
 {
 	struct snapshot_remains remains = snapshot_verify_end(&sweep->snapshot);
 
+	sweep->spread.came_ms = clock_monotonic_ms();
+	if (sweep->in.book != NULL) {
+		sweep->in.judge_goals_fn(sweep->in.context, sweep);
+		remains = snapshot_count_remains(&sweep->snapshot);
+	}
 	sweep_settle_claims(sweep, remains.dying);
+	if (sweep->is_held_by_child) {
+		return SWEEP_LET_GO;
+	}
 	if (remains.alive == 0 && remains.dying == 0) {
 		return end(sweep);
 	}
@@ -61,11 +72,18 @@ static enum sweep_state judge_remains(struct sweep *sweep)
 			"sessions turned up that the limit was not checked for; they were not "
 			"killed");
 	}
-	if (remains.alive > 0 && sweep->n_rounds < MAX_ROUNDS) {
+	if (sweep_has_turns(sweep)) {
+		return SWEEP_SPREAD;
+	}
+	if (remains.alive > 0 && sweep->n_rounds < MAX_ROUNDS &&
+		!goals_is_spread(&sweep->in.request->goals)) {
 		sweep_make_plan(sweep);
 		return SWEEP_KILL;
 	}
 	if (remains.dying > 0) {
+		if (sweep->look_again_ms >= LOOK_AGAIN_LAST_MS) {
+			snapshot_doubt_cuts(&sweep->snapshot);
+		}
 		timer_start(sweep->pause, sweep->look_again_ms);
 		sweep->look_again_ms = MIN(sweep->look_again_ms * 2, (int64_t)LOOK_AGAIN_LAST_MS);
 		return SWEEP_LOOK_AGAIN;
@@ -102,8 +120,8 @@ static void on_listed(void *context, const struct listing_result *result)
 static void ask_by_ids(struct sweep *sweep)
 {
 	size_t n_left = (size_t)snapshot_n_pending(&sweep->snapshot);
-	size_t n_chunk = MIN(n_left, (size_t)SWEEP_MAX_IDS_PER_LIST);
-	CLEANUP(sweep_ids_finish) struct sweep_ids ids = sweep_ids_new(n_chunk);
+	size_t n_chunk = MIN(n_left, (size_t)ID_LIST_MAX);
+	CLEANUP(id_list_finish) struct id_list ids = sweep_ids_new(sweep, n_chunk);
 
 	for (size_t i = 0; i < sweep->snapshot.n; i++) {
 		const struct snapshot_entry *entry = &sweep->snapshot.entries[i];
@@ -111,7 +129,7 @@ static void ask_by_ids(struct sweep *sweep)
 		if (!snapshot_is_victim(entry)) {
 			continue;
 		}
-		sweep_ids_add(&ids, entry->id);
+		id_list_add(&ids, entry->id);
 		n_left--;
 		if (ids.n == n_chunk || n_left == 0) {
 			sweep->n_replies++;
@@ -149,10 +167,12 @@ static void on_persistence(void *context, const struct reply *reply, const char 
 	if (reply != NULL && reply->type == REPLY_TEXT) {
 		server_info_read(reply->text, &server);
 	}
-	if (server.has_child && is_any_older(sweep, &server)) {
-		sweep_warn(sweep,
-			"a child of the server saves or rewrites the data set and holds the "
-			"killed sessions' sockets; their clients see the end when it is done");
+	if (!server.has_child || !is_any_older(sweep, &server)) {
+		/* No child has any of their sockets. */
+	} else if (sockets_are_known(&sweep->sockets)) {
+		sweep->is_held_by_child = true;
+	} else {
+		sweep_warn_held(sweep);
 	}
 	sweep_move(sweep, lost != NULL ? sweep_lost(sweep) : count_answer(sweep));
 }
@@ -163,8 +183,12 @@ static void on_persistence(void *context, const struct reply *reply, const char 
  */
 static enum sweep_state enter_verify(struct sweep *sweep)
 {
-	bool is_all = sweep->in.request->is_all;
+	/* Goals look at those that are spared as well. */
+	bool is_whole = sweep->in.request->is_all || sweep->in.book != NULL;
 
+	sweep_forget_turns(sweep);
+	sweep->n_lines = 0;
+	sweep->spread.asked_ms = clock_monotonic_ms();
 	snapshot_verify_begin(&sweep->snapshot);
 	sweep->n_replies = 0;
 	if (may_child_hold_sockets(sweep)) {
@@ -172,10 +196,10 @@ static enum sweep_state enter_verify(struct sweep *sweep)
 		sweep->has_asked_for_child = true;
 		sweep->n_replies++;
 	}
-	if (snapshot_n_pending(&sweep->snapshot) == 0 && !is_all) {
+	if (snapshot_n_pending(&sweep->snapshot) == 0 && !sweep->in.request->is_all) {
 		return sweep->n_replies == 0 ? judge_remains(sweep) : SWEEP_STAY;
 	}
-	if (is_all || !caps_has(&sweep->caps, CAP_LIST_ID)) {
+	if (is_whole || !caps_has(&sweep->caps, CAP_LIST_ID)) {
 		sweep->n_replies++;
 		sweep_join_listing(sweep, NULL, on_session, on_listed);
 	} else {

@@ -69,7 +69,7 @@ static void on_line(void *context, struct slice line)
 static size_t next_group(const struct sweep_warming *warming, int64_t took_us, int64_t budget)
 {
 	int64_t fitting = (int64_t)warming->group * budget / MAX(took_us, (int64_t)1) * 4 / 5;
-	int64_t most = MIN((int64_t)warming->group * 2, (int64_t)SWEEP_MAX_IDS_PER_LIST);
+	int64_t most = MIN((int64_t)warming->group * 2, (int64_t)ID_LIST_MAX);
 
 	return (size_t)MAX(MIN(fitting, most), (int64_t)SMALLEST_GROUP);
 }
@@ -86,12 +86,12 @@ static void on_reply(void *context, const struct reply *reply, const char *lost)
 static void send_group(struct sweep *sweep)
 {
 	struct sweep_warming *warming = &sweep->warming;
-	CLEANUP(sweep_ids_finish)
-	struct sweep_ids ids = sweep_ids_new(warming->group);
+	CLEANUP(id_list_finish)
+	struct id_list ids = sweep_ids_new(sweep, warming->group);
 
 	warming->n_found = 0;
 	for (size_t i = 0; i < warming->group; i++) {
-		sweep_ids_add(&ids, warming->next_id++);
+		id_list_add(&ids, warming->next_id++);
 	}
 	warming->sent_us = clock_monotonic_us();
 	sweep_send_list(sweep, &ids, on_line, on_reply);

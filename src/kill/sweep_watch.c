@@ -61,6 +61,9 @@ static void on_listed(void *context, const struct listing_result *result)
 
 static enum sweep_state look(struct sweep *sweep)
 {
+	/* It may be for minutes: nothing of the kill is needed any more. */
+	batch_free(sweep->batch);
+	sweep->batch = NULL;
 	if (link_state(sweep->in.link) != LINK_READY) {
 		return give_up(sweep, link_error(sweep->in.link));
 	}
@@ -83,6 +86,7 @@ static enum sweep_state enter_watch(struct sweep *sweep)
 	timer_start(sweep->timer, sweep->in.request->watch_ms + WATCH_LAST_LOOK_MS);
 	sweep->watch_mark = sweep->snapshot.watermark;
 	sweep->newest_id = sweep->snapshot.watermark;
+	sweep_forget_snapshot(sweep);
 	sweep->watch_until_ms = clock_monotonic_ms() + sweep->in.request->watch_ms;
 	timer_start(sweep->pause, MIN((int64_t)WATCH_PERIOD_MS, sweep->in.request->watch_ms));
 	sweep->in.event_fn(sweep->in.context, JOB_VERIFIED);

@@ -26,6 +26,15 @@ static bool is_ip(const struct address *address)
 	return address->kind == ADDRESS_IPV4 || address->kind == ADDRESS_IPV6;
 }
 
+bool ends_client_of(const struct session *session, struct ends_address *ret_client)
+{
+	if (!is_ip(&session->addr)) {
+		return false;
+	}
+	*ret_client = address_of(&session->addr);
+	return true;
+}
+
 bool ends_of(const struct session *session, struct ends *ret_ends)
 {
 	struct ends ends = {.fd = -1};

@@ -26,6 +26,9 @@ struct ends {
 	int32_t fd;                 /* the server's descriptor; -1: not given */
 };
 
+/* The client's end alone; false: it is no IP address. */
+NODISCARD bool ends_client_of(const struct session *session, struct ends_address *ret_client);
+
 /* False where the server does not give what it takes. */
 NODISCARD bool ends_of(const struct session *session, struct ends *ret_ends);
 

@@ -202,6 +202,8 @@ static bool belongs(const struct plan_step *step, const struct snapshot_entry *e
 		return entry->cell != INTERN_NONE && entry->type == step->type;
 	case PLAN_STEP_CELL:
 		return entry->cell == step->cell;
+	case PLAN_STEP_CUT:
+		return entry->socket != INTERN_NONE;
 	case PLAN_STEP_IDS:
 		break;
 	}
@@ -216,7 +218,8 @@ static void take_victims(struct plan *plan, uint8_t *taken)
 	for (size_t i = 0; i < plan->snapshot->n; i++) {
 		const struct snapshot_entry *entry = &plan->snapshot->entries[i];
 
-		if (!taken[i] && snapshot_is_victim(entry) && belongs(step, entry)) {
+		if (!taken[i] && snapshot_is_victim(entry) && belongs(step, entry) &&
+			(entry->is_due || !plan->opts.only_due)) {
 			taken[i] = 1;
 			plan->victims[plan->n_victims++] = (uint32_t)i;
 		}
@@ -321,6 +324,28 @@ static void plan_ids(struct plan *plan, enum session_type type, uint8_t *taken)
 	}
 }
 
+/* By id, one walk over all clients for as many as fit into a command. Bursts of the kernel's are
+ * smaller than any command for many. */
+static bool is_cut_cheaper(const struct plan *plan)
+{
+	int64_t by_id_ns = walk_ns(plan) / (int64_t)ids_per_command(plan) + PLAN_END_NS;
+
+	return plan->opts.wants_kernel || plan->opts.pace == PACE_GENTLE ||
+	       by_id_ns > PLAN_CUT_END_NS;
+}
+
+static void plan_cut(struct plan *plan, uint8_t *taken)
+{
+	size_t n_within_budget =
+		(size_t)(plan->opts.stall_budget_ms * 1000000 / PLAN_CUT_END_NS) + 1;
+	struct plan_step *step = add_step(plan, PLAN_STEP_CUT, SESSION_TYPE_NORMAL);
+
+	step->victims_per_burst = plan->opts.pace == PACE_GENTLE
+					  ? MIN(n_within_budget, (size_t)PLAN_MAX_CUT)
+					  : PLAN_MAX_CUT;
+	take_victims(plan, taken);
+}
+
 /* The strongest lower bound that the request itself asks for, if the server can filter on it. */
 static int64_t lower_bound(const struct snapshot *snapshot, enum session_field field, enum cap cap)
 {
@@ -350,8 +375,9 @@ static bool may_have_sets(const struct plan *plan)
 
 	/* Lines that could not be read belong to no cell: what a set would hit is not known then.
 	 */
-	return !plan->opts.by_id_only && plan->snapshot->n_unreadable == 0 &&
-	       caps_has(plan->snapshot->caps, CAP_KILL_TYPE) && (is_bound || !request->has_max);
+	return !plan->opts.by_id_only && !plan->opts.has_goals && !plan->opts.wants_kernel &&
+	       plan->snapshot->n_unreadable == 0 && caps_has(plan->snapshot->caps, CAP_KILL_TYPE) &&
+	       (is_bound || !request->has_max);
 }
 
 void plan_init(struct plan *plan, const struct snapshot *snapshot, const struct plan_opts *opts)
@@ -369,6 +395,9 @@ void plan_init(struct plan *plan, const struct snapshot *snapshot, const struct 
 	if (may_have_sets(plan)) {
 		plan_types(plan, taken);
 		plan_cells(plan, taken);
+	}
+	if (plan->opts.has_kernel && !plan->opts.by_id_only && is_cut_cheaper(plan)) {
+		plan_cut(plan, taken);
 	}
 	for (unsigned type = 0; type < SESSION_N_TYPES; type++) {
 		plan_ids(plan, (enum session_type)type, taken);
@@ -390,13 +419,13 @@ const struct snapshot_entry *plan_step_victim(
 
 enum session_type plan_step_type(const struct plan_step *step)
 {
-	return step->kind == PLAN_STEP_IDS ? SESSION_TYPE_NORMAL : step->type;
+	return plan_step_is_set(step) ? step->type : SESSION_TYPE_NORMAL;
 }
 
 bool plan_has_sets(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_steps; i++) {
-		if (plan->steps[i].kind != PLAN_STEP_IDS) {
+		if (plan_step_is_set(&plan->steps[i])) {
 			return true;
 		}
 	}

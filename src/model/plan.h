@@ -25,16 +25,29 @@
  * with 9,000 clients. */
 #define PLAN_MAX_IDS_PER_COMMAND 1000
 
+/*
+ * Connections that the kernel ends in one go. It takes it some 10 us for each, and the server as
+ * long to find out: so the daemon and others are held up for two milliseconds and a half at most.
+ */
+#define PLAN_MAX_CUT 200
+
 struct plan_opts {
 	enum pace pace; /* PACE_FAST or PACE_GENTLE */
 	int64_t stall_budget_ms;
 	bool by_id_only; /* a second attempt: nothing but ids */
+	bool has_goals;  /* not everybody of a set is meant, and nobody who comes to it */
+	bool only_due;   /* of the victims those that are due */
+	/* The kernel can end the connections of those that have a `socket`, where that is cheaper,
+	 * or in any case. */
+	bool has_kernel;
+	bool wants_kernel;
 };
 
 enum plan_step_kind {
 	PLAN_STEP_TYPE, /* everybody of a type */
 	PLAN_STEP_CELL, /* everybody of a cell */
 	PLAN_STEP_IDS,  /* these ids */
+	PLAN_STEP_CUT,  /* these connections, by the kernel */
 };
 
 struct plan_step {
@@ -45,7 +58,7 @@ struct plan_step {
 	size_t n;
 	size_t ids_per_command; /* IDS: 1 or more */
 	/* Paced: victims to be hit before waiting for the answers; whole sets count as they are. 0:
-	 * no pace. */
+	 * no pace. CUT: always. */
 	size_t victims_per_burst;
 };
 
@@ -82,9 +95,14 @@ size_t plan_step_command(const struct plan *plan, const struct plan_step *step, 
 	size_t most, struct slice client_command, struct plan_command *command);
 void plan_command_finish(struct plan_command *command);
 
+static inline bool plan_step_is_set(const struct plan_step *step)
+{
+	return step->kind == PLAN_STEP_TYPE || step->kind == PLAN_STEP_CELL;
+}
+
 bool plan_has_sets(const struct plan *plan);
 
-/* Of all that a set command can hit; NORMAL for ids, which may be of any. */
+/* Of all that a set command can hit; NORMAL for others, which may be of any. */
 enum session_type plan_step_type(const struct plan_step *step);
 
 /* The victim `offset` of a step. */
@@ -96,8 +114,10 @@ char *plan_step_print(
 	const struct plan *plan, const struct plan_step *step, struct slice client_command);
 
 /* Estimates, in ns of server time, from measurements on Redis and Valkey 5.0 to 9.1. */
-#define PLAN_WALK_NS 25       /* one step of the walk over all clients */
-#define PLAN_END_NS 13000     /* to end one client */
+#define PLAN_WALK_NS 25   /* one step of the walk over all clients */
+#define PLAN_END_NS 13000 /* to end one client */
+/* The same when it finds its connection ended, and is asked before. */
+#define PLAN_CUT_END_NS 15000
 #define PLAN_SUBSCRIBER_NS 10 /* old servers: for each subscription, one step of the search */
 /* More than this, and subscribers are ended in bursts within the stall budget at any pace. */
 #define PLAN_MAX_SUBSCRIBER_STALL_MS 100

@@ -174,7 +174,7 @@ static void print_ids(FILE *out, const struct plan_command *command, size_t n_id
 	}
 }
 
-char *plan_step_print(
+static char *print_command(
 	const struct plan *plan, const struct plan_step *step, struct slice client_command)
 {
 	struct plan_command command = {0};
@@ -194,4 +194,11 @@ char *plan_step_print(
 	CHECK(fclose(out) == 0);
 	plan_command_finish(&command);
 	return text;
+}
+
+char *plan_step_print(
+	const struct plan *plan, const struct plan_step *step, struct slice client_command)
+{
+	return step->kind == PLAN_STEP_CUT ? mem_printf("cut %zu sockets at the kernel", step->n)
+					   : print_command(plan, step, client_command);
 }

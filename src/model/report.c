@@ -221,8 +221,10 @@ void counts_add(struct counts *sum, const struct counts *part)
 	sum->found += part->found;
 	sum->unmatched += part->unmatched;
 	sum->is_protected += part->is_protected;
+	sum->spared += part->spared;
 	sum->matched += part->matched;
 	sum->killed += part->killed;
+	sum->cut += part->cut;
 	sum->gone += part->gone;
 	sum->survivors += part->survivors;
 	sum->extra += part->extra;
@@ -232,7 +234,8 @@ bool counts_is_consistent(const struct counts *counts, bool is_dry_run)
 {
 	uint64_t ended = counts->killed + counts->gone + counts->survivors;
 
-	return counts->found == counts->unmatched + counts->is_protected + counts->matched &&
+	return counts->found == counts->unmatched + counts->is_protected + counts->spared +
+					counts->matched &&
 	       ended == (is_dry_run ? 0 : counts->matched);
 }
 

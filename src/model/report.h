@@ -19,15 +19,18 @@
 #define REPORT_MAX_WARNINGS 64
 
 /*
- * found = unmatched + is_protected + matched, and after a kill matched = killed + gone + survivors.
- * `extra` stands outside: sessions beyond the listing that a command for a whole set hit.
+ * found = unmatched + is_protected + spared + matched, and after a kill matched = killed + gone +
+ * survivors. `extra` stands outside: sessions beyond the listing that a command for a whole set
+ * hit.
  */
 struct counts {
 	uint64_t found;
 	uint64_t unmatched;    /* not selected */
 	uint64_t is_protected; /* selected, but kept */
+	uint64_t spared;       /* selected, but beyond a goal */
 	uint64_t matched;      /* to be killed */
 	uint64_t killed;
+	uint64_t cut;       /* of these, those whose connections the kernel ended */
 	uint64_t gone;      /* ended by itself before its turn */
 	uint64_t survivors; /* still there, or not tried */
 	uint64_t extra;
@@ -106,6 +109,8 @@ struct report {
 	struct counts counts;
 	uint64_t reconnected;
 	bool is_too_many;  /* refused: more than `max` would be killed */
+	bool is_not_exact; /* likewise, as far as it did: others might be hit */
+	bool is_too_slow;  /* likewise: it would take longer than its time-out */
 	bool is_restarted; /* likewise: no node is the process of `run_id` */
 	char *error;       /* in a sentence what went wrong, for the DAS message; NULL: nothing */
 	char **warnings;

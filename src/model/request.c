@@ -8,6 +8,7 @@
 void request_init(struct request *request)
 {
 	*request = (struct request){.timeout_ms = REQUEST_DEFAULT_TIMEOUT_MS};
+	goals_init(&request->goals);
 }
 
 void request_finish(struct request *request)
@@ -110,9 +111,10 @@ bool request_is_same(const struct request *a, const struct request *b)
 	return a->is_all == b->is_all && a->is_dry_run == b->is_dry_run &&
 	       a->has_max == b->has_max && a->max == b->max && a->pace == b->pace &&
 	       a->stall_budget_ms == b->stall_budget_ms && a->timeout_ms == b->timeout_ms &&
-	       a->break_busy == b->break_busy && a->watch_ms == b->watch_ms &&
-	       a->wants_results == b->wants_results && a->wants_processes == b->wants_processes &&
-	       has_same_ids(a, b) && has_same_nodes(a, b) &&
+	       a->break_busy == b->break_busy && a->via == b->via && a->wants_cut == b->wants_cut &&
+	       a->watch_ms == b->watch_ms && a->wants_results == b->wants_results &&
+	       a->wants_processes == b->wants_processes && a->has_timeout == b->has_timeout &&
+	       goals_is_equal(&a->goals, &b->goals) && has_same_ids(a, b) && has_same_nodes(a, b) &&
 	       slice_is_same_text(a->run_id, b->run_id) &&
 	       selectors_is_equal(&a->match, &b->match) &&
 	       selectors_is_equal(&a->except, &b->except);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/goals.h"
 #include "model/protection.h"
 #include "model/selector.h"
 #include "model/session.h"
@@ -27,6 +28,13 @@ enum pace {
 	PACE_GENTLE,   /* no command or burst stalls the server longer than the budget */
 };
 
+/* How sessions are ended. */
+enum request_via {
+	VIA_ANY, /* as is cheapest for the server */
+	VIA_PROTOCOL,
+	VIA_KERNEL,
+};
+
 struct request {
 	bool is_all;            /* or `match`, or `ids` */
 	struct selectors match; /* all must hold */
@@ -39,10 +47,14 @@ struct request {
 	bool is_dry_run;
 	bool has_max;
 	uint64_t max; /* refuse if more sessions would be killed */
+	struct goals goals;
 	enum pace pace;
 	int64_t stall_budget_ms; /* 0: what the instance is configured for */
 	int64_t timeout_ms;
+	bool has_timeout; /* it was asked for: else it grows by the time that goals take */
 	bool break_busy;
+	enum request_via via;
+	bool wants_cut; /* where the server does not answer, its sessions are ended at the kernel */
 	int64_t watch_ms;
 	char *reason;         /* NULL: none */
 	bool wants_results;   /* what becomes of each session is to be in the report */
@@ -73,6 +85,7 @@ enum request_class {
 	REQUEST_UNMATCHED, /* not selected */
 	REQUEST_PROTECTED, /* selected, but kept */
 	REQUEST_MATCHED,   /* to be killed */
+	REQUEST_SPARED,    /* selected, but beyond a goal; judged by goals_choose() */
 	REQUEST_OPEN, /* of a set some would be killed, some not; or a value was too long to read */
 };
 

@@ -100,7 +100,8 @@ static bool read_value_of(enum session_field field, struct selector_value *value
 	case SESSION_KIND_TEXT:
 		break;
 	}
-	if (slice_is(value->text, "\"\"")) {
+	/* As it is written, and as screens show it. */
+	if (slice_is(value->text, "\"\"") || slice_is(value->text, "(none)")) {
 		value->text = SLICE_LITERAL("");
 		return true;
 	}

@@ -168,6 +168,9 @@ bool session_next_value(struct slice *rest, struct slice *ret_key, struct slice 
 NODISCARD bool session_number(
 	const struct session *session, enum session_field field, int64_t *ret_number);
 
+/* What sessions are counted together by: a value; of an address the host. */
+struct slice session_group_value(const struct session *session, enum session_field field);
+
 /* Bits (1 << field): the fields that the server gave. */
 uint64_t session_given_fields(const struct session *session);
 

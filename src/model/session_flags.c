@@ -9,6 +9,16 @@ bool session_number(const struct session *session, enum session_field field, int
 	return session->values[field].data != NULL && parse_i64(session->values[field], ret_number);
 }
 
+struct slice session_group_value(const struct session *session, enum session_field field)
+{
+	struct slice value = session->values[field];
+
+	if (value.data == NULL) {
+		return SLICE_LITERAL("");
+	}
+	return field == SESSION_ADDR ? address_source_name(&session->addr) : value;
+}
+
 uint64_t session_given_fields(const struct session *session)
 {
 	uint64_t fields = 0;

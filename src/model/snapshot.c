@@ -29,6 +29,7 @@ void snapshot_finish(struct snapshot *snapshot)
 {
 	free(snapshot->entries);
 	free(snapshot->cells);
+	free(snapshot->marks);
 	intern_finish(&snapshot->cell_texts);
 	memset(snapshot, 0, sizeof(*snapshot));
 }
@@ -95,6 +96,7 @@ static void set_aside(struct snapshot *snapshot, struct slice line, const char *
 static uint64_t *count_of(struct counts *counts, enum request_class class)
 {
 	return class == REQUEST_MATCHED     ? &counts->matched
+	       : class == REQUEST_SPARED    ? &counts->spared
 	       : class == REQUEST_PROTECTED ? &counts->is_protected
 					    : &counts->unmatched;
 }
@@ -114,6 +116,11 @@ void snapshot_change_class(
 	(*count_of(&snapshot->counts, (enum request_class)entry->class))--;
 	snapshot->counts.found--;
 	set_class(snapshot, entry, class);
+}
+
+void snapshot_spare(struct snapshot *snapshot, struct snapshot_entry *entry)
+{
+	snapshot_change_class(snapshot, entry, REQUEST_SPARED);
 }
 
 static void note_age(struct snapshot *snapshot, const struct session *session)
@@ -143,7 +150,11 @@ static struct snapshot_entry *append_entry(struct snapshot *snapshot, uint64_t i
 	struct snapshot_entry *entry = mem_append(&snapshot->entries, &snapshot->n,
 		&snapshot->capacity, sizeof(struct snapshot_entry));
 
-	*entry = (struct snapshot_entry){.id = id, .source = INTERN_NONE, .cell = INTERN_NONE};
+	*entry = (struct snapshot_entry){.id = id,
+		.source = INTERN_NONE,
+		.cell = INTERN_NONE,
+		.socket = INTERN_NONE,
+		.mark = INTERN_NONE};
 	snapshot->watermark = MAX(snapshot->watermark, id);
 	return entry;
 }
@@ -182,7 +193,8 @@ static bool may_be_replication(struct slice line)
 static void add_unreadable(struct snapshot *snapshot, const struct session_line *line)
 {
 	struct snapshot_entry *entry = append_entry(snapshot, line->session.id);
-	bool is_judged_by_id = snapshot->request->except.n == 0 &&
+	/* Nor can it be put in order. */
+	bool is_judged_by_id = snapshot->book == NULL && snapshot->request->except.n == 0 &&
 			       snapshot->protection->configured->n == 0 &&
 			       !protection_is_own(snapshot->protection, &line->session);
 
@@ -234,6 +246,7 @@ bool snapshot_add(struct snapshot *snapshot, const struct session_line *line)
 	set_class(snapshot, entry, class);
 	entry->type = (uint8_t)session->type;
 	snapshot_note_in_cell(snapshot, session, class);
+	snapshot_note_mark(snapshot, entry, session);
 	note_result(snapshot, session);
 	if (class == REQUEST_MATCHED) {
 		entry->source = sources_number(snapshot->sources, session);
@@ -243,6 +256,11 @@ bool snapshot_add(struct snapshot *snapshot, const struct session_line *line)
 		}
 	}
 	return class == REQUEST_MATCHED;
+}
+
+void snapshot_note_socket(struct snapshot *snapshot, uint32_t socket)
+{
+	snapshot->entries[snapshot->n - 1].socket = socket;
 }
 
 static int compare_ids(const void *a, const void *b)

@@ -23,8 +23,11 @@
 #include "model/session.h"
 #include "model/sources.h"
 
-/* A listing with more sessions than this is refused, not half read. */
-#define SNAPSHOT_MAX_SESSIONS 4000000
+/*
+ * A listing with more sessions than this is refused, not half read: twice what a process may hold
+ * of descriptors where nobody raised fs.nr_open. They take 64 MB.
+ */
+#define SNAPSHOT_MAX_SESSIONS 2000000
 /* Beyond this many cells sessions belong to none, and can only be killed by id. */
 #define SNAPSHOT_MAX_CELLS 4096
 
@@ -54,15 +57,20 @@ struct snapshot_entry {
 	uint64_t id;
 	uint32_t source;
 	uint32_t cell;   /* INTERN_NONE: none */
+	uint32_t socket; /* its number among the server's connections; INTERN_NONE: not known */
+	uint32_t mark;   /* by which goals choose; INTERN_NONE: it has none */
 	uint8_t class;   /* enum request_class */
 	uint8_t type;    /* enum session_type */
 	uint8_t fate;    /* enum snapshot_fate; of victims */
+	uint8_t n_tries; /* that it was about to be killed; of spread ones */
 	uint8_t kept_by; /* enum result_fate; of protected ones, when results are wanted */
+	bool is_due;     /* its turn has come; of spread ones */
 	bool is_missed;  /* no command hit it: it had ended, or was not any more what it was */
 	bool is_listed;  /* by the listing that is being read for verification */
 	bool is_dying;   /* listed with a flag that says so */
 	bool is_moved;   /* listed by snapshot_look(), in another cell than before */
 	bool is_retyped; /* likewise, of another type */
+	bool is_cut;     /* the kernel has ended its connection: it is sure to end */
 };
 
 struct snapshot_cell {
@@ -82,13 +90,18 @@ struct snapshot {
 	struct slice node;
 	struct sources *sources;
 	struct results *results; /* NULL: not wanted */
+	struct goal_book *book;  /* NULL: there are no goals */
 	uint64_t link_id;        /* of the connection that lists and kills */
 
 	struct snapshot_entry *entries; /* by id, ascending, once sealed */
 	size_t n;
 	size_t n_sealed; /* the ordered part; behind it what a later listing brought */
 	size_t capacity;
-	struct counts counts;  /* found, unmatched, is_protected, matched */
+	struct goal_mark *marks;
+	size_t n_marks;
+	size_t marks_capacity;
+	struct counts counts;  /* found, unmatched, is_protected, spared, matched */
+	size_t n_looked_at;    /* lines of the verification that is read */
 	uint64_t n_released;   /* were victims, until a later listing judged them otherwise */
 	int64_t n_connections; /* that the server had ever accepted before; -1: not known */
 	uint64_t watermark;    /* the highest id listed */
@@ -116,6 +129,11 @@ void snapshot_finish(struct snapshot *snapshot); /* zeroed is fine */
 
 /* Before the first line: keep what becomes of each session in `results`, which is borrowed. */
 void snapshot_want_results(struct snapshot *snapshot, struct results *results);
+/* Before the first line: whom the goals are to choose from. `book` is borrowed. */
+void snapshot_want_goals(struct snapshot *snapshot, struct goal_book *book);
+/* A victim that is beyond a goal is none. */
+void snapshot_spare(struct snapshot *snapshot, struct snapshot_entry *entry);
+
 /*
  * At the end, if they were wanted: what became of them all, in the list and in its counts. `left`
  * is the fate of those that are still there.
@@ -129,6 +147,9 @@ void snapshot_settle_results(struct snapshot *snapshot, enum result_fate left);
  * read?
  */
 bool snapshot_add(struct snapshot *snapshot, const struct session_line *line);
+
+/* Of the session that was added last: see struct snapshot_entry. */
+void snapshot_note_socket(struct snapshot *snapshot, uint32_t socket);
 
 /* After the last line: sorts by id. Two sessions with one id are set aside, both. */
 void snapshot_seal(struct snapshot *snapshot);
@@ -147,12 +168,23 @@ struct snapshot_remains {
 	uint64_t dying; /* listed, but on their way out */
 };
 struct snapshot_remains snapshot_verify_end(struct snapshot *snapshot);
+/* The same, of what is known then. */
+struct snapshot_remains snapshot_count_remains(const struct snapshot *snapshot);
 
 /*
  * A look just before a set command, after snapshot_verify_begin(): one line of who is there now.
  * Nothing is judged: is_listed and is_moved say who of the victims the command can hit.
  */
 void snapshot_look(struct snapshot *snapshot, const struct session_line *line);
+
+/*
+ * A look at some just before they are ended otherwise than by a command: their lines are taken like
+ * those of a verification, but that nobody is known to have ended.
+ */
+void snapshot_look_again_end(struct snapshot *snapshot);
+
+/* Whose connections the kernel has ended are listed for too long: they were not theirs. */
+void snapshot_doubt_cuts(struct snapshot *snapshot);
 
 /* NULL when that id was not listed. */
 struct snapshot_entry *snapshot_find(struct snapshot *snapshot, uint64_t id);

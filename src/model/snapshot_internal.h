@@ -13,6 +13,10 @@ uint32_t snapshot_choose_keys(const struct snapshot *snapshot);
 void snapshot_note_in_cell(
 	struct snapshot *snapshot, const struct session *session, enum request_class class);
 
+/* As it is now, of one that goals choose from; they know no other ones. */
+void snapshot_note_mark(
+	struct snapshot *snapshot, struct snapshot_entry *entry, const struct session *session);
+
 /* It is in another class than it was counted in. */
 void snapshot_change_class(
 	struct snapshot *snapshot, struct snapshot_entry *entry, enum request_class class);

@@ -14,6 +14,7 @@ static enum result_fate fate_of(const struct snapshot_entry *entry, enum result_
 		break;
 	case REQUEST_PROTECTED:
 		return entry->kept_by != RESULT_PENDING ? (enum result_fate)entry->kept_by : left;
+	case REQUEST_SPARED:
 	case REQUEST_UNMATCHED: /* could not be judged */
 	case REQUEST_OPEN:
 		return left;

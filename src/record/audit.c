@@ -1,6 +1,7 @@
 /*
- * What the lines of the audit log say. How they stay whole is the matter of linefile.c, how the
- * open ones are found again that of audit_scan.c.
+ * Which lines come into the audit log, and when. What they begin with is the matter of
+ * audit_line.c, how they stay whole that of linefile.c, how the open ones are found again that of
+ * audit_scan.c.
  */
 #include "record/audit.h"
 
@@ -9,10 +10,12 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "record/audit_scan.h"
+#include "record/audit_line.h"
 #include "record/denials.h"
 #include "record/json.h"
 #include "record/linefile.h"
+#include "record/owed.h"
+#include "record/recovery.h"
 #include "record/unfinished.h"
 
 struct audit {
@@ -20,6 +23,7 @@ struct audit {
 	struct linefile *file;
 	struct unfinished *unfinished;
 	struct denials denials;
+	struct owed owed;
 	char *recovered; /* the file in which what a crash left open is recorded; NULL: none */
 	uint64_t n_failures;
 };
@@ -31,6 +35,7 @@ struct audit *audit_new(const struct audit_opts *opts)
 	audit->opts = opts;
 	audit->file = linefile_new();
 	audit->unfinished = unfinished_new();
+	owed_init(&audit->owed);
 	return audit;
 }
 
@@ -40,6 +45,7 @@ void audit_free(struct audit *audit)
 		return;
 	}
 	denials_finish(&audit->denials);
+	owed_finish(&audit->owed);
 	unfinished_free(audit->unfinished);
 	linefile_free(audit->file);
 	free(audit->recovered);
@@ -54,47 +60,6 @@ uint64_t audit_n_failures(const struct audit *audit)
 bool audit_is_required(const struct audit *audit)
 {
 	return audit->opts->is_required;
-}
-
-static void set_now(json_t *line)
-{
-	char now[CLOCK_RFC3339_BYTES];
-
-	clock_format_rfc3339(clock_wall_ms(), now);
-	json_set(line, "time", json_text_of(now));
-}
-
-/* Time, event and request id come first and in this order: audit_scan.c goes by that. */
-static json_t *new_line(const char *event)
-{
-	json_t *line = json_object();
-
-	set_now(line);
-	json_set(line, "event", json_text_of(event));
-	return line;
-}
-
-static void set_caller(json_t *line, const struct caller *caller)
-{
-	json_set(line, "uid", json_integer(caller->uid));
-	json_set(line, "gid", json_integer(caller->gid));
-	json_set(line, "pid", json_integer(caller->pid));
-	json_set(line, "user", json_text_of(caller->user));
-	json_set(line, "exe", json_text_of(caller->exe));
-}
-
-static json_t *subject_line(const char *event, const struct audit_subject *subject)
-{
-	json_t *line = new_line(event);
-
-	json_set(line, "request_id", json_text_of(subject->request_id));
-	json_set(line, "action", json_text_of(subject->action));
-	json_set(line, "instance", json_text_of(subject->instance));
-	set_caller(line, subject->caller);
-	if (subject->request != NULL) {
-		json_set_request(line, subject->request);
-	}
-	return line;
 }
 
 static int append_text(struct audit *audit, const char *text, struct err *err)
@@ -117,93 +82,38 @@ static int append(struct audit *audit, const json_t *line, struct err *err)
 	return append_text(audit, text, err);
 }
 
-/* All that the intent said, with the time of this discovery; its own is kept aside. */
-static int append_interrupted(struct audit *audit, json_t *intent, struct err *err)
-{
-	json_set(intent, "intent_time", json_incref(json_object_get(intent, "time")));
-	set_now(intent);
-	json_set(intent, "event", json_text_of("interrupted"));
-	return append(audit, intent, err);
-}
-
-/* All of `open`, whose offsets are those of lines in `fd`. */
-static int append_all_interrupted(struct audit *audit, int fd, json_t *open, struct err *err)
-{
-	const char *request_id;
-	json_t *offset;
-
-	json_object_foreach(open, request_id, offset)
-	{
-		json_auto_t *intent = audit_scan_load(fd, json_integer_value(offset));
-		int r;
-
-		/* Balanced but no JSON after all: nobody's intent. */
-		if (!json_is_object(intent)) {
-			continue;
-		}
-		r = append_interrupted(audit, intent, err);
-		if (r < 0) {
-			return r;
-		}
-	}
-	return 0;
-}
-
-/*
- * What is open in this file, and of `*ret_before` what only an earlier one can have. Of a file that
- * is gone over to, only what its own FILE.open has: a kill of this process may have begun in it and
- * ended in another.
- */
-static int scan(struct audit *audit, json_t **ret_before, json_t **ret_open, struct err *err)
-{
-	const char *request_id;
-	json_t *offset;
-	int r = audit_scan(unfinished_fd(audit->unfinished), NULL, ret_before, err);
-
-	if (r == 0) {
-		r = audit_scan(linefile_fd(audit->file), *ret_before, ret_open, err);
-	}
-	if (r < 0) {
-		err_prefix(err, "%s", audit->opts->file);
-		return r;
-	}
-	if (audit->recovered != NULL) {
-		json_object_clear(*ret_open);
-		unfinished_take_own(audit->unfinished, *ret_before);
-	}
-	json_object_foreach(*ret_open, request_id, offset)
-	{
-		json_object_del(*ret_before, request_id);
-	}
-	return 0;
-}
-
 static bool is_recovered(const struct audit *audit)
 {
 	return audit->opts->file != NULL && audit->recovered != NULL &&
 	       strcmp(audit->recovered, audit->opts->file) == 0;
 }
 
+static int append_recovered(void *context, const json_t *line, struct err *err)
+{
+	return append(context, line, err);
+}
+
 static int recover(struct audit *audit, struct err *err)
 {
-	json_auto_t *before = NULL;
-	json_auto_t *open = NULL;
-	int r = scan(audit, &before, &open, err);
+	struct recovery recovery = {
+		.path = audit->opts->file,
+		.record_fd = linefile_fd(audit->file),
+		.unfinished = audit->unfinished,
+		.is_first = audit->recovered == NULL,
+		.append_fn = append_recovered,
+		.context = audit,
+	};
+	int r = recovery_run(&recovery, err);
 
-	if (r == 0) {
-		r = append_all_interrupted(audit, unfinished_fd(audit->unfinished), before, err);
-	}
-	if (r == 0) {
-		r = append_all_interrupted(audit, linefile_fd(audit->file), open, err);
-	}
 	if (r == 0) {
 		r = linefile_sync(audit->file, err);
 	}
 	if (r == 0) {
-		unfinished_clear(audit->unfinished);
+		recovery_end(&recovery);
 		free(audit->recovered);
 		audit->recovered = mem_copy_text(audit->opts->file, strlen(audit->opts->file));
 	}
+	recovery_finish(&recovery);
 	return r;
 }
 
@@ -270,20 +180,48 @@ static int write_settled(
 	return r;
 }
 
+/* What is owed comes first: whoever reads the record finds the ends in their order. */
+static int write_owed(struct audit *audit, struct err *err)
+{
+	const struct owed_line *line;
+
+	if (audit->opts->file == NULL) {
+		return 0;
+	}
+	while ((line = owed_first(&audit->owed)) != NULL) {
+		int r = write_settled(audit, line->text, NULL, err);
+
+		if (r < 0) {
+			return r;
+		}
+		unfinished_end(audit->unfinished, line->request_id);
+		owed_drop_first(&audit->owed);
+	}
+	return 0;
+}
+
 /* `intent_id`: of a kill that begins; NULL: it is something else. */
+static int write_text(struct audit *audit, const char *text, const char *intent_id, struct err *err)
+{
+	int r = write_owed(audit, err);
+
+	if (r == 0) {
+		r = write_settled(audit, text, intent_id, err);
+	}
+	audit->n_failures += r < 0;
+	return r;
+}
+
 static int write_event(
 	struct audit *audit, const json_t *line, const char *intent_id, struct err *err)
 {
-	char *text CLEANUP(mem_free_p) = NULL;
-	int r;
+	CLEANUP(mem_free_p) char *text = NULL;
 
 	if (audit->opts->file == NULL) {
 		return 0;
 	}
 	text = json_print(line);
-	r = write_settled(audit, text, intent_id, err);
-	audit->n_failures += r < 0;
-	return r;
+	return write_text(audit, text, intent_id, err);
 }
 
 static int write_line(struct audit *audit, const json_t *line, struct err *err)
@@ -293,33 +231,50 @@ static int write_line(struct audit *audit, const json_t *line, struct err *err)
 
 int audit_intent(struct audit *audit, const struct audit_subject *subject, struct err *err)
 {
-	json_auto_t *line = subject_line("intent", subject);
+	json_auto_t *line = audit_line_of("intent", subject);
 
 	return write_event(audit, line, subject->request_id, err);
+}
+
+/* One without an intent in the record is not owed to it. */
+static int write_outcome(
+	struct audit *audit, const char *request_id, const json_t *line, struct err *err)
+{
+	CLEANUP(mem_free_p) char *text = NULL;
+	int r;
+
+	if (audit->opts->file == NULL) {
+		return 0;
+	}
+	text = json_print(line);
+	r = write_text(audit, text, NULL, err);
+	if (r == 0) {
+		unfinished_end(audit->unfinished, request_id);
+	} else if (unfinished_has(audit->unfinished, request_id) &&
+		   owed_add(&audit->owed, request_id, text)) {
+		r = AUDIT_OWED;
+	}
+	return r;
 }
 
 int audit_outcome(struct audit *audit, const struct audit_subject *subject,
 	const struct report *report, struct err *err)
 {
-	json_auto_t *line = subject_line("outcome", subject);
+	json_auto_t *line = audit_line_of("outcome", subject);
 	json_auto_t *summary = json_report_summary(subject->request_id, report);
-	int r;
 
 	/* The subject's word on request id and instance stands: it is that of the intent. */
 	json_object_update_missing(line, summary);
+	json_set_number(line, "cut", report->counts.cut); /* not that it was wanted */
 	json_set(line, "nodes", json_report_nodes(report, false));
 	json_set(line, "sources", json_report_sources(report));
-	r = write_line(audit, line, err);
-	if (r == 0) {
-		unfinished_end(audit->unfinished, subject->request_id);
-	}
-	return r;
+	return write_outcome(audit, subject->request_id, line, err);
 }
 
 int audit_late(struct audit *audit, const struct audit_subject *subject,
 	const struct audit_late *late, struct err *err)
 {
-	json_auto_t *line = subject_line("late", subject);
+	json_auto_t *line = audit_line_of("late", subject);
 	json_t *nodes = json_array();
 	json_t *node = json_object();
 
@@ -335,7 +290,7 @@ int audit_late(struct audit *audit, const struct audit_subject *subject,
 int audit_denied(struct audit *audit, const struct audit_subject *subject, struct slice kill,
 	struct err *err)
 {
-	json_auto_t *line = subject_line("denied", subject);
+	json_auto_t *line = audit_line_of("denied", subject);
 
 	if (kill.data != NULL) {
 		json_set(line, "kill", json_text(kill));
@@ -357,10 +312,11 @@ int audit_flush(struct audit *audit, struct err *err)
 	json_t *line;
 	int result = 0;
 
+	(void)write_owed(audit, NULL);
 	while ((line = denials_take(&audit->denials)) != NULL) {
 		int r;
 
-		set_now(line);
+		audit_line_set_now(line);
 		r = write_line(audit, line, err);
 		result = r < 0 ? r : result;
 		json_decref(line);
@@ -371,16 +327,38 @@ int audit_flush(struct audit *audit, struct err *err)
 int audit_cancel(struct audit *audit, const struct audit_subject *subject, const struct caller *of,
 	struct err *err)
 {
-	json_auto_t *line = subject_line("cancel", subject);
+	json_auto_t *line = audit_line_of("cancel", subject);
 
 	json_set(line, "kill_uid", json_integer(of->uid));
 	json_set(line, "kill_user", json_text_of(of->user));
 	return write_line(audit, line, err);
 }
 
+int audit_guard(struct audit *audit, const struct audit_guard *guard, struct err *err)
+{
+	json_auto_t *line = audit_line("guard");
+
+	json_set(line, "request_id", json_text_of(guard->request_id));
+	json_set(line, "guard", json_text_of(guard->name));
+	json_set(line, "instance", json_text_of(guard->instance));
+	json_set(line, "what", json_text_of(guard->what));
+	json_set_number(line, "matched", guard->n_matched);
+	json_set_number(line, "killed", guard->n_killed);
+	return write_line(audit, line, err);
+}
+
+int audit_guards(
+	struct audit *audit, const char *event, const struct caller *caller, struct err *err)
+{
+	json_auto_t *line = audit_line(event);
+
+	audit_line_set_caller(line, caller);
+	return write_line(audit, line, err);
+}
+
 int audit_event(struct audit *audit, const char *event, struct err *err)
 {
-	json_auto_t *line = new_line(event);
+	json_auto_t *line = audit_line(event);
 
 	return write_line(audit, line, err);
 }

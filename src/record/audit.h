@@ -4,8 +4,8 @@
  * without an outcome is found when the log is opened and recorded as `interrupted`.
  *
  * Every line has `time` (UTC, RFC 3339) and `event`: intent, outcome, denied, interrupted, cancel,
- * start, stop, reload, late. Those about a request have `request_id`, `action`, `instance`, the
- * caller
+ * start, stop, reload, late, guard, hold, resume. Those about a request have `request_id`,
+ * `action`, `instance`, the caller
  * (`uid`, `gid`, `pid`, `user`, `exe`) and, once parsed, the parameters (`all`, `match`, `except`,
  * `dry_run`, `timeout_ms`, `reason`; `node`, `run_id`, `max`, `pace`, `stall_budget_ms`,
  * `break_busy`, `watch_ms` where given). An outcome has the report without the plan. A `late` line
@@ -69,6 +69,8 @@ NODISCARD int audit_configure(struct audit *audit, const struct audit_opts *opts
 /* Each: 0 when the line is written, though not yet on the disk, else negative errno, words. */
 NODISCARD int audit_intent(
 	struct audit *audit, const struct audit_subject *subject, struct err *err);
+/* AUDIT_OWED, with words, when it cannot be written now, and is as soon as something can be. */
+#define AUDIT_OWED 2
 NODISCARD int audit_outcome(struct audit *audit, const struct audit_subject *subject,
 	const struct report *report, struct err *err);
 /* What an answer says that came after the outcome. */
@@ -95,8 +97,21 @@ NODISCARD int audit_cancel(struct audit *audit, const struct audit_subject *subj
  * errno with words, -EBUSY when another process writes this record by now.
  */
 NODISCARD int audit_hold(struct audit *audit, struct err *err);
-/* Once a second, and at the end: writes what was only counted. */
+/* Once a second, and at the end: writes what is owed and what was only counted. */
 NODISCARD int audit_flush(struct audit *audit, struct err *err);
+/* What a guard has done. */
+struct audit_guard {
+	const char *name;
+	const char *instance;
+	const char *what;       /* report, kill, spent, too_many */
+	const char *request_id; /* of the order, whose intent and outcome stand there as well */
+	uint64_t n_matched;
+	uint64_t n_killed;
+};
+NODISCARD int audit_guard(struct audit *audit, const struct audit_guard *guard, struct err *err);
+/* `event`: "hold" or "resume", of all guards, by `caller`. `err` may be NULL. */
+NODISCARD int audit_guards(
+	struct audit *audit, const char *event, const struct caller *caller, struct err *err);
 /* `event`: "start", "stop" or "reload". */
 NODISCARD int audit_event(struct audit *audit, const char *event, struct err *err);
 

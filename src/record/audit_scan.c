@@ -95,7 +95,14 @@ static bool line_read_head(const struct line *line, struct slice *ret_event, str
 	       ret_id->len <= MAX_ID_BYTES;
 }
 
-static void end_line(const struct line *line, json_t *open, json_t *other)
+/* What is gathered from the lines. */
+struct scan {
+	json_t *open;  /* intents without an end so far: offsets */
+	json_t *other; /* NULL: there is none */
+	json_t *ends;  /* NULL: not wanted */
+};
+
+static void end_line(const struct line *line, const struct scan *scan)
 {
 	struct slice event, id;
 	char *key CLEANUP(mem_free_p) = NULL;
@@ -105,11 +112,13 @@ static void end_line(const struct line *line, json_t *open, json_t *other)
 	}
 	key = slice_copy(id);
 	if (slice_is(event, "outcome") || slice_is(event, "interrupted")) {
-		json_object_del(open, key);
-		json_object_del(other, key);
-	} else if (slice_is(event, "intent") && json_object_size(open) < AUDIT_SCAN_MAX_OPEN) {
+		json_object_del(scan->open, key);
+		json_object_del(scan->other, key);
+		json_object_set_new(scan->ends, key, json_true());
+	} else if (slice_is(event, "intent") &&
+		   json_object_size(scan->open) < AUDIT_SCAN_MAX_OPEN) {
 		/* Refused only when the key is no UTF-8: then it is none of ours. */
-		json_object_set_new(open, key, json_integer(line->offset));
+		json_object_set_new(scan->open, key, json_integer(line->offset));
 	}
 }
 
@@ -124,19 +133,18 @@ static ssize_t read_at(int fd, void *buffer, size_t n_bytes, int64_t offset)
 	return n;
 }
 
-int audit_scan(int fd, json_t *other, json_t **ret_open, struct err *err)
+static int scan_lines(int fd, int64_t n_most, const struct scan *scan, struct err *err)
 {
 	char *chunk CLEANUP(mem_free_p) = mem_alloc(CHUNK_BYTES);
-	json_auto_t *open = json_object();
 	struct line line = {.offset = 0};
 	int64_t offset = 0;
 	ssize_t n;
 
-	CHECK(open != NULL);
-	while ((n = read_at(fd, chunk, CHUNK_BYTES, offset)) > 0) {
+	while ((n = read_at(fd, chunk, (size_t)MIN(n_most - offset, (int64_t)CHUNK_BYTES),
+			offset)) > 0) {
 		for (ssize_t i = 0; i < n; i++) {
 			if (chunk[i] == '\n') {
-				end_line(&line, open, other);
+				end_line(&line, scan);
 				line = (struct line){.offset = offset + i + 1};
 			} else {
 				line_take(&line, chunk[i]);
@@ -151,9 +159,33 @@ int audit_scan(int fd, json_t *other, json_t **ret_open, struct err *err)
 		return -error_number;
 	}
 	/* Whole but for its line feed: the next append adds that, and from then on it counts. */
-	end_line(&line, open, other);
-	*ret_open = json_incref(open);
+	end_line(&line, scan);
 	return 0;
+}
+
+int audit_scan(int fd, json_t *other, json_t **ret_open, struct err *err)
+{
+	struct scan scan = {.open = json_object(), .other = other};
+	int r;
+
+	CHECK(scan.open != NULL);
+	r = scan_lines(fd, INT64_MAX, &scan, err);
+	if (r < 0) {
+		json_decref(scan.open);
+		return r;
+	}
+	*ret_open = scan.open;
+	return 0;
+}
+
+int audit_scan_ends(int fd, int64_t n_bytes, json_t **ret_ends)
+{
+	struct scan scan = {.ends = json_object()};
+	struct err err;
+	int r = scan_lines(fd, n_bytes, &scan, &err);
+
+	*ret_ends = scan.ends;
+	return r;
 }
 
 struct source {

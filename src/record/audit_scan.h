@@ -12,8 +12,8 @@
 #include "base/err.h"
 #include "base/macros.h"
 
-/* More are found when the file is scanned again, once these are closed. */
-#define AUDIT_SCAN_MAX_OPEN 10000
+/* More are not found: somebody has written them who is none of us. */
+#define AUDIT_SCAN_MAX_OPEN 200000
 
 /*
  * `*ret_open` becomes an object {request id: offset of the intent's line}, oldest first, to be
@@ -21,6 +21,9 @@
  * there is none. 0, or negative errno with words when the file cannot be read.
  */
 NODISCARD int audit_scan(int fd, json_t *other, json_t **ret_open, struct err *err);
+
+/* The request ids of all ends in the first `n_bytes`, as an object to be released; likewise. */
+NODISCARD int audit_scan_ends(int fd, int64_t n_bytes, json_t **ret_ends);
 
 /* The object that starts at `offset`, to be released; NULL when there is none. */
 json_t *audit_scan_load(int fd, int64_t offset);

@@ -13,6 +13,7 @@
 #include "base/slice.h"
 #include "model/report.h"
 #include "model/request.h"
+#include "model/session.h"
 
 /* A JSON string; never NULL. An absent slice is "". */
 json_t *json_text(struct slice text);
@@ -43,6 +44,10 @@ void json_print_open(json_t *object, const char *key, FILE *out);
  * given.
  */
 void json_set_request(json_t *object, const struct request *request);
+
+/* Every field that the server gave in its line, known here or not, and the type that follows. */
+void json_set_session(
+	json_t *object, struct slice line, enum server_family family, struct slice node);
 
 /*
  * The report as the API answers it to the request of that id (several may share one run): the

@@ -13,11 +13,13 @@ static void set_counts(json_t *object, const struct counts *counts)
 	json_set_number(object, "found", counts->found);
 	json_set_number(object, "unmatched", counts->unmatched);
 	json_set_number(object, "protected", counts->is_protected);
+	json_set_number(object, "spared", counts->spared);
 	json_set_number(object, "matched", counts->matched);
 	json_set_number(object, "killed", counts->killed);
 	json_set_number(object, "gone", counts->gone);
 	json_set_number(object, "survivors", counts->survivors);
 	json_set_number(object, "extra", counts->extra);
+	json_set_number(object, "cut", counts->cut);
 }
 
 static json_t *node_plan(const struct report_node *node)

@@ -1,6 +1,7 @@
 /*
  * What a request asks for, as members of a JSON object.
  */
+#include "base/mem.h"
 #include "record/json.h"
 
 static json_t *selector_texts(const struct selectors *selectors)
@@ -28,6 +29,35 @@ static void set_ids(json_t *line, const struct request *request)
 	json_set(line, "ids", ids);
 }
 
+static void set_goals(json_t *line, const struct goals *goals)
+{
+	if (goals->has_limit) {
+		json_set_number(line, "limit", goals->limit);
+	}
+	if (goals->has_free) {
+		json_set_number(line, "free", goals->free);
+	}
+	if (goals->has_keep) {
+		json_set_number(line, "keep", goals->keep);
+	}
+	if (goals->has_per) {
+		json_set(line, "per", json_text_of(session_field_key(goals->per)));
+	}
+	if (goals->rate > 0) {
+		json_set_number(line, "rate", goals->rate);
+	}
+	if (goals->over_ms > 0) {
+		json_set(line, "over_ms", json_integer(goals->over_ms));
+	}
+	if (goals_is_bounded(goals) || goals_is_spread(goals)) {
+		CLEANUP(mem_free_p)
+		char *sort = mem_printf(
+			"%s%s", goals->is_descending ? "-" : "", session_field_key(goals->sort));
+
+		json_set(line, "sort", json_text_of(sort));
+	}
+}
+
 void json_set_request(json_t *line, const struct request *request)
 {
 	json_set(line, "all", json_boolean(request->is_all));
@@ -46,6 +76,7 @@ void json_set_request(json_t *line, const struct request *request)
 	if (request->has_max) {
 		json_set_number(line, "max", request->max);
 	}
+	set_goals(line, &request->goals);
 	if (request->pace != PACE_INSTANCE) {
 		json_set(line, "pace",
 			json_text_of(request->pace == PACE_GENTLE ? "gentle" : "fast"));
@@ -56,6 +87,13 @@ void json_set_request(json_t *line, const struct request *request)
 	json_set(line, "timeout_ms", json_integer(request->timeout_ms));
 	if (request->break_busy) {
 		json_set(line, "break_busy", json_true());
+	}
+	if (request->via != VIA_ANY) {
+		json_set(line, "via",
+			json_text_of(request->via == VIA_KERNEL ? "kernel" : "protocol"));
+	}
+	if (request->wants_cut) {
+		json_set(line, "cut", json_true());
 	}
 	if (request->watch_ms > 0) {
 		json_set(line, "watch_ms", json_integer(request->watch_ms));

@@ -47,31 +47,6 @@ int linefile_fd(const struct linefile *file)
 	return file->fd;
 }
 
-/*
- * Makes the name of a file durable, whoever created it. A directory that may be entered but not
- * read cannot be synced, and some file systems know no such thing (EINVAL): then they decide when.
- */
-static int sync_directory_of(const char *path, struct err *err)
-{
-	const char *slash = strrchr(path, '/');
-	char *directory CLEANUP(mem_free_p) = NULL;
-	int fd CLEANUP(file_close_p) = -1;
-
-	if (slash == NULL) {
-		directory = mem_printf(".");
-	} else {
-		directory = mem_copy_text(path, (size_t)(slash - path) + 1);
-	}
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0 && fsync(fd) < 0 && errno != EINVAL) {
-		int error_number = errno;
-
-		err_set_errno(err, error_number, "cannot sync the directory of %s", path);
-		return -error_number;
-	}
-	return 0;
-}
-
 /* What is not synced yet stays due: whoever syncs next hears of it if it fails here. */
 static void leave(struct linefile *file)
 {
@@ -87,7 +62,7 @@ int linefile_open(struct linefile *file, const char *path, struct err *err)
 	int r = file_open_regular(path, &fd, err);
 
 	if (r == 0) {
-		r = sync_directory_of(path, err);
+		r = file_sync_directory_of(path, err);
 	}
 	if (r < 0) {
 		return r;

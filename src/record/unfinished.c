@@ -13,18 +13,30 @@
 #include "base/claim.h"
 #include "base/fault.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "record/audit_scan.h"
 #include "record/json.h"
 
 #define SUFFIX ".open"
-/* Grown by this much since it was last made short, it is made short again. */
-#define SLACK_BYTES ((size_t)1024 * 1024)
+#define NEXT_SUFFIX ".new"
+/* Without its first byte a line is none. */
+#define ENDED "-"
+/* So much of ended intents is left there, and as much as there is of open ones. */
+#define SLACK_BYTES ((size_t)64 * 1024)
+
+/* Where the line of an intent is. */
+struct place {
+	off_t offset;
+	size_t n_bytes;
+};
 
 struct unfinished {
 	struct claim claim;
-	json_t *open;   /* ids of those that this process has begun */
-	size_t n_bytes; /* that it has written since the file was short */
+	json_t *open;   /* of each that this process has begun, by its id: a struct place */
+	size_t n_open;  /* bytes of their lines */
+	size_t n_ended; /* bytes that are there of others, about */
+	off_t n_base;   /* bytes at the front that stay: see unfinished_clear() */
 	bool is_dirty;  /* since the last sync */
 };
 
@@ -37,13 +49,17 @@ struct unfinished *unfinished_new(void)
 	return unfinished;
 }
 
+static off_t size_of(const struct unfinished *unfinished)
+{
+	return lseek(unfinished->claim.fd, 0, SEEK_END);
+}
+
 void unfinished_free(struct unfinished *unfinished)
 {
 	if (unfinished == NULL) {
 		return;
 	}
-	if (json_object_size(unfinished->open) == 0 &&
-		lseek(unfinished->claim.fd, 0, SEEK_END) == 0) {
+	if (json_object_size(unfinished->open) == 0 && size_of(unfinished) == 0) {
 		claim_remove(&unfinished->claim);
 	}
 	claim_leave(&unfinished->claim);
@@ -56,106 +72,225 @@ int unfinished_fd(const struct unfinished *unfinished)
 	return unfinished->claim.path != NULL ? unfinished->claim.fd : -1;
 }
 
+/* ---- places ---- */
+
+static struct place read_place(const json_t *value)
+{
+	return (struct place){
+		.offset = (off_t)json_integer_value(json_array_get(value, 0)),
+		.n_bytes = (size_t)json_integer_value(json_array_get(value, 1)),
+	};
+}
+
+static void set_place(json_t *open, const char *id, struct place place)
+{
+	json_t *value = json_array();
+
+	json_add(value, json_integer(place.offset));
+	json_add(value, json_integer((json_int_t)place.n_bytes));
+	json_set(open, id, value);
+}
+
 /* ---- writing ---- */
 
-/* The line feed in front ends what a full disk may have left of a line. */
-static int append(struct unfinished *unfinished, const char *line)
+/*
+ * The line feed in front ends what a machine that crashed may have left of a line. On failure
+ * nothing of it is there.
+ */
+static int append(struct unfinished *unfinished, const char *line, struct place *ret_place)
 {
 	CLEANUP(mem_free_p) char *text = mem_printf("\n%s\n", line);
-	size_t n = strlen(text);
-	int r = FAULT(RECORD_OPEN, NULL) ? -ENOSPC : file_write(unfinished->claim.fd, text, n);
+	off_t end = size_of(unfinished);
+	int r = end < 0 ? -errno : 0;
 
-	unfinished->n_bytes += n;
+	if (r == 0) {
+		r = FAULT(RECORD_OPEN, NULL) ? -ENOSPC
+					     : file_write(unfinished->claim.fd, text, strlen(text));
+	}
+	if (r < 0 && end >= 0) {
+		(void)!ftruncate(unfinished->claim.fd, end);
+	}
 	unfinished->is_dirty = true;
+	*ret_place = (struct place){end + 1, strlen(line)};
 	return r;
+}
+
+/* That intent is not open in this record: its end is in another one. */
+static int append_marker(struct unfinished *unfinished, const char *request_id)
+{
+	CLEANUP(mem_free_p)
+	char *line = mem_printf(
+		"{\"time\":\"\",\"event\":\"outcome\",\"request_id\":\"%s\"}", request_id);
+	struct place place;
+
+	return append(unfinished, line, &place);
+}
+
+static int append_markers(struct unfinished *unfinished, json_t *ids)
+{
+	const char *id;
+	json_t *ignored;
+	int r = 0;
+
+	json_object_foreach(ids, id, ignored)
+	{
+		r = r == 0 ? append_marker(unfinished, id) : r;
+	}
+	return r;
+}
+
+static int copy_line(const struct unfinished *from, struct place from_place, struct unfinished *to,
+	const char *id)
+{
+	CLEANUP(mem_free_p) char *line = mem_alloc(from_place.n_bytes + 1);
+	struct place place;
+	int r;
+
+	if (pread(from->claim.fd, line, from_place.n_bytes, from_place.offset) !=
+		(ssize_t)from_place.n_bytes) {
+		return -EIO;
+	}
+	r = append(to, line, &place);
+	if (r == 0) {
+		set_place(to->open, id, place);
+		to->n_open += place.n_bytes;
+	}
+	return r;
+}
+
+/* The intents of this process, which are all that `to` has of them. */
+static int copy_open(const struct unfinished *from, struct unfinished *to)
+{
+	const char *id;
+	json_t *value;
+	int r = 0;
+
+	json_object_foreach(from->open, id, value)
+	{
+		r = r == 0 ? copy_line(from, read_place(value), to, id) : r;
+	}
+	return r;
+}
+
+/* `next`, which is held, in its place. */
+static void become(struct unfinished *unfinished, const struct unfinished *next)
+{
+	claim_leave(&unfinished->claim);
+	json_decref(unfinished->open);
+	*unfinished = *next;
+}
+
+static int write_anew(
+	struct unfinished *unfinished, json_t *markers, struct unfinished *next, struct err *err)
+{
+	int r = ftruncate(next->claim.fd, 0) < 0 ? -errno : append_markers(next, markers);
+
+	if (r == 0) {
+		next->n_base = size_of(next);
+		r = copy_open(unfinished, next);
+	}
+	/* It is durable before it takes the place of the other. */
+	r = r == 0 ? unfinished_sync(next, err) : r;
+	return r == 0 ? claim_rename(&next->claim, unfinished->claim.path) : r;
+}
+
+/*
+ * With these and the open intents alone. Beside the old one, which it then replaces: whenever the
+ * process is killed, one of them is there and whole.
+ */
+static int make_anew(struct unfinished *unfinished, json_t *markers)
+{
+	CLEANUP(mem_free_p)
+	char *path = mem_printf("%s" NEXT_SUFFIX, unfinished->claim.path);
+	struct unfinished next = {.claim = {.fd = -1}, .open = json_object(), .is_dirty = true};
+	struct err err;
+	int r = claim_take(path, &next.claim, &err);
+
+	if (r == 0) {
+		(void)fcntl(next.claim.fd, F_SETFL, 0);
+		r = write_anew(unfinished, markers, &next, &err);
+	}
+	if (r == 0) {
+		become(unfinished, &next);
+		/* Until then a machine that crashes finds the old one, which has more in it. */
+		if (file_sync_directory_of(unfinished->claim.path, &err) < 0) {
+			log_warning("%s", err.text);
+		}
+	} else {
+		claim_remove(&next.claim);
+		json_decref(next.open);
+	}
+	return r;
+}
+
+/* What stays in front is written again as it is. */
+static void make_short(struct unfinished *unfinished)
+{
+	json_auto_t *markers = NULL;
+
+	if (audit_scan_ends(unfinished->claim.fd, unfinished->n_base, &markers) < 0 ||
+		make_anew(unfinished, markers) < 0) {
+		/* Not again before as much has come together once more. */
+		unfinished->n_ended = 0;
+	}
 }
 
 static void empty(struct unfinished *unfinished)
 {
-	unfinished->n_bytes = 0;
+	unfinished->n_ended = 0;
 	unfinished->is_dirty = true;
 	/* What would stay are intents whose ends stay with them, or are in the record. */
-	(void)!ftruncate(unfinished->claim.fd, 0);
-}
-
-/* The intents that have no end in the file, as lines; NULL when it cannot be read. */
-static char *read_open(int fd)
-{
-	json_auto_t *open = NULL;
-	const char *id;
-	json_t *offset;
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out;
-
-	if (audit_scan(fd, NULL, &open, NULL) < 0) {
-		return NULL;
-	}
-	out = open_memstream(&text, &size);
-	CHECK(out != NULL);
-	json_object_foreach(open, id, offset)
-	{
-		json_auto_t *intent = audit_scan_load(fd, json_integer_value(offset));
-		CLEANUP(mem_free_p) char *line = json_print(intent);
-
-		fprintf(out, "%s\n", line);
-	}
-	CHECK(fclose(out) == 0);
-	return text;
-}
-
-/*
- * Written over from the front and then cut. Killed in between, the file has them twice, and behind
- * them the rest of what was there, in which every intent that ended comes before its end.
- */
-static void make_short(struct unfinished *unfinished)
-{
-	int fd = unfinished->claim.fd;
-	CLEANUP(mem_free_p) char *text = read_open(fd);
-	size_t n;
-
-	if (text == NULL) {
-		return;
-	}
-	n = strlen(text);
-	(void)fcntl(fd, F_SETFL, 0); /* with O_APPEND even pwrite() writes to the end */
-	if (pwrite(fd, text, n, 0) == (ssize_t)n) {
-		(void)!ftruncate(fd, (off_t)n);
-	}
-	(void)fcntl(fd, F_SETFL, O_APPEND);
-	unfinished->n_bytes = 0;
+	(void)!ftruncate(unfinished->claim.fd, unfinished->n_base);
 }
 
 int unfinished_add(
 	struct unfinished *unfinished, const char *request_id, const char *line, struct err *err)
 {
-	int r;
+	struct place place;
+	int r = append(unfinished, line, &place);
 
-	if (unfinished->n_bytes > SLACK_BYTES) {
-		make_short(unfinished);
-	}
-	r = append(unfinished, line);
 	if (r < 0) {
 		err_set_errno(err, -r, "cannot write to %s", unfinished->claim.path);
 		return r;
 	}
-	json_set(unfinished->open, request_id, json_true());
+	set_place(unfinished->open, request_id, place);
+	unfinished->n_open += place.n_bytes;
 	return 0;
+}
+
+bool unfinished_has(const struct unfinished *unfinished, const char *request_id)
+{
+	return json_object_get(unfinished->open, request_id) != NULL;
+}
+
+/* Written over, not appended: a full disk has room for it. */
+void unfinished_mark(struct unfinished *unfinished, int64_t offset)
+{
+	unfinished->is_dirty = true;
+	if (pwrite(unfinished->claim.fd, ENDED, strlen(ENDED), offset) < 0) {
+		log_error("cannot write to %s", unfinished->claim.path);
+	}
 }
 
 void unfinished_end(struct unfinished *unfinished, const char *request_id)
 {
-	CLEANUP(mem_free_p)
-	char *line = mem_printf(
-		"{\"time\":\"\",\"event\":\"outcome\",\"request_id\":\"%s\"}", request_id);
+	const json_t *value = json_object_get(unfinished->open, request_id);
+	struct place place;
 
-	if (json_object_del(unfinished->open, request_id) < 0) {
+	if (value == NULL) {
 		return; /* it was begun when nothing could be written */
 	}
+	place = read_place(value);
+	unfinished->n_open -= place.n_bytes;
+	unfinished->n_ended += place.n_bytes;
+	json_object_del(unfinished->open, request_id);
 	if (json_object_size(unfinished->open) == 0) {
 		empty(unfinished);
-	} else {
-		(void)!append(unfinished, line);
+		return;
+	}
+	unfinished_mark(unfinished, place.offset);
+	if (unfinished->n_ended > SLACK_BYTES && unfinished->n_ended > unfinished->n_open) {
+		make_short(unfinished);
 	}
 }
 
@@ -182,10 +317,13 @@ void unfinished_take_own(const struct unfinished *unfinished, json_t *intents)
 	}
 }
 
-void unfinished_clear(struct unfinished *unfinished)
+void unfinished_clear(struct unfinished *unfinished, json_t *elsewhere)
 {
-	if (json_object_size(unfinished->open) == 0) {
+	if (json_object_size(unfinished->open) == 0 && json_object_size(elsewhere) == 0) {
+		unfinished->n_base = 0;
 		empty(unfinished);
+	} else if (make_anew(unfinished, elsewhere) < 0) {
+		log_warning("cannot make %s anew", unfinished->claim.path);
 	}
 }
 
@@ -193,47 +331,56 @@ void unfinished_clear(struct unfinished *unfinished)
 
 static int move_open(const struct unfinished *from, struct unfinished *to, struct err *err)
 {
-	CLEANUP(mem_free_p) char *text = read_open(from->claim.fd);
-	int r = text != NULL ? append(to, text) : -EIO;
+	int r = copy_open(from, to);
 
 	if (r < 0) {
 		err_set_errno(err, -r, "cannot write to %s", to->claim.path);
 		return r;
 	}
-	return unfinished_sync(to, err);
+	return json_object_size(to->open) > 0 ? unfinished_sync(to, err) : 0;
 }
 
-static void replace(struct unfinished *unfinished, const struct unfinished *next)
+/* It goes on in another file: what stays in this one says that its own intents do. */
+static void leave(struct unfinished *unfinished)
 {
-	json_t *open = unfinished->open;
-
-	claim_remove(&unfinished->claim);
-	*unfinished = *next;
-	unfinished->open = open;
+	if (unfinished->claim.path == NULL) {
+		return;
+	}
+	(void)!append_markers(unfinished, unfinished->open);
+	if (size_of(unfinished) == 0) {
+		claim_remove(&unfinished->claim);
+	}
 }
 
 int unfinished_claim(struct unfinished *unfinished, const char *record, struct err *err)
 {
 	CLEANUP(mem_free_p) char *path = mem_printf("%s" SUFFIX, record);
-	struct unfinished next = {.claim = {.fd = -1}};
+	struct unfinished next = {.claim = {.fd = -1}, .open = json_object()};
+	bool is_same;
 	int r;
 
-	if (unfinished->claim.path != NULL && strcmp(unfinished->claim.path, path) == 0 &&
-		claim_is_in_place(&unfinished->claim)) {
+	is_same = unfinished->claim.path != NULL && strcmp(unfinished->claim.path, path) == 0;
+	if (is_same && claim_is_in_place(&unfinished->claim)) {
+		json_decref(next.open);
 		return 0;
 	}
 	r = claim_take(path, &next.claim, err);
 	if (r == -EBUSY) {
 		err_prefix(err, "%s: another process writes this record", record);
 	}
-	if (r == 0 && json_object_size(unfinished->open) > 0) {
-		r = move_open(unfinished, &next, err);
-		if (r < 0) {
-			claim_leave(&next.claim);
-		}
-	}
 	if (r == 0) {
-		replace(unfinished, &next);
+		/* With O_APPEND even pwrite() writes to the end. */
+		(void)fcntl(next.claim.fd, F_SETFL, 0);
+		r = move_open(unfinished, &next, err);
 	}
-	return r;
+	if (r < 0) {
+		claim_leave(&next.claim);
+		json_decref(next.open);
+		return r;
+	}
+	if (!is_same) {
+		leave(unfinished);
+	}
+	become(unfinished, &next);
+	return 0;
 }

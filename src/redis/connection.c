@@ -104,6 +104,7 @@ static void on_dialed(
 	connection->socket = socket;
 	connection->resp = resp_new();
 	connection->last_reply_ms = clock_monotonic_ms();
+	connection_set_priority(connection);
 	bufferevent_setcb(socket, pipeline_on_readable, NULL, on_socket_event, connection);
 	bufferevent_enable(socket, FAULT(LINK_SILENT, NULL) ? EV_WRITE : EV_READ | EV_WRITE);
 	if (FAULT(LINK_TRICKLE, NULL)) {

@@ -41,6 +41,12 @@ struct tls_context;
  */
 #define CONNECTION_MAX_UNREAD_BYTES (32 * 1024)
 
+/*
+ * What is read of a server on which a kill runs before everybody else has a turn: the listing of
+ * some 12,000 sessions, in a few milliseconds.
+ */
+#define CONNECTION_MAX_HURRIED_BYTES ((size_t)4 * 1024 * 1024)
+
 /* How a server takes several filters of one CLIENT KILL. */
 enum link_filters {
 	LINK_FILTERS_UNKNOWN, /* not asked yet, or it takes one only: single ids are all that is
@@ -92,8 +98,9 @@ struct connection_inputs {
 	struct resolver *resolver;
 	const struct endpoint *endpoint;
 	const struct link_opts *opts;
-	struct tls_context *tls; /* NULL: none */
-	struct guard *guard;     /* entered by every callback of the loop */
+	struct tls_context *tls;    /* NULL: none */
+	struct guard *guard;        /* entered by every callback of the loop */
+	const unsigned *n_hurrying; /* not 0: the server is read before anything else */
 	int64_t keepalive_ms;
 	bool proves_listing; /* the handshake asks for the whole listing, too */
 	/*
@@ -119,6 +126,7 @@ struct connection {
 	bool is_old_address;
 	bool is_given_up;                  /* likewise: closed by it */
 	bool is_probing;                   /* likewise: asked what the server can do, while READY */
+	bool was_probed;                   /* asked it, then or in the handshake */
 	bool is_surplus;                   /* likewise: wants to be told when it is not busy */
 	enum connection_state known_state; /* likewise: what it was told last */
 	bool was_known_late;
@@ -143,6 +151,8 @@ struct connection {
 	struct resp *resp;
 	struct call_list calls; /* sent ones first, oldest first */
 	size_t n_unread_bytes;  /* of calls that are sent and not answered */
+	size_t n_hurried_bytes; /* read since others last had their turn */
+	bool is_yielding;       /* they have it now, although the connection hurries */
 	struct link_server server;
 	int64_t started_ms; /* monotonic, likewise */
 	int64_t ready_since_ms;
@@ -184,10 +194,14 @@ void connection_probe(struct connection *connection);
 
 /* The only place that changes the state. */
 void connection_set_state(struct connection *connection, enum connection_state state);
+/* By n_hurrying and is_yielding, which have changed. */
+void connection_set_priority(struct connection *connection);
 void connection_proven(struct connection *connection);
 /* A step was refused in a way that may pass: the connection is kept. */
 void connection_refused(
 	struct connection *connection, enum link_trouble trouble, const char *words);
+/* To be looked at only; -1: there is none. */
+int connection_descriptor(const struct connection *connection);
 /* READY only: it is not proven any more. */
 void connection_unprove(struct connection *connection, const char *words);
 /* Completes its calls with `words`, after changed_fn. Nothing happens to a CLOSED one. */

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/priority.h"
 #include "redis/call.h"
 #include "redis/timer.h"
 
@@ -41,6 +42,30 @@ void connection_set_state(struct connection *connection, enum connection_state s
 		connection_close(
 			connection, LINK_TROUBLE_LOST, "connection lost: a fault of a test");
 	}
+}
+
+/* What has come is read before somebody says that it has not: the deadline is never first. */
+void connection_set_priority(struct connection *connection)
+{
+	bool is_first = *connection->in.n_hurrying > 0 && !connection->is_yielding;
+
+	if (connection->socket == NULL) {
+		return;
+	}
+	if (!is_first) {
+		event_priority_set(connection->deadline, PRIORITY_USUAL);
+		bufferevent_priority_set(connection->socket, PRIORITY_USUAL);
+	} else if (bufferevent_priority_set(connection->socket, PRIORITY_KILL) == 0) {
+		event_priority_set(connection->deadline, PRIORITY_KILL);
+	}
+}
+
+int connection_descriptor(const struct connection *connection)
+{
+	if (connection->socket != NULL) {
+		return (int)bufferevent_getfd(connection->socket);
+	}
+	return connection->dial != NULL ? dial_descriptor(connection->dial) : -1;
 }
 
 static void drop_socket(struct connection *connection)

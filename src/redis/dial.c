@@ -254,6 +254,11 @@ struct dial *dial_new(struct event_base *loop, struct resolver *resolver,
 	return dial;
 }
 
+int dial_descriptor(const struct dial *dial)
+{
+	return dial->attempt != NULL ? (int)bufferevent_getfd(dial->attempt) : -1;
+}
+
 void dial_free(struct dial *dial)
 {
 	if (dial == NULL) {

@@ -41,5 +41,7 @@ struct dial *dial_new(struct event_base *loop, struct resolver *resolver,
 	dial_done_fn done_fn, void *context);
 /* Before it is done: it will not be. NULL is fine. */
 void dial_free(struct dial *dial);
+/* Of the attempt that is made, which the server may have accepted already; -1: there is none. */
+int dial_descriptor(const struct dial *dial);
 
 #endif

@@ -205,6 +205,7 @@ static void send_probes(struct connection *connection)
 		return;
 	}
 	if (connection->in.are_anded_fn(connection, connection->in.context)) {
+		connection->was_probed = true;
 		send_rows(connection, probes, ARRAY_SIZE(probes));
 	} else {
 		send_rows(connection, proofs, ARRAY_SIZE(proofs));
@@ -357,6 +358,7 @@ void handshake_start(struct connection *connection)
 	server->caps = (struct caps){0};
 	connection->n_unanswered = 0;
 	connection->round = 0;
+	connection->was_probed = false;
 	connection->has_family = false;
 	connection->is_nameless = false;
 	connection->n_named = 0;

@@ -13,12 +13,20 @@
 
 /* ---- refusals ---- */
 
+/* What helps against a refusal, where the server's words do not say it; else "". */
+static const char *remedy_of(struct slice words)
+{
+	return slice_has_prefix(words, "NOAUTH")
+		       ? " (the instance needs a password-file or credential)"
+		       : "";
+}
+
 /* The first refusal counts: the others follow from it. */
 void handshake_refuse(struct connection *connection, enum link_trouble trouble, struct slice words)
 {
 	if (connection->refusal[0] == '\0') {
-		snprintf(
-			connection->refusal, sizeof(connection->refusal), "%.*s", SLICE_ARG(words));
+		snprintf(connection->refusal, sizeof(connection->refusal), "%.*s%s",
+			SLICE_ARG(words), remedy_of(words));
 		connection->refusal_trouble = trouble;
 	}
 }

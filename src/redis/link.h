@@ -157,6 +157,7 @@ struct link_connection {
 	bool is_nameless;                 /* the server does not let it bear that */
 	bool is_proven;
 	bool is_late;
+	uint64_t serial;
 	bool is_expendable; /* it ends by itself when it has asked a question */
 	int64_t ready_since_ms;
 	int descriptor; /* to be looked at only; -1: there is none */
@@ -186,6 +187,9 @@ NODISCARD int link_send(struct link *link, const struct link_command *command);
  */
 void link_want(struct link *link);
 void link_unwant(struct link *link);
+/* What its server says is read before anything that callers ask for. Calls come in pairs. */
+void link_hurry(struct link *link);
+void link_unhurry(struct link *link);
 /* Is a set command in flight, or late? A connection that is opened to its server now may be hit. */
 bool link_is_blocked(const struct link *link);
 /*

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "base/slice.h"
 #include "redis/text.h"
 
 static const size_t texts[] = {
@@ -61,9 +62,12 @@ void link_opts_print_missing(
 	const struct link_opts *opts, const char *permission, char *buffer, size_t n_bytes)
 {
 	const char *user = link_opts_user(opts);
+	bool is_of_sentinel = slice_has_prefix(slice_of(permission), "sentinel|");
 
-	snprintf(buffer, n_bytes, "user \"%s\" may not run %s; grant it with: ACL SETUSER %s +%s",
-		user, permission, user, permission);
+	snprintf(buffer, n_bytes,
+		"user \"%s\" may not run %s; grant it with: ACL SETUSER %s +%s; to keep it: %s",
+		user, permission, user, permission,
+		is_of_sentinel ? "SENTINEL FLUSHCONFIG" : "ACL SAVE or CONFIG REWRITE");
 }
 
 ssize_t link_opts_read_password(const struct link_opts *opts, char *buffer, struct err *err)

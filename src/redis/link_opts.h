@@ -47,7 +47,10 @@ void link_opts_finish(struct link_opts *opts); /* zeroed is fine */
 bool link_opts_is_same_login(const struct link_opts *a, const struct link_opts *b);
 /* Whose permissions it has on the server. */
 const char *link_opts_user(const struct link_opts *opts);
-/* Words for a permission that this user lacks, e.g. "client|kill", with the command that grants it.
+/*
+ * Words for a permission that this user lacks, e.g. "client|kill", with the command that grants it,
+ * and those that have it outlive the server: ACL SAVE where there is an aclfile, else CONFIG
+ * REWRITE; a Sentinel has its own way.
  */
 void link_opts_print_missing(
 	const struct link_opts *opts, const char *permission, char *buffer, size_t n_bytes);

@@ -17,6 +17,9 @@
 #include "redis/handshake.h"
 #include "redis/timer.h"
 
+/* Of what came before the end of a connection: the server's last words, or a listing's rest. */
+#define MAX_DRAINED_BYTES (32 * 1024)
+
 /* ---- sending ---- */
 
 static void restart_deadline(struct connection *connection)
@@ -258,28 +261,47 @@ static void read_replies(struct connection *connection)
 	}
 }
 
+/*
+ * A server that never stops talking would be the only one who is heard. After so much it has one
+ * turn in the queue of everybody, which is over when it is read there.
+ */
+static void yield_in_time(struct connection *connection, size_t n_bytes)
+{
+	bool was_yielding = connection->is_yielding;
+
+	connection->n_hurried_bytes = was_yielding ? 0 : connection->n_hurried_bytes + n_bytes;
+	connection->is_yielding = connection->n_hurried_bytes > CONNECTION_MAX_HURRIED_BYTES;
+	if (connection->is_yielding != was_yielding) {
+		connection_set_priority(connection);
+	}
+}
+
 void pipeline_on_readable(struct bufferevent *socket, void *context)
 {
 	struct connection *connection = context;
 	struct guard *guard = connection->in.guard;
 
 	guard_enter(guard);
+	yield_in_time(connection, evbuffer_get_length(bufferevent_get_input(socket)));
 	read_replies(connection);
 	guard_leave(guard);
 }
 
 /*
  * A server that is full says so and closes: the words may still be in the socket. The bufferevent
- * keeps everybody else from adding to its input.
+ * keeps everybody else from adding to its input. Of a listing that was cut off the rest is of no
+ * use, and others wait meanwhile.
  */
 void pipeline_drain(struct connection *connection)
 {
 	struct bufferevent *socket = connection->socket;
 	bool has_tls = bufferevent_openssl_get_ssl(socket) != NULL;
+	int n_left = MAX_DRAINED_BYTES, n = has_tls ? 0 : 1;
 
 	evbuffer_unfreeze(bufferevent_get_input(socket), 0);
-	while (!has_tls &&
-		evbuffer_read(bufferevent_get_input(socket), bufferevent_getfd(socket), -1) > 0) {
+	while (n > 0 && n_left > 0) {
+		n = evbuffer_read(bufferevent_get_input(socket), bufferevent_getfd(socket), n_left);
+		n_left -= MAX(n, 0);
 	}
 	read_replies(connection);
 }

@@ -4,6 +4,7 @@
  */
 #include "redis/resp.h"
 
+#include <inttypes.h>
 #include <event2/buffer.h>
 #include <hiredis/hiredis.h>
 
@@ -298,6 +299,11 @@ enum resp_result resp_read(struct resp *resp, struct evbuffer *input, listing_li
 
 	if (line_fn != NULL && resp->phase == LISTING_NONE && resp->n_fed == 0 &&
 		read_bulk_header(input, &n_bytes)) {
+		if (n_bytes > RESP_MAX_LISTING_BYTES) {
+			err_set(err, "the server announced a listing of %" PRIu64 " bytes",
+				n_bytes);
+			return RESP_BROKEN;
+		}
 		listing_begin(&resp->listing, n_bytes);
 		resp->phase = LISTING_BODY;
 	}

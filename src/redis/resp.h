@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/macros.h"
@@ -20,6 +21,8 @@ struct evbuffer;
 #define RESP_MAX_LINE_BYTES (256 * 1024)
 /* A whole reply that is no listing. */
 #define RESP_MAX_REPLY_BYTES (16 * 1024 * 1024)
+/* A whole listing: a million sessions with all that is known of them take less than half. */
+#define RESP_MAX_LISTING_BYTES (UINT64_C(1024) * 1024 * 1024)
 /* Elements of one array, and arrays within arrays: CLUSTER SHARDS of 1,000 nodes needs less. */
 #define RESP_MAX_ELEMENTS 16384
 #define RESP_MAX_DEPTH 6

@@ -196,6 +196,9 @@ static void read_figure(
 		{"total_connections_received", &server->n_connections},
 		{"monitor_clients", &server->n_monitors},
 		{"maxclients", &server->max_clients},
+		{"rejected_connections", &server->n_rejected},
+		{"cluster_connections", &server->n_bus_links},
+		{"process_id", &server->process_id},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++) {

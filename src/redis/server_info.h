@@ -32,8 +32,11 @@ struct link_server {
 	struct caps caps;
 	int64_t n_clients;     /* at the last keep-alive; -1 unknown */
 	int64_t max_clients;   /* -1 unknown */
+	int64_t n_bus_links;   /* connections of the cluster bus, which take places as well; 0 */
+	int64_t process_id;    /* as it sees itself; -1 unknown */
 	int64_t uptime_s;      /* since its start, at that time; -1 unknown */
 	int64_t n_connections; /* ever accepted, at that time; -1 unknown */
+	int64_t n_rejected;    /* connections, for want of places, since its start; -1 unknown */
 	int64_t n_monitors;    /* sessions of MONITOR, at that time; -1 it does not tell */
 	bool has_child;        /* a child that saves or rewrites the data set, at that time */
 	int64_t child_s;       /* for how long it did so, whole seconds; 0: it does not say */
@@ -44,8 +47,9 @@ struct link_server {
 };
 
 /* For the initialiser of one of which nothing is known. */
-#define LINK_SERVER_UNKNOWN \
-	.n_clients = -1, .max_clients = -1, .n_connections = -1, .n_monitors = -1, .uptime_s = -1
+#define LINK_SERVER_UNKNOWN                                                        \
+	.n_clients = -1, .max_clients = -1, .process_id = -1, .n_connections = -1, \
+	.n_monitors = -1, .uptime_s = -1, .n_rejected = -1
 
 /* What the least user must be allowed; found missing when the link comes up. */
 #define LINK_PERMISSIONS(PERMISSION)                          \

@@ -15,7 +15,7 @@ from rig import Kind, rig
 
 SERVERS = ("redis-7.0", "redis-8.0", "valkey-sid")
 FLEET_SERVER = "redis-7.0"
-EXPERIMENTS = ("all", "name", "million", "fleet")
+EXPERIMENTS = ("all", "name", "kernel", "million", "fleet")
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -34,6 +34,8 @@ def measure_server(kind, only, effort):
             results["all"] = experiments.kill_all(one, effort, say)
         if "name" in only:
             results["name"] = experiments.kill_by_name(one, effort, say)
+        if "kernel" in only:
+            results["kernel"] = experiments.kill_by_kernel(one, effort, say)
         results["idle_kib"] = one.idle_kib
         results["peak_kib"] = one.peak_kib()
     return results
@@ -42,7 +44,7 @@ def measure_server(kind, only, effort):
 def measure(arguments, effort):
     only = arguments.only or EXPERIMENTS
     results = {"effort": effort, "servers": {}, "million": None, "fleet": None}
-    if "all" in only or "name" in only:
+    if {"all", "name", "kernel"} & set(only):
         for name in arguments.server or SERVERS:
             kind = Kind(name)
             results["servers"][kind.label] = measure_server(kind, only, effort)

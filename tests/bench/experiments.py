@@ -3,16 +3,20 @@ targets.py, how they look in table.py and chart.py."""
 
 import contextlib
 import statistics
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import sides
 from harness import Clients, Daemon, Server, wait_until
 from harness.crowd import Crowd
 from rig import Pinger, ask, directory, memory_kib, running
 
-LEAK = "match=name%20%3D%20leak"
-GENTLE = f"{LEAK}&pace=gentle&stall_budget=10ms"
+BY_NAME = "match=name%20%3D%20leak"
+PACE = "pace=gentle&stall_budget=10ms"
+LEAK = f"{BY_NAME}&via=protocol"
+GENTLE = f"{LEAK}&{PACE}"
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,17 @@ def _listed_before(rig):
     return _kill_watched(rig, GENTLE)
 
 
+def _measure_in_turn(rig, effort, sides_of):
+    """{name + suffix: Series}: in each round all sides, each on sessions of its own."""
+    results = defaultdict(Series)
+    for number in range(effort.rounds):
+        for name in in_turn(list(sides_of), number):
+            with rig.sessions(effort.largest, named={"leak": effort.n_leaked}):
+                for suffix, value in sides_of[name](rig).items():
+                    results[name + suffix].values.append(value)
+    return results
+
+
 BY_NAME_SIDES = {
     "sesskill": lambda rig: {"": rig.kill(LEAK)[0]},
     "floor": lambda rig: {"": sides.floor_by_name(rig, "leak")},
@@ -121,14 +136,50 @@ BY_NAME_SIDES = {
 def kill_by_name(rig, effort, say):
     """{measure: Series} in seconds. All but the first two are with a bystander that pings: the
     measures `..., ping` are its longest round trip."""
-    names = list(BY_NAME_SIDES)
-    results = defaultdict(Series)
-    for number in range(effort.rounds):
-        for name in in_turn(names, number):
-            with rig.sessions(effort.largest, named={"leak": effort.n_leaked}):
-                for suffix, value in BY_NAME_SIDES[name](rig).items():
-                    results[name + suffix].values.append(value)
+    results = _measure_in_turn(rig, effort, BY_NAME_SIDES)
     say(f"{effort.n_leaked} of {effort.largest} by name", results)
+    return results
+
+
+# ---- by the kernel ----
+
+
+def _begin_of_kill(report):
+    """Of its commands, by the monotonic clock; the report has it to the millisecond."""
+    started = datetime.fromisoformat(report["started_at"].replace("Z", "+00:00")).timestamp()
+    phases = report["nodes"][0]["phases_ms"]
+    return started - time.time() + time.monotonic() + (phases["list"] + phases["plan"]) / 1e3
+
+
+def _kill_pinged(rig, query):
+    """The time, a bystander's longest ping, and that of those which began behind the listing."""
+    pinger = Pinger(rig.server)
+    seconds, report = rig.kill(query)
+    seen = pinger.stop()
+    begin_us = 1e6 * _begin_of_kill(report)
+    late = [us for begun_us, us in seen["long"] if begun_us >= begin_us]
+    return {
+        "": seconds,
+        ", ping": seen["longest_us"] / 1e6,
+        ", ping while killing": max(late, default=0) / 1e6,
+    }
+
+
+KERNEL_SIDES = {
+    "floor": lambda rig: {"": sides.floor_by_name(rig, "leak")},
+    "protocol": lambda rig: _kill_pinged(rig, LEAK),
+    "kernel": lambda rig: _kill_pinged(rig, BY_NAME),
+    "protocol, gentle": lambda rig: _kill_pinged(rig, GENTLE),
+    "kernel, gentle": lambda rig: _kill_pinged(rig, f"{BY_NAME}&{PACE}"),
+    "all by TYPE": lambda rig: _kill_pinged(rig, "all=true&via=protocol"),
+    "all, gentle": lambda rig: _kill_pinged(rig, f"all=true&{PACE}"),
+}
+
+
+def kill_by_kernel(rig, effort, say):
+    """{measure: Series} in seconds: `kernel` is what the daemon chooses by itself."""
+    results = _measure_in_turn(rig, effort, KERNEL_SIDES)
+    say(f"{effort.n_leaked} of {effort.largest}, by the kernel", results)
     return results
 
 

@@ -7,7 +7,7 @@
 #   tests/bench/run.sh [--quick] [--no-install] [--only NAME]... [--server NAME]...
 #     --quick        two sizes, one round: whether it works, not how fast it is
 #     --no-install   install nothing
-#     --only NAME    only this experiment: all, name, million, fleet (repeatable)
+#     --only NAME    only this experiment: all, name, kernel, million, fleet (repeatable)
 #     --server NAME  only this server, a name of tests/servers/get-server.sh (repeatable)
 #
 # Takes about 20 minutes. 18,000 sessions need a limit of 20,000 descriptors (ulimit -Hn).

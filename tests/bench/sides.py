@@ -10,7 +10,7 @@ from rig import TOOLS
 
 def sesskill(rig):
     """The request on the control socket, to the verified answer."""
-    return rig.kill("all=true")[0]
+    return rig.kill("all=true&via=protocol")[0]
 
 
 def _run_floor(rig, *arguments):

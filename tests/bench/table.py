@@ -96,6 +96,36 @@ def _watched(one):
     yield from _rows(("what", "time", "longest ping", "longest burst, as reported"), rows)
 
 
+KERNEL_ROWS = (
+    ("floor", "the floor of the protocol"),
+    ("protocol", "by the protocol"),
+    ("kernel", "as it chooses"),
+    ("protocol, gentle", "by the protocol, gentle, budget 10 ms"),
+    ("kernel, gentle", "as it chooses, gentle"),
+    ("all by TYPE", "all, by CLIENT KILL TYPE"),
+    ("all, gentle", "all, as it chooses, gentle"),
+)
+
+
+def _kernel(servers, effort):
+    yield f"## By the kernel: {effort.n_leaked:,} of {effort.largest:,} sessions by name, and all"
+    yield ""
+    for label, measured in servers.items():
+        one = measured["kernel"]
+        rows = [
+            (
+                words,
+                _ms(one[name]),
+                _ms(one[f"{name}, ping"]) if f"{name}, ping" in one else "",
+                _ms(one[f"{name}, ping while killing"]) if f"{name}, ping" in one else "",
+            )
+            for name, words in KERNEL_ROWS
+        ]
+        yield f"{label}:"
+        yield ""
+        yield from _rows(("what", "time", "longest ping", "behind the listing"), rows)
+
+
 def _million(results, effort):
     yield f"## {effort.million:,} sessions"
     yield ""
@@ -130,6 +160,8 @@ def _sections(results):
         yield ""
     if any("name" in measured for measured in servers.values()):
         yield from _kill_by_name(servers, effort)
+    if any("kernel" in measured for measured in servers.values()):
+        yield from _kernel(servers, effort)
     if results["million"] is not None:
         yield from _million(results["million"], effort)
     if results["fleet"] is not None:

@@ -57,7 +57,7 @@ def logs(request):
 
 @pytest.fixture
 def has_least_user(request):
-    """Whether daemons log in as README's least user, where the test says nothing else."""
+    """Whether daemons log in as the manual's least user, where the test says nothing else."""
     return least_user.IS_WANTED and request.node.get_closest_marker("own_accounts") is None
 
 
@@ -84,11 +84,11 @@ def server(make_server):
 
 @pytest.fixture
 def make_fake_server(make_directory):
-    """make_fake_server(**traits): see harness.fake_server.FakeServer."""
+    """make_fake_server(kind=FakeServer, **traits): see harness.fake_server."""
     with contextlib.ExitStack() as stack:
 
-        def make(**traits):
-            server = FakeServer(make_directory(), **traits)
+        def make(kind=FakeServer, **traits):
+            server = kind(make_directory(), **traits)
             stack.callback(server.stop)
             return server
 

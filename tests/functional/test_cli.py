@@ -112,6 +112,7 @@ def at_terminal(fake, make_terminal):
         (["--frobnicate"], "unknown option --frobnicate"),
         (["kill"], "something is missing"),
         (["kill", "r-1", "r-2", "--all"], "too many words"),
+        (["kill", "r-1", "--all", "--yes", "--reason", "-n"], "-n is an option"),
         (["kill", "r-1", "--yes"], "either --all, or --match"),
         (["kill", "r-1", "--yes", "--all", "--match", "user = a"], "either --all, or --match"),
         (["kill", "r-1", "--yes", "--all", "--timeout", "soon"], '"soon" is no duration'),
@@ -153,7 +154,14 @@ def test_help_and_version():
         one = run(command, "--help")
         assert one.returncode == 0 and one.out.startswith(f"Usage: sesskill {command} ")
         assert max(len(line) for line in one.out.splitlines()) <= 80
+        assert run("help", command).out == one.out
+    assert run("help").out == done.out
+    assert run("ls", "--help").out == run("list", "--help").out
     assert re.fullmatch(r"sesskill \d+\.\d+\.\d+\n", run("--version").out)
+    assert run("version").out == run("--version").out
+    assert run("kill", "r-1", "--all", "--yes", "-V").out == run("--version").out
+    unknown = run("help", "lst")
+    assert unknown.returncode == 2 and 'no command "lst"' in unknown.err
 
 
 # Reaching the daemon
@@ -344,7 +352,7 @@ def test_report(fake):
 
 def test_dry_run_shows_the_plan(fake):
     fake.on("POST", KILL, Answer(200, DRY_RUN))
-    done = run("kill", "r-1", "--match", "user = app", "--dry-run", socket=fake.socket_path)
+    done = run("kill", "r-1", "--match", "user = app", "-yn", socket=fake.socket_path)
     assert done.returncode == 0
     assert "nothing was killed" in done.err
     assert "SURVIVED" not in done.err and "LONGEST STALL" not in done.err
@@ -366,7 +374,8 @@ def test_instances(fake):
     assert re.fullmatch(r"orders +standalone +10.0.0.1:6379 +failed", lines[2])
     assert lines[3:] == [
         "r-1 127.0.0.1:6379: its user lacks the permission for client|no-evict; "
-        "grant it with: ACL SETUSER agent +client|no-evict",
+        "grant it with: ACL SETUSER agent +client|no-evict"
+        "; to keep it: ACL SAVE or CONFIG REWRITE",
         "orders 10.0.0.1:6379: ERR max number of clients reached",
     ]
 

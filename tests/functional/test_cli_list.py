@@ -73,7 +73,7 @@ def test_options_become_parameters(fake):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "something is missing"),
+        ([], "say which instance"),
         (["r-1", "r-2"], "too many words"),
         (["r-1", "--limit"], "--limit needs a value"),
         (["r-1", "--sort", "a", "--sort", "b"], "--sort is given twice"),

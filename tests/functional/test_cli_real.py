@@ -134,7 +134,7 @@ def test_who_comes_back_is_told_while_it_is_watched(server, daemon, make_clients
     """On no terminal, a plain line a second."""
     make_clients(server, total=10, reconnect=True)
     done = daemon.cli("kill", "r-test", "--all", "--yes", "--watch", "2500ms")
-    assert done.returncode == 0 and "\x1b" not in done.stderr
+    assert done.returncode == 6 and "\x1b" not in done.stderr
     *lines, _ = done.stderr.partition("r-test: done (")[0].split("\n")
     assert len(lines) == 2
     # The control connection of this test may be among them.
@@ -268,3 +268,26 @@ def test_partial(make_server, make_daemon, make_clients):
     assert f"failed on {other.unix_path}: " in done.stderr
     assert "What is left can be killed by the same command again" in done.stderr
     clients.wait_for(open=0)
+
+
+def test_ids_may_be_cut_short(server, daemon, make_clients):
+    """In reports and cancels, as long as it is the beginning of one only."""
+    make_clients(server, total=3)
+    daemon.cli("kill", "r-test", "--match", "name = nosuch", "--yes")
+    (kill,) = daemon.kills()
+    assert daemon.cli("kills", kill["request_id"][:8].lower()).returncode == 0
+    assert daemon.cli("kills", kill["request_id"][:3]).returncode == 1
+    assert daemon.cli("kills", kill["request_id"] + "0").returncode == 1
+    done = daemon.cli("cancel", kill["request_id"][:8])
+    assert done.returncode == 1 and "Nothing was killed" not in done.stderr, done
+    assert "sesskill kills" in done.stderr
+
+
+def test_none_is_the_empty_value(server, daemon, make_clients):
+    """As screens print it."""
+    make_clients(server, total=8, named={"x": 3})
+    listing = daemon.http(
+        "GET", "/v1/instances/r-test/sessions", params={"match": "name = (none)"}
+    ).json
+    assert listing["matched"] >= 5
+    assert all(session["name"] == "" for session in listing["sessions"])

@@ -212,9 +212,10 @@ def test_a_missing_permission_is_named(make_server, make_daemon):
         wait="socket",
         has_least_user=True,
     )
+    keep = "; to keep it: ACL SAVE or CONFIG REWRITE"
     grant = f"ACL SETUSER {least_user.NAME} +cluster|shards"
     wait_until(
-        lambda: (daemon.instance("cart")["error"] or "").endswith(f"grant it with: {grant}"),
+        lambda: (daemon.instance("cart")["error"] or "").endswith(f"grant it with: {grant}{keep}"),
         lambda: f"{grant!r}; there is {daemon.instance('cart')}",
     )
     assert grant in daemon.cli("instances").stdout

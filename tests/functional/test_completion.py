@@ -70,7 +70,7 @@ BASH_CASES = [
     (["list", "orders", "--group-by", "lib"], ["lib", "lib-ver"]),
     (["list", "orders", "--group-by", "=", "lib-"], ["lib-ver"]),
     (["list", "orders", "--sort", "-ag"], ["-age"]),
-    (["list", "orders", "--sort", "-age", "--ma"], ["--match"]),
+    (["list", "orders", "--sort", "-age", "--mat"], ["--match"]),
     (["list", "--match", "user = a", ""], ["orders", "r-8vb"]),
     (["list", "--limit", "=", "5", "r"], ["r-8vb"]),
     (["kill", "orders", "--match", "us"], ["user"]),

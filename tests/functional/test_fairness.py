@@ -12,6 +12,7 @@ import pytest
 
 from harness import Caller, programs, wait_until
 from harness.crowd import Crowd
+from harness.fake_server import EndlessServer
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
 
@@ -32,9 +33,9 @@ MAX_REMEMBERED = 100
 def open_daemon(make_daemon):
     """open_daemon(instances): everybody can connect to its socket."""
 
-    def make(instances, **options):
+    def make(instances, access=tuple(ACCESS), **options):
         control = {"mode": "0666", "group": str(grp.getgrnam("daemon").gr_gid)}
-        settings = {"control": control, "access": ACCESS}
+        settings = {"control": control, "access": list(access)}
         daemon = make_daemon(instances, settings=settings, **options)
         os.chmod(daemon.directory, 0o755)
         return daemon
@@ -179,11 +180,39 @@ def test_who_waits_for_a_server_that_hangs_delays_nobody(make_server, open_daemo
     assert first.response().json["state"] == "done"
 
 
-def test_users_take_turns(server, make_relay, open_daemon, make_clients):
+@pytest.mark.parametrize("params", [{"all": True}, {"all": True, "dry_run": True}])
+def test_a_server_that_never_stops_talking(
+    server, make_fake_server, open_daemon, make_clients, params
+):
+    """Neither a kill on it nor a dry run keeps anybody else from being heard, signals included."""
+    # Several: one alone writes hardly faster than it is read.
+    endless = [make_fake_server(kind=EndlessServer) for _ in range(4)]
+    keys = [{"id": f"r-{i}", "address": each.address} for i, each in enumerate(endless)]
+    daemon = open_daemon(
+        [{"id": "r-test", "address": server.address}, *keys], has_least_user=False
+    )
+    for each in endless:
+        each.is_endless = True
+    body = {**params, "timeout": "1h"}
+    pending = [daemon.begin("POST", f"/v1/instances/r-{i}/kill", body=body) for i in range(4)]
+    wait_until(lambda: all(each.is_talking for each in endless), "the listings to begin")
+    many = make_clients(server, total=300)
+    listed = daemon.http("GET", "/v1/instances/r-test/sessions", caller=ANN).json["sessions"]
+    assert len(listed) >= 300
+    assert daemon.http("GET", "/healthz", caller=STRANGER).status in (200, 503)
+    assert daemon.kill("r-test").json["state"] == "done"
+    many.wait_for(closed_by_server=300)
+    assert any(each.is_talking for each in endless), "the listings were over too early"
+    daemon.stop()
+    assert all(each.response().json["killed"] == 0 for each in pending)
+
+
+def test_users_take_turns(server, make_server, make_relay, open_daemon, make_clients):
     """Behind a kill that is at work those of one user wait; root's comes after the first of them."""
     make_clients(server, total=3)
     relay = make_relay(server)
-    daemon = open_daemon([{"id": "r-test", "address": relay.address}])
+    other = {"id": "r-other", "address": make_server().address}
+    daemon = open_daemon([{"id": "r-test", "address": relay.address}, other])
     relay.hold(b"KILL")
     kills = [order(daemon, ANN, match="db = 0", pace="gentle", timeout="1m")]
     relay.wait_until_held()
@@ -192,6 +221,8 @@ def test_users_take_turns(server, make_relay, open_daemon, make_clients):
     assert order(daemon, ANN, match="name = b").response().status == 429
     roots = daemon.begin_kill("r-test", all=True)
     wait_until(lambda: len(daemon.kills()) == 18, "root's to be accepted")
+    # What is answered was recorded, and whatever was accepted before it: root's may begin.
+    assert daemon.kill("r-other", dry_run=True).json["state"] == "dry_run"
     relay.release()
     report = roots.response().json
     assert report["state"] == "done"
@@ -234,6 +265,37 @@ def test_listings_nobody_reads(open_daemon, make_directory, many, target):
 
 
 # What is remembered
+
+
+@pytest.mark.skipif(programs.is_sanitized(), reason="a sanitizer keeps what is freed for a while")
+def test_watches_hold_no_listing(server, open_daemon, make_clients):
+    """What a kill knew of thousands of sessions is not kept while it watches for minutes."""
+    daemon = open_daemon([server])
+    make_clients(server, total=3000)
+    assert daemon.kill("r-test", match="name = nobody").json["state"] == "done"
+    before = resident_kib(daemon)
+    for number in range(60):
+        kill = order(daemon, None, match=f"name = nobody-{number}", watch="10m", timeout="10m")
+        wait_until(lambda n=number: states(daemon).count("running") > n, "it to be at work")
+        kill.hang_up()
+    wait_until(lambda: resident_kib(daemon) < before + 4096, lambda: resident_kib(daemon) - before)
+
+
+def test_a_listing_that_nobody_reads_locks_out_nobody(make_fake_server, server, open_daemon):
+    """A server that claims to be full of sessions makes a user's first listing as large as can be."""
+    claims = ["redis_version:7.0.15", "run_id:" + "f" * 40, "connected_clients:900000000"]
+    liar = make_fake_server(info=claims)
+    liar.add(4000)
+    keys = [{"id": "r-test", "address": server.address}, {"id": "r-liar", "address": liar.address}]
+    access = [{"effect": "allow", "users": ["0", "12345", "12346"], "actions": ["*"]}]
+    daemon = open_daemon(keys, access=access, has_least_user=False)
+    wait_until(lambda: daemon.http("GET", "/healthz").status == 200, "both to be ready")
+    with daemon.connect(caller=STRANGER) as connection:
+        connection.sendall(
+            b"GET /v1/instances/r-liar/sessions?limit=200000 HTTP/1.1\r\nHost: x\r\n\r\n"
+        )
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        assert daemon.http("GET", "/v1/instances/r-test/sessions", caller=ANN).status == 200
 
 
 def test_dry_runs_push_out_nothing(server, open_daemon, make_clients):

@@ -1,5 +1,7 @@
 """What no real server or disk can be made to do: src/base/fault.h has the points.
 
+guard.early is used by test_guards.py.
+
 Only the builds for tests have them; tests/run.sh builds the sanitized programs so. Whatever fails,
 nobody dies whom the request did not mean, the counts add up, the record has its two lines, and the
 next kill is as good as any.
@@ -28,7 +30,7 @@ IMPATIENT = {"defaults": {"connect-timeout": "300ms", "command-timeout": "500ms"
 
 def test_each_point_is_used_here(tables):
     source = Path(__file__).read_text(encoding="utf-8")
-    named = set(re.findall(r"\b((?:dial|link|sweep|record|clock)\.[a-z]+)\b", source))
+    named = set(re.findall(r"\b((?:dial|link|sweep|record|clock|guard)\.[a-z]+)\b", source))
     assert named == set(tables["faults"])
 
 

@@ -66,7 +66,7 @@ def test_credential(make_server, make_daemon, make_clients, make_directory, monk
 @pytest.mark.own_accounts("about one that has none")
 @pytest.mark.parametrize(
     "keys, words",
-    [({"password-file": "wrong"}, "WRONGPASS"), ({}, "NOAUTH")],
+    [({"password-file": "wrong"}, "WRONGPASS"), ({}, "needs a password-file or credential")],
     ids=["wrong password", "no password"],
 )
 def test_it_does_not_get_in(make_server, make_daemon, make_clients, make_secret, keys, words):
@@ -105,7 +105,7 @@ def test_a_password_that_the_server_does_not_have(server, make_daemon, make_clie
 
 
 def test_least_permissions(make_server, make_daemon, make_clients):
-    """Those that README.md has; see harness.least_user for all other tests with them."""
+    """Those that the manual has; see harness.least_user for all other tests with them."""
     server = make_server(has_least_user=True)
     daemon = make_daemon([server], has_least_user=True)
     node = daemon.node()
@@ -130,7 +130,8 @@ def test_only_list_and_kill(make_server, make_daemon, make_clients, make_secret)
         "info",
     ]
     grant = "ACL SETUSER agent +client|id +client|setname +client|no-evict +info"
-    assert f"grant it with: {grant}\n" in daemon.cli("instances").stdout
+    keep = "to keep it: ACL SAVE or CONFIG REWRITE"
+    assert f"grant it with: {grant}; {keep}\n" in daemon.cli("instances").stdout
     assert_kills(daemon, make_clients(server, total=50, subscribed=5), 50)
     assert daemon.node()["own_id"] == node["own_id"]
 
@@ -146,7 +147,7 @@ def test_a_missing_permission_is_named(
         wait="socket",
     )
     grant = f"ACL SETUSER agent +{missing}"
-    wait_for_error(daemon, re.escape(grant))
+    wait_for_error(daemon, re.escape(f"{grant}; to keep it: ACL SAVE or CONFIG REWRITE"))
     assert missing in daemon.node()["missing_permissions"]
     assert grant in daemon.cli("instances").stdout
     clients = make_clients(server, total=5)

@@ -5,18 +5,37 @@ daemon answers is in test_manual_answers.py.
 """
 
 import re
+import shlex
 import subprocess
 
 import pytest
 
-from harness import programs
+from harness import least_user, programs
 from harness.cli import environment
-from harness.manual import API, CLIENT, CONFIG, DAEMON, DAS, DIRECTORY, NATIVE, Page, hold
+from harness.manual import API, CLIENT, CONFIG, DAEMON, DAS, DIRECTORY, NATIVE, PAGES, Page, hold
 
 # The pages
 
 
-@pytest.mark.parametrize("name", [CLIENT, CONFIG, API, DAEMON])
+def test_pages():
+    """Each is known to the tests, installed, and refers to all others at its end."""
+    assert sorted(PAGES) == sorted(path.name for path in DIRECTORY.glob("*.[1-8]"))
+    installed = (DIRECTORY / "meson.build").read_text(encoding="utf-8")
+    for name in PAGES:
+        assert f"'{name}'" in installed
+        lines = Page(name).part("SEE ALSO").lines
+        referred = [f"{line.split()[1]}.{line.split()[2]}" for line in lines]
+        assert sorted(referred) == sorted(set(PAGES) - {name}), f"man/{name}, SEE ALSO"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_width(name):
+    """In bytes, but for what is only said to who changes the page."""
+    lines = Page(name).text.splitlines()
+    assert [line for line in lines if len(line.encode()) > 80 and not line.startswith('.\\"')] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_references(name):
     page = Page(name)
     for reference in page.references():
@@ -125,6 +144,14 @@ def test_signals():
     hold(DAEMON, "SIGNALS", documented, existing, ".It Dv {}\nWhat it does.".format)
 
 
+def test_account_of_the_daemon():
+    """The one of servers of today is in both pages."""
+    shown = Page(DAEMON).the_literal("# Redis 7.0 and later").replace("\\\n", " ")
+    command = next(line for line in shown.splitlines() if "ACL SETUSER" in line)
+    words = [f">{least_user.PASSWORD}" if word == ">PASSWORD" else word for word in shlex.split(command)]
+    assert [" ".join(words[1:])] == least_user.commands("7.0.15")
+
+
 # The configuration
 
 
@@ -195,7 +222,7 @@ def test_routes(tables):
         hold(API, section, titles, existing, ".Ss {}".format)
         for title, route in existing.items():
             text = "\n".join(page.part(section, title).lines)
-            named = set(re.findall(r"^\.Sy (hdm:\w+)", text, re.M))
+            named = set(re.findall(r"^\.Sy ((?:hdm|sesskill):\w+)", text, re.M))
             actions = {route["action"], route["selective_action"]} - {None}
             assert named == actions, f"man/{API}, {title}: the action is one .Sy"
 

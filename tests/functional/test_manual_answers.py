@@ -11,9 +11,10 @@ import pytest
 
 from harness import Caller, cli, http, programs, wait_until
 from harness.exposition import Exposition
-from harness.manual import API, CLIENT, DAEMON, DAS, NATIVE, Page, hold
+from harness.manual import API, CLIENT, DAEMON, DAS, NATIVE, Page, hold, read_tables
 
 NOBODY = 65534
+HAS_FAULTS = read_tables()["has_faults"]
 
 # What a type of JSON is called in the pages. A whole number may stand where any number may.
 TYPES = {
@@ -95,7 +96,9 @@ def busy(make_server, make_clients, make_daemon, absent):
         "id": "r-test", "address": [server.address, absent],
         "username": "weak", "password-file": password,
     }  # fmt: skip
-    daemon = make_daemon([instance], settings={"control": {"mode": "0666"}}, wait="socket")
+    guards = [{"name": "g", "instances": ["r-*"], "when": "always", "goal": {"limit": 1}}]
+    settings = {"control": {"mode": "0666"}, "guards": guards}
+    daemon = make_daemon([instance], settings=settings, wait="socket")
 
     def is_ready():
         return [node["state"] for node in daemon.instance("r-test")["nodes"]] == ["ready", "failed"]
@@ -203,6 +206,13 @@ def test_das_answers(busy):
     hold_answers("GetKillInstanceSessionTaskResult", result(), section=DAS)
 
 
+def test_guards(busy):
+    guards = answer(busy.http("GET", "/v1/guards"))
+    for guard in guards["guards"]:
+        guard["request"] = {}
+    hold_answers("GET /v1/guards", guards)
+
+
 def test_das_success(daemon):
     title = "KillInstanceAllSession"
     hold_answers(title, answer(daemon.das(title, InstanceId="r-test")), section=DAS)
@@ -250,7 +260,18 @@ def denied_as_many(daemon, target):
     return any("several_users" in line for line in daemon.audit("denied"))
 
 
-def test_record(busy, late_lines):
+@pytest.fixture
+def guard_lines(server, make_daemon):
+    """The record of a guard that has reported; none where it would take a minute."""
+    guards = [{"name": "g", "instances": ["r-*"], "when": "always", "for": "0s", "every": "1s"}]
+    if not HAS_FAULTS:
+        return []
+    daemon = make_daemon([server], settings={"guards": guards}, faults="guard.early*1000000")
+    wait_until(lambda: daemon.audit("guard"), "the guard's report")
+    return daemon.audit()
+
+
+def test_record(busy, late_lines, guard_lines):
     """All kinds of lines, and all that may stand in them."""
     present, missing = nodes_of(busy)
     os.chmod(busy.directory, 0o755)
@@ -261,16 +282,23 @@ def test_record(busy, late_lines):
         "run_id": process, "max": 1000, "pace": "gentle",
         "stall_budget": "25ms", "break_busy": True, "watch": "1ms", "reason": "all of it",
     }  # fmt: skip
+    answer(busy.http("POST", "/v1/guards/hold"))
+    answer(busy.http("POST", "/v1/guards/resume"))
     answer(busy.kill("r-test", **everything))
+    goals = {"limit": 1, "free": 1, "keep": 100, "per": "name", "sort": "-age", "node": present}
+    answer(busy.kill("r-test", **goals, rate=1000))
+    answer(busy.kill("r-test", **goals, over="10ms"))
+    answer(busy.kill("r-test", via="protocol", dry_run="true", node=present))
+    answer(busy.kill("r-test", cut="true", dry_run="true", node=present))
     ids = {"SessionIds": "[999999999]", "NodeId": present}
     answer(busy.das("CreateKillInstanceSessionTask", InstanceId="r-test", **ids))
     busy.signal(signal.SIGHUP)
     wait_until(lambda: busy.audit("reload"), "the reload to be recorded")
-    for n_intents in (3, 4):
+    for n_intents in (7, 8):
         pending = busy.begin_kill("r-test", node=missing)
         wait_until(lambda n=n_intents: len(busy.audit("intent")) == n, "the kill to be recorded")
         kill = f"/v1/kills/{busy.audit('intent')[-1]['request_id']}"
-        if n_intents == 3:
+        if n_intents == 7:
             answer(busy.http("DELETE", kill))
     for _ in range(20):
         answer(busy.http("DELETE", kill, caller=Caller(NOBODY, NOBODY)), 403)
@@ -285,9 +313,12 @@ def test_record(busy, late_lines):
     page = Page(DAEMON)
     documented = {}
     for title in page.titles_in("THE RECORD"):
+        if title == "Guards" and not HAS_FAULTS:
+            continue
         documented |= page.part("THE RECORD", title).named("Va")
-    lines = busy.audit() + late_lines
-    assert {line["event"] for line in lines} == set(documented["event"].words_in_text())
+    lines = busy.audit() + late_lines + guard_lines
+    events = set(documented["event"].words_in_text()) - (set() if HAS_FAULTS else {"guard"})
+    assert {line["event"] for line in lines} == events
     outcomes = kinds_in(line for line in lines if line["event"] == "outcome")
     plan = {path for path in report_fields() if path.startswith("nodes[].plan")}
     assert set(outcomes) <= set(documented) | set(report_fields()) - plan
@@ -302,7 +333,8 @@ def test_record(busy, late_lines):
 def examples(server, make_daemon):
     """examples(page, program): its examples as command lines, for a daemon that has all in them."""
     instances = [{"id": name, "address": server.address} for name in ("cache", "orders")]
-    daemon = make_daemon(instances)
+    guards = [{"name": "leaked-idle", "instances": ["cache"], "when": "always"}]
+    daemon = make_daemon(instances, settings={"guards": guards})
     places = {
         "10.0.0.2:6379": server.unix_path,
         "10s": "10ms",

@@ -765,6 +765,27 @@ def test_a_node_that_left_the_cluster(make_server, make_daemon, make_clients):
     assert strangers.status()["closed_by_server"] == 0
 
 
+def test_a_node_that_leaves_while_a_kill_is_spread(make_server, make_daemon, make_clients):
+    """The others do not know it yet. It is asked again with each new listing."""
+    ours = Cluster(make_server, masters=3, replicas=0)
+    daemon = make_daemon(
+        [{"id": "cart", "cluster": {"addresses": [node.tcp_address for node in ours.nodes]}}],
+        wait="socket",
+    )
+    wait_for_nodes(daemon, "cart", {node.tcp_address: "ready" for node in ours.nodes})
+    crowds = [make_clients(node, total=100, named={"x": 100}) for node in ours.nodes]
+    pending = daemon.begin_kill("cart", match="name = x", rate=20)
+    wait_until(lambda: crowds[0].status()["closed_by_server"] >= 2, "the first")
+    ours.nodes[0].redis().execute_command("CLUSTER", "RESET", "SOFT")
+    report = pending.response().json
+    assert report["state"] == "partial", report
+    (left,) = [one for one in report["nodes"] if one["address"] == ours.nodes[0].tcp_address]
+    assert "it has left the cluster" in left["error"], report
+    for crowd in crowds[1:]:
+        assert crowd.status()["closed_by_server"] == 100, report
+    assert crowds[0].status()["closed_by_server"] < 95, report
+
+
 def test_a_seed_of_another_cluster(make_server, make_daemon, make_clients):
     ours = Cluster(make_server, masters=2, replicas=0)
     theirs = Cluster(make_server, masters=1, replicas=0)

@@ -211,7 +211,7 @@ def test_the_right_to_kill_is_taken_away_during_the_listing(make_world):
 
 
 def test_an_account_that_may_step_aside(make_server, make_clients, make_daemon, password_file):
-    """With what the README names, one command ends everybody; without it, nobody is hit either."""
+    """With what the manual names, one command ends everybody; without it, nobody is hit either."""
     least = "-@all +auth +hello +info +client|list +client|kill +client|id +client|setname"
     server = make_server(
         lines=[

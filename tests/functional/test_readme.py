@@ -1,184 +1,61 @@
-"""What README.md shows of the API runs as it stands there, but for what is this host's own: the place
-of the socket, a port, a user; and the sessions of a test are not idle for minutes."""
+"""What README.md and src/README.md say is so. The six steps are in test_first_kill.py."""
 
-import http.client
-import json
-import os
 import re
-import subprocess
-import sys
-import urllib.parse
 from pathlib import Path
 
-import pytest
-
-from harness import wait_until
-from harness.server import free_port
+from harness import programs, runbook
+from harness.manual import PAGES, RUNBOOK, literals_in
 
 README = Path(__file__).parents[2] / "README.md"
-SOCKET = "/run/sesskill/control.sock"
-INSTANCE = "cache"
-TIMEOUT_S = 30
+MOST_LINES = 200
 
 
-def blocks():
-    """The indented blocks of README.md, without their indentation."""
+# At a glance
+
+
+def test_length():
     text = README.read_text(encoding="utf-8")
-    found = re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, re.MULTILINE)
-    return [re.sub(r"^    ", "", block, flags=re.MULTILINE).strip("\n") for block in found]
+    assert text.count("\n") <= MOST_LINES
+    introduction = text.split("\n\n")[1]
+    assert len(introduction.splitlines()) <= 5
 
 
-def the_block(start):
-    """The one block that begins so."""
-    [block] = [block for block in blocks() if block.startswith(start)]
-    return block
+def test_transcript():
+    """Six lines of what the runbook shows of a full server, in their order."""
+    text = README.read_text(encoding="utf-8")
+    shown = re.search(r"(?:^    .*\n)+", text, re.M)[0].splitlines()
+    assert len(shown) == 6
+    printed = literals_in(runbook.written("The connection limit is reached"))
+    printed = [runbook.normalized(line) for line in "".join(printed).splitlines()]
+    for line in shown:
+        line = runbook.normalized(line.removeprefix("    "))
+        assert line in printed, f"not in man/{RUNBOOK}, or not behind the line before: {line}"
+        printed = printed[printed.index(line) + 1 :]
 
 
-@pytest.fixture
-def cache(server, make_daemon):
-    return make_daemon([{"id": INSTANCE, "address": server.address}])
+def test_exit_statuses():
+    source = (programs.ROOT / "src/cli/cli.h").read_text(encoding="utf-8")
+    existing = re.findall(r"\bSTATUS_[A-Z]+ = (\d+)", source)
+    text = README.read_text(encoding="utf-8")
+    assert re.findall(r"^\| (\d) \|", text, re.M) == existing
 
 
-@pytest.fixture
-def clients(server, make_clients):
-    """Those of the examples, and some more."""
-    return make_clients(server, total=30, named={"worker": 20})
+def test_pages_and_files():
+    """All pages are named, and all files that are referred to are there."""
+    text = README.read_text(encoding="utf-8")
+    named = re.findall(r"^\| `([\w.-]+)\((\d)\)` \|", text, re.M)
+    assert sorted(f"{name}.{section}" for name, section in named) == sorted(PAGES)
+    files = re.findall(r"\]\(([^)#]+)\)", text) + re.findall(r"\b(?:tests|systemd|man)/[\w./-]+\w", text)
+    assert len(files) > 6
+    assert [name for name in files if not (programs.ROOT / name).exists() and "NAME" not in name] == []
 
 
-def at(daemon, text):
-    assert SOCKET in text
-    return text.replace(SOCKET, str(daemon.socket_path)).replace("idle > 5m", "idle >= 0s")
-
-
-def run(argv, check=True):
-    return subprocess.run(argv, check=check, capture_output=True, text=True, timeout=TIMEOUT_S)
-
-
-# Python and curl
-
-
-def test_python(cache, clients):
-    script = at(cache, the_block("import http.client"))
-    for expected in ("20 killed 0 gone\n", "0 killed 0 gone\n"):
-        assert run([sys.executable, "-c", script]).stdout == expected
-        clients.wait_for(open=10)
-
-
-def test_python_fails_when_not_all_is_done(cache, clients):
-    script = at(cache, the_block("import http.client")).replace("1000", "10")
-    done = run([sys.executable, "-c", script], check=False)
-    assert done.returncode == 1 and "more than max 10" in done.stderr
-    clients.wait_for(open=30)
-
-
-def test_das_by_curl(cache, clients):
-    shown = the_block("$ curl --unix-socket")
-    command, _, printed = shown.removeprefix("$ ").rpartition("\n")
-    answer = json.loads(run(["sh", "-c", at(cache, command)]).stdout)
-    expected = json.loads(printed)
-    assert len(answer.pop("RequestId")) == len(expected.pop("RequestId"))
-    assert answer == expected
-    clients.wait_for(closed_by_server=30)
-
-
-def test_native_by_curl(cache, clients):
-    dry, real, groups = re.split(r"\n(?=curl)", at(cache, the_block("curl -sS")))
-    report = json.loads(run(["sh", "-c", dry]).stdout)
-    assert (report["state"], report["matched"]) == ("dry_run", 20)
-    clients.wait_for(open=30)
-    events = [json.loads(line) for line in run(["sh", "-c", real]).stdout.splitlines()]
-    assert events[0]["event"] == "accepted"
-    assert (events[-1]["event"], events[-1]["state"]) == ("report", "done")
-    clients.wait_for(open=10)
-    assert json.loads(run(["sh", "-c", groups]).stdout)["groups"]
-
-
-# A stock SDK of the DAS API: what it sends, through the README's socat
-
-ACTION = "KillInstanceAllSession"
-RPC_QUERY = {
-    "Action": ACTION,
-    "Format": "json",
-    "Version": "2020-01-16",
-    "Timestamp": "2026-01-16T12:00:00Z",
-    "SignatureNonce": "c2f5b0f4",
-    "SignatureMethod": "HMAC-SHA1",
-    "SignatureVersion": "1.0",
-    "AccessKeyId": "any",
-    "Signature": "Pc5WB8gokVn0xfeu/ZV+iNM1dgI=",
-}
-RPC_HEADERS = {"x-acs-action": ACTION, "x-acs-version": "2020-01-16"}
-ACS3_HEADERS = {
-    **RPC_HEADERS,
-    "x-acs-date": "2026-01-16T12:00:00Z",
-    "x-acs-signature-nonce": "c2f5b0f4",
-    "x-acs-content-sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-    "Authorization": "ACS3-HMAC-SHA256 Credential=any,SignedHeaders=host;x-acs-action,Signature=06",
-    "accept": "application/json",
-}
-STYLES = {"RPC": (RPC_QUERY, RPC_HEADERS), "ACS3": ({}, ACS3_HEADERS)}
-
-
-@pytest.fixture
-def guarded(server, make_daemon):
-    """A daemon that lets the user of socat do what the README lets it do, and nothing else."""
-    shown = next(line for line in the_block_with("users: [das]").splitlines() if "[das]" in line)
-    actions = re.findall(r'"(hdm:\w+)"', shown)
-    assert f"instances: [{INSTANCE}]" in shown
-    user = "nobody" if os.geteuid() == 0 else str(os.geteuid())
-    statement = {
-        "effect": "allow", "users": [user], "actions": actions, "instances": [INSTANCE]
-    }  # fmt: skip
-    daemon = make_daemon(
-        [{"id": name, "address": server.address} for name in (INSTANCE, "other")],
-        settings={"control": {"mode": "0666"}, "access": [statement]},
-    )
-    os.chmod(daemon.directory, 0o711)
-    return daemon
-
-
-def the_block_with(words):
-    [block] = [block for block in blocks() if words in block]
-    return block
-
-
-@pytest.fixture
-def port(guarded):
-    port = free_port()
-    line = at(guarded, the_block("socat TCP-LISTEN")).replace("9632", str(port))
-    user = ",su=nobody" if os.geteuid() == 0 else ""
-    with subprocess.Popen(line.replace(",su=das", user).split()) as process:
-        wait_until(lambda: is_listening(port), "socat to listen")
-        yield port
-        process.terminate()
-
-
-def is_listening(port):
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    try:
-        connection.connect()
-    except ConnectionRefusedError:
-        return False
-    connection.close()
-    return True
-
-
-def ask(port, instance, style):
-    query, headers = STYLES[style]
-    target = "/?" + urllib.parse.urlencode({**query, "InstanceId": instance})
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
-    connection.request("POST", target, headers=headers)
-    response = connection.getresponse()
-    answer = json.load(response)
-    connection.close()
-    return response.status, answer["Code"]
-
-
-@pytest.mark.parametrize("style", STYLES)
-def test_a_stock_sdk(port, clients, style):
-    assert ask(port, INSTANCE, style) == (200, "200")
-    clients.wait_for(closed_by_server=30)
-    assert ask(port, "other", style) == (403, "NoPermission")
+def test_the_least_configuration_names_the_group():
+    """Without it nobody but root may do anything."""
+    text = README.read_text(encoding="utf-8")
+    sample = (programs.ROOT / "conf/sesskilld.yaml").read_text(encoding="utf-8")
+    assert "    control:\n      group: sesskill\n" in text
+    assert "\n  #group: sesskill\n" in sample
 
 
 # The files that it names

@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from harness import assert_adds_up, least_user, wait_until
+from harness.fake_server import FakeSentinel
 from harness.groups import Sentinel
 
 NAME = "orders"
@@ -202,9 +203,10 @@ def test_a_missing_permission_is_named(make_server, make_sentinel, make_daemon, 
     daemon = make_daemon(
         [{"id": NAME, "sentinel": group}], wait="socket", has_least_user=True
     )
+    keep = "; to keep it: SENTINEL FLUSHCONFIG"
     grant = f"ACL SETUSER {least_user.NAME} +{missing}"
     wait_until(
-        lambda: (daemon.instance(NAME)["error"] or "").endswith(f"grant it with: {grant}"),
+        lambda: (daemon.instance(NAME)["error"] or "").endswith(f"grant it with: {grant}{keep}"),
         lambda: f"{grant!r}; there is {daemon.instance(NAME)}",
     )
     assert grant in daemon.cli("instances").stdout
@@ -222,3 +224,55 @@ def test_an_account_at_the_sentinels(make_server, make_sentinel, make_daemon, ma
     group = {"master": NAME, "addresses": [sentinel.address], **account}
     daemon = make_daemon([{"id": NAME, "sentinel": group}])
     assert list(roles(daemon).values()) == ["master"]
+
+
+@pytest.fixture
+def make_fake_sentinel(make_directory):
+    with contextlib.ExitStack() as stack:
+
+        def make(master, replicas):
+            sentinel = FakeSentinel(make_directory(), NAME, master, replicas)
+            stack.callback(sentinel.stop)
+            return sentinel
+
+        yield make
+
+
+def own_ids(server):
+    """Of the daemon's connections to it."""
+    with server.redis() as client:
+        clients = client.client_list()
+    return {c["id"] for c in clients if c["name"].startswith("sesskilld:")}
+
+
+def test_a_failover_between_two_answers(make_server, make_fake_sentinel, make_daemon):
+    """What is said of the master is of before it, what is said of the replicas of after it."""
+    primary = make_server()
+    replica = make_server(primary=primary)
+    before = (primary.tcp_address, [replica.tcp_address])
+    sentinel = make_fake_sentinel(*before)
+    group = {"master": NAME, "addresses": [sentinel.address]}
+    daemon = make_daemon([{"id": NAME, "sentinel": group}], has_least_user=False)
+    wait_until(lambda: len(roles(daemon)) == 2, "both nodes")
+    wait_until(lambda: len(own_ids(replica)) == 2, "both connections")
+    there = own_ids(replica)
+    with replica.redis() as new, primary.redis() as old:
+        new.replicaof("NO", "ONE")
+        old.replicaof(*replica.tcp_address.split(":"))
+    sentinel.failover = (replica.tcp_address, [primary.tcp_address])
+    after = {primary.tcp_address: "replica", replica.tcp_address: "master"}
+    wait_until(lambda: roles(daemon) == after, lambda: f"{after}; there is {daemon.instance(NAME)}")
+    assert own_ids(replica) == there
+
+
+def test_a_master_among_its_own_replicas(make_server, make_fake_sentinel, make_daemon):
+    """No fail-over, but how that Sentinel is configured."""
+    primary = make_server()
+    sentinel = make_fake_sentinel(primary.tcp_address, [primary.tcp_address])
+    group = {"master": NAME, "addresses": [sentinel.address]}
+    daemon = make_daemon([{"id": NAME, "sentinel": group}], has_least_user=False)
+    wait_until(
+        lambda: roles(daemon) == {primary.tcp_address: "master"},
+        lambda: f"the master; there is {daemon.instance(NAME)}",
+    )
+    assert daemon.kill(NAME).json["state"] == "done"

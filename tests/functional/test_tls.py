@@ -1,6 +1,9 @@
 """TLS: verified on both sides, and what is wrong with a certificate is said in words."""
 
+import contextlib
 import os
+import socket
+import ssl
 import subprocess
 
 import pytest
@@ -228,3 +231,25 @@ def test_tls_for_sentinels(authority, make_tls_server, make_daemon, make_directo
         wait_until(lambda: "certificate" in (stranger.instance("r-test")["error"] or ""), "the error")
     finally:
         sentinel.stop()
+
+
+def test_sessions_that_the_kernel_ends(make_tls_server, make_daemon, make_clients, authority):
+    """By either port of the server: what is said over TLS is nothing to it."""
+    server = make_tls_server(*authority.issue("server", "IP:127.0.0.1"))
+    daemon = look_after(make_daemon, server, **{"ca-file": authority.ca})
+    wait_until(lambda: daemon.node()["kernel"] != "not known yet", "the server's word")
+    if daemon.node()["kernel"] != "yes":
+        pytest.skip(f"the kernel ends no connections here: {daemon.node()['kernel']}")
+    context = ssl.create_default_context(cafile=authority.ca)
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            plain = socket.create_connection(("127.0.0.1", server.tls_port))
+            session = stack.enter_context(context.wrap_socket(plain, server_hostname="127.0.0.1"))
+            session.sendall(b"CLIENT SETNAME leak\r\n")
+            assert session.recv(100) == b"+OK\r\n"
+        others = make_clients(server, tcp=True, named={"leak": 50, "keep": 10})
+        report = daemon.kill("r-test", match="name = leak", via="kernel").json
+        assert (report["state"], report["killed"], report["cut"]) == ("done", 150, 150), report
+        others.wait_for(reset=50)
+        with contextlib.suppress(OSError):
+            assert session.recv(1) == b""

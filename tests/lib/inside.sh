@@ -23,11 +23,10 @@ finish() {
 }
 
 wait_for() { # COMMAND...: until it succeeds, 10 s at the most
-	for _ in $(seq 200); do
-		"$@" >/dev/null 2>&1 && return 0
-		sleep 0.05
+	local end=$((SECONDS + 10))
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$end" ] || return 1
 	done
-	"$@"
 }
 
 main_pid() { systemctl show -p MainPID --value sesskilld.service; }

@@ -4,6 +4,8 @@ set -u
 # shellcheck source=tests/lib/inside.sh
 . /opt/lib.sh
 
+status_says() { systemctl status sesskilld.service | grep -q "$1"; }
+
 start_server
 mkdir -p /etc/sesskill
 cat >/etc/sesskill/sesskilld.yaml <<'YAML'
@@ -44,7 +46,16 @@ check "it is the same process" test "$(main_pid)" = "$pid"
 echo 'nonsense: 1' >>/etc/sesskill/sesskilld.yaml
 systemctl reload sesskilld.service
 check "a wrong file changes nothing" sesskill instances second
+check "the status says what is wrong" \
+	wait_for status_says 'sesskilld.yaml:[0-9]*:[0-9]*: unknown key "nonsense"'
+# Somebody tries again and again, and requests come in meanwhile.
+systemctl stop sesskilld.service
+for i in $(seq 8); do
+	systemctl start sesskilld.service 2>/dev/null || curl -s --max-time 0.1 --unix-socket $socket http://x/healthz
+done
 sed -i '$d' /etc/sesskill/sesskilld.yaml
+check "the mended file is taken at once" systemctl start sesskilld.service
+check "and served" wait_for sesskill instances second
 
 # A password that only root and the service manager can read.
 redis-cli -s /run/redis/s config set requirepass hush >/dev/null
@@ -64,8 +75,15 @@ for i in 1 2 3; do
 	systemctl restart sesskilld.service
 done
 wait $asking
-check "no request is lost in three restarts" test "$(grep -c '"Success":"true"' /tmp/answers)" = 40
+none_is_lost() { grep -v '"Success":"true"' /tmp/answers; test "$(grep -c '"Success":"true"' /tmp/answers)" = 40; }
+check "no request is lost in three restarts" none_is_lost
 check "the socket is still there" test -S $socket
+
+check "guards are held" says "held by root" "$(sesskill guards hold 2>&1)"
+systemctl restart sesskilld.service
+check "and over a restart" says "held by root" "$(sesskill guards 2>&1)"
+check "their state is not for everybody" test "$(stat -c '%U %a' /var/lib/sesskill/guards.json)" = "sesskill 640"
+check "and go on" test "$(sesskill guards resume 2>&1 | grep -c 'held by')" = 0
 
 # Clients of this host: a name takes rights that the daemon does not have by itself.
 systemd-run --quiet --unit=worker /opt/clients --unix /run/redis/s --auth hush --total 5 \
@@ -87,6 +105,33 @@ systemctl daemon-reload
 systemctl restart sesskilld.service
 wait_for is_ready
 systemctl stop worker.service
+
+# The kernel: it obeys with a right that the daemon does not have by itself either.
+redis-cli -s /run/redis/s -a hush --no-auth-warning config set port 6379 >/dev/null
+echo '  - {id: near, address: "127.0.0.1:6379", credential: redis}' >>/etc/sesskill/sesskilld.yaml
+kernel_is() { sesskill instances near 2>/dev/null | grep -q "^  kernel  *$1"; }
+systemctl reload sesskilld.service
+check "the kernel ends nothing without the right" wait_for kernel_is "no permission"
+cp /usr/share/doc/sesskill/kernel.conf /etc/systemd/system/sesskilld.service.d/
+systemctl daemon-reload
+systemctl restart sesskilld.service
+check "with kernel.conf it does" wait_for kernel_is yes
+check "no other capability comes with it" grep -q '^CapEff:[[:space:]]*0*1000$' \
+	"/proc/$(main_pid)/status"
+systemd-run --quiet --unit=worker /opt/clients --port 6379 --auth hush --named leak=20 \
+	--hold-until-closed 20
+leaked_are_there() { test "$(sesskill list near --match 'name = leak' 2>/dev/null | grep -c leak)" -ge 20; }
+wait_for leaked_are_there
+check "sessions end at the kernel" says '"cut": *20' \
+	"$(sesskill kill near --match 'name = leak' --via kernel --yes --json)"
+check "the exposure with kernel.conf is at most 1.7" \
+	systemd-analyze security --threshold=17 sesskilld.service
+systemd-analyze security sesskilld.service | tail -1
+rm /etc/systemd/system/sesskilld.service.d/kernel.conf
+systemctl daemon-reload
+systemctl restart sesskilld.service
+wait_for is_ready
+systemctl stop worker.service 2>/dev/null
 
 pid=$(main_pid)
 check "the watchdog is on" test "$(systemctl show -p WatchdogUSec --value sesskilld.service)" != 0

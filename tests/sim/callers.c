@@ -298,6 +298,7 @@ static void note_others(struct order *kill)
 			continue;
 		}
 		kill->is_crowded = other->is_crowded = true;
+		kill->n_ahead += !kill->is_dry_run && !other->is_dry_run;
 		if (order_is_same(kill, other)) {
 			kill->is_shared = other->is_shared = true;
 		}

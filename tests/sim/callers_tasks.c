@@ -53,8 +53,11 @@ static void on_result(void *context, int status, struct slice body)
 	const char *state = json_string_value(json_object_get(data, "TaskState"));
 	CLEANUP(mem_free_p) char *target = NULL;
 
-	if (status != 200 || state == NULL || strcmp(state, "RUNNING") == 0 ||
-		kill->task_id[0] == '\0') {
+	if (status != 200 || state == NULL || kill->task_id[0] == '\0') {
+		return;
+	}
+	if (strcmp(state, "RUNNING") == 0) {
+		kill->seen_running = sim_now();
 		return;
 	}
 	kill->n_task_killed =

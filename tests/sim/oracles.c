@@ -172,16 +172,19 @@ static bool may_end(
 	return order_covers(kill, &now);
 }
 
-/* A moment before that was sent which is carried out now. */
-static bool was_member(const struct server *server)
+/* A moment before that was sent which is carried out now. A kill that is spread goes by what was
+ * proven with its last listing, or by what the others said since. */
+static bool was_member(const struct server *server, bool is_spread)
 {
-	return server->left_at > 0 && sent_at(server) - server->left_at < SIM_S;
+	return server->left_at > 0 &&
+	       sent_at(server) - server->left_at < (is_spread ? 6 : 1) * SIM_S;
 }
 
 static bool is_candidate(
 	const struct order *kill, const struct server *server, const struct client *session)
 {
-	bool is_member = oracle_has_server(kill->group, server) || was_member(server);
+	bool is_member =
+		oracle_has_server(kill->group, server) || was_member(server, kill->rate > 0);
 
 	return (order_is_active(kill) || kill->has_late) && is_member &&
 	       may_end(kill, server, session);
@@ -191,6 +194,10 @@ static void count_ended(struct order *kill)
 {
 	kill->n_ended++;
 	kill->group->n_ended++;
+	if (kill->limit > 0 && kill->n_ended > kill->limit && !kill->is_ambiguous) {
+		sim_fail("exact", "kill %u has ended more than limit %llu", kill->number,
+			(unsigned long long)kill->limit);
+	}
 	if (kill->has_max && kill->n_ended > kill->max && !kill->is_ambiguous) {
 		sim_fail("exact", "kill %u has ended more than max %llu", kill->number,
 			(unsigned long long)kill->max);
@@ -238,18 +245,25 @@ static void attribute(const struct server *server, const struct client *session)
 	}
 }
 
-void oracle_ended(struct server *server, struct client *session)
+void oracle_ended(struct server *server, struct client *session, bool is_by_another_address)
 {
 	enum role role = session->now.role;
 
 	sim_log("%u: %llu is ended (%s, %s)", server->port, (unsigned long long)session->now.id,
 		session->now.user, session->now.name);
-	if (server->group == NULL && !was_member(server)) {
+	if (server->group == NULL && !was_member(server, true)) {
 		sim_fail("exact", "a session of %u, which is no member, was ended", server->port);
 	}
 	/* Given up, and the server has not heard of that; or by a command of one that died. */
 	if (session->end != NULL &&
 		(!server_is_own(session) || (scenario_had_crash() && scenario_is_changing()))) {
+		oracle_disturbed(server);
+		return;
+	}
+	/* By a command that was sent over the server's other address before this one was made: that
+	 * both lead to one server nobody could know by then. */
+	if (session->end != NULL && is_by_another_address &&
+		session->now.since >= sent_at(server)) {
 		oracle_disturbed(server);
 		return;
 	}

@@ -11,6 +11,7 @@
 
 /* A kill of nodes that are all well is over by then, whatever happens elsewhere. */
 #define WELL_WITHIN (4 * SIM_S)
+#define USABLE_WITHIN (2 * SIM_S) /* of the node's time, one after the other */
 
 static uint64_t number(const json_t *object, const char *key)
 {
@@ -21,8 +22,8 @@ static void check_sums(const struct order *kill, const json_t *report)
 {
 	uint64_t matched = number(report, "matched");
 
-	if (number(report, "found") !=
-		number(report, "unmatched") + number(report, "protected") + matched) {
+	if (number(report, "found") != number(report, "unmatched") + number(report, "protected") +
+					       number(report, "spared") + matched) {
 		sim_fail("true", "kill %u: the sums of what was found do not hold", kill->number);
 	}
 	if (!kill->is_dry_run && matched != number(report, "killed") + number(report, "gone") +
@@ -34,8 +35,8 @@ static void check_sums(const struct order *kill, const json_t *report)
 /* What it says in total is what it says of its nodes. */
 static void check_totals(const struct order *kill, const json_t *report)
 {
-	static const char *const keys[] = {"found", "unmatched", "protected", "matched", "killed",
-		"gone", "survivors", "extra"};
+	static const char *const keys[] = {"found", "unmatched", "protected", "spared", "matched",
+		"killed", "gone", "survivors", "extra"};
 
 	for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
 		uint64_t sum = 0;
@@ -71,6 +72,31 @@ static bool is_meant_still(
 	       order_is_for(kill, server);
 }
 
+static bool has_goals(const struct order *kill)
+{
+	return kill->limit > 0 || kill->keep > 0 || kill->rate > 0;
+}
+
+/* Nobody beyond the limit; and where somebody is to be killed, so many stay. */
+static void check_goals(const struct order *kill, const json_t *report)
+{
+	uint64_t n = number(report, "killed") + number(report, "extra");
+
+	if (kill->limit > 0 && n > kill->limit) {
+		sim_fail("exact", "kill %u: limit is %llu, and %llu were killed", kill->number,
+			(unsigned long long)kill->limit, (unsigned long long)n);
+	}
+	/* One of those that stay may become one that is kept, or not meant at all. */
+	if (kill->keep > 0 && n > 0 &&
+		number(report, "found") - number(report, "matched") < kill->keep) {
+		sim_fail("exact", "kill %u: %llu were to stay, and are not there", kill->number,
+			(unsigned long long)kill->keep);
+	}
+	if (has_goals(kill) && number(report, "extra") > 0) {
+		sim_fail("exact", "kill %u has goals, and hit others", kill->number);
+	}
+}
+
 /* `done`: nobody lives who was meant at first and still is. */
 static void check_done(const struct order *kill)
 {
@@ -93,7 +119,8 @@ static void check_done(const struct order *kill)
 			continue;
 		}
 		for (size_t k = 0; k < server->n_sessions; k++) {
-			if (is_meant_still(kill, server, &server->sessions[k])) {
+			if (kill->limit == 0 && kill->keep == 0 &&
+				is_meant_still(kill, server, &server->sessions[k])) {
 				sim_fail("true", "kill %u is done, and %llu of %u lives",
 					kill->number,
 					(unsigned long long)server->sessions[k].now.id,
@@ -194,6 +221,7 @@ static void check_dry_run(const struct order *kill, const json_t *report)
 		for (size_t k = 0; k < MIN(kill->n_seen, ARRAY_SIZE(kill->seen)); k++) {
 			const struct seen *seen = &kill->seen[k];
 
+			n_matched += k == 0 ? number(node, "spared") : 0;
 			is_seen |= seen->n == n && seen->n_matched <= n_matched &&
 				   n_matched <= seen->n_matched + seen->n_doubtful;
 		}
@@ -246,7 +274,7 @@ static void note_late(struct order *kill, const json_t *report)
 static void check_well(const struct order *kill)
 {
 	if (!kill->was_group_well || !oracle_is_group_well(kill->group) || kill->is_disturbed ||
-		kill->is_crowded || kill->has_max || kill->run_id[0] != '\0' ||
+		kill->is_crowded || kill->has_max || has_goals(kill) || kill->run_id[0] != '\0' ||
 		kill->timeout < 2 * SIM_S || strcmp(kill->state, "cancelled") == 0) {
 		return;
 	}
@@ -254,13 +282,31 @@ static void check_well(const struct order *kill)
 		sim_fail("answered", "kill %u is %s, and all its nodes are well", kill->number,
 			kill->state);
 	}
-	if (sim_now() - kill->asked > WELL_WITHIN) {
+	/* A task is over when it is asked for, or at any time since it was asked for last. */
+	if ((kill->is_task ? kill->seen_running : sim_now()) - kill->asked > WELL_WITHIN) {
 		sim_fail("answered", "kill %u took %lld ms, and all its nodes are well",
 			kill->number, (long long)((sim_now() - kill->asked) / SIM_MS));
 	}
 }
 
-/* Those with it do not take the nodes away that are well, nor does one that is down. */
+/* Whoever becomes another before each round of a kill is in its way for good. Of a task nobody
+ * knows any more when it is asked for. */
+static uint64_t n_restless(const struct server *server, const struct order *kill)
+{
+	uint64_t n = kill->is_task ? UINT64_MAX : 0;
+
+	for (size_t i = 0; i < server->n_sessions && !kill->is_task; i++) {
+		const struct client *session = &server->sessions[i];
+
+		/* The next place in the ring is that of the oldest one. */
+		n += session->n_changes >= CLIENT_ROUNDS &&
+		     session->changes[session->n_changes % CLIENT_ROUNDS] > kill->asked;
+	}
+	return n;
+}
+
+/* Those with it do not take the nodes away that are well, nor does one that is down. Each that was
+ * asked for before has the time that it would have alone. */
 static void check_usable(const struct order *kill, const json_t *report)
 {
 	const char *error = json_string_value(json_object_get(report, "error"));
@@ -268,7 +314,8 @@ static void check_usable(const struct order *kill, const json_t *report)
 	json_t *node;
 
 	if (!kill->was_group_usable || !oracle_is_group_usable(kill->group) || kill->is_disturbed ||
-		kill->has_max || !is_for_any(kill) || kill->timeout < 2 * SIM_S ||
+		kill->has_max || has_goals(kill) || !is_for_any(kill) ||
+		kill->timeout < (1 + kill->n_ahead) * USABLE_WITHIN ||
 		strcmp(kill->state, "cancelled") == 0) {
 		return;
 	}
@@ -282,7 +329,7 @@ static void check_usable(const struct order *kill, const json_t *report)
 
 		if (server != NULL && oracle_is_node_well(server) &&
 			(json_string_length(json_object_get(node, "error")) > 0 ||
-				number(node, "survivors") > 0)) {
+				number(node, "survivors") > n_restless(server, kill))) {
 			sim_fail("answered", "kill %u: %s is well, and %llu survive there: %s",
 				kill->number, address,
 				(unsigned long long)number(node, "survivors"),
@@ -356,6 +403,7 @@ static void check_report(struct order *kill, const json_t *report)
 	check_well(kill);
 	check_usable(kill, report);
 	check_max(kill, report);
+	check_goals(kill, report);
 	if (!kill->is_disturbed) {
 		check_twins(kill, report);
 	}
@@ -390,9 +438,11 @@ void oracle_answered(struct order *kill, struct slice body)
 {
 	json_auto_t *report = json_loadb(body.data, body.len, 0, NULL);
 
+	kill->is_too_slow = kill->rate > 0 && kill->status == 400 &&
+			    memmem(body.data, body.len, "one after the other", 19) != NULL;
 	/* What is asked for is read before it is known to be all in other words. */
 	if ((kill->status == 403) != kill->is_denied && !kill->is_changing &&
-		!(kill->status == 400 && kill->n_nodes > 0)) {
+		!(kill->status == 400 && (kill->n_nodes > 0 || kill->is_too_slow))) {
 		sim_fail("exact", "kill %u was answered with %d, and is %s", kill->number,
 			kill->status, kill->is_denied ? "denied" : "allowed");
 	}
@@ -400,7 +450,7 @@ void oracle_answered(struct order *kill, struct slice body)
 		sim_fail("answered", "kill %u: the answer is no JSON", kill->number);
 	}
 	/* The node that is named may be none that the daemon has found. */
-	if (kill->status == 400 && kill->n_nodes == 0) {
+	if (kill->status == 400 && kill->n_nodes == 0 && !kill->is_too_slow) {
 		sim_fail("answered", "kill %u is malformed: %.*s", kill->number, SLICE_ARG(body));
 	}
 	if (json_object_get(report, "found") != NULL) {

@@ -43,7 +43,8 @@ static struct sums add_up(const struct fleet *group, int64_t asked)
 	for (size_t i = 0; i < callers_n_kills(); i++) {
 		const struct order *kill = callers_kill(i);
 
-		if (kill->group != group || kill->status == 403 || kill->status == 400) {
+		if (kill->group != group || kill->status == 403 ||
+			(kill->status == 400 && !kill->is_too_slow)) {
 			continue;
 		}
 		sums.is_quiet &= !order_is_active(kill) && !kill->is_disturbed && !kill->has_late &&

@@ -141,6 +141,16 @@ static unsigned choose_user(void)
 	return sim_happens(70) ? 0 : SIM_PICK(users);
 }
 
+static void choose_goals(struct order *order)
+{
+	order->limit = sim_happens(15) ? 1 + sim_roll(12) : 0;
+	order->keep = sim_happens(10) ? 1 + sim_roll(12) : 0;
+	order->rate = sim_happens(10) ? 1 + (unsigned)sim_roll(60) : 0;
+	if (order->rate > 0) {
+		order->timeout = 30 * SIM_S;
+	}
+}
+
 static void choose_anew(struct order *order)
 {
 	order->uid = choose_user();
@@ -168,6 +178,9 @@ static void choose_anew(struct order *order)
 	order->is_gentle = sim_happens(20);
 	order->is_stream = sim_happens(15);
 	order->breaks_busy = sim_happens(10);
+	if (sim_has_goals()) {
+		choose_goals(order);
+	}
 }
 
 /* ---- asking again ---- */
@@ -187,6 +200,9 @@ static void copy_wish(struct order *order, const struct order *other)
 	order->is_dry_run = other->is_dry_run;
 	order->has_max = other->has_max;
 	order->max = other->max;
+	order->limit = other->limit;
+	order->keep = other->keep;
+	order->rate = other->rate;
 	order->is_watched = other->is_watched;
 	order->is_gentle = other->is_gentle;
 	order->is_das = other->is_das;
@@ -270,8 +286,9 @@ bool order_is_same(const struct order *order, const struct order *other)
 		is_same = is_same_test(&order->excepts[i], &other->excepts[i]);
 	}
 	return is_same && order->is_dry_run == other->is_dry_run &&
-	       order->has_max == other->has_max && order->timeout == other->timeout &&
-	       order->is_task == other->is_task;
+	       order->has_max == other->has_max && order->limit == other->limit &&
+	       order->keep == other->keep && order->rate == other->rate &&
+	       order->timeout == other->timeout && order->is_task == other->is_task;
 }
 
 /* ---- whose right it is ---- */
@@ -354,6 +371,15 @@ static void print_native(FILE *out, const struct order *order)
 	}
 	if (order->has_max) {
 		fprintf(out, "&max=%llu", (unsigned long long)order->max);
+	}
+	if (order->limit > 0) {
+		fprintf(out, "&limit=%llu&sort=id", (unsigned long long)order->limit);
+	}
+	if (order->keep > 0) {
+		fprintf(out, "&keep=%llu", (unsigned long long)order->keep);
+	}
+	if (order->rate > 0) {
+		fprintf(out, "&rate=%u", order->rate);
 	}
 	if (order->run_id[0] != '\0') {
 		fprintf(out, "&run_id=%s", order->run_id);

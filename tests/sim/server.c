@@ -186,6 +186,7 @@ void server_change(struct server *server, size_t index)
 	session->now.db = (unsigned)sim_roll(3);
 	session->now.active = sim_now();
 	session->changed = sim_now();
+	session->changes[session->n_changes++ % CLIENT_ROUNDS] = sim_now();
 }
 
 struct client *server_connect(struct server *server)
@@ -302,7 +303,7 @@ void server_stall(struct server *server, int64_t us)
 		server->stalled_since = sim_now();
 	}
 	server->stalled_until = MAX(server->stalled_until, sim_now() + us);
-	server->healthy_since = server->stalled_until;
+	server->healthy_since = MAX(server->healthy_since, server->stalled_until);
 	oracle_disturbed(server);
 }
 
@@ -449,7 +450,11 @@ static void on_closed(void *context)
 	struct server *server = end->server;
 	bool is_cut = end->wire == NULL || wire_is_cut(end->wire);
 
-	if (server->is_up && !is_cut && end->has_listed && !has_other_end(end)) {
+	/* What came just before a cut is read, and acted upon, before the cut is seen. */
+	if (is_cut) {
+		server->last_cut_at = sim_now();
+	} else if (server->is_up && end->has_listed && !has_other_end(end) &&
+		   server->last_cut_at < wire_left_at(end->wire) - SIM_MS) {
 		oracle_left(server);
 	}
 	end->wire = NULL;

@@ -355,6 +355,11 @@ static bool is_question(const struct words *words)
 	return words->n > 3 && words->argv[words->n - 1].len > 18;
 }
 
+static bool came_another_way(const struct client *session, const struct end *end)
+{
+	return end->wire != NULL && strcmp(own_ip(end->server, session), wire_ip(end->wire)) != 0;
+}
+
 void server_client_kill(struct end *end, const struct words *words)
 {
 	struct server *server = end->server;
@@ -389,7 +394,7 @@ void server_client_kill(struct end *end, const struct words *words)
 			i++;
 			continue;
 		}
-		oracle_ended(server, session);
+		oracle_ended(server, session, came_another_way(session, end));
 		server_disconnect(server, i);
 	}
 	server->busy_until = sim_now() + 5 + (int64_t)(server->n_sessions + n) / 10;

@@ -39,6 +39,9 @@ struct sim_size {
 typedef void sim_fn(void *context, uint64_t value);
 
 void sim_begin(uint64_t seed, const struct sim_size *size);
+/* Do callers ask for goals? So it is from this seed on: what those before it do stays as it was. */
+#define SIM_GOALS_FROM_SEED UINT64_C(1000000000)
+bool sim_has_goals(void);
 void sim_end(void);
 int64_t sim_now(void);     /* since the beginning */
 int64_t sim_wall_us(void); /* may jump */
@@ -131,6 +134,7 @@ void wire_half_open(struct wire *wire); /* nothing passes any more, and nobody i
 /* Does the daemon still have it, and can it be heard? */
 bool wire_is_ours(int fd); /* a descriptor of the simulator */
 bool wire_is_cut(const struct wire *wire);
+int64_t wire_left_at(const struct wire *wire); /* when the daemon closed it; 0: it has not */
 bool wire_is_held(const struct wire *wire);
 const char *wire_ip(const struct wire *wire); /* the server's, as the daemon sees it */
 uint16_t wire_port(const struct wire *wire);  /* the daemon's */
@@ -186,11 +190,16 @@ struct facts {
 	int64_t at;            /* when it was told; -1: never */
 };
 
+/* So often a kill is tried anew with one that is another each time. */
+#define CLIENT_ROUNDS 3
+
 struct client {
 	struct facts now;
-	char own_name[40]; /* of one that is a connection of the daemon */
-	int64_t changed;   /* time */
-	struct end *end;   /* of the daemon's; NULL: of others */
+	char own_name[40];              /* of one that is a connection of the daemon */
+	int64_t changed;                /* time */
+	int64_t changes[CLIENT_ROUNDS]; /* the last ones, in a ring */
+	unsigned n_changes;
+	struct end *end; /* of the daemon's; NULL: of others */
 	struct facts listed;
 	uint64_t first_matched; /* kills whose first listing had it selected: bits */
 	uint64_t ever_matched;  /* kills of which any listing had */
@@ -233,6 +242,7 @@ struct server {
 	int64_t idle_timeout;    /* 0: none */
 	bool has_password, is_password_changed;
 	uint64_t n_commands, n_refused, n_connects; /* in this second */
+	int64_t last_cut_at;                        /* a connection of the daemon, by the network */
 	uint64_t listed_kills;                      /* that have had their first listing: bits */
 	bool is_hostile;                            /* a Sentinel that lies */
 	int64_t news_delay;    /* of a Sentinel: it knows what was so long ago */
@@ -333,19 +343,24 @@ struct order {
 	bool breaks_busy;
 	bool is_changing; /* asked for at a reload: by the settings of before or after */
 	uint64_t max;
+	uint64_t limit, keep; /* goals; 0: not asked for */
+	unsigned rate;        /* likewise, sessions a second */
+	bool is_too_slow;     /* refused when it was known how many */
 	unsigned uid;
 	int64_t asked, timeout;
 	int64_t answered; /* 0: not yet */
 	bool hung_up;
 	bool has_late;         /* commands were in flight when it was answered */
 	bool is_crowded;       /* others of its instance ran or waited with it */
+	unsigned n_ahead;      /* it waits for so many of them */
 	bool is_shared;        /* one of them asked for the very same */
 	bool was_group_well;   /* when it was asked for */
 	bool was_group_usable; /* likewise: nodes were well, or down for good */
 	bool has_intent;       /* seen in the record */
 	int status;
-	char state[16];   /* of its report; "": none */
-	char task_id[40]; /* "": none, or lost with its daemon */
+	char state[16];       /* of its report; "": none */
+	char task_id[40];     /* "": none, or lost with its daemon */
+	int64_t seen_running; /* a task: when it was last said to be */
 	uint64_t n_task_killed;
 	bool has_report; /* what follows is as it says */
 	uint64_t n_killed, n_gone, n_survivors, n_extra;
@@ -415,8 +430,9 @@ void callers_lose(void);
 /* ---- oracles.c ---- */
 
 void oracle_listed(struct server *server);
-/* A command of the daemon ends that session. */
-void oracle_ended(struct server *server, struct client *session);
+/* A command of the daemon ends that session; it came over the same address of the server, or not.
+ */
+void oracle_ended(struct server *server, struct client *session, bool is_by_another_address);
 /* The daemon has closed its last connection to a server, by itself. */
 void oracle_left(const struct server *server);
 void oracle_disturbed(struct server *server);

@@ -36,7 +36,8 @@ static void cut(struct server *server)
 
 	oracle_disturbed(server);
 	wire_cut_some(server->ip, server->port, is_silent);
-	server->healthy_since = sim_now() + (is_silent ? WIRE_UNACKNOWLEDGED : 0);
+	server->healthy_since =
+		MAX(server->healthy_since, sim_now() + (is_silent ? WIRE_UNACKNOWLEDGED : 0));
 }
 
 static void fill_up(struct server *server)
@@ -87,7 +88,7 @@ static void run_script(struct server *server)
 {
 	sim_log("server %u: runs a script", server->port);
 	server->script_until = sim_now() + some_ms(5000);
-	server->healthy_since = server->script_until;
+	server->healthy_since = MAX(server->healthy_since, server->script_until);
 	oracle_disturbed(server);
 }
 
@@ -194,6 +195,8 @@ static void move_node(struct server *server)
 	wire_cut_some(server->ip, server->port, false);
 }
 
+#define NEW_FOR (30 * SIM_S)
+
 static void throw_out(struct server *server)
 {
 	struct fleet *group = server->group;
@@ -206,7 +209,12 @@ static void throw_out(struct server *server)
 		at++;
 	}
 	for (size_t i = 0; i < group->n_nodes; i++) {
-		if (group->nodes[i]->master == server) {
+		bool is_new = group->nodes[i]->joined_at > 0 &&
+			      sim_now() - group->nodes[i]->joined_at < NEW_FOR;
+
+		/* Of three, where one is another than a moment ago and one more goes, nobody could
+		 * tell which of the two others are the cluster. */
+		if (group->nodes[i]->master == server || (is_new && group->n_nodes == 3)) {
 			return;
 		}
 	}

@@ -36,11 +36,12 @@ struct wire {
 	size_t n_out, out_capacity, first_out;
 	int64_t last_at; /* pieces arrive in their order */
 	int64_t last_in_at;
-	bool is_silent; /* half-open */
-	bool is_slow;   /* a byte at a time */
-	size_t n_left;  /* bytes until it is cut; SIZE_MAX: it is not */
-	bool is_cut;    /* by the network */
-	bool is_over;   /* the other end knows */
+	bool is_silent;  /* half-open */
+	bool is_slow;    /* a byte at a time */
+	size_t n_left;   /* bytes until it is cut; SIZE_MAX: it is not */
+	bool is_cut;     /* by the network */
+	int64_t left_at; /* when the daemon closed it */
+	bool is_over;    /* the other end knows */
 };
 
 static struct wire *all;
@@ -260,6 +261,7 @@ static void on_readable(void *context)
 		return;
 	}
 	if (n == 0) {
+		wire->left_at = sim_now();
 		close_ours(wire);
 	}
 	if (wire->is_silent) {
@@ -333,6 +335,11 @@ bool wire_is_ours(int fd)
 bool wire_is_cut(const struct wire *wire)
 {
 	return wire->is_cut;
+}
+
+int64_t wire_left_at(const struct wire *wire)
+{
+	return wire->left_at;
 }
 
 bool wire_is_held(const struct wire *wire)

@@ -28,6 +28,7 @@ static struct {
 	int64_t now;
 	int64_t wall_ahead;
 	uint64_t random;
+	uint64_t seed;
 	struct sim_size size;
 	struct planned *heap;
 	size_t n, capacity;
@@ -47,8 +48,14 @@ void sim_begin(uint64_t seed, const struct sim_size *size)
 	world.n_run = 0;
 	world.hash = UINT64_C(14695981039346656037);
 	world.random = seed * UINT64_C(0x2545f4914f6cdd1d) + 1;
+	world.seed = seed;
 	world.size = *size;
 	world.is_echoed = is_echoed;
+}
+
+bool sim_has_goals(void)
+{
+	return world.seed >= SIM_GOALS_FROM_SEED;
 }
 
 void sim_end(void)

@@ -21,7 +21,8 @@ struct world {
 	struct protection_own own[MAX_OWN];
 	struct protection protection;
 	struct sources sources;
-	bool has_names; /* whoever is listed, or newcomers only */
+	bool has_names;  /* whoever is listed, or newcomers only */
+	bool has_kernel; /* it can end those whose connections it knows */
 	struct snapshot snapshot;
 	struct plan plan;
 	int64_t passed_s; /* since the listing */

@@ -6,9 +6,11 @@
 #define TESTS_UNIT_SCRATCH_H
 
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -75,6 +77,32 @@ static UNUSED char *scratch_read(const char *path)
 	}
 	fclose(stream);
 	return text;
+}
+
+static void scratch_set_limit(struct rlimit limit)
+{
+	if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+		abort();
+	}
+}
+
+/* As on a full disk, no file grows beyond so many bytes until scratch_unlimit(). */
+static UNUSED struct rlimit scratch_limit(rlim_t n_bytes)
+{
+	struct rlimit before;
+
+	if (getrlimit(RLIMIT_FSIZE, &before) != 0) {
+		abort();
+	}
+	signal(SIGXFSZ, SIG_IGN);
+	scratch_set_limit((struct rlimit){n_bytes, before.rlim_max});
+	return before;
+}
+
+static UNUSED void scratch_unlimit(struct rlimit before)
+{
+	scratch_set_limit(before);
+	signal(SIGXFSZ, SIG_DFL);
 }
 
 #endif

@@ -3,6 +3,8 @@
  */
 #include "audit_lines.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 
 static void test_intent(void **state)
@@ -88,18 +90,93 @@ static void test_outcome(void **state)
 		"{\"event\":\"outcome\",\"request_id\":\"A\"," CALLER ",\"all\":true,\"match\":[],"
 		"\"except\":[],\"dry_run\":false,\"timeout_ms\":30000,\"reason\":\"\","
 		"\"state\":\"done\",\"started_at\":\"2025-11-25T05:50:23.123Z\",\"elapsed_ms\":12,"
-		"\"found\":3,\"unmatched\":0,\"protected\":1,\"matched\":2,\"killed\":2,\"gone\":0,"
-		"\"survivors\":0,\"extra\":0,\"reconnected\":0,\"warnings\":[\"slow\"],"
+		"\"found\":3,\"unmatched\":0,\"protected\":1,\"spared\":0,\"matched\":2,\"killed\":"
+		"2,\"gone\":0,"
+		"\"survivors\":0,\"extra\":0,\"cut\":0,\"reconnected\":0,\"warnings\":[\"slow\"],"
 		"\"error\":null,\"nodes\":[{\"address\":\"10.0.0.1:6379\",\"also\":[],\"role\":"
 		"\"\","
 		"\"server\":\"\",\"run_id\":\"\",\"found\":3,\"unmatched\":0,\"protected\":1,"
-		"\"matched\":2,\"killed\":2,\"gone\":0,\"survivors\":0,\"extra\":0,\"commands\":1,"
+		"\"spared\":0,"
+		"\"matched\":2,\"killed\":2,\"gone\":0,\"survivors\":0,\"extra\":0,\"cut\":0,"
+		"\"commands\":1,"
 		"\"in_flight\":0,\"late\":0,\"max_stall_ms\":1.5,\"phases_ms\":{\"list\":0.0,"
 		"\"plan\":0.0,\"kill\":0.0,"
 		"\"verify\":0.0},\"error\":null}],\"sources\":[{\"address\":\"unix\","
 		"\"user\":\"default\",\"name\":\"\",\"lib\":\"\",\"found\":3,\"killed\":0,"
 		"\"reconnected\":0}]}");
 	request_finish(&request);
+	report_free(report);
+	audit_free(audit);
+}
+
+/*
+ * The disk is full when two kills end, and has room again: both outcomes are there, in their order
+ * and in whatever file is the record by then, and nothing is open any more.
+ */
+static void test_owed(void **state)
+{
+	struct scratch *scratch = *state;
+	struct audit_opts opts = {.file = scratch->path};
+	struct audit *audit = audit_new(&opts);
+	struct report *report = report_new("RUN", "r-1", 0);
+	const char *const ids[] = {"A", "B", "C"};
+	struct audit_subject subject;
+	json_auto_t *lines = NULL;
+	struct rlimit before;
+	struct err err;
+
+	assert_int_equal(audit_open(audit, NULL), 0);
+	for (size_t i = 0; i < 2; i++) {
+		subject = subject_of(ids[i], NULL);
+		assert_int_equal(audit_intent(audit, &subject, NULL), 0);
+	}
+	before = scratch_limit(10);
+	for (size_t i = 0; i < 3; i++) {
+		/* The third one began when nothing could be written. */
+		subject = subject_of(ids[i], NULL);
+		assert_int_equal(
+			audit_outcome(audit, &subject, report, &err), i < 2 ? AUDIT_OWED : -EFBIG);
+		assert_non_null(strstr(err.text, "File too large"));
+	}
+	assert_int_equal(audit_flush(audit, &err), 0);
+	scratch_unlimit(before);
+	assert_int_equal(rename(scratch->path, scratch->other_path), 0);
+	assert_int_equal(audit_flush(audit, &err), 0);
+	lines = read_lines(scratch->path);
+	assert_events(lines, "outcome A, outcome B");
+	audit_free(audit);
+
+	audit = audit_new(&opts);
+	assert_int_equal(audit_open(audit, NULL), 0);
+	json_decref(lines);
+	lines = read_lines(scratch->path);
+	assert_events(lines, "outcome A, outcome B");
+	report_free(report);
+	audit_free(audit);
+}
+
+/* What is not written before the end was interrupted, as far as anybody can know. */
+static void test_owed_for_ever(void **state)
+{
+	struct scratch *scratch = *state;
+	struct audit_opts opts = {.file = scratch->path};
+	struct audit *audit = audit_new(&opts);
+	struct report *report = report_new("RUN", "r-1", 0);
+	struct audit_subject subject = subject_of("A", NULL);
+	json_auto_t *lines = NULL;
+	struct rlimit before;
+	struct err err;
+
+	assert_int_equal(audit_open(audit, NULL), 0);
+	assert_int_equal(audit_intent(audit, &subject, NULL), 0);
+	before = scratch_limit(10);
+	assert_int_equal(audit_outcome(audit, &subject, report, &err), AUDIT_OWED);
+	audit_free(audit);
+	scratch_unlimit(before);
+	audit = audit_new(&opts);
+	assert_int_equal(audit_open(audit, NULL), 0);
+	lines = read_lines(scratch->path);
+	assert_events(lines, "intent A, interrupted A");
 	report_free(report);
 	audit_free(audit);
 }
@@ -222,6 +299,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ROW(test_intent),
 		ROW(test_outcome),
+		ROW(test_owed),
+		ROW(test_owed_for_ever),
 		ROW(test_denied_and_events),
 		ROW(test_without_file),
 		ROW(test_hostile_texts),

@@ -4,6 +4,8 @@
 #include "audit_lines.h"
 
 #include <errno.h>
+
+#include <errno.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -168,6 +170,146 @@ static void test_another_record(void **state)
 	audit_free(audit);
 }
 
+/* Opened once more, by a process of its own. */
+static void assert_found_again(const char *path, const char *events)
+{
+	struct audit_opts opts = {.file = (char *)path};
+	struct audit *audit = audit_new(&opts);
+	json_auto_t *lines = NULL;
+
+	assert_int_equal(audit_open(audit, NULL), 0);
+	lines = read_lines(path);
+	assert_events(lines, events);
+	audit_free(audit);
+}
+
+/* A kill begins in one record and ends in another: it has its end, whichever is opened next. */
+static void test_there_for_good(void **state)
+{
+	struct scratch *scratch = *state;
+	struct audit_opts first = {.file = scratch->path};
+	struct audit_opts second = {.file = scratch->other_path};
+	struct audit *audit = audit_new(&first);
+	struct audit_subject subject = subject_of("A", NULL);
+	struct report *report = report_new("A", "r-1", 0);
+
+	assert_int_equal(audit_intent(audit, &subject, NULL), 0);
+	assert_int_equal(audit_configure(audit, &second, NULL), 0);
+	assert_int_equal(audit_outcome(audit, &subject, report, NULL), 0);
+	audit_free(audit);
+	for (int i = 0; i < 3; i++) {
+		assert_found_again(scratch->path, "intent A");
+		assert_found_again(scratch->other_path, "outcome A");
+	}
+	report_free(report);
+}
+
+/* The same, there and back again, with others that run meanwhile. */
+static void test_there_and_back(void **state)
+{
+	struct scratch *scratch = *state;
+	struct audit_opts first = {.file = scratch->path};
+	struct audit_opts second = {.file = scratch->other_path};
+	struct audit *audit = audit_new(&first);
+	const char *const ids[] = {"A", "B", "C"};
+	struct report *report = report_new("A", "r-1", 0);
+	struct audit_subject subject;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		subject = subject_of(ids[i], NULL);
+		assert_int_equal(audit_intent(audit, &subject, NULL), 0);
+	}
+	assert_int_equal(audit_configure(audit, &second, NULL), 0);
+	subject = subject_of("A", NULL);
+	assert_int_equal(audit_outcome(audit, &subject, report, NULL), 0);
+	assert_int_equal(audit_configure(audit, &first, NULL), 0);
+	subject = subject_of("B", NULL);
+	assert_int_equal(audit_outcome(audit, &subject, report, NULL), 0);
+	audit_free(audit);
+	/* C did not end before its process did. */
+	for (int i = 0; i < 2; i++) {
+		assert_found_again(
+			scratch->path, "intent A, intent B, intent C, outcome B, interrupted C");
+		assert_found_again(scratch->other_path, "outcome A");
+	}
+	report_free(report);
+}
+
+static void test_there_and_killed(void **state)
+{
+	struct scratch *scratch = *state;
+	struct audit_opts first = {.file = scratch->path};
+	struct audit_opts second = {.file = scratch->other_path};
+	struct audit_subject subject = subject_of("A", NULL);
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct audit *audit = audit_new(&first);
+
+		_exit(audit_intent(audit, &subject, NULL) == 0 &&
+					audit_configure(audit, &second, NULL) == 0
+				? 0
+				: 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	for (int i = 0; i < 2; i++) {
+		assert_found_again(scratch->path, "intent A");
+		assert_found_again(scratch->other_path, "interrupted A");
+	}
+}
+
+static size_t n_interrupted(const char *path)
+{
+	json_auto_t *lines = read_lines(path);
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_array_size(lines); i++) {
+		n += strcmp(text_at(lines, i, "event"), "interrupted") == 0;
+	}
+	return n;
+}
+
+/* The disk is full when half of them are closed, and the record another file when it has room. */
+static void test_closed_on_a_full_disk(void **state)
+{
+	enum { N_OPEN = 20 };
+	struct scratch *scratch = *state;
+	struct audit_opts opts = {.file = scratch->path};
+	struct audit *audit = audit_new(&opts);
+	struct stat before;
+	struct rlimit limit;
+	size_t n_first;
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		for (int i = 0; i < N_OPEN; i++) {
+			char id[8];
+			struct audit_subject subject = subject_of(id, NULL);
+
+			snprintf(id, sizeof(id), "%d", i);
+			if (audit_intent(audit, &subject, NULL) != 0) {
+				_exit(1);
+			}
+		}
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(stat(scratch->path, &before), 0);
+	limit = scratch_limit((rlim_t)before.st_size * 3 / 2);
+	assert_int_equal(audit_open(audit, NULL), -EFBIG);
+	scratch_unlimit(limit);
+	n_first = n_interrupted(scratch->path);
+	assert_in_range(n_first, 1, N_OPEN - 1);
+	assert_int_equal(rename(scratch->path, scratch->other_path), 0);
+	assert_int_equal(audit_open(audit, NULL), 0);
+	assert_int_equal(n_first + n_interrupted(scratch->path), N_OPEN);
+	audit_free(audit);
+}
+
 /* Writes intents and their outcomes until it is killed. */
 NORETURN static void run_until_killed(const struct audit_opts *opts)
 {
@@ -257,6 +399,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ROW(test_interrupted),
+		ROW(test_there_for_good),
+		ROW(test_there_and_back),
+		ROW(test_there_and_killed),
+		ROW(test_closed_on_a_full_disk),
 		ROW(test_torn_end),
 		ROW(test_failure_and_recovery),
 		ROW(test_rotation),

@@ -135,7 +135,7 @@ static void fire(struct batch_fixture *fixture, size_t n, bool has_multi_id, int
 	}
 	snapshot_seal(&fixture->snapshot);
 	plan_init(&fixture->plan, &fixture->snapshot, &opts);
-	batch_send(fixture->batch, &fixture->plan, &fixture->snapshot);
+	batch_send(fixture->batch, &fixture->plan, &fixture->snapshot, NULL);
 	assert_int_equal(fixture->n_done, 0);
 }
 

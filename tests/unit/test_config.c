@@ -171,6 +171,39 @@ static void test_full(void **state UNUSED)
 	config_free(config);
 }
 
+static void test_guards(void **state UNUSED)
+{
+	struct config *config = load_good(TEST_DATA "/config/good/guards.yaml");
+	const struct guard_opts *full = &config->guards.items[0];
+	const struct guard_opts *least = &config->guards.items[1];
+	CLEANUP(mem_free_p) char *when = condition_print(&full->when);
+
+	assert_string_equal(config->guards.hold_file, "/etc/sesskill/hold");
+	assert_int_equal(config->guards.n, 2);
+	assert_string_equal(full->name, "leaked-idle");
+	assert_true(guard_opts_is_for(full, "r-7") && guard_opts_is_for(full, "cache"));
+	assert_false(guard_opts_is_for(full, "orders"));
+	assert_string_equal(when, "clients > 80%");
+	assert_int_equal(full->for_ms, 20000);
+	assert_int_equal(full->every_ms, 5000);
+	assert_int_equal(full->match.n + full->except.n, 3);
+	assert_true(full->goals.has_free && full->goals.free == 1000);
+	assert_true(full->goals.sort == SESSION_AGE && full->goals.is_descending);
+	assert_int_equal(full->goals.over_ms, 600000);
+	assert_true(full->is_kill && full->max == 2000);
+	assert_true(full->at_most.n == 5 && full->at_most.per_ms == 3600000);
+	assert_true(full->hours.from_min == 22 * 60 && full->hours.to_min == 30 * 60);
+	assert_string_equal(full->reason, "leaked pool");
+	assert_int_equal(least->when.kind, CONDITION_ALWAYS);
+	assert_int_equal(least->for_ms, 30000);
+	assert_int_equal(least->every_ms, 10000);
+	assert_true(!least->is_kill && least->max == 0 && least->at_most.n == 0);
+	assert_true(least->goals.sort == SESSION_IDLE && least->goals.is_descending);
+	assert_string_equal(guard_opts_action(full), "hdm:CreateKillInstanceSessionTask");
+	assert_string_equal(guard_opts_action(least), "hdm:KillInstanceAllSession");
+	config_free(config);
+}
+
 static void test_empty_sections(void **state UNUSED)
 {
 	struct config *config = load_good(TEST_DATA "/config/good/empty-sections.yaml");
@@ -273,6 +306,8 @@ static void test_sample_in_full(void **state UNUSED)
 
 		if (strstr(message, "of this host") == NULL &&
 			strstr(message, "cannot be read") == NULL &&
+			/* Whoever says who may do what has to name the daemon as well. */
+			strstr(message, "the daemon's own user") == NULL &&
 			strstr(message, "\"credential\"") == NULL &&
 			strstr(message, "CREDENTIALS_DIRECTORY") == NULL) {
 			fail_msg("%s", message);
@@ -301,6 +336,7 @@ int main(void)
 		cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_minimal),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_guards),
 		cmocka_unit_test(test_empty_sections),
 		cmocka_unit_test(test_sample_is_taken),
 		cmocka_unit_test(test_sample_has_every_key),

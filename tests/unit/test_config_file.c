@@ -81,7 +81,7 @@ static void test_odd_bytes(void **state UNUSED)
 		{SLICE_LITERAL("\xef\xbb\xbf"
 			       "x: 1\n" GOOD),
 			"c:1:1: unknown key \"x\" in the file; expected control, audit, access, "
-			"defaults or instances"},
+			"defaults, instances, guards or guards-hold-file"},
 		{SLICE_LITERAL("instances:\r\n  - id: a\r\n    address: h:1\r\n"), ""},
 		{SLICE_LITERAL("instances:\r\n  - id: a\r\n    address: h\r\n    x: 1\r\n"),
 			"c:3:14: \"h\" is no address of a server; expected host:port, [v6]:port, "
@@ -93,7 +93,7 @@ static void test_odd_bytes(void **state UNUSED)
 			"c:1:4: a NUL byte; expected plain UTF-8 text"},
 		{SLICE_LITERAL("x: \"a\\0b\"\n" GOOD),
 			"c:1:1: unknown key \"x\" in the file; expected control, audit, access, "
-			"defaults or instances"},
+			"defaults, instances, guards or guards-hold-file"},
 		{SLICE_LITERAL("instances: [{id: \"a\\0b\", address: \"h:1\"}]\n"),
 			"c:1:18: control character 0x00 in the value; expected text on one line"},
 		{SLICE_LITERAL("instances:\n  - id: a\xff\n"),

@@ -151,12 +151,14 @@ static struct report *make_report(void)
 	return report;
 }
 
-#define COUNTS                                                                                \
-	"\"found\":10,\"unmatched\":2,\"protected\":1,\"matched\":7,\"killed\":5,\"gone\":1," \
-	"\"survivors\":1,\"extra\":3"
-#define NO_COUNTS                                                                            \
-	"\"found\":0,\"unmatched\":0,\"protected\":0,\"matched\":0,\"killed\":0,\"gone\":0," \
-	"\"survivors\":0,\"extra\":0"
+#define COUNTS                                                                                  \
+	"\"found\":10,\"unmatched\":2,\"protected\":1,\"spared\":0,\"matched\":7,\"killed\":5," \
+	"\"gone\":1,"                                                                           \
+	"\"survivors\":1,\"extra\":3,\"cut\":0"
+#define NO_COUNTS                                                                              \
+	"\"found\":0,\"unmatched\":0,\"protected\":0,\"spared\":0,\"matched\":0,\"killed\":0," \
+	"\"gone\":0,"                                                                          \
+	"\"survivors\":0,\"extra\":0,\"cut\":0"
 
 #define NO_PHASES "\"phases_ms\":{\"list\":0.0,\"plan\":0.0,\"kill\":0.0,\"verify\":0.0}"
 

@@ -215,18 +215,14 @@ static void test_takes_back_a_short_write(void **state)
 {
 	struct scratch *scratch = *state;
 	struct linefile *file = linefile_new();
-	struct rlimit limit, small;
+	struct rlimit before;
 	struct err err = {""};
 	int r;
 
 	assert_append(file, scratch->path, "0123456789");
-	signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	small = (struct rlimit){15, limit.rlim_max};
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	before = scratch_limit(15);
 	r = linefile_append(file, scratch->path, "abcdefghij", &err);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	signal(SIGXFSZ, SIG_DFL);
+	scratch_unlimit(before);
 	assert_int_equal(r, -EFBIG);
 	assert_non_null(strstr(err.text, "cannot write to /tmp/"));
 	assert_content(scratch->path, "0123456789\n");

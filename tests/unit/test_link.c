@@ -65,7 +65,8 @@ static void test_refused(void **state)
 		const char *command, *reply, *words;
 	} rows[] = {
 		{"CLIENT ID", "-NOAUTH Authentication required.\r\n",
-			"NOAUTH Authentication required."},
+			"NOAUTH Authentication required. (the instance needs a password-file or "
+			"credential)"},
 		{"CLIENT ID", "-LOADING Redis is loading the dataset in memory\r\n",
 			"LOADING Redis is loading the dataset in memory"},
 		{"CLIENT SETNAME", "-MASTERDOWN Link with MASTER is down\r\n",
@@ -74,10 +75,10 @@ static void test_refused(void **state)
 			"BUSY Redis is busy running a script."},
 		{"CLIENT LIST ID", "-NOPERM this user has no permissions\r\n",
 			"user \"default\" may not run client|list; grant it with: "
-			"ACL SETUSER default +client|list"},
+			"ACL SETUSER default +client|list; to keep it: ACL SAVE or CONFIG REWRITE"},
 		{"CLIENT KILL ID", "-NOPERM this user has no permissions\r\n",
 			"user \"default\" may not run client|kill; grant it with: "
-			"ACL SETUSER default +client|kill"},
+			"ACL SETUSER default +client|kill; to keep it: ACL SAVE or CONFIG REWRITE"},
 	};
 	struct fixture *fixture = *state;
 

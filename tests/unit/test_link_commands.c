@@ -555,7 +555,7 @@ static void test_denied_later(void **state)
 	} rows[] = {
 		{"KILL", "-NOPERM no\r\n",
 			"user \"default\" may not run client|kill; grant it with: "
-			"ACL SETUSER default +client|kill"},
+			"ACL SETUSER default +client|kill; to keep it: ACL SAVE or CONFIG REWRITE"},
 		{"LIST", "-ERR unknown command `CLIENT`, with args beginning with: `LIST`, \r\n",
 			"ERR unknown command `CLIENT`; where a server has another name for CLIENT "
 			"(rename-command), set client-command to it"},

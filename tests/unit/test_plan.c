@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "listed.h"
 #include "model/plan.h"
 
@@ -327,11 +328,89 @@ static void test_too_many_cells(void **state UNUSED)
 	listed_finish(&listed);
 }
 
+/* ---- by the kernel ---- */
+
+struct cut_row {
+	const char *name;
+	size_t n;
+	size_t n_with_socket;
+	uint32_t caps;
+	struct plan_opts opts;
+	size_t n_cut;
+	size_t burst;
+};
+
+#define KERNEL .stall_budget_ms = 25, .has_kernel = true
+
+static const struct cut_row cut_rows[] = {
+	{"one command an id", 1000, 1000, OLD, {.pace = PACE_FAST, KERNEL}, 1000, PLAN_MAX_CUT},
+	{"those by a Unix socket go by id", 1000, 900, OLD, {.pace = PACE_FAST, KERNEL}, 900,
+		PLAN_MAX_CUT},
+	{"a walk over a few costs nothing", 20, 20, OLD, {.pace = PACE_FAST, KERNEL}, 0, 0},
+	{"many ids in a command", 1000, 1000, OLD | LISTED_CAP(MULTI_ID),
+		{.pace = PACE_FAST, KERNEL}, 0, 0},
+	{"wanted in any case", 20, 20, OLD | LISTED_CAP(MULTI_ID),
+		{.pace = PACE_FAST, KERNEL, .wants_kernel = true}, 20, PLAN_MAX_CUT},
+	{"within the budget", 1000, 1000, OLD,
+		{.pace = PACE_GENTLE, .stall_budget_ms = 1, .has_kernel = true}, 1000, 67},
+	{"a second attempt", 1000, 1000, OLD, {.pace = PACE_FAST, KERNEL, .by_id_only = true}, 0,
+		0},
+	{"without it", 1000, 1000, OLD, {.pace = PACE_FAST, .stall_budget_ms = 25}, 0, 0},
+};
+
+static void check_cut(const struct cut_row *row)
+{
+	const struct listed_opts opts = {
+		.family = SERVER_REDIS, .caps = row->caps, .match = {"name = x"}};
+	struct listed listed;
+	struct plan plan;
+	size_t n_cut = 0, n = 0;
+
+	listed_begin(&listed, &opts);
+	for (size_t i = 0; i < row->n; i++) {
+		listed_many(&listed, FIRST_ID + i, 1, "flags=N name=x");
+		if (i < row->n_with_socket) {
+			snapshot_note_socket(&listed.snapshot, (uint32_t)i);
+		}
+	}
+	snapshot_seal(&listed.snapshot);
+	plan_init(&plan, &listed.snapshot, &row->opts);
+	for (size_t i = 0; i < plan.n_steps; i++) {
+		const struct plan_step *step = &plan.steps[i];
+
+		n += step->n;
+		if (step->kind == PLAN_STEP_CUT) {
+			CLEANUP(mem_free_p)
+			char *words = plan_step_print(&plan, step, SLICE_LITERAL("CLIENT"));
+			CLEANUP(mem_free_p)
+			char *expected = mem_printf("cut %zu sockets at the kernel", row->n_cut);
+
+			n_cut += step->n;
+			assert_string_equal(words, expected);
+			assert_int_equal(step->victims_per_burst, row->burst);
+		}
+	}
+	assert_int_equal(n, row->n);
+	assert_int_equal(n_cut, row->n_cut);
+	assert_false(plan_has_sets(&plan));
+	plan_finish(&plan);
+	listed_finish(&listed);
+}
+
+static void test_kernel(void **state UNUSED)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(cut_rows); i++) {
+		print_message("# %s\n", cut_rows[i].name);
+		check_cut(&cut_rows[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_too_many_cells),
+		cmocka_unit_test(test_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

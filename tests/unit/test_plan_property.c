@@ -26,7 +26,7 @@
 /* How often each kind of step was seen: a property that is never put to the test holds as well. */
 struct tally {
 	uint64_t seed; /* of the case that runs; 0: none */
-	size_t steps[PLAN_STEP_IDS + 1];
+	size_t steps[PLAN_STEP_CUT + 1];
 	size_t bounded; /* sets with MAXAGE or IDLE */
 	size_t late;    /* sessions taken up in the verification */
 	size_t beside_own;
@@ -82,6 +82,10 @@ static void add_line(void *context, struct slice line)
 	struct world *world = context;
 
 	snapshot_add_line(&world->snapshot, line);
+	/* Not everybody is connected by TCP. */
+	if (world->has_kernel && world->snapshot.n > 0 && happens(world, 80)) {
+		snapshot_note_socket(&world->snapshot, (uint32_t)world->snapshot.n - 1);
+	}
 }
 
 static void verify_line(void *context, struct slice line)
@@ -108,6 +112,7 @@ static void note_victims(struct world *world)
 
 static void list_sessions(struct world *world)
 {
+	world->has_kernel = caps_has(&world->server.caps, CAP_LIST_ID) && happens(world, 50);
 	snapshot_init(&world->snapshot, &world->request, &world->protection, &world->server.caps,
 		slice_of(NODE), &world->sources, world->server.link_id);
 	fake_list(&world->server, 0, add_line, world);
@@ -121,6 +126,8 @@ static void make_plan(struct world *world, bool by_id_only)
 		.pace = happens(world, 50) ? PACE_FAST : PACE_GENTLE,
 		.stall_budget_ms = 1 + (int64_t)roll(world, 20),
 		.by_id_only = by_id_only,
+		.has_kernel = world->has_kernel,
+		.wants_kernel = world->has_kernel && happens(world, 50),
 	};
 
 	plan_finish(&world->plan);
@@ -130,7 +137,7 @@ static void make_plan(struct world *world, bool by_id_only)
 /* Out of the way of a set command, as the daemon does it before it sends one. */
 static void step_aside(struct world *world, const struct plan_step *step)
 {
-	bool is_aside = step->kind != PLAN_STEP_IDS && plan_step_type(step) == SESSION_TYPE_NORMAL;
+	bool is_aside = plan_step_is_set(step) && plan_step_type(step) == SESSION_TYPE_NORMAL;
 
 	for (size_t i = 1; i <= world->protection.n_aside; i++) {
 		find_session(world, world->own[i].id)->role =
@@ -138,9 +145,62 @@ static void step_aside(struct world *world, const struct plan_step *step)
 	}
 }
 
+static struct snapshot_entry *entry_at(
+	const struct world *world, const struct plan_step *step, size_t offset)
+{
+	return &world->snapshot.entries[world->plan.victims[step->first + offset]];
+}
+
+/* What the kernel does, to whoever has that id, be he what he may. */
+static void end_connection(struct world *world, struct snapshot_entry *entry)
+{
+	char id[24];
+	struct slice argv[] = {SLICE_LITERAL("CLIENT"), SLICE_LITERAL("KILL"), SLICE_LITERAL("ID"),
+		{id, 0}, SLICE_LITERAL("SKIPME"), SLICE_LITERAL("yes")};
+	const struct fake_session *session = find_session(world, entry->id);
+
+	/* He is as he was when he was listed last, a moment ago. */
+	if (!session->is_dying) {
+		assert_int_equal(judge_now(world, session), REQUEST_MATCHED);
+	}
+	argv[3].len = (size_t)snprintf(id, sizeof(id), "%llu", (unsigned long long)entry->id);
+	fake_kill(&world->server, argv, ARRAY_SIZE(argv));
+	entry->is_cut = true;
+}
+
+/* As a batch does it: each group is listed by its ids before it is cut. */
+static void cut_step(struct world *world, const struct plan_step *step)
+{
+	for (size_t offset = 0; offset < step->n;) {
+		size_t n = MIN(step->n - offset, step->victims_per_burst);
+
+		disturb(world);
+		for (size_t i = offset; i < offset + n; i++) {
+			uint64_t id = entry_at(world, step, i)->id;
+
+			entry_at(world, step, i)->is_listed = false;
+			fake_list(&world->server, id, verify_line, world);
+		}
+		snapshot_look_again_end(&world->snapshot);
+		for (size_t i = offset; i < offset + n; i++) {
+			struct snapshot_entry *entry = entry_at(world, step, i);
+
+			if (entry->is_listed && !entry->is_dying && snapshot_is_victim(entry)) {
+				end_connection(world, entry);
+			}
+		}
+		offset += n;
+	}
+}
+
 static void carry_out_step(struct world *world, const struct plan_step *step)
 {
 	struct plan_command command = {0};
+
+	if (step->kind == PLAN_STEP_CUT) {
+		cut_step(world, step);
+		return;
+	}
 
 	for (size_t offset = 0; offset < step->n;) {
 		size_t most = step->victims_per_burst > 0 ? step->victims_per_burst : SIZE_MAX;
@@ -158,6 +218,7 @@ static void carry_out_step(struct world *world, const struct plan_step *step)
 
 static void carry_out_plan(struct world *world, struct tally *tally)
 {
+	uint64_t n_pending = snapshot_n_pending(&world->snapshot);
 	size_t n = 0;
 
 	for (size_t i = 0; i < world->plan.n_steps; i++) {
@@ -167,11 +228,11 @@ static void carry_out_plan(struct world *world, struct tally *tally)
 		assert_int_equal(step->first, n);
 		n += step->n;
 		tally->steps[step->kind]++;
-		tally->beside_own += step->kind != PLAN_STEP_IDS && world->protection.n_own > 1;
-		tally->bounded += is_bounded && step->kind != PLAN_STEP_IDS;
+		tally->beside_own += plan_step_is_set(step) && world->protection.n_own > 1;
+		tally->bounded += is_bounded && plan_step_is_set(step);
 		carry_out_step(world, step);
 	}
-	assert_int_equal(n, snapshot_n_pending(&world->snapshot));
+	assert_int_equal(n, n_pending);
 }
 
 /* Lists again, everybody or the victims alone, until nobody is dying. */
@@ -286,13 +347,14 @@ static void test_exact(void **state)
 		run_case(tally->seed, tally);
 	}
 	tally->seed = 0;
-	print_message("# %llu cases: %zu types, %zu cells, %zu by id; %zu with a bound, %zu late, "
+	print_message("# %llu cases: %zu types, %zu cells, %zu by id, %zu by the kernel; %zu with "
+		      "a bound, %zu late, "
 		      "%zu sets beside others of our connections\n",
 		(unsigned long long)n_cases, tally->steps[PLAN_STEP_TYPE],
-		tally->steps[PLAN_STEP_CELL], tally->steps[PLAN_STEP_IDS], tally->bounded,
-		tally->late, tally->beside_own);
+		tally->steps[PLAN_STEP_CELL], tally->steps[PLAN_STEP_IDS],
+		tally->steps[PLAN_STEP_CUT], tally->bounded, tally->late, tally->beside_own);
 	if (n_cases >= N_CASES) {
-		for (size_t kind = 0; kind <= PLAN_STEP_IDS; kind++) {
+		for (size_t kind = 0; kind <= PLAN_STEP_CUT; kind++) {
 			assert_in_range(tally->steps[kind], n_cases / 50, SIZE_MAX);
 		}
 		assert_in_range(tally->bounded, n_cases / 200, SIZE_MAX);

@@ -139,9 +139,9 @@ static void test_consistency(void **state UNUSED)
 
 static void test_sums(void **state UNUSED)
 {
-	struct counts sum = {1, 2, 3, 4, 5, 6, 7, 8};
-	struct counts part = {10, 20, 30, 40, 50, 60, 70, 80};
-	struct counts expected = {11, 22, 33, 44, 55, 66, 77, 88};
+	struct counts sum = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+	struct counts part = {10, 20, 30, 40, 50, 60, 70, 80, 90, 100};
+	struct counts expected = {11, 22, 33, 44, 55, 66, 77, 88, 99, 110};
 
 	counts_add(&sum, &part);
 	assert_memory_equal(&sum, &expected, sizeof(sum));

@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <event2/event.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -365,7 +366,7 @@ static void test_freed_while_libc_asks(void **state)
 	peer_turn(fixture->loop);
 	teardown(state);
 	while (n_threads() > 1 && clock_monotonic_ms() < give_up_ms) {
-		usleep(1000);
+		sched_yield();
 	}
 	setup(state);
 	fixture = *state;

@@ -238,6 +238,8 @@ static const struct refused refused[] = {
 	{"array of more than a number holds", "*99999999999999999999\r\n", "", NO_RESP},
 	{"too deep", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", "", NO_RESP},
 	{"listing with a bad length", "$1x\r\n", "l", NO_RESP},
+	{"listing without end", "$1073741825\r\nid=1\n", "l",
+		"the server announced a listing of 1073741825 bytes"},
 	{"listing longer than it said", "$4\r\nid=1\n\r\n", "l",
 		"the server's listing is longer than it said"},
 	{"listing with a signed length", "$-5\r\n", "l", NO_RESP},
@@ -263,7 +265,7 @@ static void test_promises(void **state UNUSED)
 {
 	static const struct row promises[] = {
 		{"text", "$9223372036854775807\r\nabc", "", ""},
-		{"listing", "$18446744073709551615\r\nid=1\nid=2", "l", "<id=1>"},
+		{"listing", "$1073741824\r\nid=1\nid=2", "l", "<id=1>"},
 		{"array", "*16384\r\n:1\r\n", "", ""},
 	};
 

@@ -20,6 +20,7 @@ struct walk {
 	struct audit_opts audit_opts;
 	struct metrics *metrics;
 	struct jobs *jobs;
+	struct guards *guards;
 	struct control *control;
 	struct access_opts access;
 };
@@ -81,6 +82,12 @@ static int setup(void **state)
 		instances_new(&(struct link_world){.loop = walk->fixture->loop}, walk->metrics);
 	walk->audit = audit_new(&walk->audit_opts);
 	walk->jobs = jobs_new(walk->fixture->loop, walk->instances, walk->audit);
+	walk->guards = guards_new(&(struct guards_inputs){
+		.loop = walk->fixture->loop,
+		.instances = walk->instances,
+		.jobs = walk->jobs,
+		.audit = walk->audit,
+	});
 	inputs = (struct control_inputs){
 		.loop = walk->fixture->loop,
 		.access = &walk->access,
@@ -88,6 +95,7 @@ static int setup(void **state)
 		.jobs = walk->jobs,
 		.audit = walk->audit,
 		.metrics = walk->metrics,
+		.guards = walk->guards,
 	};
 	assert_int_equal(control_new(&inputs, &walk->fixture->opts, -1, &walk->control, &err), 0);
 	*state = walk;
@@ -100,6 +108,7 @@ static int teardown(void **state)
 	void *fixture = walk->fixture;
 
 	control_free(walk->control);
+	guards_free(walk->guards);
 	jobs_free(walk->jobs);
 	audit_free(walk->audit);
 	instances_free(walk->instances);

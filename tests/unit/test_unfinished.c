@@ -13,7 +13,7 @@
 #include "record/unfinished.h"
 
 #define N_KILLS 20000
-#define MAX_BYTES (2 * 1024 * 1024)
+#define MAX_BYTES (128 * 1024)
 
 static char *intent_of(const char *id)
 {
@@ -57,14 +57,20 @@ static void test_open_and_ended(void **state)
 	begin(unfinished, "B");
 	unfinished_end(unfinished, "A");
 	assert_open(unfinished, " B");
-	/* Another record: what is open goes over, and the file of the first is gone. */
+	/* Another record: what is open goes over, and the file of the first says so. */
 	assert_int_equal(unfinished_claim(unfinished, scratch->other_path, NULL), 0);
 	assert_open(unfinished, " B");
-	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(access(path, F_OK), 0);
 	assert_int_equal(unfinished_sync(unfinished, NULL), 0);
 	unfinished_end(unfinished, "B");
 	assert_open(unfinished, "");
 	assert_int_equal(lseek(unfinished_fd(unfinished), 0, SEEK_END), 0);
+	/* Back again, with nothing open: so the other one goes. */
+	assert_int_equal(unfinished_claim(unfinished, scratch->path, NULL), 0);
+	assert_open(unfinished, "");
+	free(path);
+	path = mem_printf("%s.open", scratch->other_path);
+	assert_int_equal(access(path, F_OK), -1);
 	unfinished_free(unfinished);
 }
 
@@ -97,6 +103,60 @@ static void test_removed(void **state)
 	unfinished_free(unfinished);
 }
 
+/* The disk is full: nothing begins, but what ends has ended. */
+static void test_no_room(void **state)
+{
+	struct scratch *scratch = *state;
+	struct unfinished *unfinished = unfinished_new();
+	char *line CLEANUP(mem_free_p) = intent_of("C");
+	struct rlimit before;
+	off_t size;
+	struct err err;
+
+	assert_int_equal(unfinished_claim(unfinished, scratch->path, NULL), 0);
+	begin(unfinished, "A");
+	begin(unfinished, "B");
+	size = lseek(unfinished_fd(unfinished), 0, SEEK_END);
+	/* All of the line would fit but for its line feed. */
+	before = scratch_limit((rlim_t)size + strlen(line) + 1);
+	assert_int_equal(unfinished_add(unfinished, "C", line, &err), -EFBIG);
+	assert_false(unfinished_has(unfinished, "C"));
+	assert_open(unfinished, " A B");
+	unfinished_end(unfinished, "A");
+	assert_open(unfinished, " B");
+	unfinished_end(unfinished, "B");
+	assert_open(unfinished, "");
+	scratch_unlimit(before);
+	unfinished_free(unfinished);
+}
+
+/* The file has been made short meanwhile, and gone over to another record: it is found where it is
+ * now. */
+static void test_moved(void **state)
+{
+	struct scratch *scratch = *state;
+	struct unfinished *unfinished = unfinished_new();
+	char id[16];
+
+	assert_int_equal(unfinished_claim(unfinished, scratch->path, NULL), 0);
+	begin(unfinished, "old");
+	begin(unfinished, "first");
+	begin(unfinished, "second");
+	unfinished_end(unfinished, "old");
+	for (int i = 0; i < N_KILLS / 10; i++) {
+		snprintf(id, sizeof(id), "%d", i);
+		begin(unfinished, id);
+		unfinished_end(unfinished, id);
+	}
+	unfinished_end(unfinished, "first");
+	begin(unfinished, "third");
+	assert_open(unfinished, " second third");
+	assert_int_equal(unfinished_claim(unfinished, scratch->other_path, NULL), 0);
+	unfinished_end(unfinished, "second");
+	assert_open(unfinished, " third");
+	unfinished_free(unfinished);
+}
+
 /* One that lasts, while others come and go. */
 static void test_stays_short(void **state)
 {
@@ -119,7 +179,7 @@ static void test_stays_short(void **state)
 	unfinished = unfinished_new();
 	assert_int_equal(unfinished_claim(unfinished, scratch->path, NULL), 0);
 	assert_open(unfinished, " first last");
-	unfinished_clear(unfinished);
+	unfinished_clear(unfinished, NULL);
 	assert_open(unfinished, "");
 	unfinished_free(unfinished);
 }
@@ -196,6 +256,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			test_open_and_ended, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_no_room, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_moved, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_unknown, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_removed, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_stays_short, scratch_setup, scratch_teardown),

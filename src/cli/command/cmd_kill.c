@@ -27,7 +27,7 @@ static bool read_duration(
 
 static bool is_understood(const struct args *args, int64_t *ret_answer_ms)
 {
-	int64_t timeout_ms, watch_ms;
+	int64_t timeout_ms, watch_ms, over_ms;
 
 	if (args_has(args, "all") == args_has(args, "match")) {
 		cli_error("say which sessions: either --all, or --match EXPR");
@@ -39,7 +39,8 @@ static bool is_understood(const struct args *args, int64_t *ret_answer_ms)
 		return false;
 	}
 	if (!read_duration(args, "timeout", KILL_DEFAULT_TIMEOUT_MS, &timeout_ms) ||
-		!read_duration(args, "watch", 0, &watch_ms)) {
+		!read_duration(args, "watch", 0, &watch_ms) ||
+		!read_duration(args, "over", 0, &over_ms)) {
 		return false;
 	}
 	if (!args_has(args, "yes") && !args_has(args, "dry-run") && !term_can_ask()) {
@@ -48,7 +49,10 @@ static bool is_understood(const struct args *args, int64_t *ret_answer_ms)
 			"sure, or look first with --dry-run");
 		return false;
 	}
-	*ret_answer_ms = kill_answer_ms(timeout_ms, watch_ms);
+	if (args_has(args, "rate")) {
+		over_ms = KILL_MAX_DURATION_MS;
+	}
+	*ret_answer_ms = kill_answer_ms(timeout_ms, watch_ms) + over_ms;
 	return true;
 }
 
@@ -64,6 +68,7 @@ static enum status run(const struct cli *cli, const struct args *args)
 	/* The daemon judges the values. */
 	form_add_options(&form, args);
 	order.form = form;
+	order.wants_cut = args_has(args, "cut");
 	if (!args_has(args, "yes") && !args_has(args, "dry-run") &&
 		!kill_is_wanted(cli, &order, &status)) {
 		return status;

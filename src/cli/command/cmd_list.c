@@ -2,6 +2,8 @@
  * sesskill list: the sessions of an instance, or how many there are of each kind.
  */
 #include "base/mem.h"
+#include "base/parse.h"
+#include "cli/command/saved.h"
 #include "cli/field.h"
 #include "cli/form.h"
 #include "cli/options.h"
@@ -81,7 +83,7 @@ static char *make_path(const struct args *args)
 		"%s/sessions%s%s", instance, query != NULL ? "?" : "", query != NULL ? query : "");
 }
 
-static enum status run(const struct cli *cli, const struct args *args)
+static enum status ask(const struct cli *cli, const struct args *args)
 {
 	CLEANUP(mem_free_p) char *path = make_path(args);
 	CLEANUP(api_answer_finish) struct api_answer answer = {0};
@@ -107,12 +109,81 @@ static enum status run(const struct cli *cli, const struct args *args)
 	return status;
 }
 
+/* ---- of a file ---- */
+
+static bool take_option(const struct arg *arg, struct saved_request *request, struct err *err)
+{
+	struct slice name = slice_of(arg->spec->name);
+	struct slice value = slice_of(arg->value);
+	bool is_fine = true;
+
+	if (slice_is(name, "match")) {
+		is_fine = selectors_add_asked(&request->match, value, err);
+	} else if (slice_is(name, "except")) {
+		is_fine = selectors_add_asked(&request->except, value, err);
+	} else if (goals_is_name(name)) {
+		is_fine = goals_set(&request->goals, name, value, err);
+	} else if (slice_is(name, "max-clients")) {
+		is_fine = parse_i64(value, &request->max_clients) && request->max_clients >= 0;
+		err_set(err, is_fine ? "" : "\"%s\" is no number", arg->value);
+	} else if (!slice_is(name, "from") && !slice_is(name, "json")) {
+		err_set(err, "does not go with --from");
+		is_fine = false;
+	}
+	if (!is_fine) {
+		err_prefix(err, "--%s", arg->spec->name);
+	}
+	return is_fine;
+}
+
+static bool read_options(const struct args *args, struct saved_request *request, struct err *err)
+{
+	saved_request_init(request);
+	for (size_t i = 0; i < args->n_items; i++) {
+		if (!take_option(&args->items[i], request, err)) {
+			return false;
+		}
+	}
+	return goals_check(&request->goals, err);
+}
+
+static enum status show_saved(const struct cli *cli, const struct args *args)
+{
+	struct saved_request request;
+	enum status status = STATUS_USAGE;
+	struct err err;
+
+	if (args->n_words > 0) {
+		cli_error("--from takes no instance: it is of a file");
+		return STATUS_USAGE;
+	}
+	if (read_options(args, &request, &err)) {
+		status = saved_show(cli, args_value(args, "from"), &request);
+	} else {
+		cli_error("%s", err.text);
+	}
+	saved_request_finish(&request);
+	return status;
+}
+
+static enum status run(const struct cli *cli, const struct args *args)
+{
+	if (args_has(args, "from")) {
+		return show_saved(cli, args);
+	}
+	if (args->n_words == 0) {
+		cli_error("say which instance, or --from FILE");
+		return STATUS_USAGE;
+	}
+	return ask(cli, args);
+}
+
 const struct command cmd_list = {
 	.name = "list",
-	.usage = "ID [OPTION]...",
-	.summary = "show the sessions of an instance, or count them by a field",
+	.alias = "ls",
+	.usage = "(ID | --from FILE) [OPTION]...",
+	.summary = "show the sessions of an instance, or count them by a field (also: ls)",
 	.options_of = OF_LIST,
-	.min_words = 1,
 	.max_words = 1,
 	.details = "A FIELD is id, addr, laddr, user, name, lib, lib-ver, cmd, flags, type, node,\n"
 		   "db, age, idle, resp, sub, psub, ssub, multi, watch, qbuf, omem, tot-mem, or\n"

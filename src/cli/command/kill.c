@@ -55,8 +55,19 @@ static bool is_confirmed(const char *instance)
 	return !is_end && strcmp(line, instance) == 0;
 }
 
+/* What nobody can be shown before it is done. */
+static void explain_cut(void)
+{
+	text_line(stderr,
+		"Where a server does not answer, the kernel is to end its TCP sessions. Who they "
+		"are cannot be asked then: all but sesskilld's own are ended, and those that a "
+		"listing of the last minute tells as replication or kept. It cannot be verified, "
+		"and commands that the server had received before may still be carried out.");
+}
+
 /* Is there anything to be asked about? Else it is said, and the status is that of the answer. */
-static bool is_preview(const struct cli *cli, const struct api_answer *answer)
+static bool is_preview(
+	const struct cli *cli, const struct kill_order *order, const struct api_answer *answer)
 {
 	struct slice state = field_text(answer->json, "state");
 
@@ -64,7 +75,7 @@ static bool is_preview(const struct cli *cli, const struct api_answer *answer)
 		cli_show_error(cli, answer);
 		return false;
 	}
-	if (slice_is(state, "partial") ||
+	if (slice_is(state, "partial") || (slice_is(state, "failed") && order->wants_cut) ||
 		(slice_is(state, "dry_run") && field_count(answer->json, "matched") > 0)) {
 		return true;
 	}
@@ -96,10 +107,13 @@ bool kill_is_wanted(const struct cli *cli, const struct kill_order *order, enum 
 		return false;
 	}
 	*ret_status = cli_status_of_answer(&answer);
-	if (!is_preview(cli, &answer)) {
+	if (!is_preview(cli, order, &answer)) {
 		return false;
 	}
 	print_preview(answer.json, &screen);
+	if (order->wants_cut) {
+		explain_cut();
+	}
 	if (!is_confirmed(order->instance)) {
 		text_line(stderr, "That is not the id: nothing was killed.");
 		*ret_status = STATUS_FAILED;

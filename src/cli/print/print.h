@@ -31,6 +31,9 @@ void print_sessions_end(
 /* {"group_by": ..., "groups": [...]}: each with its share, as a figure and as a bar. */
 void print_groups(const json_t *head, const struct screen *screen);
 
+/* {"guards": [...]} */
+void print_guards(const json_t *answer, const struct screen *screen);
+
 /* {"kills": [...]} */
 void print_kills(const json_t *answer, const struct screen *screen);
 

@@ -77,7 +77,7 @@ static void add_instance(struct table *table, const json_t *instance)
 	}
 }
 
-/* With the command that grants it, to be pasted on the server. */
+/* With the command that grants it, to be pasted on the server, and what makes it last. */
 static void print_missing(const json_t *node, FILE *out)
 {
 	const json_t *missing = json_object_get(node, "missing_permissions");
@@ -87,6 +87,7 @@ static void print_missing(const json_t *node, FILE *out)
 	if (user.len > 0) {
 		text_format(out, "; grant it with: ACL SETUSER %.*s", SLICE_ARG(user));
 		print_list(missing, " +", " +", out);
+		text_format(out, "; to keep it: ACL SAVE or CONFIG REWRITE");
 	}
 	fputc('\n', out);
 }
@@ -115,6 +116,27 @@ static void print_problems(const json_t *instance, const struct screen *screen)
 	}
 }
 
+/* Whether the kernel may end its sessions; where it may not, how to change that. */
+static void print_kernel(const json_t *node, FILE *out)
+{
+	static const struct {
+		const char *words;
+		const char *remedy;
+	} remedies[] = {
+		{"no permission", "; it takes CAP_NET_ADMIN: see kernel.conf among the examples"},
+		{"never", "; it is configured so"},
+	};
+	struct slice words = field_text(node, "kernel");
+	const char *remedy = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(remedies); i++) {
+		remedy = slice_is(words, remedies[i].words) ? remedies[i].remedy : remedy;
+	}
+	if (words.len > 0) {
+		text_line(out, "  kernel        %.*s%s", SLICE_ARG(words), remedy);
+	}
+}
+
 /* What only matters when one looks at a single instance. */
 static void print_details(const json_t *instance, const struct screen *screen)
 {
@@ -139,6 +161,7 @@ static void print_details(const json_t *instance, const struct screen *screen)
 				screen->file);
 			fputc('\n', screen->file);
 		}
+		print_kernel(node, screen->file);
 	}
 }
 

@@ -41,11 +41,13 @@ static const struct count_line COUNT_LINES[] = {
 	{"protected", "protected",
 		"kept: the daemon's own, replication, internal, --except, protect", true, false,
 		TERM_PLAIN},
+	{"spared", "spared", "beyond the goal", false, false, TERM_PLAIN},
 	{"matched", "matched", "to be killed", true, false, TERM_PLAIN},
 	{"killed", "killed", "", true, true, TERM_GOOD},
 	{"gone", "gone", "ended by themselves before their turn", false, true, TERM_PLAIN},
 	{"survivors", "survived", "still there, or not tried", false, true, TERM_BAD},
 	{"extra", "extra", "newcomers that were hit as well", false, true, TERM_PLAIN},
+	{"cut", "cut", "of the killed, by the kernel", false, true, TERM_PLAIN},
 	{"reconnected", "reconnected", "came back", false, true, TERM_WARN},
 };
 

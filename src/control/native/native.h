@@ -10,15 +10,18 @@
 
 /* ---- handlers of routes ---- */
 
-void native_instances(struct exchange *exchange);   /* GET /v1/instances */
-void native_instance(struct exchange *exchange);    /* GET /v1/instances/{id} */
-void native_sessions(struct exchange *exchange);    /* GET /v1/instances/{id}/sessions */
-void native_kill(struct exchange *exchange);        /* POST /v1/instances/{id}/kill */
-void native_kills(struct exchange *exchange);       /* GET /v1/kills */
-void native_kill_report(struct exchange *exchange); /* GET /v1/kills/{request_id} */
-void native_cancel(struct exchange *exchange);      /* DELETE /v1/kills/{request_id} */
-void native_health(struct exchange *exchange);      /* GET /healthz */
-void native_metrics(struct exchange *exchange);     /* GET /metrics, for Prometheus */
+void native_instances(struct exchange *exchange);     /* GET /v1/instances */
+void native_instance(struct exchange *exchange);      /* GET /v1/instances/{id} */
+void native_sessions(struct exchange *exchange);      /* GET /v1/instances/{id}/sessions */
+void native_kill(struct exchange *exchange);          /* POST /v1/instances/{id}/kill */
+void native_kills(struct exchange *exchange);         /* GET /v1/kills */
+void native_kill_report(struct exchange *exchange);   /* GET /v1/kills/{request_id} */
+void native_cancel(struct exchange *exchange);        /* DELETE /v1/kills/{request_id} */
+void native_guards(struct exchange *exchange);        /* GET /v1/guards */
+void native_guards_hold(struct exchange *exchange);   /* POST /v1/guards/hold */
+void native_guards_resume(struct exchange *exchange); /* POST /v1/guards/resume */
+void native_health(struct exchange *exchange);        /* GET /healthz */
+void native_metrics(struct exchange *exchange);       /* GET /metrics, for Prometheus */
 
 /* For tests and documentation: the names of the parameters of sessions; NULL behind the last one.
  */

@@ -8,6 +8,7 @@
 #include "control/names.h"
 #include "control/native/native.h"
 #include "control/permission.h"
+#include "kill/kernel_use.h"
 #include "record/json.h"
 
 /* ---- instances ---- */
@@ -113,7 +114,7 @@ static json_t *node_error(const struct link *link, bool is_ready, const char *wo
 	return native_text_or_null(words);
 }
 
-static json_t *node_json(const struct instance *instance, const struct link *link)
+static json_t *node_json(const struct instance *instance, struct link *link)
 {
 	const struct link_server *server = link_server(link);
 	int64_t since_ms = link_ready_since_ms(link);
@@ -138,6 +139,7 @@ static json_t *node_json(const struct instance *instance, const struct link *lin
 	json_set(node, "user", json_text_of(link_opts_user(link_options(link))));
 	json_set(node, "missing_permissions", missing_permissions(server));
 	json_set(node, "capabilities", capabilities(server));
+	json_set(node, "kernel", json_text_of(kernel_use_words(instance, link)));
 	json_set(node, "last_error", node_error(link, is_ready, words));
 	return node;
 }

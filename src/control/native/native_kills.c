@@ -30,6 +30,10 @@ static void on_killed(void *context, const char *request_id, const struct report
 
 	if (report->is_too_many) {
 		exchange_fail(exchange, EXCHANGE_TOO_MANY, "%s", report->error);
+	} else if (report->is_too_slow) {
+		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "timeout: %s", report->error);
+	} else if (report->is_not_exact && report->counts.killed == 0) {
+		exchange_fail(exchange, EXCHANGE_NOT_EXACT, "%s", report->error);
 	} else if (report->is_restarted) {
 		exchange_fail(exchange, EXCHANGE_RESTARTED, "%s", report->error);
 	} else {

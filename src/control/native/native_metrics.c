@@ -124,6 +124,94 @@ static void print_instance_row(const struct page *page, const struct instance_ro
 	}
 }
 
+/* ---- guards ---- */
+
+static int64_t is_holding(const struct guard_view *view)
+{
+	return view->holds;
+}
+
+static int64_t count_episodes(const struct guard_view *view)
+{
+	return (int64_t)view->n_episodes;
+}
+
+static int64_t count_acts(const struct guard_view *view)
+{
+	return (int64_t)view->n_acts;
+}
+
+static int64_t count_reports(const struct guard_view *view)
+{
+	return (int64_t)view->n_reports;
+}
+
+static int64_t count_killed(const struct guard_view *view)
+{
+	return (int64_t)view->n_killed;
+}
+
+static int64_t count_matched(const struct guard_view *view)
+{
+	return (int64_t)view->n_matched;
+}
+
+static const struct guard_row {
+	enum exposition_type type;
+	const char *name;
+	const char *help;
+	int64_t (*value_fn)(const struct guard_view *view);
+} guard_rows[] = {
+	{EXPOSITION_GAUGE, "sesskill_guard_holding", "Whether the condition of the guard holds.",
+		is_holding},
+	{EXPOSITION_COUNTER, "sesskill_guard_episodes_total",
+		"Times that the guard acted or reported until its condition did not hold any more.",
+		count_episodes},
+	{EXPOSITION_COUNTER, "sesskill_guard_kills_total", "Kills that the guard ordered.",
+		count_acts},
+	{EXPOSITION_COUNTER, "sesskill_guard_reports_total",
+		"Times that the guard said whom it would hit.", count_reports},
+	{EXPOSITION_COUNTER, "sesskill_guard_sessions_killed_total",
+		"Sessions that ended by kills of the guard.", count_killed},
+	{EXPOSITION_GAUGE, "sesskill_guard_sessions_matched",
+		"Sessions that the guard hit, or would have, the last time.", count_matched},
+};
+
+struct guard_page {
+	const struct page *page;
+	const struct guard_row *row;
+};
+
+static void print_guard(void *context, const struct guard_view *view)
+{
+	const struct guard_page *guard_page = context;
+	const struct page *page = guard_page->page;
+
+	if (permission_has(page->exchange, page->exchange->action, slice_of(view->instance))) {
+		exposition_number(page->out, guard_page->row->name,
+			EXPOSITION_LABELS(
+				{"guard", view->opts->name}, {"instance", view->instance}),
+			guard_page->row->value_fn(view));
+	}
+}
+
+static void print_guards(const struct page *page)
+{
+	const struct guards *guards = page->exchange->control->in.guards;
+	static const char held[] = "sesskill_guards_held";
+
+	exposition_begin(page->out, EXPOSITION_GAUGE, held,
+		"Whether all guards are held: none of them acts.");
+	exposition_number(page->out, held, NULL, guards_is_held(guards));
+	for (size_t i = 0; i < ARRAY_SIZE(guard_rows); i++) {
+		struct guard_page guard_page = {page, &guard_rows[i]};
+
+		exposition_begin(
+			page->out, guard_rows[i].type, guard_rows[i].name, guard_rows[i].help);
+		guards_each(guards, print_guard, &guard_page);
+	}
+}
+
 /* ---- the page ---- */
 
 static void choose_instances(struct page *page)
@@ -171,6 +259,7 @@ static void print_page(const struct page *page)
 	for (size_t i = 0; i < ARRAY_SIZE(instance_rows); i++) {
 		print_instance_row(page, &instance_rows[i]);
 	}
+	print_guards(page);
 	print_audit(page);
 	print_counters(page);
 }

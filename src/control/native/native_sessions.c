@@ -11,23 +11,6 @@
 
 /* ---- parameters ---- */
 
-/* `FIELD` or, from the largest to the smallest, `-FIELD`. */
-static bool read_sort(
-	const struct param_row *row UNUSED, struct slice value, void *field, struct err *err)
-{
-	struct session_list_opts *opts = field;
-
-	opts->is_descending = slice_has_prefix(value, "-");
-	if (opts->is_descending) {
-		value = slice_skip(value, 1);
-	}
-	if (!session_field_find(value, &opts->sort)) {
-		err_set(err, "unknown field \"%.*s\"", SLICE_ARG(value));
-		return false;
-	}
-	return true;
-}
-
 static bool read_group(
 	const struct param_row *row UNUSED, struct slice value, void *field, struct err *err)
 {
@@ -60,7 +43,10 @@ static bool read_limit(
 static const struct param_row rows[] = {
 	{"match", true, params_read_selector, FIELD(match), 0, 0},
 	{"except", true, params_read_selector, FIELD(except), 0, 0},
-	{"sort", false, read_sort, 0, 0, 0},
+	{"sort", false, params_read_goal, FIELD(goals), 0, 0},
+	{"free", false, params_read_goal, FIELD(goals), 0, 0},
+	{"keep", false, params_read_goal, FIELD(goals), 0, 0},
+	{"per", false, params_read_goal, FIELD(goals), 0, 0},
 	{"limit", false, read_limit, FIELD(limit), 0, 0},
 	{"group_by", false, read_group, 0, 0, 0},
 	{"processes", false, params_read_switch, FIELD(wants_processes), 0, 0},
@@ -74,35 +60,6 @@ const char *native_sessions_param_name(size_t index)
 }
 
 /* ---- the answer ---- */
-
-/* "tot-mem" is "tot_mem" in JSON. */
-static void set_field(json_t *object, struct slice key, json_t *value)
-{
-	char name[64];
-	size_t n = MIN(key.len, sizeof(name) - 1);
-
-	for (size_t i = 0; i < n; i++) {
-		name[i] = key.data[i] == '-' ? '_' : key.data[i];
-	}
-	name[n] = '\0';
-	json_set(object, name, value);
-}
-
-/* Numbers as numbers: those known to be, and what looks like one in a field that is not known. */
-static json_t *field_value(struct slice key, struct slice value)
-{
-	enum session_field field;
-	bool is_text = false;
-	int64_t number;
-
-	if (session_field_find(key, &field)) {
-		enum session_field_kind kind = session_field_kind(field);
-
-		is_text = kind == SESSION_KIND_TEXT || kind == SESSION_KIND_FLAGS ||
-			  kind == SESSION_KIND_ADDRESS;
-	}
-	return !is_text && parse_i64(value, &number) ? json_integer(number) : json_text(value);
-}
 
 /* Whose a session of this host is. No server has fields of these names. */
 static void set_process(json_t *object, const struct session_list_node *node, uint32_t number)
@@ -122,27 +79,15 @@ static void set_process(json_t *object, const struct session_list_node *node, ui
 		is_known && program->pid != 0 ? json_integer(program->pid) : json_null());
 }
 
-/*
- * Every field that the server gave, known here or not. An id is worth nothing without the process
- * that gave it; null where the server does not tell.
- */
+/* An id is worth nothing without the process that gave it; null where the server does not tell. */
 static json_t *session_json(struct session_answer *answer, const struct session_list_row *row)
 {
 	const struct session_list_node *node = &answer->list->nodes[row->node];
-	struct slice rest = slice_of(row->line);
-	struct slice key, value;
-	struct session session;
 	json_t *object = json_object();
 
 	json_set(object, "node", json_text_of(node->address));
 	json_set(object, "run_id", native_text_or_null(node->run_id));
-	while (session_next_value(&rest, &key, &value)) {
-		set_field(object, key, field_value(key, value));
-	}
-	if (session_parse(slice_of(row->line), node->family, slice_of(node->address), &session,
-		    NULL) == 0) {
-		json_set(object, "type", json_text_of(session_type_name(session.type)));
-	}
+	json_set_session(object, slice_of(row->line), node->family, slice_of(node->address));
 	set_process(object, node, row->program);
 	return object;
 }
@@ -200,6 +145,10 @@ static json_t *warnings_json(const struct session_list *list)
 		for (size_t k = 0; k < lists[i]->n; k++) {
 			warn_missing(warnings, list, selector_field(lists[i]->items[k]));
 		}
+	}
+	if (list->is_too_large) {
+		json_add(warnings, json_text_of("more sessions are selected than goals choose "
+						"from here: the first were taken"));
 	}
 	if (list->opts.has_group && !list->opts.is_by_program) {
 		warn_missing(warnings, list, list->opts.group);
@@ -266,6 +215,27 @@ static void on_listed(struct session_answer *answer)
 	}
 }
 
+/* Without goals `sort` is the listing's own, and nodes come as the instance has them. */
+static bool read_opts(struct exchange *exchange, struct session_list_opts *opts, struct err *err)
+{
+	goals_init(&opts->goals);
+	if (!params_read(&exchange->params, rows, ARRAY_SIZE(rows), opts, err) ||
+		!goals_check(&opts->goals, err)) {
+		return false;
+	}
+	if (opts->goals.has_sort) {
+		opts->sort = opts->goals.sort;
+		opts->is_descending = opts->goals.is_descending;
+	}
+	if (goals_is_bounded(&opts->goals) && opts->has_group) {
+		err_set(err, "group_by takes neither free nor keep");
+		return false;
+	}
+	opts->instances = exchange->control->in.instances;
+	opts->wants_processes |= opts->is_by_program;
+	return true;
+}
+
 void native_sessions(struct exchange *exchange)
 {
 	struct session_list_opts opts = {.sort = SESSION_NODE, .limit = SESSION_LIST_DEFAULT_LIMIT};
@@ -275,8 +245,7 @@ void native_sessions(struct exchange *exchange)
 	if (instance == NULL) {
 		return;
 	}
-	if (params_read(&exchange->params, rows, ARRAY_SIZE(rows), &opts, &err)) {
-		opts.wants_processes |= opts.is_by_program;
+	if (read_opts(exchange, &opts, &err)) {
 		session_answer_take(exchange, instance, &opts, on_listed);
 	} else {
 		exchange_fail(exchange, EXCHANGE_INVALID_PARAMS, "%s", err.text);

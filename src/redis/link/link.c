@@ -3,11 +3,14 @@
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <netdb.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/priority.h"
 #include "redis/link/link_internal.h"
 #include "redis/timer.h"
 #include "redis/tls.h"
@@ -172,6 +175,24 @@ void link_retire(struct link *link, const char *words)
 	}
 }
 
+/* One that was dialled by the name has chosen one of its addresses. */
+static bool leads_to(const struct connection *connection, const struct endpoint *endpoint)
+{
+	struct endpoint dialled = connection->endpoint;
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+	char ip[NI_MAXHOST];
+
+	if (dialled.host != NULL && dialled.ip == NULL && endpoint->ip != NULL &&
+		getpeername(connection_descriptor(connection), (struct sockaddr *)&peer, &length) ==
+			0 &&
+		getnameinfo((struct sockaddr *)&peer, length, ip, sizeof(ip), NULL, 0,
+			NI_NUMERICHOST) == 0) {
+		dialled.ip = ip;
+	}
+	return endpoint_is_equal(&dialled, endpoint);
+}
+
 /* One that leads to the address that is configured again is as good as it was. */
 static void make_old(struct link *link, bool is_old_login)
 {
@@ -180,8 +201,7 @@ static void make_old(struct link *link, bool is_old_login)
 	TAILQ_FOREACH(connection, &link->open, entry)
 	{
 		connection->is_old_login |= is_old_login;
-		connection->is_old_address =
-			!endpoint_is_equal(&connection->endpoint, &link->endpoint);
+		connection->is_old_address = !leads_to(connection, &link->endpoint);
 	}
 }
 
@@ -264,6 +284,30 @@ void link_unwant(struct link *link)
 		link_retire(link, link->retire_words);
 	}
 	link_follow(link);
+}
+
+static void set_priorities(struct link *link)
+{
+	struct connection *connection;
+
+	event_priority_set(link->resetting, link->n_hurrying > 0 ? PRIORITY_KILL : PRIORITY_USUAL);
+	TAILQ_FOREACH(connection, &link->open, entry)
+	{
+		connection_set_priority(connection);
+	}
+}
+
+void link_hurry(struct link *link)
+{
+	link->n_hurrying++;
+	set_priorities(link);
+}
+
+void link_unhurry(struct link *link)
+{
+	CHECK(link->n_hurrying > 0);
+	link->n_hurrying--;
+	set_priorities(link);
 }
 
 void link_hold(struct link *link)

@@ -242,6 +242,8 @@ static void on_changed(struct connection *connection, void *context)
 		note_listings(link, connection);
 	}
 	note(link, connection);
+	/* It may have been in its handshake when it became known how filters combine. */
+	link_probe(link, connection);
 	if (connection->is_probing && connection->n_unanswered == 0) {
 		connection->is_probing = false;
 		link_end_settling(link);
@@ -291,6 +293,7 @@ static struct connection *open_connection(struct link *link, bool is_expendable)
 		.endpoint = &link->endpoint,
 		.opts = &link->opts,
 		.guard = &link->guard,
+		.n_hurrying = &link->n_hurrying,
 		.keepalive_ms = link->keepalive_ms,
 		.proves_listing = !is_expendable && link->n_cut_listings >= CUT_LISTINGS,
 		.is_expendable = is_expendable,

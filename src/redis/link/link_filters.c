@@ -74,6 +74,16 @@ bool link_should_ask_for_filters(struct link *link)
 	       clock_monotonic_ms() >= link->ask_again_ms;
 }
 
+void link_probe(struct link *link, struct connection *connection)
+{
+	if (link->filters == LINK_FILTERS_ANDED && !connection->was_probed &&
+		connection->state == CONNECTION_READY && link_is_good(connection) &&
+		strcmp(connection->server.run_id, link->filters_run_id) == 0) {
+		connection->is_probing = true;
+		handshake_probe(connection);
+	}
+}
+
 /* What the connections that are open could not be asked for before. */
 static void probe_all(struct link *link)
 {
@@ -81,11 +91,7 @@ static void probe_all(struct link *link)
 
 	TAILQ_FOREACH(connection, &link->open, entry)
 	{
-		if (link_is_good(connection) &&
-			strcmp(connection->server.run_id, link->filters_run_id) == 0) {
-			connection->is_probing = true;
-			handshake_probe(connection);
-		}
+		link_probe(link, connection);
 	}
 }
 

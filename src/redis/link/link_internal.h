@@ -61,6 +61,7 @@ struct link {
 	struct event *resetting;
 	char reset_words[CONNECTION_MAX_WORDS];
 	unsigned n_wanting;
+	unsigned n_hurrying;
 	unsigned n_holding;
 	unsigned n_keeping_aside;
 	bool is_started;
@@ -133,6 +134,8 @@ void link_begin_settling(struct link *link);
 void link_end_settling(struct link *link);
 /* An asker ends, and does not count: somebody else needs it gone. */
 void link_stop_asking(struct link *link, const char *words);
+/* What a READY connection could not be asked for before it was known how filters combine. */
+void link_probe(struct link *link, struct connection *connection);
 /* The one that asked has ended. */
 void link_note_filters(struct link *link, const struct connection *asker);
 

@@ -1,7 +1,6 @@
 /*
  * What others may know of a link, and be told.
  */
-#include <event2/bufferevent.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -146,11 +145,10 @@ static struct link_connection view(const struct link *link, const struct connect
 		.is_nameless = connection->is_nameless,
 		.is_proven = connection->state == CONNECTION_READY,
 		.is_late = connection->is_late,
+		.serial = connection->serial,
 		.is_expendable = connection == link->asker,
 		.ready_since_ms = connection->ready_since_ms,
-		.descriptor = connection->socket != NULL
-				      ? (int)bufferevent_getfd(connection->socket)
-				      : -1,
+		.descriptor = connection_descriptor(connection),
 	};
 
 	print_address(view.descriptor, view.address, sizeof(view.address));

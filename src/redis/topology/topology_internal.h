@@ -45,6 +45,7 @@ struct asker {
 	struct question question;
 	struct link *link;      /* NULL: not needed at present */
 	struct endpoint master; /* what this Sentinel says in this round; zeroed: nothing */
+	bool listed_elected;    /* it did so in its last answer, see topology_sentinel.c */
 	char *table;            /* what this node of a cluster says, likewise; NULL: nothing */
 	char id[MEMBERS_ID_BYTES];
 };

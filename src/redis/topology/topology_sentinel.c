@@ -148,13 +148,47 @@ static void end_replicas(struct topology *topology)
 
 static void ask_one_for_replicas(struct question *question, struct slice word);
 
+static bool lists_elected(const struct topology *topology, const struct reply *reply)
+{
+	const struct endpoint *elected = &topology->replicas->master;
+	struct slice host;
+	uint64_t port;
+
+	for (size_t i = 0; members_next_sentinel_replica(reply, &i, &host, &port);) {
+		if (port == elected->port && slice_is(host, elected->host)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void hear_replicas(struct question *question, const struct reply *reply)
+{
+	struct topology *topology = question->topology;
+	struct asker *asker = asker_of(question);
+	bool had_listed_elected = asker->listed_elected;
+	struct slice host;
+	uint64_t port;
+
+	/* A fail-over came since it named the master: its list is that of another one. Who says so
+	 * twice has named it again in between, and lists a master among its own replicas. */
+	asker->listed_elected = lists_elected(topology, reply);
+	if (asker->listed_elected && !had_listed_elected) {
+		topology_set_error(topology, question->link,
+			"a fail-over came between its answers, it is asked again");
+		return;
+	}
+	topology->replicas->n_asked++;
+	for (size_t i = 0; members_next_sentinel_replica(reply, &i, &host, &port);) {
+		count_replica(topology->replicas, question->link, host, port);
+	}
+}
+
 /* Before 5.0 they know replicas by another word. */
 static void on_replicas(void *context, const struct reply *reply, const char *lost)
 {
 	struct question *question = context;
 	struct topology *topology = question->topology;
-	struct slice host;
-	uint64_t port;
 
 	if (lost == NULL && reply_is_error(reply, "ERR") && !question->is_second) {
 		question->is_second = true;
@@ -163,10 +197,7 @@ static void on_replicas(void *context, const struct reply *reply, const char *lo
 		return;
 	}
 	if (question_end(question, reply, lost, REPLY_ARRAY, "sentinel|replicas")) {
-		topology->replicas->n_asked++;
-		for (size_t i = 0; members_next_sentinel_replica(reply, &i, &host, &port);) {
-			count_replica(topology->replicas, question->link, host, port);
-		}
+		hear_replicas(question, reply);
 	}
 	if (topology->n_unanswered == 0) {
 		end_replicas(topology);

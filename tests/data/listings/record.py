@@ -48,7 +48,6 @@ def wait_until(condition, what):
     while not condition():
         if time.monotonic() > deadline:
             sys.exit(f"waited in vain for {what}")
-        time.sleep(0.02)
 
 
 class Server:

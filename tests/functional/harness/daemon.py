@@ -23,7 +23,7 @@ class Daemon:
     faults     which fault points fail, see src/base/fault.h; in builds that have them
     wrapper    a command that starts the program behind it
 
-    Instances without an account get that of README.md where it is wanted (least_user.IS_WANTED).
+    Instances without an account get that of the manual where it is wanted (least_user.IS_WANTED).
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Daemon:
         self._log_path = f"{directory}/sesskilld.log"
         self._process = None
         self._environment = programs.environment()
+        self._environment["STATE_DIRECTORY"] = f"{directory}/state"
         self._faults = faults
         if faults is not None:
             self._environment["SESSKILL_FAULTS"] = faults

@@ -133,10 +133,14 @@ class FakeServer:
                     self.commands.append(words)
                     reply = self._reply(session, words)
                 session.connection.sendall(reply)
+                self._go_on(session, words)
                 if session.id not in self.sessions:
                     break
         with self._lock:
             self.sessions.pop(session.id, None)
+
+    def _go_on(self, session, words):
+        """Sends what comes behind the reply: nothing."""
 
     # Commands
 
@@ -204,3 +208,57 @@ class FakeServer:
             if victim.connection is not None and victim is not asker:
                 self._hang_up(victim.connection)
         return b":%d\r\n" % len(victims)
+
+
+class EndlessServer(FakeServer):
+    """Once it `is_endless`, what it lists comes as fast as it is read, and for so long that nobody
+    sees the end."""
+
+    is_endless = False
+    is_talking = False
+    ANNOUNCED = 1 << 30
+
+    def _list(self, ids):
+        if ids or not self.is_endless:
+            return super()._list(ids)
+        return b"$%d\r\n" % self.ANNOUNCED
+
+    def _go_on(self, session, words):
+        if words != ["CLIENT", "LIST"] or not self.is_endless:
+            return
+        piece = (self.line.format(**vars(Session(1, "10.0.0.1:1"))) + "\n").encode() * 10000
+        self.is_talking = True
+        try:
+            while True:
+                session.connection.sendall(piece)
+        finally:
+            self.is_talking = False
+
+
+class FakeSentinel(FakeServer):
+    """Names `master` and lists `replicas`, addresses both; `failover` comes between the two answers:
+    (master, replicas) from then on, None: none comes."""
+
+    def __init__(self, directory, name, master, replicas):
+        mode = ["redis_version:7.0.15", "redis_mode:sentinel", "run_id:" + "e" * 40]
+        self.name, self.master, self.replicas = name, master, replicas
+        self.failover = None
+        super().__init__(directory, info=mode)
+
+    def _reply(self, session, words):
+        if words[0] != "SENTINEL":
+            return super()._reply(session, words)
+        if words[1] == "MASTERS":
+            answer = self._instances([self.master])
+            if self.failover is not None:
+                (self.master, self.replicas), self.failover = self.failover, None
+            return answer
+        return self._instances(self.replicas)
+
+    def _instances(self, addresses):
+        text = b"*%d\r\n" % len(addresses)
+        for address in addresses:
+            ip, port = address.rsplit(":", 1)
+            words = ["name", self.name, "ip", ip, "port", port, "config-epoch", "1"]
+            text += b"*%d\r\n" % len(words) + b"".join(bulk(word) for word in words)
+        return text

@@ -1,12 +1,12 @@
-"""The account of the daemon with the least permissions, by the very lines that README.md has.
+"""The account of the daemon with the least permissions, by the very lines that the manual has.
 
 With SESSKILL_TEST_LEAST_USER=1 every server gets that user, and the daemons log in as it.
 """
 
 import os
-import re
+import shlex
 
-from harness import programs
+from harness.manual import INTEGRATION, Page
 
 IS_WANTED = os.environ.get("SESSKILL_TEST_LEAST_USER", "") not in ("", "0")
 NAME = "sesskill"
@@ -24,17 +24,19 @@ _TITLES = {
 
 
 def _read_lines():
-    """Of README.md, by purpose: commands to paste, with PASSWORD in its place."""
-    text = (programs.ROOT / "README.md").read_text(encoding="utf-8")
-    section = re.search(r"^### The account on the servers$(.*?)^##", text, re.M | re.S)[1]
+    """Of man/sesskill-integration.7, by purpose: what a server is told, with PASSWORD in its place."""
     lines = {}
-    for line in re.findall(r"^    (.+)$", section, re.M):
+    purpose = None
+    for line in Page(INTEGRATION).the_literal("# Redis 6.0").replace("\\\n", " ").splitlines():
         if line.startswith("# "):
-            (title,) = (title for title in _TITLES if line[2:].startswith(title))
-            purpose = lines.setdefault(_TITLES[title], [])
-        else:
-            assert line.startswith(f"ACL SETUSER {NAME} "), line
-            purpose.append(line.replace(">PASSWORD", f">{PASSWORD}"))
+            titles = [title for title in _TITLES if line[2:].startswith(title)]
+            if titles:  # else it is the rest of a comment
+                purpose = lines.setdefault(_TITLES[titles[0]], [])
+            continue
+        words = shlex.split(line)
+        start = words.index("ACL")
+        assert words[0] == "redis-cli" and words[start : start + 3] == ["ACL", "SETUSER", NAME], line
+        purpose.append(" ".join(words[start:]).replace(">PASSWORD", f">{PASSWORD}"))
     assert lines.keys() == set(_TITLES.values())
     return lines
 
@@ -42,10 +44,12 @@ def _read_lines():
 _LINES = _read_lines()
 
 
-def commands(version, *, ends_scripts=False, in_cluster=False):
+def commands(version, *, ends_scripts=False, in_cluster=False, gets_aside=False):
     """What to paste on a server whose redis_version is this."""
     is_old = int(version.split(".")[0]) < 7
     pasted = list(_LINES["old" if is_old else "new"])
+    if gets_aside:
+        pasted += _LINES["aside"]
     if ends_scripts:
         # There are no functions to end before 7.0.
         pasted += _LINES["scripts"][: 1 if is_old else 2]

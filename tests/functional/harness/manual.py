@@ -16,6 +16,9 @@ CLIENT = "sesskill.1"
 CONFIG = "sesskilld.yaml.5"
 API = "sesskill-api.7"
 DAEMON = "sesskilld.8"
+RUNBOOK = "sesskill-runbook.7"
+INTEGRATION = "sesskill-integration.7"
+PAGES = [CLIENT, CONFIG, API, RUNBOOK, INTEGRATION, DAEMON]
 
 # Sections of the API's page.
 NATIVE = "THE NATIVE API"
@@ -104,17 +107,32 @@ class Page:
 
     def examples(self):
         """The literal texts of EXAMPLES, as a terminal shows them."""
-        text = self.text.split(".Sh EXAMPLES")[1]
-        return [
-            example.replace("\\-", "-").replace("\\e", "\\")
-            for example in re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed$", text, re.M | re.S)
-        ]
+        return literals_in(self.text.split(".Sh EXAMPLES")[1])
+
+    def literals(self):
+        """Likewise all of the page."""
+        return literals_in(self.text)
+
+    def the_literal(self, start):
+        """The one that begins so."""
+        [literal] = [literal for literal in self.literals() if literal.startswith(start)]
+        return literal.rstrip("\n")
 
     def references(self):
         """Names of the pages that it refers to by .Xr."""
         return {
             f"{name}.{number}" for name, number in re.findall(r"^\.Xr (\S+) (\d)", self.text, re.M)
         }
+
+
+def literals_in(text):
+    return [
+        re.sub(r"^\\&", "", literal, flags=re.M)
+        .replace("\\-", "-")
+        .replace("\\(aq", "'")
+        .replace("\\e", "\\")
+        for literal in re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed$", text, re.M | re.S)
+    ]
 
 
 def read_tables():

@@ -1,6 +1,6 @@
 """What holds for every report."""
 
-CLASSES = ("unmatched", "protected", "matched")
+CLASSES = ("unmatched", "protected", "spared", "matched")
 FATES = ("killed", "gone", "survivors")
 
 

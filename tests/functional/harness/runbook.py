@@ -1,19 +1,22 @@
-"""The README's runbook: incidents, provoked on real servers and dealt with at a terminal.
+"""The runbook of the manual: incidents, provoked on real servers and dealt with at a terminal.
 
 What the reader gets to see is what was typed and what it printed. Only this is replaced:
 
-- The ports: 6379 and 6380 stand for those that the kernel handed out. A column keeps its width.
+- The ports: 6379 and 6380 stand for others of four digits.
 - The daemon's socket is private, and named in the environment instead of with `-s`.
 - What a line on the terminal showed for a while and wiped again, as progress is, is left out.
+- What is too long for a page is broken at blanks.
 """
 
 import contextlib
 import getpass
 import os
+import random
 import re
 import shutil
 import socket
 import tempfile
+import textwrap
 
 from harness import programs
 from harness.cli import environment
@@ -24,9 +27,20 @@ from harness.incidents import INCIDENTS
 from harness.server import Server
 from harness.terminal import Terminal
 
-COLUMNS = 100
+COLUMNS = 72  # with the margin of a page they are within 80
+FURTHER = " " * 8  # in front of what did not fit into the line
+MORE = "> "  # in front of a further line of a command
 QUESTION = "Type the id of the instance to kill them: "
 WIPED = re.compile(r"[^\n]*\r(?!\n)(?:\x1b\[K)?")
+
+
+def short_port():
+    """A free one of four digits, so that columns are as wide as with 6379."""
+    while True:
+        port = random.randrange(1024, 10000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Scene:
@@ -49,6 +63,7 @@ class Scene:
         """`port` is the one that the reader sees."""
         server = Server(self.directory(), has_least_user=False, **options)
         self._stack.callback(server.stop)
+        server.port = short_port()
         server.start()
         self._ports[str(port)] = str(server.port)
         return server
@@ -59,6 +74,8 @@ class Scene:
         return sentinel
 
     def daemon(self, instance):
+        # What the kernel may do, and where, is not the same for everybody who reads it.
+        instance = {"kernel": "never", **instance}
         daemon = Daemon(self.directory(), [instance], has_least_user=False)
         self._stack.callback(daemon.stop)
         daemon.start()
@@ -95,7 +112,8 @@ class Scene:
     # What is said and typed
 
     def say(self, text):
-        self.text += f"{text.strip()}\n\n"
+        """mdoc(7)."""
+        self.text += f".Pp\n{text.strip()}\n" if self.text else f"{text.strip()}\n"
 
     def type(self, line, answer=None):
         """Runs a shell's command line at a terminal; `answer` is for its question."""
@@ -108,7 +126,8 @@ class Scene:
             terminal.finish()
         finally:
             terminal.close()
-        self._show(f"$ {line}\n{self._public(terminal.output)}")
+        shown = line.replace("\n", f"\n{MORE}")
+        self._show(f"$ {shown}\n{self._public(terminal.output)}")
 
     def _private(self, line):
         for public, private in self._ports.items():
@@ -118,6 +137,7 @@ class Scene:
     def _environment(self):
         return environment(
             NO_COLOR="1",
+            LC_ALL="C",
             SESSKILL_SOCKET=self._socket_path,
             PATH=f"{programs.SESSKILL.parent}:{os.environ['PATH']}",
         )
@@ -125,59 +145,69 @@ class Scene:
     def _public(self, output):
         output = WIPED.sub("", output)
         for public, private in self._ports.items():
-            padding = " " * (len(private) - len(public))
-            output = re.sub(rf":{private}\b(?=  )", f":{public}{padding}", output)
             output = re.sub(rf"\b{private}\b", public, output)
-        return output
+        return "".join(f"{fitted(line)}\n" for line in output.splitlines())
 
     def _show(self, text):
-        for line in text.rstrip().split("\n"):
-            self.text += f"    {line}".rstrip() + "\n"
-        self.text += "\n"
+        lines = [literal(line.rstrip()) for line in text.rstrip().split("\n")]
+        self.text += "\n".join([".Bd -literal", *lines, ".Ed"]) + "\n"
+
+
+def fitted(line):
+    return textwrap.fill(line, COLUMNS, subsequent_indent=FURTHER, drop_whitespace=False) or ""
+
+
+def literal(line):
+    """A line of a literal block of mdoc(7)."""
+    line = line.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
+    return f"\\&{line}" if line.startswith(".") else line
 
 
 def play(title):
-    """The section of an incident, as the README has it."""
+    """The section of an incident, as the page has it."""
     with contextlib.ExitStack() as stack:
         scene = Scene(stack)
         INCIDENTS[title](scene)
-        return f"### {title}\n\n{scene.text}"
+        return f".Ss {title}\n{scene.text}"
 
 
-# The README
+# The page
 
-BEGIN = "<!-- runbook: written by tests/runbook.sh -->\n"
-END = "<!-- end of runbook -->\n"
-README = programs.ROOT / "README.md"
+NAME = "sesskill-runbook.7"
+BEGIN = '.\\" runbook: written by tests/runbook.sh\n'
+END = '.\\" end of runbook\n'
+PAGE = programs.ROOT / "man" / NAME
 
 # What differs from run to run, and what follows from it.
 VARYING = [
     # The kernel's list of sockets may lack one while others come and go.
     (re.compile(r"^ *(processes: not known of|\?  ).*\n", re.MULTILINE), ""),
-    (re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}"), "ID"),
+    (re.compile(r"[0-9A-F]{8}(\\-[0-9A-F]{4}){3}\\-[0-9A-F]{12}"), "ID"),
     (re.compile(r"\b[0-9a-f]{40}\b"), "ID"),  # run ids
     (re.compile(r"[\d.,]+ (us|ms|s|min|h)\b"), "TIME"),
+    (re.compile(rf"\n{FURTHER} *"), " "),
+    (re.compile(r"[\s,]*\S*~"), ""),  # cut here or there
     (re.compile(r"\d[\d.,]*"), "N"),
-    (re.compile(r"[\u2588-\u258f]+"), ""),  # bars
+    (re.compile(r"#+"), ""),  # bars
     (re.compile(r"  +"), "  "),
-    (re.compile(r"  $", re.MULTILINE), ""),
+    (re.compile(r" +$", re.MULTILINE), ""),
     (re.compile(rf"\b(clients  (?:N  )?){getpass.getuser()}\b"), r"\1root"),
 ]
 
 
-def split_readme():
+def split_page():
     """What is in front of the runbook, the runbook, and what is behind."""
-    head, begin, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    head, begin, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     runbook, end, tail = rest.partition(END)
-    assert begin and end, f"README.md has no place for the runbook: {BEGIN}{END}"
+    assert begin and end, f"man/{NAME} has no place for the runbook: {BEGIN}{END}"
     return head + begin, runbook, end + tail
 
 
 def written(title):
-    """The section of the incident in the README; "" when there is none."""
-    _, runbook, _ = split_readme()
-    sections = re.split("^(?=### )", runbook, flags=re.MULTILINE)
-    return next((each for each in sections if each.startswith(f"### {title}\n")), "")
+    """The section of the incident in the page; "" when there is none."""
+    _, runbook, _ = split_page()
+    sections = re.split(r"^(?=\.Ss )", runbook, flags=re.MULTILINE)
+    return next((each for each in sections if each.startswith(f".Ss {title}\n")), "")
 
 
 def normalized(text):

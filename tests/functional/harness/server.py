@@ -37,7 +37,7 @@ class Server:
     tcp       whether it listens on a TCP port as well
     primary   another Server with a TCP port: this one is its replica, in sync when up
 
-    Where README's user for the daemon is wanted (least_user.IS_WANTED), it has it, with leave to
+    Where the manual's user for the daemon is wanted (least_user.IS_WANTED), it has it, with leave to
     end scripts as `ends_scripts` says.
     """
 
@@ -53,6 +53,7 @@ class Server:
         program=None,
         ends_scripts=False,
         has_least_user=least_user.IS_WANTED,
+        wrapper=(),
     ):
         self.directory = directory
         self.unix_path = f"{directory}/s"
@@ -66,6 +67,7 @@ class Server:
         self._program = program or programs.REDIS_SERVER
         self._ends_scripts = ends_scripts
         self._lacks_least_user = has_least_user
+        self._wrapper = list(wrapper)
         self._process = None
         self._control = None
 
@@ -131,7 +133,10 @@ class Server:
             file.write(self._configuration())
         with open(f"{self.directory}/server.log", "ab") as log:
             self._process = subprocess.Popen(
-                [self._program, config], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*self._wrapper, self._program, config],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
 
     def _answers(self):
@@ -143,7 +148,7 @@ class Server:
             return False
 
     def _add_least_user(self):
-        """As README.md says; from now on it is in the configuration, as ACL LIST prints it."""
+        """As the manual says; from now on it is in the configuration, as ACL LIST prints it."""
         control = self.redis()
         in_cluster = "cluster-enabled yes" in self._lines
         for command in least_user.commands(
@@ -193,9 +198,10 @@ class Server:
         os.kill(self.pid, signal.SIGCONT)
 
     def kill(self):
-        """As a crash would."""
+        """As a crash would; a child may live on, and hold connections open."""
         self._process.kill()
         self._process.wait(STOP_TIMEOUT_S)
+        self._control = None
 
     def stop(self):
         """Ends it however it is; nothing happens when it has ended."""

@@ -1,0 +1,29 @@
+/*
+ * Listings that somebody has saved (redis-cli CLIENT LIST > FILE): whom a selection with goals
+ * would be, without any daemon or server.
+ */
+#ifndef CLI_COMMAND_SAVED_H
+#define CLI_COMMAND_SAVED_H
+
+#include "cli/cli.h"
+#include "model/goals.h"
+#include "model/selector.h"
+
+/* Owns its selectors. */
+struct saved_request {
+	struct selectors match;
+	struct selectors except;
+	struct goals goals;  /* `free` goes by `max_clients` */
+	int64_t max_clients; /* -1: not known */
+};
+
+void saved_request_init(struct saved_request *request);
+void saved_request_finish(struct saved_request *request);
+
+/*
+ * `path` "-": stdin. Sessions that carry replication or a server's own work are no part of it.
+ */
+enum status saved_show(
+	const struct cli *cli, const char *path, const struct saved_request *request);
+
+#endif

@@ -298,6 +298,11 @@ static void on_stop_timer(evutil_socket_t fd, short what, void *context)
 void jobs_stop(
 	struct jobs *jobs, int64_t deadline_ms, void (*idle_fn)(void *context), void *context)
 {
+	struct err err;
+
+	/* What was ordered in this very turn is not lost: it is recorded, and has begun. */
+	(void)!jobs_sync_record(jobs, &err);
+	jobs_start_waiting(jobs);
 	jobs->is_stopping = true;
 	jobs->idle_fn = idle_fn;
 	jobs->idle_context = context;

@@ -234,6 +234,74 @@ static void test_stop(void **state)
 	client_close(&late);
 }
 
+/* It was sent before the stop, and nobody has read it yet; nor is there a place for all. */
+static void test_stop_with_unread_requests(void **state)
+{
+	static const char request[] = "GET / HTTP/1.1\r\n\r\n";
+	struct fixture *fixture = *state;
+	struct client fresh, kept, half;
+
+	fixture->opts.max_connections = 1;
+	fixture_start(fixture, -1);
+	kept = client_open(fixture);
+	client_send(fixture, &kept, request);
+	client_expect(fixture, &kept, "method=0");
+	kept.len = 0;
+	fresh = client_open(fixture);
+	half = client_open(fixture);
+	fixture_wait(fixture, fixture->server->n_connections == 3);
+	assert_true(fixture->server->n_waiting > 0);
+	assert_int_equal(write(fresh.fd, request, sizeof(request) - 1), sizeof(request) - 1);
+	assert_int_equal(write(kept.fd, request, sizeof(request) - 1), sizeof(request) - 1);
+	assert_int_equal(write(half.fd, "GET", 3), 3);
+
+	http_server_stop(fixture->server);
+	client_expect_end(fixture, &fresh);
+	client_expect_end(fixture, &kept);
+	client_expect_end(fixture, &half);
+	assert_non_null(strstr(fresh.text, "method=0"));
+	assert_non_null(strstr(fresh.text, "Connection: close\r\n"));
+	assert_non_null(strstr(kept.text, "method=0"));
+	assert_non_null(strstr(half.text, "the daemon is shutting down"));
+	assert_int_equal(fixture->n_requests, 3);
+	client_close(&fresh);
+	client_close(&kept);
+	client_close(&half);
+}
+
+static void note_idle(void *context)
+{
+	++*(int *)context;
+}
+
+/* More than the kernel takes at once. */
+static void test_drain_of_a_long_answer(void **state)
+{
+	static const size_t n_bytes = (size_t)4 * 1024 * 1024;
+	struct fixture *fixture = *state;
+	char *body CLEANUP(mem_free_p) = mem_alloc(n_bytes);
+	struct client client;
+	int n_idle = 0;
+
+	memset(body, 'x', n_bytes);
+	fixture_start(fixture, -1);
+	fixture->is_holding = true;
+	client = client_open(fixture);
+	client_send(fixture, &client, "GET / HTTP/1.1\r\n\r\n");
+	fixture_wait(fixture, fixture->n_held == 1);
+	http_server_stop(fixture->server);
+	http_server_drain(fixture->server, note_idle, &n_idle);
+	http_reply(fixture->held[0], 200, NULL, NULL, 0, (struct slice){body, n_bytes});
+	for (int i = 0; i < 100; i++) {
+		fixture_turn(fixture);
+	}
+	assert_int_equal(n_idle, 0);
+	client_expect_end(fixture, &client);
+	assert_true(client.len > n_bytes);
+	fixture_wait(fixture, n_idle == 1);
+	client_close(&client);
+}
+
 /* The last answer is given, and the loop does not turn again. */
 static void test_free_with_reply_on_its_way(void **state)
 {
@@ -265,6 +333,8 @@ int main(void)
 		FIXTURE_BARE_ROW(test_file_of_another),
 		FIXTURE_BARE_ROW(test_named_caller),
 		FIXTURE_BARE_ROW(test_stop),
+		FIXTURE_BARE_ROW(test_stop_with_unread_requests),
+		FIXTURE_BARE_ROW(test_drain_of_a_long_answer),
 		FIXTURE_BARE_ROW(test_free_with_reply_on_its_way),
 	};
 

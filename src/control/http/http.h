@@ -95,11 +95,12 @@ const char *http_server_socket_problem(const struct http_server *server);
  */
 NODISCARD int http_server_renew_socket(struct http_server *server, struct err *err);
 /*
- * Takes no more connections and requests, and removes the socket file if it made it; requests in
- * the handler's hands can still be answered.
+ * Takes no more connections, and no more requests than have arrived already, and removes the socket
+ * file if it made it; requests in the handler's hands can still be answered.
  */
 void http_server_stop(struct http_server *server);
-/* Stopped: `idle_fn` is called once, from the event loop, when no request is unanswered. */
+/* Stopped: `idle_fn` is called once, from the event loop, when no request is unanswered and callers
+ * have taken the answers. */
 void http_server_drain(struct http_server *server, void (*idle_fn)(void *context), void *context);
 /* Cuts all connections: whoever waits to send more learns that the caller has left. */
 void http_server_cut(struct http_server *server);

@@ -11,10 +11,13 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/priority.h"
 #include "control/http/http_internal.h"
 
 /* How often to ask whether a caller that sends no more, but waits for its answer, still does. */
 #define ASK_MS 500
+/* What is read ahead of a caller at most. */
+#define MOST_READ_BYTES (HTTP_MAX_HEADER_BYTES + HTTP_MAX_BODY_BYTES)
 
 /* ---- states ---- */
 
@@ -89,6 +92,7 @@ void http_connection_free(struct http_connection *connection)
 	bufferevent_free(connection->bufferevent);
 	free(connection);
 	event_active(server->seating, 0, 0);
+	http_server_look_whether_idle(server);
 	if (is_handled) {
 		request->connection = NULL;
 		http_request_tell_gone(request);
@@ -133,6 +137,7 @@ static void close_down(struct http_connection *connection)
 	}
 	shutdown(bufferevent_getfd(connection->bufferevent), SHUT_WR);
 	set_state(connection, HTTP_LINGERING);
+	http_server_look_whether_idle(connection->server);
 }
 
 /* ---- reading ---- */
@@ -237,6 +242,21 @@ static void read_request(struct http_connection *connection)
 	}
 }
 
+void http_connection_read_now(struct http_connection *connection)
+{
+	struct evbuffer *input = bufferevent_get_input(connection->bufferevent);
+	int fd = bufferevent_getfd(connection->bufferevent);
+
+	if (connection->state != HTTP_IDLE && connection->state != HTTP_READING) {
+		return;
+	}
+	evbuffer_unfreeze(input, 0);
+	while (evbuffer_get_length(input) < MOST_READ_BYTES && evbuffer_read(input, fd, -1) > 0) {
+	}
+	evbuffer_freeze(input, 0);
+	read_request(connection);
+}
+
 /* ---- callbacks ---- */
 
 static void on_readable(struct bufferevent *bufferevent, void *context)
@@ -322,7 +342,6 @@ void http_connection_new(
 {
 	struct http_connection *connection = mem_new(struct http_connection);
 	struct timeval idle = http_time(server->limits.idle_timeout_ms);
-	size_t most = HTTP_MAX_HEADER_BYTES + HTTP_MAX_BODY_BYTES;
 
 	connection->server = server;
 	connection->bufferevent = bufferevent_socket_new(server->loop, fd, BEV_OPT_CLOSE_ON_FREE);
@@ -330,8 +349,11 @@ void http_connection_new(
 	connection->hang_up = event_new(server->loop, fd, EV_CLOSED, on_hang_up, connection);
 	CHECK(connection->bufferevent != NULL && connection->timer != NULL &&
 		connection->hang_up != NULL);
+	if (caller->is_own) {
+		bufferevent_priority_set(connection->bufferevent, PRIORITY_KILL);
+	}
 	bufferevent_setcb(connection->bufferevent, on_readable, on_written, on_end, connection);
-	bufferevent_setwatermark(connection->bufferevent, EV_READ, 0, most);
+	bufferevent_setwatermark(connection->bufferevent, EV_READ, 0, MOST_READ_BYTES);
 	bufferevent_set_timeouts(connection->bufferevent, NULL, &idle);
 	connection->caller = *caller;
 	connection->claim = claim;

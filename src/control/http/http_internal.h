@@ -159,6 +159,8 @@ void http_connection_give_place(struct http_connection *connection);
 void http_connection_turn_away(struct http_connection *connection, const char *words);
 /* The handler has answered: the connection goes on when that is taken. */
 void http_connection_end_request(struct http_connection *connection);
+/* Reads what has arrived, and has it handled if it is a whole request. */
+void http_connection_read_now(struct http_connection *connection);
 /* Gives the kernel what it takes at once of what is still to be sent. */
 void http_connection_flush(struct http_connection *connection);
 
@@ -166,5 +168,7 @@ void http_connection_flush(struct http_connection *connection);
 
 /* One of the unanswered requests is not any more. */
 void http_server_request_answered(struct http_server *server);
+/* An answer is not on its way any more: tells who waits for the last one. */
+void http_server_look_whether_idle(struct http_server *server);
 
 #endif

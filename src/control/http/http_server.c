@@ -167,9 +167,22 @@ int http_server_renew_socket(struct http_server *server, struct err *err)
 	return r;
 }
 
-static void tell_idle(struct http_server *server)
+static bool is_answer_on_its_way(const struct http_server *server)
 {
-	if (server->idle_fn != NULL && server->n_unanswered == 0) {
+	const struct http_connection *connection;
+
+	TAILQ_FOREACH(connection, &server->connections, link)
+	{
+		if (connection->state == HTTP_WRITING) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void http_server_look_whether_idle(struct http_server *server)
+{
+	if (server->idle_fn != NULL && server->n_unanswered == 0 && !is_answer_on_its_way(server)) {
 		event_active(server->idle, 0, 0);
 	}
 }
@@ -177,7 +190,7 @@ static void tell_idle(struct http_server *server)
 void http_server_request_answered(struct http_server *server)
 {
 	server->n_unanswered--;
-	tell_idle(server);
+	http_server_look_whether_idle(server);
 }
 
 void http_server_drain(struct http_server *server, void (*idle_fn)(void *context), void *context)
@@ -185,22 +198,38 @@ void http_server_drain(struct http_server *server, void (*idle_fn)(void *context
 	CHECK(server->is_stopped);
 	server->idle_fn = idle_fn;
 	server->idle_context = context;
-	tell_idle(server);
+	http_server_look_whether_idle(server);
 }
 
-void http_server_stop(struct http_server *server)
+static void close_socket(struct http_server *server)
 {
-	struct http_connection *connection, *next;
-
-	if (server->is_stopped) {
-		return;
-	}
 	server->is_stopped = true;
 	event_del(server->arrival);
 	event_del(server->accept_timer);
 	/* While the socket still listens: nobody takes the path for stale before it is gone. */
 	http_socket_remove_file(&server->socket);
 	close(server->socket.fd);
+}
+
+/* Of those who were accepted: whose request has arrived has nobody else who would answer it. Places
+ * are for those who come, and nobody comes any more. */
+static void read_what_has_arrived(struct http_server *server)
+{
+	struct http_connection *connection;
+
+	TAILQ_FOREACH(connection, &server->connections, link)
+	{
+		if (connection->state == HTTP_WAITING) {
+			http_connection_give_place(connection);
+		}
+		http_connection_read_now(connection);
+	}
+}
+
+static void turn_away_the_others(struct http_server *server)
+{
+	struct http_connection *connection, *next;
+
 	for (connection = TAILQ_FIRST(&server->connections); connection != NULL;
 		connection = next) {
 		next = TAILQ_NEXT(connection, link);
@@ -209,6 +238,15 @@ void http_server_stop(struct http_server *server)
 		} else {
 			http_connection_turn_away(connection, "the daemon is shutting down");
 		}
+	}
+}
+
+void http_server_stop(struct http_server *server)
+{
+	if (!server->is_stopped) {
+		close_socket(server);
+		read_what_has_arrived(server);
+		turn_away_the_others(server);
 	}
 }
 
@@ -227,7 +265,10 @@ void http_server_free(struct http_server *server)
 		return;
 	}
 	CHECK(server->n_unanswered == 0);
-	http_server_stop(server);
+	if (!server->is_stopped) {
+		close_socket(server); /* nothing can be handled any more */
+		turn_away_the_others(server);
+	}
 	while ((connection = TAILQ_FIRST(&server->connections)) != NULL) {
 		http_connection_flush(connection);
 		http_connection_free(connection);

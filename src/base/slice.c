@@ -17,7 +17,7 @@ int slice_compare(struct slice a, struct slice b)
 	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-static char lower(char c)
+char slice_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
@@ -28,11 +28,17 @@ bool slice_is_nocase(struct slice slice, const char *text)
 		return false;
 	}
 	for (size_t i = 0; i < slice.len; i++) {
-		if (lower(slice.data[i]) != lower(text[i])) {
+		if (slice_lower(slice.data[i]) != slice_lower(text[i])) {
 			return false;
 		}
 	}
 	return true;
+}
+
+bool slice_has_prefix_nocase(struct slice slice, const char *prefix)
+{
+	slice.len = MIN(slice.len, strlen(prefix));
+	return slice_is_nocase(slice, prefix);
 }
 
 bool slice_has_prefix(struct slice slice, const char *prefix)

@@ -48,8 +48,10 @@ static inline bool slice_is_same_text(const char *a, const char *b)
 int slice_compare(struct slice a, struct slice b);
 
 /* ASCII letters only, whatever the locale. */
+char slice_lower(char letter);
 bool slice_is_nocase(struct slice slice, const char *text);
 bool slice_has_prefix(struct slice slice, const char *prefix);
+bool slice_has_prefix_nocase(struct slice slice, const char *prefix);
 bool slice_has_suffix(struct slice slice, const char *suffix);
 bool slice_has_char(struct slice slice, char wanted);
 

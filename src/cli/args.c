@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/slice.h"
 
 /* By its name, or by its letter if that is not 0. */
@@ -91,6 +92,24 @@ static bool add_option(struct args *args, const struct option_spec *spec, const 
 	return true;
 }
 
+/* With the option that was probably meant. */
+static void explain_unknown(const struct args *args, struct slice name, struct err *err)
+{
+	struct nearest nearest = nearest_to(name);
+
+	for (size_t i = 0; i < args->n_options; i++) {
+		if (option_is_of(&args->options[i], args->command)) {
+			nearest_try(&nearest, slice_of(args->options[i].name));
+		}
+	}
+	if (nearest.found.data != NULL) {
+		err_set(err, "unknown option --%.*s; did you mean --%.*s?", SLICE_ARG(name),
+			SLICE_ARG(nearest.found));
+	} else {
+		err_set(err, "unknown option --%.*s", SLICE_ARG(name));
+	}
+}
+
 /* "--name" or "--name=value". */
 static bool add_named(struct args *args, const char *word, const char *const *argv, size_t *index,
 	struct err *err)
@@ -99,7 +118,7 @@ static bool add_named(struct args *args, const char *word, const char *const *ar
 	const struct option_spec *spec = find_spec(args, slice_range(word + 2, end), 0);
 
 	if (spec == NULL) {
-		err_set(err, "unknown option %.*s", (int)(end - word), word);
+		explain_unknown(args, slice_range(word + 2, end), err);
 		return false;
 	}
 	return add_option(args, spec, *end != '\0' ? end + 1 : NULL, argv, index, err);

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "cli/field.h"
@@ -13,13 +14,14 @@
 
 void cli_error(const char *format, ...)
 {
+	CLEANUP(mem_free_p) char *words = NULL;
 	va_list args;
 
 	va_start(args, format);
-	fputs("sesskill: ", stderr);
-	text_format_args(stderr, format, args);
-	fputc('\n', stderr);
+	words = text_make(format, args);
 	va_end(args);
+	fputs("sesskill: ", stderr);
+	text_flow(stderr, strlen("sesskill: "), 2, slice_of(words));
 }
 
 static enum status status_of_state(struct slice state)
@@ -65,9 +67,17 @@ void cli_put_json(struct slice json)
 	}
 }
 
+struct screen cli_screen(const struct cli *cli, FILE *file)
+{
+	struct screen screen = term_screen(file);
+
+	screen.form = &cli->form;
+	return screen;
+}
+
 void cli_show(const struct cli *cli, const struct api_answer *answer, FILE *out, cli_print_fn print)
 {
-	struct screen screen = term_screen(out);
+	struct screen screen = cli_screen(cli, out);
 
 	if (cli->is_json) {
 		cli_put_json((struct slice){answer->body, answer->n_bytes});

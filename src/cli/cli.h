@@ -10,6 +10,7 @@
 #include "base/macros.h"
 #include "cli/api.h"
 #include "cli/args.h"
+#include "cli/print/table.h"
 #include "cli/terminal/term.h"
 
 /* Exit statuses; scripts rely on the numbers. */
@@ -25,6 +26,8 @@ enum status {
 
 struct cli {
 	const char *socket;
+	bool is_quiet; /* nothing but errors */
+	struct table_form form;
 	bool is_json; /* the daemon's bytes, all on stdout; else tables and sentences for people */
 };
 
@@ -38,6 +41,8 @@ struct command {
 	size_t max_words;
 	const char *details; /* lines for the command's help; NULL: none */
 	enum status (*run)(const struct cli *cli, const struct args *args);
+	/* The column of its table that --output names by a word; NULL: it has no such table. */
+	bool (*find_column)(struct slice word, struct table_column *ret_column, struct err *err);
 };
 
 extern const struct command cmd_instances;
@@ -51,6 +56,9 @@ extern const struct command cmd_top;
 
 /* "sesskill: MESSAGE" on stderr. */
 void cli_error(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* The stream, with tables as they are wanted. */
+struct screen cli_screen(const struct cli *cli, FILE *file);
 
 /* What the program ends with for an answer; a kill's report counts by its state. */
 enum status cli_status_of_answer(const struct api_answer *answer);

@@ -3,6 +3,8 @@
  */
 #include "cli/field.h"
 
+#include "base/mem.h"
+
 json_t *field_load(struct slice text)
 {
 	json_t *object =
@@ -42,6 +44,22 @@ bool field_has(const json_t *object, const char *key)
 	const json_t *value = json_object_get(object, key);
 
 	return value != NULL && !json_is_null(value);
+}
+
+char *field_join(const json_t *texts, const char *between)
+{
+	char *all = mem_printf("%s", "");
+	const json_t *text;
+	size_t i;
+
+	json_array_foreach(texts, i, text)
+	{
+		CLEANUP(mem_free_p) char *before = all;
+
+		all = mem_printf(
+			"%s%s%.*s", before, i > 0 ? between : "", SLICE_ARG(field_slice(text)));
+	}
+	return all;
 }
 
 bool field_has_failed_node(const json_t *answer)

@@ -23,6 +23,8 @@ uint64_t field_count(const json_t *object, const char *key);
 /* Whole or broken; 0 when there is none. */
 double field_number(const json_t *object, const char *key);
 bool field_has(const json_t *object, const char *key); /* and it is not null */
+/* The texts of an array, with `between` two of them, on the heap. */
+char *field_join(const json_t *texts, const char *between);
 /* Is there a node that could not be listed? */
 bool field_has_failed_node(const json_t *answer);
 

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "build_config.h"
 #include "cli/cli.h"
 #include "cli/options.h"
@@ -97,7 +99,16 @@ static enum status usage_error(const struct command *command, const char *words)
 
 static enum status no_command(const char *name)
 {
-	CLEANUP(mem_free_p) char *words = mem_printf("there is no command \"%s\"", name);
+	struct nearest nearest = nearest_to(slice_of(name));
+	CLEANUP(mem_free_p) char *words = NULL;
+
+	for (size_t i = 0; COMMANDS[i] != NULL; i++) {
+		nearest_try(&nearest, slice_of(COMMANDS[i]->name));
+	}
+	words = nearest.found.data != NULL
+			? mem_printf("there is no command \"%s\"; did you mean \"%.*s\"?", name,
+				  SLICE_ARG(nearest.found))
+			: mem_printf("there is no command \"%s\"", name);
 
 	return usage_error(NULL, words);
 }
@@ -124,13 +135,53 @@ static enum status run_version(const struct cli *cli UNUSED, const struct args *
 	return STATUS_DONE;
 }
 
+/* "id,addr,user": the columns of the command's table. */
+static bool read_columns(const struct command *command, struct slice names, struct cli *cli,
+	struct table_column **columns, struct err *err)
+{
+	size_t capacity = 0;
+	struct slice name;
+
+	if (command->find_column == NULL) {
+		err_set(err, "--output: \"%.*s\" is no form of what %s says; expected json",
+			SLICE_ARG(names), command->name);
+		return false;
+	}
+	while (slice_next(&names, ',', &name)) {
+		*columns = mem_grow_array(
+			*columns, cli->form.n_columns, &capacity, sizeof(struct table_column));
+		if (!command->find_column(
+			    slice_trim(name), &(*columns)[cli->form.n_columns++], err)) {
+			err_prefix(err, "--output");
+			return false;
+		}
+	}
+	cli->form.columns = *columns;
+	return true;
+}
+
+static bool read_form(const struct command *command, const struct args *args, struct cli *cli,
+	struct table_column **columns, struct err *err)
+{
+	const char *output = args_value(args, "output");
+
+	cli->is_json = args_has(args, "json");
+	cli->form.has_no_titles = args_has(args, "no-headings");
+	if (output == NULL) {
+		return true;
+	}
+	cli->is_json |= strcmp(output, "json") == 0;
+	cli->form.is_wide = strcmp(output, "wide") == 0;
+	return cli->is_json || cli->form.is_wide ||
+	       read_columns(command, slice_of(output), cli, columns, err);
+}
+
 static enum status run_command(const struct command *command, struct args *args)
 {
 	CLEANUP(mem_free_p) char *socket = choose_socket(args);
-	struct cli cli = {
-		.socket = socket,
-		.is_json = args_has(args, "json"),
-	};
+	CLEANUP(mem_free_p) struct table_column *columns = NULL;
+	struct cli cli = {.socket = socket};
+	struct err err;
 
 	if (args_has(args, "help")) {
 		options_help_command(stdout, command);
@@ -147,6 +198,14 @@ static enum status run_command(const struct command *command, struct args *args)
 			command->name, command->usage);
 
 		return usage_error(command, words);
+	}
+	if (!read_form(command, args, &cli, &columns, &err)) {
+		return usage_error(command, err.text);
+	}
+	cli.is_quiet = command->options_of == OF_KILL && args_has(args, "quiet");
+	if (args_has(args, "utc")) {
+		setenv("TZ", "UTC0", 1);
+		tzset();
 	}
 	return command->run(&cli, args);
 }

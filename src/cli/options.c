@@ -3,6 +3,8 @@
  */
 #include "cli/options.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "cli/terminal/text.h"
 #include "control/names.h"
@@ -13,7 +15,9 @@
 const struct option_spec OPTIONS[] = {
 	{"file", 0, OF_AUDIT, OPTION_OWN, "PATH", "the audit log (" NAMES_AUDIT_FILE ")"},
 	{"since", 0, OF_AUDIT, OPTION_OWN, "WHEN",
-		"only what was recorded since: 2h, 1d, or 2026-11-24T05:50"},
+		"only what was recorded since: 2h, yesterday, 03:00, 2026-11-24T05:50"},
+	{"until", 0, OF_AUDIT, OPTION_OWN, "WHEN", "likewise, until then"},
+	{"user", 0, OF_AUDIT, OPTION_OWN, "USER", "only of this caller, by name or number"},
 	{"from", 0, OF_LIST, OPTION_OWN, "FILE", "of a saved CLIENT LIST (-: stdin); no daemon"},
 	{"max-clients", 0, OF_LIST | OF_GUARDS, OPTION_OWN, "N",
 		"with that and --free: the server's maxclients"},
@@ -51,6 +55,7 @@ const struct option_spec OPTIONS[] = {
 	{"over", 0, OF_KILL, OPTION_SENT, "TIME", "spread evenly over this time"},
 	{"limit", 0, OF_LIST, OPTION_SENT, "N", "at most so many, to 200000 (10000)"},
 	{"yes", 'y', OF_KILL, OPTION_OWN, NULL, "do not ask; needed where nobody can be asked"},
+	{"quiet", 'q', OF_KILL, OPTION_OWN, NULL, "nothing but errors: the exit status says it"},
 	{"max", 0, OF_KILL, OPTION_SENT, "N", "refuse if more than this would be killed"},
 	{"pace", 0, OF_KILL, OPTION_SENT, "PACE", "fast, or gentle: no stall beyond the budget"},
 	{"stall-budget", 0, OF_KILL, OPTION_SENT, "TIME",
@@ -65,11 +70,20 @@ const struct option_spec OPTIONS[] = {
 	{"interval", 0, OF_TOP, OPTION_OWN, "TIME", "ask this often (2s)"},
 	{"once", 0, OF_TOP, OPTION_OWN, NULL, "print it once; so it is where there is no terminal"},
 	{"socket", 's', 0, OPTION_OWN, "PATH", "the daemon's socket (also SESSKILL_SOCKET)"},
+	{"output", 'o', 0, OPTION_OWN, "FORM", "json, wide, or the columns: id,addr,user"},
+	{"no-headings", 0, 0, OPTION_OWN, NULL, "tables without their titles"},
+	{"utc", 0, 0, OPTION_OWN, NULL, "times in UTC, not in local time"},
 	{"json", 0, 0, OPTION_OWN, NULL, "the daemon's JSON as it is, on stdout"},
 	{"help", 'h', 0, OPTION_OWN, NULL, "this text"},
 	{"version", 'V', 0, OPTION_OWN, NULL, "the version"},
 };
 const size_t N_OPTIONS = ARRAY_SIZE(OPTIONS);
+
+static void print_help(FILE *out, const char *left, const char *help)
+{
+	fprintf(out, "%-*s ", HELP_COLUMN, left);
+	text_flow(out, MAX((size_t)HELP_COLUMN, strlen(left)) + 1, HELP_COLUMN + 1, slice_of(help));
+}
 
 static void print_options(FILE *out, unsigned of)
 {
@@ -81,7 +95,7 @@ static void print_options(FILE *out, unsigned of)
 			spec->name, spec->argument != NULL ? spec->argument : "");
 
 		if (option_is_of(spec, of)) {
-			text_line(out, "%-*s %s", HELP_COLUMN, left, spec->help);
+			print_help(out, left, spec->help);
 		}
 	}
 }
@@ -93,8 +107,9 @@ void options_help_program(FILE *out, const struct command *const *commands)
 	      "\nCommands:\n",
 		out);
 	for (; *commands != NULL; commands++) {
-		text_line(
-			out, "  %-*s %s", HELP_COLUMN - 2, (*commands)->name, (*commands)->summary);
+		CLEANUP(mem_free_p) char *left = mem_printf("  %s", (*commands)->name);
+
+		print_help(out, left, (*commands)->summary);
 	}
 	fputs("\nOptions:\n", out);
 	print_options(out, 0);

@@ -8,9 +8,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-
-/* Longer ones resemble no key. */
-#define MAX_NAME_BYTES 32
+#include "base/nearest.h"
 
 static void read_value(const struct key *key, const struct tree_node *node, void *target,
 	struct mistakes *mistakes)
@@ -43,47 +41,16 @@ void section_preset(enum keys_section section, void *target)
 
 /* ---- keys that do not exist ---- */
 
-/* Insertions, deletions and replacements that lead from `a` to `b`, both at most MAX_NAME_BYTES. */
-static size_t distance(struct slice a, struct slice b)
+/* The key that was probably meant; absent: none is near. */
+static struct slice find_near(enum keys_section section, struct slice name)
 {
-	size_t row[MAX_NAME_BYTES + 1];
+	struct nearest nearest = nearest_to(name);
 
-	for (size_t j = 0; j <= b.len; j++) {
-		row[j] = j;
-	}
-	for (size_t i = 1; i <= a.len; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= b.len; j++) {
-			size_t replaced = diagonal + (a.data[i - 1] != b.data[j - 1] ? 1 : 0);
-
-			diagonal = row[j];
-			row[j] = MIN(replaced, MIN(row[j], row[j - 1]) + 1);
-		}
-	}
-	return row[b.len];
-}
-
-/* The key that was probably meant: a third of its letters may be wrong. NULL: none is near. */
-static const struct key *find_near(enum keys_section section, struct slice name)
-{
-	const struct key *nearest = NULL;
-	size_t least = SIZE_MAX;
-
-	if (name.len > MAX_NAME_BYTES) {
-		return NULL;
-	}
 	for (const struct key *key = keys_next(section, NULL); key != NULL;
 		key = keys_next(section, key)) {
-		size_t changes = distance(name, slice_of(key->name));
-
-		if (changes < least && changes * 3 <= strlen(key->name)) {
-			least = changes;
-			nearest = key;
-		}
+		nearest_try(&nearest, slice_of(key->name));
 	}
-	return nearest;
+	return nearest.found;
 }
 
 /* "socket, mode, group or max-connections" */
@@ -107,7 +74,7 @@ static char *print_names(enum keys_section section)
  */
 static char *suggest(enum keys_section section, struct slice name, const char *where)
 {
-	const struct key *near = find_near(section, name);
+	struct slice near = find_near(section, name);
 	CLEANUP(mem_free_p) char *quoted = value_quote(name);
 	CLEANUP(mem_free_p) char *names = NULL;
 
@@ -115,9 +82,9 @@ static char *suggest(enum keys_section section, struct slice name, const char *w
 		return mem_printf("a secret in the configuration; expected password-file or "
 				  "credential, which name a place that only the daemon can read");
 	}
-	if (near != NULL) {
-		return mem_printf(
-			"unknown key %s in %s; did you mean \"%s\"?", quoted, where, near->name);
+	if (near.data != NULL) {
+		return mem_printf("unknown key %s in %s; did you mean \"%.*s\"?", quoted, where,
+			SLICE_ARG(near));
 	}
 	names = print_names(section);
 	return mem_printf("unknown key %s in %s; expected %s", quoted, where, names);

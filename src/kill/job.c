@@ -83,6 +83,9 @@ static void on_sweep_event(void *context, enum job_event event)
 		on_sweep_done(job);
 		return;
 	}
+	if (event == JOB_VERIFIED) {
+		job->watching_since_ms = clock_monotonic_ms();
+	}
 	if (event == JOB_LISTED && job_is_all_planned(job)) {
 		/* What is told of the plan is what comes of it. */
 		job_choose(job);

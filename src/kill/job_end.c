@@ -85,6 +85,8 @@ void job_close_report(struct job *job)
 	sources_report(&job->sources, job->report);
 	sources_finish(&job->sources);
 	report_processes(job);
+	job->report->watched_ms =
+		job->watching_since_ms > 0 ? clock_monotonic_ms() - job->watching_since_ms : 0;
 	report_close(job->report, job->request->is_dry_run, clock_monotonic_ms() - job->started_ms);
 }
 

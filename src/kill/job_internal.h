@@ -44,6 +44,7 @@ struct job {
 	size_t sweeps_capacity;
 	size_t n_running;
 	int64_t started_ms;
+	int64_t watching_since_ms; /* since the last node was done but for that; 0: not yet */
 	unsigned n_rounds;
 	struct topology_watcher watcher; /* while it is not known which nodes there are */
 	struct event *patience;          /* ends that wait */

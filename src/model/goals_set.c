@@ -14,15 +14,6 @@ static bool read_number(struct slice value, uint64_t most, uint64_t *ret_number,
 	return true;
 }
 
-static bool read_field(struct slice value, enum session_field *ret_field, struct err *err)
-{
-	if (!session_field_find(value, ret_field)) {
-		err_set(err, "unknown field \"%.*s\"", SLICE_ARG(value));
-		return false;
-	}
-	return true;
-}
-
 static bool set_limit(struct goals *goals, struct slice value, struct err *err)
 {
 	goals->has_limit = true;
@@ -46,13 +37,14 @@ static bool set_sort(struct goals *goals, struct slice value, struct err *err)
 {
 	goals->has_sort = true;
 	goals->is_descending = slice_has_prefix(value, "-");
-	return read_field(slice_skip(value, goals->is_descending ? 1 : 0), &goals->sort, err);
+	return session_field_read(
+		slice_skip(value, goals->is_descending ? 1 : 0), &goals->sort, err);
 }
 
 static bool set_per(struct goals *goals, struct slice value, struct err *err)
 {
 	goals->has_per = true;
-	return read_field(value, &goals->per, err);
+	return session_field_read(value, &goals->per, err);
 }
 
 static bool set_rate(struct goals *goals, struct slice value, struct err *err)

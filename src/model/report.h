@@ -106,6 +106,7 @@ struct report {
 	enum report_state state;
 	int64_t started_wall_ms;
 	int64_t elapsed_ms;
+	int64_t watched_ms; /* of that, only looking for who comes back */
 	struct counts counts;
 	uint64_t reconnected;
 	bool is_too_many;  /* refused: more than `max` would be killed */

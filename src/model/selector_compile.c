@@ -132,23 +132,34 @@ static bool read_value(struct selector *selector, struct slice text, struct err 
 	return true;
 }
 
+static bool is_letter(char c)
+{
+	return slice_lower(c) >= 'a' && slice_lower(c) <= 'z';
+}
+
+static size_t count_name_bytes(struct slice text)
+{
+	size_t n = 0;
+
+	while (n < text.len &&
+		(is_letter(text.data[n]) || text.data[n] == '-' || text.data[n] == '_')) {
+		n++;
+	}
+	return n;
+}
+
 static bool read_field(struct selector *selector, struct slice *rest, struct err *err)
 {
 	struct slice name = *rest;
-	size_t n = 0;
+	size_t n = count_name_bytes(name);
 
-	while (n < rest->len &&
-		((rest->data[n] >= 'a' && rest->data[n] <= 'z') || rest->data[n] == '-')) {
-		n++;
-	}
 	name.len = n;
 	if (n == 0) {
 		err_set(err, "column %d: expected a field name", column(selector, rest->data));
 		return false;
 	}
-	if (!session_field_find(name, &selector->field)) {
-		err_set(err, "column %d: unknown field \"%.*s\"", column(selector, name.data),
-			SLICE_ARG(name));
+	if (!session_field_read(name, &selector->field, err)) {
+		err_prefix(err, "column %d", column(selector, name.data));
 		return false;
 	}
 	*rest = slice_trim(slice_skip(*rest, n));
@@ -179,12 +190,60 @@ static bool read_operator(struct selector *selector, struct slice *rest, struct 
 	return false;
 }
 
+/* Does `text` begin with a field and an operator? */
+static bool is_expression(struct slice text)
+{
+	enum session_field field;
+	size_t n = count_name_bytes(text);
+	struct slice rest = slice_trim(slice_skip(text, n));
+
+	text.len = n;
+	if (!session_field_read(text, &field, NULL)) {
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(operator_rows); i++) {
+		if (slice_has_prefix(rest, operator_rows[i].text)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A word between two blanks, with an expression behind it: no value has that by chance. */
+static bool is_one_expression(const struct selector *selector, struct slice values, struct err *err)
+{
+	static const char all[] = "give each as a match of its own, all must hold";
+	static const char any[] = "alternatives of one field stand behind commas, others are "
+				  "requests of their own";
+	static const struct {
+		const char *word;
+		const char *advice;
+	} joins[] = {{" and ", all}, {" && ", all}, {" or ", any}, {" || ", any}};
+
+	for (struct slice rest = values; rest.len > 0; rest = slice_skip(rest, 1)) {
+		for (size_t i = 0; i < ARRAY_SIZE(joins); i++) {
+			const char *word = joins[i].word;
+			struct slice behind = slice_skip(rest, strlen(word));
+
+			if (slice_has_prefix_nocase(rest, word) &&
+				is_expression(slice_trim(behind))) {
+				err_set(err, "column %d: \"%.*s\" does not join expressions: %s",
+					column(selector, rest.data + 1), (int)strlen(word) - 2,
+					word + 1, joins[i].advice);
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
 bool selector_compile(struct selector *selector, struct err *err)
 {
 	struct slice rest = slice_trim(slice_of(selector->text));
 	struct slice value;
 
-	if (!read_field(selector, &rest, err) || !read_operator(selector, &rest, err)) {
+	if (!read_field(selector, &rest, err) || !read_operator(selector, &rest, err) ||
+		!is_one_expression(selector, rest, err)) {
 		return false;
 	}
 	while (slice_next(&rest, ',', &value)) {

@@ -352,7 +352,7 @@ int audit_guards(
 {
 	json_auto_t *line = audit_line(event);
 
-	audit_line_set_caller(line, caller);
+	json_set_caller(line, caller);
 	return write_line(audit, line, err);
 }
 

@@ -20,15 +20,6 @@ json_t *audit_line(const char *event)
 	return line;
 }
 
-void audit_line_set_caller(json_t *line, const struct caller *caller)
-{
-	json_set(line, "uid", json_integer(caller->uid));
-	json_set(line, "gid", json_integer(caller->gid));
-	json_set(line, "pid", json_integer(caller->pid));
-	json_set(line, "user", json_text_of(caller->user));
-	json_set(line, "exe", json_text_of(caller->exe));
-}
-
 json_t *audit_line_of(const char *event, const struct audit_subject *subject)
 {
 	json_t *line = audit_line(event);
@@ -36,7 +27,7 @@ json_t *audit_line_of(const char *event, const struct audit_subject *subject)
 	json_set(line, "request_id", json_text_of(subject->request_id));
 	json_set(line, "action", json_text_of(subject->action));
 	json_set(line, "instance", json_text_of(subject->instance));
-	audit_line_set_caller(line, subject->caller);
+	json_set_caller(line, subject->caller);
 	if (subject->request != NULL) {
 		json_set_request(line, subject->request);
 	}

@@ -14,6 +14,5 @@ json_t *audit_line(const char *event);
 json_t *audit_line_of(const char *event, const struct audit_subject *subject);
 
 void audit_line_set_now(json_t *line);
-void audit_line_set_caller(json_t *line, const struct caller *caller);
 
 #endif

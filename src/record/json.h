@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/slice.h"
+#include "model/caller.h"
 #include "model/report.h"
 #include "model/request.h"
 #include "model/session.h"
@@ -38,6 +39,9 @@ char *json_print(const json_t *value);
  * the closing brace are the caller's to print, so that a long list is never held as values.
  */
 void json_print_open(json_t *object, const char *key, FILE *out);
+
+/* Who asks: his numbers, name and program. */
+void json_set_caller(json_t *object, const struct caller *caller);
 
 /*
  * What is asked for. Members that say what is to end are always there, the others when they were

@@ -141,6 +141,9 @@ json_t *json_report_summary(const char *request_id, const struct report *report)
 	json_set(object, "state", json_text_of(report_state_name(report->state)));
 	json_set(object, "started_at", json_text_of(started_at));
 	json_set(object, "elapsed_ms", json_integer(report->elapsed_ms));
+	if (report->watched_ms > 0) {
+		json_set(object, "watched_ms", json_integer(report->watched_ms));
+	}
 	set_counts(object, &report->counts);
 	json_set_number(object, "reconnected", report->reconnected);
 	json_set(object, "warnings", json_texts(report->warnings, report->n_warnings));

@@ -58,6 +58,15 @@ static void set_goals(json_t *line, const struct goals *goals)
 	}
 }
 
+void json_set_caller(json_t *object, const struct caller *caller)
+{
+	json_set(object, "uid", json_integer(caller->uid));
+	json_set(object, "gid", json_integer(caller->gid));
+	json_set(object, "pid", json_integer(caller->pid));
+	json_set(object, "user", json_text_of(caller->user));
+	json_set(object, "exe", json_text_of(caller->exe));
+}
+
 void json_set_request(json_t *line, const struct request *request)
 {
 	json_set(line, "all", json_boolean(request->is_all));

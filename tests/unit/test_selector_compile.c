@@ -22,6 +22,7 @@ static void test_good(void **state UNUSED)
 	} rows[] = {
 		{"user = app", SESSION_USER},
 		{"user=app", SESSION_USER},
+		{"User = app", SESSION_USER},
 		{"  user  = app  ", SESSION_USER},
 		{"user!=app", SESSION_USER},
 		{"user = app, web ,ops-*", SESSION_USER},
@@ -48,6 +49,13 @@ static void test_good(void **state UNUSED)
 		{"fd = -1", SESSION_FD},
 		{"omem > 64kb", SESSION_OMEM},
 		{"tot-mem <= 1GB", SESSION_TOT_MEM},
+		{"tot_mem > 1mb", SESSION_TOT_MEM},
+		{"MEMORY > 1mb", SESSION_TOT_MEM},
+		{"command = get", SESSION_CMD},
+		{"Source = 10.0.0.0/8", SESSION_ADDR},
+		{"library = jedis", SESSION_LIB_NAME},
+		{"name = salt and pepper", SESSION_NAME},
+		{"name = this or that=1", SESSION_NAME},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -73,9 +81,22 @@ static void test_bad(void **state UNUSED)
 		{"", "column 1: expected a field name"},
 		{"   ", "column 4: expected a field name"},
 		{"= app", "column 1: expected a field name"},
-		{"User = app", "column 1: expected a field name"},
-		{"usr = app", "column 1: unknown field \"usr\""},
-		{"  usr = app", "column 3: unknown field \"usr\""},
+		{"usr = app", "column 1: unknown field \"usr\"; did you mean \"user\"?"},
+		{"  usr = app", "column 3: unknown field \"usr\"; did you mean \"user\"?"},
+		{"colour = red", "column 1: unknown field \"colour\""},
+		{"totmem > 1mb", "column 1: unknown field \"totmem\"; did you mean \"tot-mem\"?"},
+		{"state = blocked",
+			"column 1: unknown field \"state\"; STATE is made of flags and type: "
+			"type = pubsub, flags = b (blocked), x (MULTI), O (monitor)"},
+		{"user = app and idle > 1h",
+			"column 12: \"and\" does not join expressions: give each as a match of its "
+			"own, all must hold"},
+		{"idle > 1h && user=app",
+			"column 11: \"&&\" does not join expressions: give each as a match of its "
+			"own, all must hold"},
+		{"user = app OR user = web",
+			"column 12: \"or\" does not join expressions: alternatives of one field "
+			"stand behind commas, others are requests of their own"},
 		{"user", "column 5: expected one of = != < <= > >="},
 		{"user app", "column 6: expected one of = != < <= > >="},
 		{"user ! app", "column 6: expected one of = != < <= > >="},

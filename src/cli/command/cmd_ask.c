@@ -19,7 +19,7 @@ static enum status run_kills(const struct cli *cli, const struct args *args)
 
 static enum status run_cancel(const struct cli *cli, const struct args *args)
 {
-	return cli_ask(cli, "DELETE", NAMES_PATH_KILLS, args, stderr, print_cancelled);
+	return cli_ask(cli, "DELETE", NAMES_PATH_KILLS, args, stdout, print_cancelled);
 }
 
 const struct command cmd_instances = {
@@ -28,6 +28,7 @@ const struct command cmd_instances = {
 	.summary = "show the instances and nodes, and what is wrong with each",
 	.max_words = 1,
 	.run = run_instances,
+	.find_column = print_find_instance_column,
 };
 
 const struct command cmd_kills = {
@@ -36,6 +37,7 @@ const struct command cmd_kills = {
 	.summary = "show the running and recent kills, or the report of one",
 	.max_words = 1,
 	.run = run_kills,
+	.find_column = print_find_kill_column,
 };
 
 const struct command cmd_cancel = {

@@ -3,142 +3,194 @@
  * must be readable when no daemon runs.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/parse.h"
 #include "cli/field.h"
 #include "cli/options.h"
-#include "cli/print/print.h"
 #include "cli/terminal/human.h"
 #include "cli/terminal/text.h"
+#include "cli/when.h"
 #include "control/names.h"
 
-/* "2026-11-24T05:50:23", without the parts of a second. */
-#define TIME_BYTES 19
+/* Which records are shown. */
+struct filter {
+	int64_t since_ms;
+	int64_t until_ms;
+	const char *user; /* by name or number; NULL: all of them */
+};
 
-/* A record's times and a moment of the same form are in order when their texts are. */
-static bool read_since(const char *value, char *since)
+static bool read_when(const struct args *args, const char *name, int64_t *ms)
 {
-	int64_t ago_ms;
+	const char *value = args_value(args, name);
 
-	since[0] = '\0';
-	if (value == NULL) {
+	if (value == NULL || when_read(value, clock_wall_ms(), ms)) {
 		return true;
 	}
-	if (parse_duration_ms(slice_of(value), 0, &ago_ms)) {
-		clock_format_rfc3339(clock_wall_ms() - ago_ms, since);
-		return true;
-	}
-	if (strlen(value) < 10 || strlen(value) >= CLOCK_RFC3339_BYTES || value[4] != '-' ||
-		value[7] != '-') {
-		return false;
-	}
-	memcpy(since, value, strlen(value) + 1);
-	return true;
+	cli_error("--%s %s: expected a time such as 03:00, yesterday, \"2 hours ago\" or "
+		  "2026-11-24T05:50",
+		name, value);
+	return false;
 }
 
-static void put_column(FILE *out, struct slice text, size_t n_columns)
+static bool is_shown(const struct filter *filter, const json_t *record, int64_t *ret_ms)
 {
-	size_t used = text_put(out, text, n_columns);
+	CLEANUP(mem_free_p) char *uid = NULL;
 
-	fprintf(out, "%*s", (int)(n_columns - used + 2), "");
+	if (!when_read_utc(field_text(record, "time"), ret_ms) || *ret_ms < filter->since_ms ||
+		*ret_ms > filter->until_ms) {
+		return false;
+	}
+	if (filter->user == NULL) {
+		return true;
+	}
+	uid = mem_printf("%" PRIu64, field_count(record, "uid"));
+	return slice_is(field_text(record, "user"), filter->user) ||
+	       (field_has(record, "uid") && strcmp(uid, filter->user) == 0);
+}
+
+/* ---- as one line for people ---- */
+
+/* The line's columns: a text that is longer moves the rest, for it is to be typed again. */
+#define EVENT_COLUMNS 11
+#define USER_COLUMNS 10
+#define INSTANCE_COLUMNS 14
+/* Where a line goes on that is too long. */
+#define INDENT 21
+
+static size_t put_column(FILE *out, struct slice text, size_t n_columns)
+{
+	size_t used = text_put(out, text, TEXT_NO_LIMIT);
+
+	n_columns = MAX(n_columns, used) + 2;
+	fprintf(out, "%*s", (int)(n_columns - used), "");
+	return n_columns;
+}
+
+static size_t put_columns(
+	FILE *out, struct slice time, struct slice event, struct slice user, struct slice instance)
+{
+	size_t used = put_column(out, time, WHEN_BYTES - 5);
+
+	used += put_column(out, event, EVENT_COLUMNS);
+	used += put_column(out, user, USER_COLUMNS);
+	return used + put_column(out, instance, INSTANCE_COLUMNS);
+}
+
+static void print_headings(FILE *out)
+{
+	CLEANUP(mem_free_p)
+	char *time = mem_printf("TIME (%s)", when_zone(clock_wall_ms()).text);
+	size_t used = put_columns(out, slice_of(time), SLICE_LITERAL("EVENT"),
+		SLICE_LITERAL("USER"), SLICE_LITERAL("INSTANCE"));
+
+	text_flow(out, used, INDENT, SLICE_LITERAL("WHAT"));
 }
 
 /* "all", or the selectors that must all hold. */
-static void put_selection(const json_t *record, FILE *out)
+static char *describe_selection(const json_t *record)
 {
-	if (json_is_true(json_object_get(record, "all"))) {
-		fputs("all", out);
-	}
-	print_list(json_object_get(record, "match"), "", " and ", out);
-	print_list(json_object_get(record, "except"), " except ", " or ", out);
-	if (json_is_true(json_object_get(record, "dry_run"))) {
-		fputs(" (dry run)", out);
-	}
+	CLEANUP(mem_free_p) char *match = field_join(json_object_get(record, "match"), " and ");
+	CLEANUP(mem_free_p) char *except = field_join(json_object_get(record, "except"), " or ");
+
+	return mem_printf("%s%s%s%s%s", json_is_true(json_object_get(record, "all")) ? "all" : "",
+		match, except[0] != '\0' ? " except " : "", except,
+		json_is_true(json_object_get(record, "dry_run")) ? " (dry run)" : "");
 }
 
-static void put_outcome(const json_t *record, FILE *out)
+static char *describe_outcome(const json_t *record)
 {
-
 	if (slice_is(field_text(record, "event"), "late")) {
-		text_format(out, ": killed %s more, not verified",
+		return mem_printf(": killed %s more, not verified",
 			human_count(field_count(record, "killed")).text);
-		return;
 	}
 	if (!field_has(record, "state")) {
-		return;
+		return mem_printf("%s", "");
 	}
-	text_format(out, ": %.*s, killed %s, survived %s", SLICE_ARG(field_text(record, "state")),
+	return mem_printf(": %.*s, killed %s, survived %s", SLICE_ARG(field_text(record, "state")),
 		human_count(field_count(record, "killed")).text,
 		human_count(field_count(record, "survivors")).text);
 }
 
 /* Of a kill whose it was; of what was denied how much more of it. */
-static void put_more(const json_t *record, FILE *out)
+static char *describe_more(const json_t *record)
 {
-
 	if (field_has(record, "kill_user")) {
-		text_format(out, "kill of %.*s", SLICE_ARG(field_text(record, "kill_user")));
+		return mem_printf(" kill of %.*s", SLICE_ARG(field_text(record, "kill_user")));
 	}
 	if (field_has(record, "repeated")) {
-		text_format(out, "%s like this", human_count(field_count(record, "repeated")).text);
+		return mem_printf(
+			" %s like this", human_count(field_count(record, "repeated")).text);
 	}
+	return mem_printf("%s", "");
 }
 
-/* As one line for people. */
-static void print_record(const json_t *record, FILE *out)
+/* What was asked for, and what came of it. */
+static char *describe(const json_t *record)
 {
-	struct slice time = field_text(record, "time");
+	CLEANUP(mem_free_p) char *selection = describe_selection(record);
+	CLEANUP(mem_free_p) char *outcome = describe_outcome(record);
+	CLEANUP(mem_free_p) char *more = describe_more(record);
+	struct slice action = field_text(record, "action");
 	struct slice reason = field_text(record, "reason");
+	const char *quote = reason.len > 0 ? "\"" : "";
 
-	time.len = MIN(time.len, (size_t)TIME_BYTES);
-	put_column(out, time, TIME_BYTES);
-	put_column(out, field_text(record, "event"), 11);
-	if (field_has(record, "request_id")) {
-		put_column(out, field_text(record, "user"), 12);
-		put_column(out, field_text(record, "instance"), 16);
-		put_selection(record, out);
-		put_outcome(record, out);
-		put_more(record, out);
-		if (reason.len > 0) {
-			text_format(out, "  \"%.*s\"", SLICE_ARG(reason));
-		}
-		text_format(out, "  %.*s", SLICE_ARG(field_text(record, "request_id")));
+	return mem_printf("%.*s%s%s%s%s  %s%.*s%s%s%.*s", SLICE_ARG(action),
+		selection[0] != '\0' ? " " : "", selection, outcome, more, quote, SLICE_ARG(reason),
+		quote, reason.len > 0 ? "  " : "", SLICE_ARG(field_text(record, "request_id")));
+}
+
+static void print_record(const json_t *record, int64_t ms, FILE *out)
+{
+	CLEANUP(mem_free_p) char *words = NULL;
+	size_t used;
+
+	if (!field_has(record, "request_id")) {
+		put_column(out, slice_of(when_show(ms).text), WHEN_BYTES - 5);
+		text_flow(out, INDENT, INDENT, field_text(record, "event"));
+		return;
 	}
-	fputc('\n', out);
+	words = describe(record);
+	used = put_columns(out, slice_of(when_show(ms).text), field_text(record, "event"),
+		field_text(record, "user"), field_text(record, "instance"));
+	text_flow(out, used, INDENT, slice_of(words));
 }
 
 /* Lines that are no record are passed over: a crash may have left half of one. */
-static void show_line(const struct cli *cli, struct slice line, const char *since)
+static void show_line(const struct cli *cli, struct slice line, const struct filter *filter)
 {
 	json_auto_t *record = field_load(line);
-	const char *time = json_string_value(json_object_get(record, "time"));
+	int64_t ms;
 
-	if (time != NULL && strcmp(time, since) >= 0) {
-		if (cli->is_json) {
-			fwrite(line.data, 1, line.len, stdout);
-			fputc('\n', stdout);
-		} else {
-			print_record(record, stdout);
-		}
+	if (record == NULL || !is_shown(filter, record, &ms)) {
+		return;
+	}
+	if (cli->is_json) {
+		fwrite(line.data, 1, line.len, stdout);
+		fputc('\n', stdout);
+	} else {
+		print_record(record, ms, stdout);
 	}
 }
 
-static void show_file(const struct cli *cli, FILE *file, const char *since)
+static void show_file(const struct cli *cli, FILE *file, const struct filter *filter)
 {
 	char *line = NULL;
 	size_t capacity = 0;
 	ssize_t len;
 
+	if (!cli->is_json && !cli->form.has_no_titles) {
+		print_headings(stdout);
+	}
 	while ((len = getline(&line, &capacity, file)) > 0) {
 		if (line[len - 1] == '\n') {
 			len--;
 		}
-		show_line(cli, (struct slice){line, (size_t)len}, since);
+		show_line(cli, (struct slice){line, (size_t)len}, filter);
 	}
 	free(line);
 }
@@ -147,13 +199,11 @@ static enum status run(const struct cli *cli, const struct args *args)
 {
 	const char *path =
 		args_value(args, "file") != NULL ? args_value(args, "file") : NAMES_AUDIT_FILE;
-	char since[CLOCK_RFC3339_BYTES];
+	struct filter filter = {INT64_MIN, INT64_MAX, args_value(args, "user")};
 	FILE *file;
 
-	if (!read_since(args_value(args, "since"), since)) {
-		cli_error("--since %s: expected a duration such as 2h, or a time such as "
-			  "2026-11-24T05:50",
-			args_value(args, "since"));
+	if (!read_when(args, "since", &filter.since_ms) ||
+		!read_when(args, "until", &filter.until_ms)) {
 		return STATUS_USAGE;
 	}
 	file = fopen(path, "re");
@@ -165,14 +215,14 @@ static enum status run(const struct cli *cli, const struct args *args)
 				  "see it with --file.");
 		return error == EACCES ? STATUS_DENIED : STATUS_FAILED;
 	}
-	show_file(cli, file, since);
+	show_file(cli, file, &filter);
 	fclose(file);
 	return STATUS_DONE;
 }
 
 const struct command cmd_audit = {
 	.name = "audit",
-	.usage = "[--since WHEN] [--file PATH]",
+	.usage = "[--since WHEN] [--until WHEN] [--user USER] [--file PATH]",
 	.summary = "show the record of all kills, allowed and denied",
 	.options_of = OF_AUDIT,
 	.run = run,

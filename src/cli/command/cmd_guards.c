@@ -319,4 +319,5 @@ const struct command cmd_guards = {
 		   "test: whom it would kill now; or of a saved listing, without any daemon:\n"
 		   "  redis-cli CLIENT LIST > FILE; sesskill guards test NAME --listing FILE\n",
 	.run = run,
+	.find_column = print_find_guard_column,
 };

@@ -59,7 +59,7 @@ static bool is_understood(const struct args *args, int64_t *ret_answer_ms)
 static enum status run(const struct cli *cli, const struct args *args)
 {
 	CLEANUP(mem_free_p) char *form = NULL;
-	struct kill_order order = {.instance = args->words[0]};
+	struct kill_order order = {.instance = args->words[0], .args = args};
 	enum status status;
 
 	if (!is_understood(args, &order.timeout_ms)) {

@@ -3,6 +3,7 @@
  */
 #include "base/mem.h"
 #include "base/parse.h"
+#include "cli/command/nobody.h"
 #include "cli/command/saved.h"
 #include "cli/field.h"
 #include "cli/form.h"
@@ -27,7 +28,7 @@ static void on_line(void *context, struct slice line)
 		listing_read_head(&list->listing, line);
 		cli_put_json(line);
 	} else {
-		struct screen screen = term_screen(stdout);
+		struct screen screen = cli_screen(list->cli, stdout);
 
 		print_sessions(&list->listing, line, &screen);
 	}
@@ -36,7 +37,7 @@ static void on_line(void *context, struct slice line)
 /* The bytes of JSON have said it all. */
 static void show_end(struct list *list)
 {
-	struct screen screen = term_screen(stdout);
+	struct screen screen = cli_screen(list->cli, stdout);
 	struct screen remarks = term_screen(stderr);
 
 	if (!list->cli->is_json) {
@@ -102,6 +103,10 @@ static enum status ask(const struct cli *cli, const struct args *args)
 
 	if (api_call(&request, &answer, &err) == API_OK) {
 		status = conclude(&list, &answer);
+		if (status == STATUS_DONE && !cli->is_json &&
+			field_count(list.listing.head, "matched") == 0) {
+			nobody_explain(cli, args->words[0], args);
+		}
 	} else {
 		status = give_up(&list, &err);
 	}
@@ -168,6 +173,10 @@ static enum status show_saved(const struct cli *cli, const struct args *args)
 
 static enum status run(const struct cli *cli, const struct args *args)
 {
+	if (cli->form.columns != NULL && args_has(args, "group-by")) {
+		cli_error("--output: groups have no columns to choose");
+		return STATUS_USAGE;
+	}
 	if (args_has(args, "from")) {
 		return show_saved(cli, args);
 	}
@@ -190,4 +199,5 @@ const struct command cmd_list = {
 		   "another one of the server's listing. An EXPR is FIELD OP VALUE[,VALUE]...:\n"
 		   "'user = app,web', 'addr = 10.0.0.0/8', 'name = pool-*', 'idle > 1h'.\n",
 	.run = run,
+	.find_column = print_find_session_column,
 };

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/command/nobody.h"
 #include "cli/field.h"
 #include "cli/form.h"
 #include "cli/print/print.h"
@@ -33,6 +34,66 @@ static char *path_of(const struct kill_order *order)
 	CLEANUP(mem_free_p) char *instance = form_path(NAMES_PATH_INSTANCES, order->instance);
 
 	return mem_printf("%s/kill", instance);
+}
+
+/* ---- what keeps it waiting ---- */
+
+/* A kill that nothing keeps waiting has listed before. */
+#define CAUSES_AFTER_MS 1000
+
+/* Why nothing happens yet is known by the daemon long before the kill gives up. */
+struct causes {
+	const struct cli *cli;
+	const char *instance;
+	int64_t from_ms;
+	bool is_told; /* or there is no need any more */
+};
+
+static struct causes causes_of(const struct cli *cli, const char *instance)
+{
+	return (struct causes){cli, instance, clock_monotonic_ms() + CAUSES_AFTER_MS, false};
+}
+
+static void causes_tell(struct causes *causes, const struct screen *screen)
+{
+	CLEANUP(mem_free_p) char *path = NULL;
+	CLEANUP(api_answer_finish) struct api_answer answer = {0};
+	struct api_request request = {.socket = causes->cli->socket, .method = "GET"};
+	struct err err;
+
+	if (causes->is_told || clock_monotonic_ms() < causes->from_ms) {
+		return;
+	}
+	causes->is_told = true;
+	path = form_path(NAMES_PATH_INSTANCES, causes->instance);
+	request.path = path;
+	request.timeout_ms = API_TIMEOUT_MS;
+	if (api_call(&request, &answer, &err) == API_OK && answer.json != NULL) {
+		print_instance_problems(answer.json, screen);
+	}
+}
+
+static bool on_preview_tick(void *context)
+{
+	struct causes *causes = context;
+	struct screen screen = term_screen(stderr);
+
+	causes_tell(causes, &screen);
+	return true;
+}
+
+/* ---- what came of it ---- */
+
+static void show_outcome(
+	const struct cli *cli, const struct kill_order *order, const struct api_answer *answer)
+{
+	uint64_t found = field_count(answer->json, "found");
+
+	cli_show(cli, answer, stdout, print_outcome);
+	if (!cli->is_json && found > 0 && field_count(answer->json, "unmatched") == found) {
+		fflush(stdout);
+		nobody_explain(cli, order->instance, order->args);
+	}
 }
 
 /* ---- the question ---- */
@@ -79,10 +140,7 @@ static bool is_preview(
 		(slice_is(state, "dry_run") && field_count(answer->json, "matched") > 0)) {
 		return true;
 	}
-	cli_show(cli, answer, stderr, print_outcome);
-	if (slice_is(state, "dry_run")) {
-		text_line(stderr, "No session is selected: there is nothing to kill.");
-	}
+	show_outcome(cli, order, answer);
 	return false;
 }
 
@@ -91,12 +149,15 @@ bool kill_is_wanted(const struct cli *cli, const struct kill_order *order, enum 
 	CLEANUP(mem_free_p) char *form = mem_printf("%s&dry_run=true", order->form);
 	CLEANUP(mem_free_p) char *path = path_of(order);
 	CLEANUP(api_answer_finish) struct api_answer answer = {0};
+	struct causes causes = causes_of(cli, order->instance);
 	struct api_request request = {
 		.socket = cli->socket,
 		.method = "POST",
 		.path = path,
 		.form = form,
 		.timeout_ms = order->timeout_ms,
+		.on_tick = on_preview_tick,
+		.context = &causes,
 	};
 	struct screen screen = term_screen(stderr);
 	struct err err;
@@ -133,8 +194,10 @@ enum run_state {
 
 struct run {
 	const struct cli *cli;
+	const struct kill_order *order;
 	enum run_state state;
 	struct progress progress;
+	struct causes causes;
 	struct term_signals signals; /* Ctrl-C */
 	struct api_answer answer;
 	char *request_id; /* of the stream's first event; NULL: not yet */
@@ -162,6 +225,7 @@ static void on_line(void *context, struct slice line)
 		run->request_id = slice_copy(id);
 	}
 	progress_take(&run->progress, event);
+	run->causes.is_told |= !slice_is(field_text(event, "event"), "accepted");
 	if (slice_is(field_text(event, "event"), "report")) {
 		json_decref(run->report);
 		run->report = json_incref(event);
@@ -245,7 +309,8 @@ static bool on_tick(void *context)
 	case RUN_CANCELLING:
 		if (is_interrupted) {
 			ask(run, &screen);
-		} else if (!run->cli->is_json) {
+		} else if (!run->cli->is_json && !run->cli->is_quiet) {
+			causes_tell(&run->causes, &screen);
 			progress_show(&run->progress, &screen, clock_monotonic_ms());
 		}
 		break;
@@ -253,6 +318,18 @@ static bool on_tick(void *context)
 		break;
 	}
 	return run->state != RUN_LEFT;
+}
+
+/* Quiet: only what went wrong. */
+static void show_report(const struct run *run)
+{
+	struct screen errors = term_screen(stderr);
+
+	if (!run->cli->is_quiet) {
+		show_outcome(run->cli, run->order, &run->answer);
+	} else if (cli_status_of_answer(&run->answer) != STATUS_DONE) {
+		print_problems_of_kill(run->answer.json, &errors);
+	}
 }
 
 /* The answer is whole: a stream with its report, or a plain report, or an error. */
@@ -266,7 +343,7 @@ static enum status conclude(struct run *run)
 		return STATUS_FAILED;
 	}
 	if (field_has(run->answer.json, "state")) {
-		cli_show(run->cli, &run->answer, stderr, print_outcome);
+		show_report(run);
 	} else {
 		cli_show_error(run->cli, &run->answer);
 	}
@@ -309,7 +386,12 @@ int64_t kill_answer_ms(int64_t timeout_ms, int64_t watch_ms)
 enum status kill_run(const struct cli *cli, const struct kill_order *order)
 {
 	CLEANUP(mem_free_p) char *path = path_of(order);
-	struct run run = {.cli = cli, .state = RUN_WATCHING};
+	struct run run = {
+		.cli = cli,
+		.order = order,
+		.state = RUN_WATCHING,
+		.causes = causes_of(cli, order->instance),
+	};
 	struct api_request request = {
 		.socket = cli->socket,
 		.method = "POST",

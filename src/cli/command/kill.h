@@ -16,9 +16,10 @@
 
 struct kill_order {
 	const char *instance;
-	const char *form;   /* the parameters */
-	int64_t timeout_ms; /* for the whole answer */
-	bool wants_cut;     /* where a server does not answer, the kernel is to do it */
+	const char *form;        /* the parameters */
+	const struct args *args; /* what they are made of */
+	int64_t timeout_ms;      /* for the whole answer */
+	bool wants_cut;          /* where a server does not answer, the kernel is to do it */
 };
 
 /* How long to wait for the answer to a kill that has these times itself. */

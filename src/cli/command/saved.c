@@ -134,9 +134,9 @@ static char *print_session(const struct goal_candidate *candidate)
 	return json_print(object);
 }
 
-static void show_table(const struct saved *saved)
+static void show_table(const struct cli *cli, const struct saved *saved)
 {
-	struct screen screen = term_screen(stdout), remarks = term_screen(stderr);
+	struct screen screen = cli_screen(cli, stdout), remarks = term_screen(stderr);
 	CLEANUP(mem_free_p) char *head = print_head(saved);
 	struct listing listing = {0};
 
@@ -218,7 +218,7 @@ static void show(const struct cli *cli, struct saved *saved)
 	if (cli->is_json) {
 		show_json(saved);
 	} else {
-		show_table(saved);
+		show_table(cli, saved);
 	}
 }
 

@@ -8,8 +8,17 @@
 #include <stdio.h>
 
 #include "base/slice.h"
+#include "base/err.h"
 #include "cli/listing.h"
+#include "cli/print/table.h"
 #include "cli/terminal/term.h"
+
+/* The columns of the tables by a word, for command.find_column. False with words. */
+bool print_find_instance_column(
+	struct slice word, struct table_column *ret_column, struct err *err);
+bool print_find_session_column(struct slice word, struct table_column *ret_column, struct err *err);
+bool print_find_kill_column(struct slice word, struct table_column *ret_column, struct err *err);
+bool print_find_guard_column(struct slice word, struct table_column *ret_column, struct err *err);
 
 /* The value of a group as it is shown: "(none)" if it is empty or there is none. */
 struct slice print_value(struct slice value);
@@ -18,6 +27,13 @@ char *print_title(struct slice field);
 
 /* {"instances": [...]} or one instance, the latter with more about each node. */
 void print_instances(const json_t *answer, const struct screen *screen);
+
+/* In a table: the moment of that field, short and local; the title names the zone. */
+void print_time(struct table *table, const char *key, const json_t *object);
+void print_time_title(struct table *table, const char *key, const char *title);
+
+/* Of one instance: what is wrong with it and its nodes, and what helps. */
+void print_instance_problems(const json_t *instance, const struct screen *screen);
 
 /*
  * The next line of a listing. A table is printed at the listing's end, and before it whenever so
@@ -40,18 +56,23 @@ void print_kills(const json_t *answer, const struct screen *screen);
 /* What a kill did, or what a dry run would do: all of the report. */
 void print_report(const json_t *report, const struct screen *screen);
 
+/* Of the lines that go on with a remark, beyond its own. */
+#define PRINT_INDENT 2
+
 /* "HEADWHERE: WORDS", the part before the words in a style; nothing without words. */
 void print_remark(const struct screen *screen, enum term_style style, const char *head,
 	struct slice where, struct slice words);
+/* "  LABEL         WORDS", nothing without words. */
+void print_fact(const struct screen *screen, const char *label, struct slice words);
 /* The daemon's warnings, a line each. */
 void print_warnings(
 	const json_t *answer, enum term_style style, const char *head, const struct screen *screen);
 
-/* The texts of an array: `before` the first, `between` two of them. */
-void print_list(const json_t *texts, const char *before, const char *between, FILE *out);
-
 /* Of a listing or a report: of how many sessions from this host no process is known, and why. */
 void print_unnamed(const json_t *answer, const struct screen *screen);
+
+/* Of a report: what is wrong. */
+void print_problems_of_kill(const json_t *report, const struct screen *screen);
 
 /* The report of a kill just done, with what can be done about what is left. */
 void print_outcome(const json_t *report, const struct screen *screen);

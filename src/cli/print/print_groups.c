@@ -80,7 +80,8 @@ void print_groups(const json_t *head, const struct screen *screen)
 		{"SHARE", "share", TABLE_FIGURE, 0, TABLE_NEEDED},
 		{"", "bar", TABLE_TEXT, 0, TABLE_NEEDED},
 	};
-	CLEANUP(table_free_p) struct table *table = table_new(columns, ARRAY_SIZE(columns));
+	CLEANUP(table_free_p)
+	struct table *table = table_new_form(columns, ARRAY_SIZE(columns), screen);
 	const json_t *groups = json_object_get(head, "groups");
 	size_t room = bar_room(groups, screen);
 	uint64_t largest = 0;

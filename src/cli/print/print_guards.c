@@ -20,11 +20,13 @@ static const struct table_column COLUMNS[] = {
 	{"EPISODES", "episodes", TABLE_COUNT, 0, TABLE_OPTIONAL},
 	{"KILLS", "acts", TABLE_COUNT, 0, TABLE_OPTIONAL},
 	{"KILLED", "killed", TABLE_COUNT, 0, TABLE_NEEDED},
-	{"LAST EPISODE (UTC)", "last_episode", TABLE_TEXT, 0, TABLE_OPTIONAL},
+	{"LAST EPISODE", "last_episode", TABLE_TEXT, 0, TABLE_OPTIONAL},
 };
 
-/* "2026-11-24T05:50:12" */
-#define TIME_BYTES 19
+bool print_find_guard_column(struct slice word, struct table_column *ret_column, struct err *err)
+{
+	return table_read_column(COLUMNS, ARRAY_SIZE(COLUMNS), word, ret_column, err);
+}
 
 /* "holding for 12 s", or why it does nothing. */
 static void set_state(struct table *table, const json_t *guard)
@@ -49,7 +51,8 @@ static void set_state(struct table *table, const json_t *guard)
 
 void print_guards(const json_t *answer, const struct screen *screen)
 {
-	CLEANUP(table_free_p) struct table *table = table_new(COLUMNS, ARRAY_SIZE(COLUMNS));
+	CLEANUP(table_free_p)
+	struct table *table = table_new_form(COLUMNS, ARRAY_SIZE(COLUMNS), screen);
 	const json_t *guards = json_object_get(answer, "guards");
 	const json_t *guard;
 	size_t i;
@@ -62,13 +65,11 @@ void print_guards(const json_t *answer, const struct screen *screen)
 		text_line(screen->file, "no guards: see guards in sesskilld.yaml(5)");
 		return;
 	}
+	print_time_title(table, "last_episode", "LAST EPISODE");
 	json_array_foreach(guards, i, guard)
 	{
-		struct slice last = field_text(guard, "last_episode");
-
-		last.len = MIN(last.len, (size_t)TIME_BYTES);
 		table_add(table, guard);
-		table_set(table, "last_episode", last);
+		print_time(table, "last_episode", guard);
 		set_state(table, guard);
 	}
 	table_print(table, screen, 0);

@@ -25,6 +25,11 @@ static const struct table_column COLUMNS[] = {
 	{"CONNECTED", "link_age_ms", TABLE_DURATION, 0, TABLE_OPTIONAL},
 };
 
+bool print_find_instance_column(struct slice word, struct table_column *ret_column, struct err *err)
+{
+	return table_read_column(COLUMNS, ARRAY_SIZE(COLUMNS), word, ret_column, err);
+}
+
 static enum term_style style_of_node(struct slice state)
 {
 	if (state.len == 0) {
@@ -46,6 +51,18 @@ static enum term_style style_of_share(uint64_t clients, uint64_t most)
 	return percent < CLIENTS_BAD_PERCENT ? TERM_WARN : TERM_BAD;
 }
 
+/* What a server that is not heard any more said last. */
+static void mark_old(struct table *table, const json_t *node)
+{
+	CLEANUP(mem_free_p)
+	char *words = mem_printf("%s (old)", human_count(field_count(node, "clients")).text);
+
+	if (field_has(node, "clients")) {
+		table_set(table, "clients", slice_of(words));
+		table_style(table, "clients", TERM_WARN);
+	}
+}
+
 /* `node` NULL: an instance whose nodes are still unknown has a line too. */
 static void add_node(struct table *table, const json_t *instance, const json_t *node)
 {
@@ -59,6 +76,7 @@ static void add_node(struct table *table, const json_t *instance, const json_t *
 		style_of_share(field_count(node, "clients"), field_count(node, "maxclients")));
 	if (!slice_is(state, "ready")) {
 		table_set(table, "link_age_ms", (struct slice){NULL, 0});
+		mark_old(table, node);
 	}
 }
 
@@ -78,21 +96,29 @@ static void add_instance(struct table *table, const json_t *instance)
 }
 
 /* With the command that grants it, to be pasted on the server, and what makes it last. */
-static void print_missing(const json_t *node, FILE *out)
+static void print_missing(const json_t *node, struct slice where, const struct screen *screen)
 {
 	const json_t *missing = json_object_get(node, "missing_permissions");
 	struct slice user = field_text(node, "user");
+	CLEANUP(mem_free_p) char *names = field_join(missing, ", ");
+	CLEANUP(mem_free_p) char *grants = field_join(missing, " +");
+	CLEANUP(mem_free_p) char *words = NULL;
 
-	print_list(missing, "its user lacks the permission for ", ", ", out);
-	if (user.len > 0) {
-		text_format(out, "; grant it with: ACL SETUSER %.*s", SLICE_ARG(user));
-		print_list(missing, " +", " +", out);
-		text_format(out, "; to keep it: ACL SAVE or CONFIG REWRITE");
+	if (json_array_size(missing) == 0) {
+		return;
 	}
-	fputc('\n', out);
+	if (user.len > 0) {
+		words = mem_printf(
+			"its user lacks the permission for %s; grant it with: ACL SETUSER "
+			"%.*s +%s; to keep it: ACL SAVE or CONFIG REWRITE",
+			names, SLICE_ARG(user), grants);
+	} else {
+		words = mem_printf("its user lacks the permission for %s", names);
+	}
+	print_remark(screen, TERM_BAD, "", where, slice_of(words));
 }
 
-static void print_problems(const json_t *instance, const struct screen *screen)
+void print_instance_problems(const json_t *instance, const struct screen *screen)
 {
 	struct slice id = field_text(instance, "id");
 	const json_t *node;
@@ -109,15 +135,12 @@ static void print_problems(const json_t *instance, const struct screen *screen)
 			print_remark(screen, TERM_BAD, "", slice_of(where),
 				field_text(node, "last_error"));
 		}
-		if (json_array_size(json_object_get(node, "missing_permissions")) > 0) {
-			term_format(screen, TERM_BAD, "%s: ", where);
-			print_missing(node, screen->file);
-		}
+		print_missing(node, slice_of(where), screen);
 	}
 }
 
 /* Whether the kernel may end its sessions; where it may not, how to change that. */
-static void print_kernel(const json_t *node, FILE *out)
+static void print_kernel(const json_t *node, const struct screen *screen)
 {
 	static const struct {
 		const char *words;
@@ -133,7 +156,9 @@ static void print_kernel(const json_t *node, FILE *out)
 		remedy = slice_is(words, remedies[i].words) ? remedies[i].remedy : remedy;
 	}
 	if (words.len > 0) {
-		text_line(out, "  kernel        %.*s%s", SLICE_ARG(words), remedy);
+		CLEANUP(mem_free_p) char *all = mem_printf("%.*s%s", SLICE_ARG(words), remedy);
+
+		print_fact(screen, "kernel", slice_of(all));
 	}
 }
 
@@ -146,28 +171,24 @@ static void print_details(const json_t *instance, const struct screen *screen)
 	json_array_foreach(json_object_get(instance, "nodes"), i, node)
 	{
 		struct slice address = field_text(node, "address");
-		struct slice run_id = field_text(node, "run_id");
+		CLEANUP(mem_free_p)
+		char *capabilities = field_join(json_object_get(node, "capabilities"), ", ");
 
 		text_line(screen->file, "%.*s", SLICE_ARG(address));
-		if (run_id.len > 0) {
-			text_line(screen->file, "  run id        %.*s", SLICE_ARG(run_id));
-		}
+		print_fact(screen, "run id", field_text(node, "run_id"));
 		if (field_has(node, "own_id")) {
-			text_line(screen->file, "  own session   %s",
-				human_count(field_count(node, "own_id")).text);
+			print_fact(screen, "own session",
+				slice_of(human_count(field_count(node, "own_id")).text));
 		}
-		if (json_array_size(json_object_get(node, "capabilities")) > 0) {
-			print_list(json_object_get(node, "capabilities"), "  capabilities  ", ", ",
-				screen->file);
-			fputc('\n', screen->file);
-		}
-		print_kernel(node, screen->file);
+		print_fact(screen, "capabilities", slice_of(capabilities));
+		print_kernel(node, screen);
 	}
 }
 
 void print_instances(const json_t *answer, const struct screen *screen)
 {
-	CLEANUP(table_free_p) struct table *table = table_new(COLUMNS, ARRAY_SIZE(COLUMNS));
+	CLEANUP(table_free_p)
+	struct table *table = table_new_form(COLUMNS, ARRAY_SIZE(COLUMNS), screen);
 	const json_t *instances = json_object_get(answer, "instances");
 	const json_t *instance;
 	size_t i;
@@ -176,7 +197,7 @@ void print_instances(const json_t *answer, const struct screen *screen)
 		add_instance(table, answer);
 		table_print(table, screen, 0);
 		print_details(answer, screen);
-		print_problems(answer, screen);
+		print_instance_problems(answer, screen);
 		return;
 	}
 	if (json_array_size(instances) == 0) {
@@ -191,7 +212,7 @@ void print_instances(const json_t *answer, const struct screen *screen)
 	table_print(table, screen, 0);
 	json_array_foreach(instances, i, instance)
 	{
-		print_problems(instance, screen);
+		print_instance_problems(instance, screen);
 	}
 	print_warnings(answer, TERM_BAD, "sesskilld", screen);
 }

@@ -4,13 +4,13 @@
  */
 #include "cli/print/print.h"
 
+#include "base/clock.h"
+#include "base/mem.h"
 #include "cli/field.h"
 #include "cli/terminal/human.h"
 #include "cli/print/table.h"
 #include "cli/terminal/text.h"
-
-/* "2026-11-24T05:50:23": a table needs no more of a time. */
-#define STARTED_BYTES 19
+#include "cli/when.h"
 
 /* From the most to the least important: the last ones go first where there is no room. */
 static const struct table_column KILL_COLUMNS[] = {
@@ -18,9 +18,10 @@ static const struct table_column KILL_COLUMNS[] = {
 	{"INSTANCE", "instance", TABLE_TEXT, 8, TABLE_NEEDED},
 	{"STATE", "state", TABLE_TEXT, 0, TABLE_NEEDED},
 	{"KILLED", "killed", TABLE_COUNT, 0, TABLE_OPTIONAL},
+	{"STARTED", "started_at", TABLE_TEXT, 0, TABLE_OPTIONAL},
 	{"SURVIVED", "survivors", TABLE_COUNT, 0, TABLE_OPTIONAL},
 	{"TOOK", "elapsed_ms", TABLE_DURATION, 0, TABLE_OPTIONAL},
-	{"STARTED (UTC)", "started_at", TABLE_TEXT, 0, TABLE_OPTIONAL},
+	{"CAME BACK", "reconnected", TABLE_NONZERO, 0, TABLE_OPTIONAL},
 };
 
 /* Before a kill a person wants the heart of it. */
@@ -90,6 +91,11 @@ static const struct table_column LOCAL_COLUMNS[] = {
 	{"SESSIONS", "found", TABLE_COUNT, 0, TABLE_NEEDED},
 };
 
+bool print_find_kill_column(struct slice word, struct table_column *ret_column, struct err *err)
+{
+	return table_read_column(KILL_COLUMNS, ARRAY_SIZE(KILL_COLUMNS), word, ret_column, err);
+}
+
 /* The colour that a state of a kill deserves. */
 static enum term_style style_of_state(const json_t *report)
 {
@@ -106,11 +112,8 @@ static enum term_style style_of_state(const json_t *report)
 
 static void add_kill(struct table *table, const json_t *kill)
 {
-	struct slice started = field_text(kill, "started_at");
-
-	started.len = MIN(started.len, (size_t)STARTED_BYTES);
 	table_add(table, kill);
-	table_set(table, "started_at", started);
+	print_time(table, "started_at", kill);
 	table_style(table, "state", style_of_state(kill));
 	table_style(table, "survivors", field_count(kill, "survivors") > 0 ? TERM_BAD : TERM_PLAIN);
 }
@@ -118,7 +121,7 @@ static void add_kill(struct table *table, const json_t *kill)
 void print_kills(const json_t *answer, const struct screen *screen)
 {
 	CLEANUP(table_free_p)
-	struct table *table = table_new(KILL_COLUMNS, ARRAY_SIZE(KILL_COLUMNS));
+	struct table *table = table_new_form(KILL_COLUMNS, ARRAY_SIZE(KILL_COLUMNS), screen);
 	const json_t *kills = json_object_get(answer, "kills");
 	const json_t *kill;
 	size_t i;
@@ -127,6 +130,7 @@ void print_kills(const json_t *answer, const struct screen *screen)
 		text_line(screen->file, "no kills since the daemon started");
 		return;
 	}
+	print_time_title(table, "started_at", "STARTED");
 	json_array_foreach(kills, i, kill)
 	{
 		add_kill(table, kill);
@@ -145,17 +149,18 @@ static void print_counts(const json_t *report, bool is_before, const struct scre
 		const struct count_line *line = &COUNT_LINES[i];
 		uint64_t value = field_count(report, line->key);
 		enum term_style style = value > 0 ? line->style : TERM_PLAIN;
+		size_t used;
 
 		if ((is_before && line->is_outcome) || (value == 0 && !line->is_always)) {
 			continue;
 		}
-		term_format(screen, style, "  %-11s %11s", line->title, human_count(value).text);
-		text_line(
-			screen->file, "%s%s", line->meaning[0] != '\0' ? "  " : "", line->meaning);
+		used = term_format(
+			screen, style, "  %-11s %11s  ", line->title, human_count(value).text);
+		text_flow(screen->file, used, used, slice_of(line->meaning));
 	}
 }
 
-static void print_problems(const json_t *report, const struct screen *screen)
+void print_problems_of_kill(const json_t *report, const struct screen *screen)
 {
 	const json_t *node;
 	size_t i;
@@ -255,6 +260,60 @@ static void print_local_clients(const json_t *report, const struct screen *scree
 	}
 }
 
+/* Of a watch the kill itself took only a part. */
+static void print_time_taken(const json_t *report, FILE *out)
+{
+	double elapsed_ms = field_number(report, "elapsed_ms");
+	double watched_ms = field_number(report, "watched_ms");
+	struct human took = human_duration(elapsed_ms - watched_ms);
+
+	if (watched_ms > 0) {
+		text_line(out, " (%s, then watched for %s)", took.text,
+			human_duration(watched_ms).text);
+	} else {
+		text_line(out, " (%s)", took.text);
+	}
+}
+
+/* Before all figures: a selection with a slip in it looks like a kill that was not needed. */
+static void print_nobody(const json_t *report, const struct screen *screen)
+{
+	struct slice state = field_text(report, "state");
+	uint64_t n_selected = field_count(report, "found") - field_count(report, "unmatched");
+
+	if (n_selected > field_count(report, "found") || field_count(report, "matched") > 0 ||
+		field_count(report, "spared") > 0 ||
+		(!slice_is(state, "done") && !slice_is(state, "dry_run"))) {
+		return;
+	}
+	if (n_selected == 0) {
+		text_line(screen->file, "Nobody is selected: there is nothing to kill.");
+	} else {
+		text_line(screen->file,
+			"Nobody is to be killed: all %s that are selected are kept.",
+			human_count(n_selected).text);
+	}
+}
+
+/* Who ordered it and what, where the daemon tells it: of a kill that is looked at later. */
+static void print_order(const json_t *report, const struct screen *screen)
+{
+	const json_t *request = json_object_get(report, "request");
+	CLEANUP(mem_free_p) char *match = field_join(json_object_get(request, "match"), " and ");
+	CLEANUP(mem_free_p) char *except = field_join(json_object_get(request, "except"), " or ");
+	CLEANUP(mem_free_p) char *started = when_local(field_text(report, "started_at"));
+	bool is_all = json_is_true(json_object_get(request, "all"));
+
+	if (request == NULL) {
+		return;
+	}
+	print_fact(screen, "ordered by", field_text(report, "user"));
+	print_fact(screen, "started", slice_of(started));
+	print_fact(screen, "selected", is_all ? SLICE_LITERAL("all") : slice_of(match));
+	print_fact(screen, "except", slice_of(except));
+	print_fact(screen, "reason", field_text(request, "reason"));
+}
+
 void print_report(const json_t *report, const struct screen *screen)
 {
 	struct slice instance = field_text(report, "instance");
@@ -264,9 +323,11 @@ void print_report(const json_t *report, const struct screen *screen)
 
 	text_format(screen->file, "%.*s: ", SLICE_ARG(instance));
 	term_format(screen, style_of_state(report), "%.*s", SLICE_ARG(state));
-	text_line(screen->file, " (%s)", human_duration(field_number(report, "elapsed_ms")).text);
+	print_time_taken(report, screen->file);
+	print_order(report, screen);
+	print_nobody(report, screen);
 	print_counts(report, is_dry_run(report), screen);
-	print_problems(report, screen);
+	print_problems_of_kill(report, screen);
 	print_nodes(report, screen);
 	if (is_dry_run(report)) {
 		print_plan(report, screen);
@@ -280,9 +341,14 @@ void print_report(const json_t *report, const struct screen *screen)
 void print_outcome(const json_t *report, const struct screen *screen)
 {
 	struct slice state = field_text(report, "state");
+	uint64_t n_back = field_count(report, "reconnected");
 
 	print_report(report, screen);
-	if (slice_is(state, "partial")) {
+	if (slice_is(state, "done") && n_back > 0) {
+		term_format(screen, TERM_WARN, "%s of those killed came back",
+			human_count(n_back).text);
+		text_line(screen->file, ": whatever makes them come runs on.");
+	} else if (slice_is(state, "partial")) {
 		text_line(screen->file, "What is left can be killed by the same command again. See "
 					"sesskill instances for the state of each node.");
 	} else if (slice_is(state, "failed") && !field_has(report, "error")) {
@@ -308,7 +374,7 @@ void print_preview(const json_t *report, const struct screen *screen)
 		human_count(field_count(report, "matched")).text, SLICE_ARG(instance));
 	fputc('\n', screen->file);
 	print_counts(report, true, screen);
-	print_problems(report, screen);
+	print_problems_of_kill(report, screen);
 	print_sources(report, PREVIEW_MAX_SOURCES, screen);
 	fputc('\n', screen->file);
 }

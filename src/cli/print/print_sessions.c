@@ -8,6 +8,7 @@
 #include "cli/print/print.h"
 #include "cli/print/table.h"
 #include "cli/terminal/text.h"
+#include "model/session.h"
 
 /* Rows of one table: as many as are listed when no limit is given. Beyond it the titles return. */
 #define SESSIONS_PER_TABLE 10000
@@ -31,7 +32,51 @@ static const struct table_column COLUMNS[] = {
 	{"DB", "db", TABLE_NUMBER, 0, TABLE_OPTIONAL},
 	{"MEMORY", "tot_mem", TABLE_SIZE, 0, TABLE_OPTIONAL},
 	{"LIBRARY", "lib_name", TABLE_TEXT, 8, TABLE_OPTIONAL},
+	{"LOCAL ADDRESS", "laddr", TABLE_TEXT, 0, TABLE_WIDE},
+	{"TYPE", "type", TABLE_TEXT, 0, TABLE_WIDE},
+	{"FLAGS", "flags", TABLE_TEXT, 0, TABLE_WIDE},
+	{"QBUF", "qbuf", TABLE_SIZE, 0, TABLE_WIDE},
+	{"OMEM", "omem", TABLE_SIZE, 0, TABLE_WIDE},
+	{"RESP", "resp", TABLE_NUMBER, 0, TABLE_WIDE},
 };
+
+static enum table_kind kind_of(enum session_field_kind kind)
+{
+	switch (kind) {
+	case SESSION_KIND_NUMBER:
+		return TABLE_NUMBER;
+	case SESSION_KIND_SECONDS:
+		return TABLE_SECONDS;
+	case SESSION_KIND_BYTES:
+		return TABLE_SIZE;
+	case SESSION_KIND_TEXT:
+	case SESSION_KIND_FLAGS:
+	case SESSION_KIND_ADDRESS:
+		break;
+	}
+	return TABLE_TEXT;
+}
+
+/* One of the table, or any field that a listing has. */
+bool print_find_session_column(struct slice word, struct table_column *ret_column, struct err *err)
+{
+	enum session_field field;
+
+	if (table_find_column(COLUMNS, ARRAY_SIZE(COLUMNS), word, ret_column)) {
+		return true;
+	}
+	if (!session_field_read(word, &field, err)) {
+		return false;
+	}
+	*ret_column = (struct table_column){
+		session_field_key(field),
+		session_field_key(field),
+		kind_of(session_field_kind(field)),
+		0,
+		TABLE_NEEDED,
+	};
+	return true;
+}
 
 /* The letters that mean the same on every server. */
 static const struct flag_word {
@@ -133,7 +178,7 @@ void print_sessions(struct listing *listing, struct slice line, const struct scr
 		return;
 	}
 	if (listing->table == NULL) {
-		listing->table = table_new(COLUMNS, ARRAY_SIZE(COLUMNS));
+		listing->table = table_new_form(COLUMNS, ARRAY_SIZE(COLUMNS), screen);
 	}
 	add_session(listing, session);
 	listing->n_shown++;

@@ -3,8 +3,9 @@
  */
 #include "cli/print/table.h"
 
+#include <ctype.h>
 #include <inttypes.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@
 
 /* Between two columns. */
 #define TABLE_GAP 2
+#define TABLE_MAX_KEY_BYTES 64
 
 struct cell {
 	char *data;
@@ -31,7 +33,10 @@ struct table {
 	struct cell *cells; /* row by row */
 	size_t n_cells;
 	size_t capacity;
+	const struct table_form *form;
 };
+
+static const struct table_form USUAL = {0};
 
 static void add_cell(struct table *table, struct slice text, enum term_style style)
 {
@@ -47,10 +52,74 @@ struct table *table_new(const struct table_column *columns, size_t n_columns)
 
 	table->columns = columns;
 	table->n_columns = n_columns;
+	table->form = &USUAL;
 	for (size_t i = 0; i < n_columns; i++) {
-		add_cell(table, slice_of(columns[i].title), TERM_BOLD);
+		CLEANUP(mem_free_p) char *title = mem_printf("%s", columns[i].title);
+
+		for (char *c = title; *c != '\0'; c++) {
+			*c = (char)toupper((unsigned char)*c);
+		}
+		add_cell(table, slice_of(title), TERM_BOLD);
 	}
 	return table;
+}
+
+struct table *table_new_form(
+	const struct table_column *columns, size_t n_columns, const struct screen *screen)
+{
+	const struct table_form *form = screen->form != NULL ? screen->form : &USUAL;
+	struct table *table = form->columns != NULL ? table_new(form->columns, form->n_columns)
+						    : table_new(columns, n_columns);
+
+	table->form = form;
+	return table;
+}
+
+/* "TOT-MEM" and "tot_mem" are the same. */
+static bool is_same_word(struct slice a, const char *b)
+{
+	if (a.len != strlen(b)) {
+		return false;
+	}
+	for (size_t i = 0; i < a.len; i++) {
+		char left = a.data[i] == '-' || a.data[i] == ' ' ? '_' : slice_lower(a.data[i]);
+		char right = b[i] == '-' || b[i] == ' ' ? '_' : slice_lower(b[i]);
+
+		if (left != right) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool table_find_column(const struct table_column *columns, size_t n_columns, struct slice word,
+	struct table_column *ret_column)
+{
+	for (size_t i = 0; i < n_columns; i++) {
+		if (is_same_word(word, columns[i].title) || is_same_word(word, columns[i].key)) {
+			*ret_column = columns[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+bool table_read_column(const struct table_column *columns, size_t n_columns, struct slice word,
+	struct table_column *ret_column, struct err *err)
+{
+	CLEANUP(mem_free_p) char *titles = NULL;
+
+	if (table_find_column(columns, n_columns, word, ret_column)) {
+		return true;
+	}
+	for (size_t i = 0; i < n_columns; i++) {
+		CLEANUP(mem_free_p) char *before = titles;
+
+		titles = mem_printf(
+			"%s%s%s", before != NULL ? before : "", i > 0 ? ", " : "", columns[i].key);
+	}
+	err_set(err, "unknown column \"%.*s\"; expected some of %s", SLICE_ARG(word), titles);
+	return false;
 }
 
 void table_free(struct table *table)
@@ -66,12 +135,12 @@ void table_free(struct table *table)
 }
 
 /* A figure in words. */
-static struct human describe(const struct table_column *column, const json_t *object)
+static struct human describe(enum table_kind kind, const json_t *object, const char *key)
 {
-	uint64_t value = field_count(object, column->key);
+	uint64_t value = field_count(object, key);
 	struct human words = {""};
 
-	switch (column->kind) {
+	switch (kind) {
 	case TABLE_TEXT:
 	case TABLE_FIGURE:
 		break; /* it has its words already */
@@ -83,7 +152,7 @@ static struct human describe(const struct table_column *column, const json_t *ob
 	case TABLE_NONZERO:
 		return value > 0 ? human_count(value) : words;
 	case TABLE_DURATION:
-		return human_duration(field_number(object, column->key));
+		return human_duration(field_number(object, key));
 	case TABLE_SECONDS:
 		return human_seconds(value);
 	case TABLE_SIZE:
@@ -96,38 +165,58 @@ void table_add(struct table *table, const json_t *object)
 {
 	for (size_t i = 0; i < table->n_columns; i++) {
 		const struct table_column *column = &table->columns[i];
-		struct slice text = field_text(object, column->key);
+		char key[TABLE_MAX_KEY_BYTES];
+		struct slice text;
 
-		if (text.data == NULL && field_has(object, column->key)) {
-			add_cell(table, slice_of(describe(column, object).text), TERM_PLAIN);
+		/* As JSON has it. */
+		snprintf(key, sizeof(key), "%s", column->key);
+		for (char *c = key; *c != '\0'; c++) {
+			*c = *c == '-' ? '_' : *c;
+		}
+		text = field_text(object, key);
+		if (text.data == NULL && field_has(object, key)) {
+			add_cell(table, slice_of(describe(column->kind, object, key).text),
+				TERM_PLAIN);
 		} else {
 			add_cell(table, text, TERM_PLAIN);
 		}
 	}
 }
 
+/* NULL: there is no such column. */
 static struct cell *find_cell(const struct table *table, const char *key)
 {
-	size_t column = 0;
-
-	while (strcmp(table->columns[column].key, key) != 0) {
-		column++;
-		CHECK(column < table->n_columns);
+	for (size_t i = 0; i < table->n_columns; i++) {
+		if (strcmp(table->columns[i].key, key) == 0) {
+			return &table->cells[table->n_cells - table->n_columns + i];
+		}
 	}
-	return &table->cells[table->n_cells - table->n_columns + column];
+	return NULL;
 }
 
 void table_set(struct table *table, const char *key, struct slice text)
 {
 	struct cell *cell = find_cell(table, key);
 
-	free(cell->data);
-	*cell = (struct cell){slice_copy(text), text.len, text_width(text), cell->style};
+	if (cell != NULL) {
+		free(cell->data);
+		*cell = (struct cell){slice_copy(text), text.len, text_width(text), cell->style};
+	}
 }
 
 void table_style(struct table *table, const char *key, enum term_style style)
 {
-	find_cell(table, key)->style = style;
+	struct cell *cell = find_cell(table, key);
+
+	if (cell != NULL) {
+		cell->style = style;
+	}
+}
+
+static bool is_wanted(const struct table *table, size_t column)
+{
+	return table->columns[column].need != TABLE_WIDE || table->form->is_wide ||
+	       table->form->columns != NULL;
 }
 
 /* The width that each column wants; 0: none but its title has any text. */
@@ -140,7 +229,11 @@ static void measure(const struct table *table, size_t *ret_widths)
 			i += table->n_columns) {
 			widest = MAX(widest, table->cells[i].width);
 		}
-		ret_widths[column] = widest > 0 ? MAX(widest, table->cells[column].width) : 0;
+		/* What was chosen is there, whatever is in it. */
+		widest = widest > 0 || table->form->columns != NULL
+				 ? MAX(widest, table->cells[column].width)
+				 : 0;
+		ret_widths[column] = is_wanted(table, column) ? widest : 0;
 	}
 }
 
@@ -219,12 +312,14 @@ void table_print(const struct table *table, const struct screen *screen, size_t 
 		.screen = {screen->file, SIZE_MAX, .has_colour = screen->has_colour},
 		.height = SIZE_MAX,
 	};
+	size_t row;
 
 	measure(table, widths);
-	if (screen->width > 0) {
+	if (screen->width > 0 && !table->form->is_wide && table->form->columns == NULL) {
 		fit(table, widths, screen->width > indent ? screen->width - indent : 0);
 	}
-	for (size_t row = 0; row < table->n_cells; row += table->n_columns) {
+	row = table->form->has_no_titles ? table->n_columns : 0;
+	for (; row < table->n_cells; row += table->n_columns) {
 		size_t gap = indent;
 
 		for (size_t i = 0; i < table->n_columns; i++) {

@@ -8,8 +8,10 @@
 #define CLI_PRINT_TABLE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "base/err.h"
 #include "base/macros.h"
 #include "base/slice.h"
 #include "cli/terminal/term.h"
@@ -29,6 +31,7 @@ enum table_kind {
 enum table_need {
 	TABLE_NEEDED,
 	TABLE_OPTIONAL, /* left out where there is no room */
+	TABLE_WIDE,     /* only in a wide table, or where it is chosen */
 };
 
 struct table_column {
@@ -39,10 +42,29 @@ struct table_column {
 	enum table_need need;
 };
 
+/* As the person wants tables, instead of what fits. */
+struct table_form {
+	bool has_no_titles;
+	bool is_wide;                       /* whatever the screen holds */
+	const struct table_column *columns; /* those that were chosen; NULL: the usual ones */
+	size_t n_columns;
+};
+
+/* By the title or the key, in any case, "-" as "_". False: there is none. */
+NODISCARD bool table_find_column(const struct table_column *columns, size_t n_columns,
+	struct slice word, struct table_column *ret_column);
+
+/* Likewise, with words that name all of them. */
+NODISCARD bool table_read_column(const struct table_column *columns, size_t n_columns,
+	struct slice word, struct table_column *ret_column, struct err *err);
+
 struct table;
 
 /* `columns` is borrowed for the table's life. */
 struct table *table_new(const struct table_column *columns, size_t n_columns);
+/* With what the screen's form chooses. */
+struct table *table_new_form(
+	const struct table_column *columns, size_t n_columns, const struct screen *screen);
 void table_free(struct table *table);
 /* For CLEANUP. */
 static inline void table_free_p(struct table **table)
@@ -52,7 +74,10 @@ static inline void table_free_p(struct table **table)
 
 /* One more row. What the object does not tell stays empty: 0 would be a statement. */
 void table_add(struct table *table, const json_t *object);
-/* In the last row, in the column of that key: another text, which is copied; a style. */
+/*
+ * In the last row, in the column of that key, if it is there: another text, which is copied; a
+ * style. Before the first row: of the titles.
+ */
 void table_set(struct table *table, const char *key, struct slice text);
 void table_style(struct table *table, const char *key, enum term_style style);
 

@@ -55,6 +55,7 @@ void progress_take(struct progress *progress, const json_t *event)
 		progress->matched = field_count(event, "matched");
 	}
 	if (field_has(event, "killed") || field_has(event, "gone")) {
+		progress->quiet_ms = 0;
 		progress->ended = field_count(event, "killed") + field_count(event, "gone");
 	}
 	if (field_has(event, "reconnected")) {
@@ -122,10 +123,24 @@ static void show_bar(struct progress *progress, const struct screen *screen, int
 	progress->has_bar = true;
 }
 
+/* In a log: another line when there is news, or when one has waited for twice as long. */
+static void show_line(struct progress *progress, const struct screen *screen, int64_t now_ms)
+{
+	CLEANUP(mem_free_p) char *figures = describe(progress, now_ms);
+
+	text_line(screen->file, "%s  %s", progress->phase, figures);
+	progress->quiet_ms =
+		progress->ended == progress->shown_ended
+			? MAX(progress->quiet_ms * 2, (int64_t)PROGRESS_LINE_INTERVAL_MS)
+			: PROGRESS_LINE_INTERVAL_MS;
+	progress->shown_ended = progress->ended;
+}
+
 void progress_show(struct progress *progress, const struct screen *screen, int64_t now_ms)
 {
-	int64_t interval_ms =
-		screen->has_cursor ? PROGRESS_BAR_INTERVAL_MS : PROGRESS_LINE_INTERVAL_MS;
+	int64_t interval_ms = screen->has_cursor
+				      ? PROGRESS_BAR_INTERVAL_MS
+				      : MAX(progress->quiet_ms, (int64_t)PROGRESS_LINE_INTERVAL_MS);
 	/* A kill that takes no second needs no lines in a log. */
 	int64_t before_ms = progress->shown_ms > 0 ? progress->shown_ms : progress->started_ms;
 
@@ -136,9 +151,7 @@ void progress_show(struct progress *progress, const struct screen *screen, int64
 	if (screen->has_cursor) {
 		show_bar(progress, screen, now_ms);
 	} else {
-		CLEANUP(mem_free_p) char *figures = describe(progress, now_ms);
-
-		text_line(screen->file, "%s  %s", progress->phase, figures);
+		show_line(progress, screen, now_ms);
 	}
 	fflush(screen->file);
 }

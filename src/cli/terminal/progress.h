@@ -16,6 +16,8 @@
 struct progress {
 	int64_t started_ms;
 	int64_t shown_ms; /* when last; 0: never */
+	int64_t quiet_ms; /* between two lines: longer while nothing changes */
+	uint64_t shown_ended;
 	char phase[PROGRESS_PHASE_BYTES];
 	uint64_t matched; /* 0: not known yet */
 	uint64_t ended;   /* killed, or gone by themselves */

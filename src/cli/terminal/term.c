@@ -15,7 +15,6 @@
 #include "cli/terminal/text.h"
 
 /* Of a terminal that does not know its size. */
-#define TERM_DEFAULT_COLUMNS 80
 #define TERM_DEFAULT_LINES 24
 
 static bool is_set(const char *variable)
@@ -37,7 +36,7 @@ static void measure(int fd, struct screen *screen)
 	struct winsize size;
 	bool is_known = ioctl(fd, TIOCGWINSZ, &size) == 0;
 
-	screen->width = is_known && size.ws_col > 0 ? size.ws_col : TERM_DEFAULT_COLUMNS;
+	screen->width = text_columns(screen->file);
 	screen->height = is_known && size.ws_row > 0 ? size.ws_row : TERM_DEFAULT_LINES;
 }
 
@@ -85,7 +84,7 @@ size_t term_put(
 	return used;
 }
 
-void term_format(const struct screen *screen, enum term_style style, const char *format, ...)
+size_t term_format(const struct screen *screen, enum term_style style, const char *format, ...)
 {
 	CLEANUP(mem_free_p) char *text = NULL;
 	va_list args;
@@ -93,7 +92,7 @@ void term_format(const struct screen *screen, enum term_style style, const char 
 	va_start(args, format);
 	text = text_make(format, args);
 	va_end(args);
-	term_put(screen, style, slice_of(text), TEXT_NO_LIMIT);
+	return term_put(screen, style, slice_of(text), TEXT_NO_LIMIT);
 }
 
 bool term_can_live(void)

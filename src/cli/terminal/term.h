@@ -13,13 +13,16 @@
 #include "base/macros.h"
 #include "base/slice.h"
 
+struct table_form;
+
 /* What may be written to a stream. Plain data, so that tests make their own. */
 struct screen {
 	FILE *file;
-	size_t width;    /* columns; 0: no limit, it is not a terminal */
-	size_t height;   /* lines; 0 as above */
-	bool has_colour; /* a terminal, and NO_COLOR is not set */
-	bool has_cursor; /* a line can be overwritten */
+	size_t width;                  /* columns; 0: no limit, it is not a terminal */
+	size_t height;                 /* lines; 0 as above */
+	bool has_colour;               /* a terminal, and NO_COLOR is not set */
+	bool has_cursor;               /* a line can be overwritten */
+	const struct table_form *form; /* NULL: tables as they are */
 };
 
 enum term_style {
@@ -34,10 +37,10 @@ enum term_style {
 /* The stream as it is now; asked again for each output, because windows change their size. */
 struct screen term_screen(FILE *file);
 
-/* text_put() and text_format() in that style: plain without colour. */
+/* text_put() and text_format() in that style: plain without colour. Return the columns used. */
 size_t term_put(
 	const struct screen *screen, enum term_style style, struct slice text, size_t max_columns);
-void term_format(const struct screen *screen, enum term_style style, const char *format, ...)
+size_t term_format(const struct screen *screen, enum term_style style, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 
 /* Can a whole screen be shown there, and keys be read as they are pressed? */

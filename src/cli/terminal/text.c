@@ -5,10 +5,15 @@
 
 #include <langinfo.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <wchar.h>
 
 #include "base/mem.h"
 #include "base/utf8.h"
+
+/* Of a terminal that does not know its size. */
+#define TEXT_DEFAULT_COLUMNS 80
 
 /* What one character (or one byte that belongs to none) looks like. */
 struct glyph {
@@ -204,14 +209,68 @@ void text_format(FILE *out, const char *format, ...)
 	va_end(args);
 }
 
+size_t text_columns(FILE *out)
+{
+	struct winsize size;
+	int fd = fileno(out);
+
+	if (fd < 0 || !isatty(fd)) {
+		return 0;
+	}
+	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
+								    : TEXT_DEFAULT_COLUMNS;
+}
+
+/* The blanks in front of a word, and the word. */
+static struct slice next_word(struct slice *rest, size_t *ret_n_blanks)
+{
+	struct slice word;
+	size_t n = 0;
+
+	while (n < rest->len && rest->data[n] == ' ') {
+		n++;
+	}
+	*ret_n_blanks = n;
+	word = slice_skip(*rest, n);
+	for (n = 0; n < word.len && word.data[n] != ' '; n++) {
+	}
+	*rest = slice_skip(word, n);
+	word.len = n;
+	return word;
+}
+
+void text_flow(FILE *out, size_t used, size_t indent, struct slice text)
+{
+	size_t columns = text_columns(out);
+	bool has_word = used > 0;
+	size_t n_blanks;
+
+	while (text.len > 0) {
+		struct slice word = next_word(&text, &n_blanks);
+		size_t width = text_width(word);
+
+		if (columns > 0 && has_word && used + n_blanks + width > columns) {
+			fputc('\n', out);
+			used = 0;
+			n_blanks = MIN(indent, columns / 2);
+		}
+		fprintf(out, "%*s", (int)n_blanks, "");
+		text_put(out, word, TEXT_NO_LIMIT);
+		used += n_blanks + width;
+		has_word = true;
+	}
+	fputc('\n', out);
+}
+
 void text_line(FILE *out, const char *format, ...)
 {
+	CLEANUP(mem_free_p) char *text = NULL;
 	va_list args;
 
 	va_start(args, format);
-	text_format_args(out, format, args);
+	text = text_make(format, args);
 	va_end(args);
-	fputc('\n', out);
+	text_flow(out, 0, text != NULL ? strspn(text, " ") : 0, slice_of(text));
 }
 
 void text_put_json(FILE *out, struct slice json)

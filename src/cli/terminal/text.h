@@ -36,8 +36,16 @@ size_t text_put(FILE *out, struct slice text, size_t max_columns);
  * report.
  */
 char *text_make(const char *format, va_list args) PRINTF_LIKE(1, 0);
-/* Formats, writes all of it like text_put(), ends the line. */
+/* Columns of the terminal that `out` is; 0: it is none. */
+size_t text_columns(FILE *out);
+/* Formats, writes all of it like text_flow(), from the left; what begins with blanks goes on so. */
 void text_line(FILE *out, const char *format, ...) PRINTF_LIKE(2, 3);
+/*
+ * Writes the text where `used` columns of the line are taken already, and ends the line. On a
+ * terminal a line that would be too long is broken at a blank, and goes on behind `indent` blanks;
+ * elsewhere it stays one line.
+ */
+void text_flow(FILE *out, size_t used, size_t indent, struct slice text);
 /* The same without the end of the line. */
 void text_format(FILE *out, const char *format, ...) PRINTF_LIKE(2, 3);
 void text_format_args(FILE *out, const char *format, va_list args) PRINTF_LIKE(2, 0);

@@ -92,7 +92,7 @@ void http_connection_free(struct http_connection *connection)
 	bufferevent_free(connection->bufferevent);
 	free(connection);
 	event_active(server->seating, 0, 0);
-	http_server_look_whether_idle(server);
+	event_active(server->idle, 0, 0);
 	if (is_handled) {
 		request->connection = NULL;
 		http_request_tell_gone(request);
@@ -137,7 +137,7 @@ static void close_down(struct http_connection *connection)
 	}
 	shutdown(bufferevent_getfd(connection->bufferevent), SHUT_WR);
 	set_state(connection, HTTP_LINGERING);
-	http_server_look_whether_idle(connection->server);
+	event_active(connection->server->idle, 0, 0);
 }
 
 /* ---- reading ---- */

@@ -87,7 +87,7 @@ struct http_server {
 	size_t n_unanswered;
 	void (*idle_fn)(void *context); /* NULL: nobody waits, or he was told */
 	void *idle_context;
-	struct event *idle; /* tells him, from the event loop */
+	struct event *idle; /* looks whether no answer is on its way, and tells him */
 	bool is_stopped;
 };
 
@@ -168,7 +168,5 @@ void http_connection_flush(struct http_connection *connection);
 
 /* One of the unanswered requests is not any more. */
 void http_server_request_answered(struct http_server *server);
-/* An answer is not on its way any more: tells who waits for the last one. */
-void http_server_look_whether_idle(struct http_server *server);
 
 #endif

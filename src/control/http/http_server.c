@@ -130,13 +130,27 @@ static void on_arrival(evutil_socket_t listening, short what UNUSED, void *conte
 
 /* ---- ending ---- */
 
+static bool is_answer_on_its_way(const struct http_server *server)
+{
+	const struct http_connection *connection;
+
+	TAILQ_FOREACH(connection, &server->connections, link)
+	{
+		if (connection->state == HTTP_WRITING) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Who waits for the last answer is told when none is on its way any more. */
 static void on_idle(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 {
 	struct http_server *server = context;
 	void (*idle_fn)(void *context) = server->idle_fn;
 
-	server->idle_fn = NULL;
-	if (idle_fn != NULL) {
+	if (idle_fn != NULL && server->n_unanswered == 0 && !is_answer_on_its_way(server)) {
+		server->idle_fn = NULL;
 		idle_fn(server->idle_context);
 	}
 }
@@ -167,30 +181,10 @@ int http_server_renew_socket(struct http_server *server, struct err *err)
 	return r;
 }
 
-static bool is_answer_on_its_way(const struct http_server *server)
-{
-	const struct http_connection *connection;
-
-	TAILQ_FOREACH(connection, &server->connections, link)
-	{
-		if (connection->state == HTTP_WRITING) {
-			return true;
-		}
-	}
-	return false;
-}
-
-void http_server_look_whether_idle(struct http_server *server)
-{
-	if (server->idle_fn != NULL && server->n_unanswered == 0 && !is_answer_on_its_way(server)) {
-		event_active(server->idle, 0, 0);
-	}
-}
-
 void http_server_request_answered(struct http_server *server)
 {
 	server->n_unanswered--;
-	http_server_look_whether_idle(server);
+	event_active(server->idle, 0, 0);
 }
 
 void http_server_drain(struct http_server *server, void (*idle_fn)(void *context), void *context)
@@ -198,7 +192,7 @@ void http_server_drain(struct http_server *server, void (*idle_fn)(void *context
 	CHECK(server->is_stopped);
 	server->idle_fn = idle_fn;
 	server->idle_context = context;
-	http_server_look_whether_idle(server);
+	event_active(server->idle, 0, 0);
 }
 
 static void close_socket(struct http_server *server)

@@ -131,12 +131,25 @@ static bool find_kill(struct exchange *exchange, const char *action, struct jobs
 	return true;
 }
 
+/* The report, who ordered it and what was asked for. */
+static json_t *describe(const struct jobs_view *view)
+{
+	json_t *object = json_report(view->request_id, view->report);
+	json_t *request = json_object();
+
+	json_set(object, "action", json_text_of(view->action));
+	json_set_caller(object, view->caller);
+	json_set_request(request, view->request);
+	json_set(object, "request", request);
+	return object;
+}
+
 void native_kill_report(struct exchange *exchange)
 {
 	struct jobs_view view;
 
 	if (find_kill(exchange, exchange->action, &view)) {
-		exchange_answer(exchange, 200, json_report(view.request_id, view.report));
+		exchange_answer(exchange, 200, describe(&view));
 	}
 }
 

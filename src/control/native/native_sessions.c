@@ -17,10 +17,7 @@ static bool read_group(
 	struct session_list_opts *opts = field;
 
 	opts->is_by_program = program_key_find(value, &opts->program_group);
-	opts->has_group = opts->is_by_program || session_field_find(value, &opts->group);
-	if (!opts->has_group) {
-		err_set(err, "unknown field \"%.*s\"", SLICE_ARG(value));
-	}
+	opts->has_group = opts->is_by_program || session_field_read(value, &opts->group, err);
 	return opts->has_group;
 }
 

@@ -5,28 +5,37 @@
 
 #include "base/macros.h"
 
-/* Insertions, deletions and replacements that lead from `a` to `b`, ASCII letters as if small. */
+static bool is_same(char a, char b)
+{
+	return slice_lower(a) == slice_lower(b);
+}
+
+/*
+ * Insertions, deletions, replacements and swaps of neighbours that lead from `a` to `b`, capitals
+ * as if small.
+ */
 static size_t distance(struct slice a, struct slice b)
 {
-	size_t row[NEAREST_MAX_BYTES + 1];
+	size_t rows[3][NEAREST_MAX_BYTES + 1];
 
 	for (size_t j = 0; j <= b.len; j++) {
-		row[j] = j;
+		rows[0][j] = j;
 	}
 	for (size_t i = 1; i <= a.len; i++) {
-		size_t diagonal = row[0];
+		size_t *row = rows[i % 3];
+		const size_t *last = rows[(i + 2) % 3], *last_but_one = rows[(i + 1) % 3];
 
 		row[0] = i;
 		for (size_t j = 1; j <= b.len; j++) {
-			struct slice letter = {&a.data[i - 1], 1};
-			const char other[] = {b.data[j - 1], '\0'};
-			size_t replaced = diagonal + !slice_is_nocase(letter, other);
-
-			diagonal = row[j];
-			row[j] = MIN(replaced, MIN(row[j], row[j - 1]) + 1);
+			row[j] = last[j - 1] + !is_same(a.data[i - 1], b.data[j - 1]);
+			row[j] = MIN(row[j], MIN(row[j - 1], last[j]) + 1);
+			if (i > 1 && j > 1 && is_same(a.data[i - 1], b.data[j - 2]) &&
+				is_same(a.data[i - 2], b.data[j - 1])) {
+				row[j] = MIN(row[j], last_but_one[j - 2] + 1);
+			}
 		}
 	}
-	return row[b.len];
+	return rows[a.len % 3][b.len];
 }
 
 void nearest_try(struct nearest *nearest, struct slice word)

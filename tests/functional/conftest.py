@@ -1,6 +1,7 @@
 """Fixtures: servers, client sessions and daemons that end with the test, checked as they do."""
 
 import contextlib
+import os
 import shutil
 import tempfile
 
@@ -136,6 +137,20 @@ def make_daemon(make_directory, logs, has_least_user):
             return daemon
 
         yield make
+
+
+@pytest.fixture
+def make_secret(make_directory):
+    """make_secret(password): the path of a file that holds it."""
+
+    def make(password):
+        path = f"{make_directory()}/pass"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(password)
+        os.chmod(path, 0o600)
+        return path
+
+    return make
 
 
 @pytest.fixture

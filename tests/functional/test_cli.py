@@ -251,9 +251,10 @@ OUTCOME_IDS = [f"{answer.status}-{answer.body.get('state', 'error')}" for answer
 def test_exit_status_of_a_kill(fake, answer, status):
     fake.on("POST", KILL, answer)
     done = run("kill", "r-1", "--all", "--yes", socket=fake.socket_path)
-    assert (done.returncode, done.out) == (status, "")
-    words = answer.body["error"]["message"] if "error" in answer.body else answer.body["state"]
-    assert words.replace("_", " ") in done.err
+    is_error = "error" in answer.body
+    words = answer.body["error"]["message"] if is_error else answer.body["state"]
+    assert (done.returncode, done.out if is_error else done.err) == (status, "")
+    assert words.replace("_", " ") in (done.err if is_error else done.out)
 
 
 @pytest.mark.parametrize(("answer", "status"), OUTCOMES, ids=OUTCOME_IDS)
@@ -337,15 +338,15 @@ def test_report(fake):
     fake.on("POST", KILL, Answer(500, report))
     done = run("kill", "r-1", "--all", "--yes", socket=fake.socket_path)
     assert done.returncode == 5
-    lines = done.err.splitlines()
+    lines = done.out.splitlines()
     assert lines[0] == "r-1: partial (312 ms)"
     assert "  found            18,003  sessions on the servers" in lines
     assert "  survived              7  still there, or not tried" in lines
     assert "  failed on 127.0.0.1:6379: connection lost" in lines
     assert "  warning: tot-mem is not known to redis 6.0.16" in lines
-    assert re.search(r"SOURCE +USER +NAME +LIBRARY +SESSIONS +KILLED\n", done.err)
-    assert re.search(r"10\.0\.0\.7 +app +pool +jedis +15,000 +15,000\n", done.err)
-    assert "reconnected" not in done.err and "CAME BACK" not in done.err
+    assert re.search(r"SOURCE +USER +NAME +LIBRARY +SESSIONS +KILLED\n", done.out)
+    assert re.search(r"10\.0\.0\.7 +app +pool +jedis +15,000 +15,000\n", done.out)
+    assert "reconnected" not in done.out and "CAME BACK" not in done.out
     assert lines[-2] == f"  request id  {REQUEST_ID}"
     assert lines[-1].startswith("What is left can be killed by the same command again")
 
@@ -354,9 +355,9 @@ def test_dry_run_shows_the_plan(fake):
     fake.on("POST", KILL, Answer(200, DRY_RUN))
     done = run("kill", "r-1", "--match", "user = app", "-yn", socket=fake.socket_path)
     assert done.returncode == 0
-    assert "nothing was killed" in done.err
-    assert "SURVIVED" not in done.err and "LONGEST STALL" not in done.err
-    assert re.search(r"CLIENT KILL TYPE normal USER app SKIPME yes +16,000\n", done.err)
+    assert "nothing was killed" in done.out
+    assert "SURVIVED" not in done.out and "LONGEST STALL" not in done.out
+    assert re.search(r"CLIENT KILL TYPE normal USER app SKIPME yes +16,000\n", done.out)
     assert fake.requests[0].params == [("match", "user = app"), ("dry_run", "true")]
 
 
@@ -389,9 +390,9 @@ def test_one_instance(fake):
 
 def test_kills(fake):
     fake.on("GET", "/v1/kills", Answer(200, KILLS))
-    lines = run("kills", socket=fake.socket_path).out.splitlines()
+    lines = run("kills", "--utc", socket=fake.socket_path).out.splitlines()
     assert re.fullmatch(
-        rf"{REQUEST_ID} +r-1 +done +15,990 +0 +312 ms +2026-11-24T05:50:23", lines[1]
+        rf"{REQUEST_ID} +r-1 +done +15,990 +Nov 24 05:50 +0 +312 ms", lines[1]
     )
     fake.on("GET", "/v1/kills", Answer(200, {"kills": []}))
     assert run("kills", socket=fake.socket_path).out == "no kills since the daemon started\n"
@@ -400,7 +401,7 @@ def test_kills(fake):
 def test_cancel(fake):
     fake.on("DELETE", f"/v1/kills/{REQUEST_ID}", Answer(200, {**REPORT, "state": "cancelled"}))
     done = run("cancel", REQUEST_ID, socket=fake.socket_path)
-    assert (done.returncode, done.out) == (0, "") and "cancelled" in done.err
+    assert (done.returncode, done.err) == (0, "") and "cancelled" in done.out
     done = run("cancel", "nonsense", socket=fake.socket_path)
     assert done.returncode == 1 and "NotFound" in done.err
 
@@ -615,8 +616,8 @@ class SlowKill:
 def test_stream(fake):
     fake.on("POST", KILL, stream_of(event("accepted"), event("report", **REPORT)))
     done = run("kill", "r-1", "--all", "--yes", socket=fake.socket_path)
-    assert (done.returncode, done.out) == (0, "")
-    assert done.err.startswith("r-1: done (312 ms)\n")
+    assert (done.returncode, done.err) == (0, "")
+    assert done.out.startswith("r-1: done (312 ms)\n")
     assert "application/x-ndjson" in fake.requests[0].accept
 
 
@@ -639,11 +640,12 @@ def test_plain_lines_without_a_terminal(fake):
     kill = SlowKill(fake)
     argv = [str(programs.SESSKILL), "-s", fake.socket_path, "kill", "r-1", "--all", "--yes"]
     with subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(), text=True
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, env=environment(), text=True
     ) as process:
         lines = [process.stderr.readline() for _ in range(2)]
         kill.end()
-        rest = process.stderr.read()
+        rest = process.stdout.read()
     assert process.returncode == 0
     for line in lines:
         assert re.fullmatch(r"killing  8,000 of 16,000  50%  \d\.\d s\n", line), line

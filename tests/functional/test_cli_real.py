@@ -1,5 +1,6 @@
 """The command-line client with a real daemon and real servers: every command and exit status."""
 
+import getpass
 import json
 import os
 import re
@@ -107,22 +108,26 @@ def test_kill_all(server, daemon, make_clients):
     clients = make_clients(server, **CROWD)
     assert rows_of(daemon.cli("instances").stdout)[0]["STATE"] == "ready"
     done = daemon.cli("kill", "r-test", "--all", "--yes", "--reason", "leaked pool")
-    assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr.startswith("r-test: done (")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("r-test: done (")
     clients.wait_for(open=0, closed_by_server=40)
     (intent,) = daemon.audit("intent")
     assert intent["reason"] == "leaked pool" and "sesskill" in intent["exe"]
     (row,) = rows_of(daemon.cli("kills").stdout)
     assert (row["REQUEST"], row["STATE"]) == (intent["request_id"], "done")
     report = daemon.cli("kills", intent["request_id"])
-    assert report.stdout == done.stderr
+    told = {line.split()[0]: line for line in report.stdout.splitlines() if line}
+    assert "  reason        leaked pool" in report.stdout.splitlines()
+    assert "  selected      all" in report.stdout.splitlines()
+    assert told["ordered"].split()[-1] == getpass.getuser()
+    assert all(line in report.stdout for line in done.stdout.splitlines())
 
 
 def test_kill_by_name_after_a_look(server, daemon, make_clients):
     clients = make_clients(server, total=30, named={"pool-a": 12})
     look = daemon.cli("kill", "r-test", "--match", "name = pool-*", "--dry-run")
-    assert look.returncode == 0 and "nothing was killed" in look.stderr
-    assert "CLIENT KILL" in look.stderr and clients.status()["open"] == 30
+    assert look.returncode == 0 and "nothing was killed" in look.stdout
+    assert "CLIENT KILL" in look.stdout and clients.status()["open"] == 30
     done = daemon.cli("--json", "kill", "r-test", "--match", "name = pool-*", "--yes")
     report = json.loads(done.stdout)
     assert (done.returncode, done.stderr) == (0, "")
@@ -135,11 +140,13 @@ def test_who_comes_back_is_told_while_it_is_watched(server, daemon, make_clients
     make_clients(server, total=10, reconnect=True)
     done = daemon.cli("kill", "r-test", "--all", "--yes", "--watch", "2500ms")
     assert done.returncode == 6 and "\x1b" not in done.stderr
-    *lines, _ = done.stderr.partition("r-test: done (")[0].split("\n")
+    lines = done.stderr.splitlines()
     assert len(lines) == 2
     # The control connection of this test may be among them.
     assert re.fullmatch(r"watching  1[01] of 1[01]  100%  10 came back  2\.\d s", lines[1]), lines
-    assert "  reconnected          10  came back\n" in done.stderr
+    assert "  reconnected          10  came back\n" in done.stdout
+    assert re.match(r"r-test: done \(\d+\.?\d* ms, then watched for 2\.\d s\)\n", done.stdout)
+    assert "10 of those killed came back: whatever makes them come runs on." in done.stdout
 
 
 def test_the_question(server, daemon, make_terminal, make_clients):
@@ -178,15 +185,15 @@ def test_cancel(server, daemon, make_clients):
     server.pause_process()
     argv = command(daemon.socket_path, "kill", "r-test", "--all", "--yes", "--timeout", "60s")
     with subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(), text=True
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment(), text=True
     ) as process:
         wait_until(lambda: daemon.kills() != [], "the kill to be known")
         (row,) = rows_of(daemon.cli("kills").stdout)
         assert row["STATE"] == "running"
         done = daemon.cli("cancel", row["REQUEST"])
-        assert (done.returncode, done.stdout) == (0, "")
+        assert (done.returncode, done.stderr) == (0, "")
         server.resume_process()
-        words = process.communicate(timeout=DEFAULT_TIMEOUT_S)[1]
+        words = process.communicate(timeout=DEFAULT_TIMEOUT_S)[0]
     assert process.returncode == 1
     assert "r-test: cancelled (" in words
 
@@ -198,7 +205,6 @@ def test_failed(server, daemon, make_clients):
     make_clients(server, total=5)
     for arguments, words in [
         (["kill", "r-nowhere", "--all", "--yes"], 'no instance "r-nowhere"'),
-        (["kill", "r-test", "--all", "--yes", "--max", "2"], "none was"),
         (["list", "r-nowhere"], 'no instance "r-nowhere"'),
         (["instances", "r-nowhere"], 'no instance "r-nowhere"'),
         (["kills", "nonsense"], "NotFound"),
@@ -206,13 +212,15 @@ def test_failed(server, daemon, make_clients):
     ]:
         done = daemon.cli(*arguments)
         assert (done.returncode, done.stdout) == (1, "") and words in done.stderr, arguments
+    done = daemon.cli("kill", "r-test", "--all", "--yes", "--max", "2")
+    assert (done.returncode, done.stderr) == (1, "") and "none was" in done.stdout
 
 
 def test_failed_because_the_server_is_gone(server, daemon):
     server.kill()
     wait_until(lambda: daemon.node()["state"] != "ready", "the loss of the server")
     done = daemon.cli("kill", "r-test", "--all", "--yes", "--timeout", "300ms")
-    assert done.returncode == 1 and f"failed on {server.unix_path}: " in done.stderr
+    assert done.returncode == 1 and f"failed on {server.unix_path}: " in done.stdout
     done = daemon.cli("list", "r-test")
     assert done.returncode == 1 and "See sesskill instances" in done.stderr
     done = daemon.cli("instances")
@@ -264,9 +272,9 @@ def test_partial(make_server, make_daemon, make_clients):
     done = daemon.cli("kill", "pair", "--all", "--yes", "--timeout", "500ms")
     other.resume_process()
     assert done.returncode == 5
-    assert "pair: partial (" in done.stderr
-    assert f"failed on {other.unix_path}: " in done.stderr
-    assert "What is left can be killed by the same command again" in done.stderr
+    assert "pair: partial (" in done.stdout
+    assert f"failed on {other.unix_path}: " in done.stdout
+    assert "What is left can be killed by the same command again" in done.stdout
     clients.wait_for(open=0)
 
 

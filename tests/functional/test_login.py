@@ -10,20 +10,6 @@ from harness import least_user, wait_until
 LEAST = "+client|list +client|kill +client|id +client|setname +client|no-evict +info"
 
 
-@pytest.fixture
-def make_secret(make_directory):
-    """make_secret(password): the path of a file that holds it."""
-
-    def make(password):
-        path = f"{make_directory()}/pass"
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(password)
-        os.chmod(path, 0o600)
-        return path
-
-    return make
-
-
 def instance_of(server, **keys):
     return {"id": "r-test", "address": server.address, **keys}
 

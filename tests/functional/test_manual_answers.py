@@ -159,7 +159,7 @@ def test_reports(busy, twins):
         answer(busy.kill("r-test", node=missing, timeout="1ms"), 503),
         answer(busy.kill("r-test", node=present, match="namespace = x", dry_run=True)),
         answer(busy.kill("r-test", node=present, dry_run=True, processes=True)),
-        answer(busy.kill("r-test", node=present)),
+        answer(busy.kill("r-test", node=present, watch="50ms")),
         answer(twins.kill("twins", dry_run=True)),
     ]
     hold_answers("The report", *reports)

@@ -90,7 +90,8 @@ static void show_outcome(
 	uint64_t found = field_count(answer->json, "found");
 
 	cli_show(cli, answer, stdout, print_outcome);
-	if (!cli->is_json && found > 0 && field_count(answer->json, "unmatched") == found) {
+	if (order->args != NULL && !cli->is_json && found > 0 &&
+		field_count(answer->json, "unmatched") == found) {
 		fflush(stdout);
 		nobody_explain(cli, order->instance, order->args);
 	}

@@ -17,7 +17,7 @@
 struct kill_order {
 	const char *instance;
 	const char *form;        /* the parameters */
-	const struct args *args; /* what they are made of */
+	const struct args *args; /* what they are made of; NULL: no options */
 	int64_t timeout_ms;      /* for the whole answer */
 	bool wants_cut;          /* where a server does not answer, the kernel is to do it */
 };

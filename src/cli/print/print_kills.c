@@ -290,7 +290,7 @@ static void print_nobody(const json_t *report, const struct screen *screen)
 		text_line(screen->file, "Nobody is selected: there is nothing to kill.");
 	} else {
 		text_line(screen->file,
-			"Nobody is to be killed: all %s that are selected are kept.",
+			"There is nothing to kill: all %s that are selected are kept.",
 			human_count(n_selected).text);
 	}
 }

@@ -230,9 +230,10 @@ static void measure(const struct table *table, size_t *ret_widths)
 			widest = MAX(widest, table->cells[i].width);
 		}
 		/* What was chosen is there, whatever is in it. */
-		widest = widest > 0 || table->form->columns != NULL
-				 ? MAX(widest, table->cells[column].width)
-				 : 0;
+		widest = MAX(widest, (size_t)(table->form->columns != NULL));
+		if (widest > 0 && !table->form->has_no_titles) {
+			widest = MAX(widest, table->cells[column].width);
+		}
 		ret_widths[column] = is_wanted(table, column) ? widest : 0;
 	}
 }

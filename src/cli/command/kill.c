@@ -226,7 +226,7 @@ static void on_line(void *context, struct slice line)
 		run->request_id = slice_copy(id);
 	}
 	progress_take(&run->progress, event);
-	run->causes.is_told |= !slice_is(field_text(event, "event"), "accepted");
+	run->causes.is_told |= slice_is(field_text(event, "event"), "listed");
 	if (slice_is(field_text(event, "event"), "report")) {
 		json_decref(run->report);
 		run->report = json_incref(event);

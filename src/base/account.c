@@ -8,6 +8,7 @@
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/parse.h"
@@ -138,4 +139,22 @@ char *account_user_name(uid_t uid)
 	char *name = NULL;
 
 	return find_name(look_up_user, number, &name) == 0 ? name : NULL;
+}
+
+int account_become(const char *name)
+{
+	const struct passwd *entry;
+
+	errno = 0;
+	entry = getpwnam(name);
+	if (entry == NULL) {
+		return errno != 0 && errno != ENOENT && errno != ESRCH ? -errno : ACCOUNT_E_UNKNOWN;
+	}
+	if (geteuid() == entry->pw_uid) {
+		return 0;
+	}
+	return initgroups(name, entry->pw_gid) != 0 || setgid(entry->pw_gid) != 0 ||
+			       setuid(entry->pw_uid) != 0
+		       ? -errno
+		       : 0;
 }

@@ -23,6 +23,12 @@ NODISCARD int account_find_group(const char *name, gid_t *ret_gid);
 NODISCARD int account_find_group_name(const char *name_or_number, char **ret_name);
 
 /*
+ * From now on this process is that user, with all of his groups, for good; root only. 0,
+ * ACCOUNT_E_UNKNOWN, or a negative errno.
+ */
+NODISCARD int account_become(const char *name);
+
+/*
  * On the heap; NULL: there is none. Asks the system's name service, whose own caches answer for
  * directory users.
  */

@@ -10,6 +10,8 @@
 #define NAMES_SYSTEM_SOCKET "/run/sesskill/control.sock"
 
 /* Where the sample configuration has it. */
+#define NAMES_SERVICE_USER "sesskill"
+#define NAMES_CREDENTIALS "/run/credentials/sesskilld.service" /* of the running service */
 #define NAMES_AUDIT_FILE "/var/log/sesskill/audit.jsonl"
 
 #define NAMES_PATH_DAS "/"

@@ -5,14 +5,17 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "build_config.h"
 #include "config/config.h"
+#include "control/names.h"
 #include "daemon/daemon.h"
 #include "record/json.h"
 
@@ -28,7 +31,7 @@
 #define LARGE_BUFFER_BYTES (128 * 1024)
 
 static const char usage[] =
-	"usage: sesskilld [-c FILE] [--check] [--debug] [--version] [--help]\n"
+	"usage: sesskilld [-c FILE] [--check [--as USER]] [--debug] [--version] [--help]\n"
 	"\n"
 	"Ends client sessions on Redis-compatible servers on request, and proves it.\n"
 	"Runs in the foreground and logs to stderr.\n"
@@ -37,6 +40,8 @@ static const char usage[] =
 	"                     and where that does not exist a built-in one: the instance\n"
 	"                     \"local\" at 127.0.0.1:6379\n"
 	"      --check        read the configuration, say what is wrong, exit 0 or 2\n"
+	"      --as USER      with --check: read as this user; default, for root, the one of the\n"
+	"                     service, " NAMES_SERVICE_USER "\n"
 	"      --print-guards read the configuration, print its guards as JSON\n"
 	"      --debug        log what the links and sweeps do\n"
 	"      --version      print the version\n"
@@ -44,12 +49,14 @@ static const char usage[] =
 
 struct arguments {
 	const char *config;
+	const char *as; /* NULL: not given */
 	bool is_check;
 	bool is_print;
 };
 
 enum {
 	OPTION_CHECK = 256,
+	OPTION_AS,
 	OPTION_PRINT,
 	OPTION_DEBUG,
 	OPTION_VERSION,
@@ -70,6 +77,7 @@ static struct arguments read_arguments(int argc, char **argv)
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"check", no_argument, NULL, OPTION_CHECK},
+		{"as", required_argument, NULL, OPTION_AS},
 		{"print-guards", no_argument, NULL, OPTION_PRINT},
 		{"debug", no_argument, NULL, OPTION_DEBUG},
 		{"version", no_argument, NULL, OPTION_VERSION},
@@ -86,6 +94,9 @@ static struct arguments read_arguments(int argc, char **argv)
 			break;
 		case OPTION_CHECK:
 			arguments.is_check = true;
+			break;
+		case OPTION_AS:
+			arguments.as = optarg;
 			break;
 		case OPTION_PRINT:
 			arguments.is_print = true;
@@ -105,6 +116,10 @@ static struct arguments read_arguments(int argc, char **argv)
 		}
 	}
 	refuse_word(argv[optind]);
+	if (arguments.as != NULL && !arguments.is_check) {
+		fputs("sesskilld: --as goes with --check\n", stderr);
+		exit(EXIT_BAD_USAGE);
+	}
 	return arguments;
 }
 
@@ -150,6 +165,70 @@ static void print_guards(const struct config *config)
 	puts(text);
 }
 
+/* For tests. False, having said why: they are not understood. */
+static bool read_faults(void)
+{
+	struct err err;
+
+	if (FAULT_CAN && fault_set_rules(getenv(FAULT_VARIABLE), &err) != 0) {
+		log_error(FAULT_VARIABLE ": %s", err.text);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * What root can read its service's user may not. *ret_user is the user that was chosen, if nobody
+ * said which. False with words said.
+ */
+static bool become_reader(const char *as, const char **ret_user)
+{
+	const char *user = as != NULL ? as : NAMES_SERVICE_USER;
+	int r;
+
+	*ret_user = NULL;
+	if (as == NULL && geteuid() != 0) {
+		return true;
+	}
+	/* The credentials of the service are its user's, while it runs. */
+	if (geteuid() == 0 && access(NAMES_CREDENTIALS, F_OK) == 0) {
+		setenv("CREDENTIALS_DIRECTORY", NAMES_CREDENTIALS, 0);
+	}
+	r = account_become(user);
+	if (as == NULL && r == ACCOUNT_E_UNKNOWN) {
+		return true; /* the service is not installed here */
+	}
+	if (r != 0) {
+		log_error("--as %s: %s", user,
+			r == ACCOUNT_E_UNKNOWN ? "no such user" : strerror(-r));
+		return false;
+	}
+	*ret_user = as == NULL ? user : NULL;
+	return true;
+}
+
+static int check(const struct arguments *arguments, const char *path)
+{
+	const char *user = NULL;
+	bool is_ready =
+		(!arguments->is_check || become_reader(arguments->as, &user)) && read_faults();
+	struct config *config = is_ready ? load_config(path) : NULL;
+
+	if (config == NULL) {
+		if (user != NULL) {
+			fprintf(stderr,
+				"(read as %s, the user of the service; --as USER for another)\n",
+				user);
+		}
+		return EXIT_BAD_USAGE;
+	}
+	if (arguments->is_print) {
+		print_guards(config);
+	}
+	config_free(config);
+	return EXIT_SUCCESS;
+}
+
 /* Takes `config` over. */
 static int run(struct config *config, const char *path)
 {
@@ -170,18 +249,6 @@ static int run(struct config *config, const char *path)
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* For tests. False, having said why: they are not understood. */
-static bool read_faults(void)
-{
-	struct err err;
-
-	if (FAULT_CAN && fault_set_rules(getenv(FAULT_VARIABLE), &err) != 0) {
-		log_error(FAULT_VARIABLE ": %s", err.text);
-		return false;
-	}
-	return true;
-}
-
 int main(int argc, char **argv)
 {
 	/* Passwords pass through this process: no core dump may hold one. */
@@ -194,16 +261,9 @@ int main(int argc, char **argv)
 	/* The C library would raise the bound by itself, and keep the memory of one large listing
 	 * for ever. */
 	mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES);
-	config = read_faults() ? load_config(path) : NULL;
-	if (config == NULL) {
-		return EXIT_BAD_USAGE;
-	}
-	if (arguments.is_print) {
-		print_guards(config);
-	}
 	if (arguments.is_check || arguments.is_print) {
-		config_free(config);
-		return EXIT_SUCCESS;
+		return check(&arguments, path);
 	}
-	return run(config, path);
+	config = read_faults() ? load_config(path) : NULL;
+	return config != NULL ? run(config, path) : EXIT_BAD_USAGE;
 }

@@ -60,7 +60,7 @@ def test_it_says_that_it_has_them(make_daemon, server):
 @needs_faults
 def test_a_rule_that_is_none():
     done = subprocess.run(
-        [programs.SESSKILLD, "--check"],
+        [programs.SESSKILLD, *programs.CHECK],
         env={**programs.environment(), "SESSKILL_FAULTS": "sweep.reset,no.such"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip

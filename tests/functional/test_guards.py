@@ -311,7 +311,7 @@ def check(directory, guards, **settings):
         file.write(json.dumps(config, indent=1))
     os.chmod(path, stat.S_IRUSR | stat.S_IWUSR)
     return subprocess.run(
-        [programs.SESSKILLD, "-c", path, "--check"], capture_output=True, text=True, check=False
+        [programs.SESSKILLD, "-c", path, *programs.CHECK], capture_output=True, text=True, check=False
     )
 
 

@@ -191,7 +191,7 @@ def test_configurations_are_taken(make_directory, start):
         with open(path, "w", encoding="utf-8") as file:
             file.write(f"instances: [{{id: {INSTANCE}, address: '127.0.0.1:6379'}}]\n{text}")
         done = subprocess.run(
-            [programs.SESSKILLD, "--check", "-c", path],
+            [programs.SESSKILLD, *programs.CHECK, "-c", path],
             capture_output=True, text=True, env=environment(), check=False,
         )  # fmt: skip
         for line in done.stderr.splitlines():

@@ -3,6 +3,7 @@
 import grp
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -89,12 +90,12 @@ def write_config(directory, text):
 def test_check(make_directory):
     directory = make_directory()
     path = write_config(directory, GOOD % {"directory": directory})
-    done = run_daemon("-c", path, "--check")
+    done = run_daemon("-c", path, *programs.CHECK)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert os.listdir(directory) == ["sesskilld.yaml"]
 
 
-@pytest.mark.parametrize("check", [["--check"], []], ids=["check", "start"])
+@pytest.mark.parametrize("check", [programs.CHECK, []], ids=["check", "start"])
 def test_all_mistakes_at_once(make_directory, check):
     path = write_config(make_directory(), BAD)
     done = run_daemon("-c", path, *check)
@@ -115,9 +116,34 @@ def test_a_password_that_others_can_read(make_directory):
         directory,
         f"instances:\n  - {{id: a, address: 'localhost:1', password-file: {secret}}}\n",
     )
-    done = run_daemon("-c", path, "--check")
+    done = run_daemon("-c", path, *programs.CHECK)
     assert done.returncode == 2
     assert done.stderr.startswith(f"{path}:2:") and secret in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")
+def test_check_reads_as_the_service_does(make_directory):
+    """What root can read the daemon may not."""
+    directory = make_directory()
+    os.chmod(directory, 0o755)
+    secret = f"{directory}/pass"
+    with open(secret, "w", encoding="utf-8") as file:
+        file.write("secret")
+    os.chmod(secret, 0o600)
+    path = write_config(
+        directory,
+        f"instances:\n  - {{id: a, address: 'localhost:1', password-file: {secret}}}\n",
+    )
+    assert run_daemon("-c", path, *programs.CHECK).returncode == 0
+    done = run_daemon("-c", path, "--check", "--as", "nobody")
+    assert done.returncode == 2 and done.stderr.startswith(f"{path}:2:") and secret in done.stderr
+    os.chown(secret, pwd.getpwnam("nobody").pw_uid, -1)
+    assert run_daemon("-c", path, "--check", "--as", "nobody").returncode == 0
+    for arguments, words in [
+        (["--check", "--as", "nosuchuser"], "no such user"), (["--as", "nobody"], "--check"),
+    ]:  # fmt: skip
+        done = run_daemon("-c", path, *arguments)
+        assert done.returncode == 2 and words in done.stderr
 
 
 @pytest.mark.parametrize(

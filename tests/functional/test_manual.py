@@ -196,7 +196,7 @@ def test_examples_of_the_configuration(make_directory):
         with open(path, "w", encoding="utf-8") as file:
             file.write(example)
         done = subprocess.run(
-            [programs.SESSKILLD, "--check", "-c", path],
+            [programs.SESSKILLD, *programs.CHECK, "-c", path],
             capture_output=True, text=True, env=programs.environment(), check=False,
         )  # fmt: skip
         for line in done.stderr.splitlines():

@@ -44,8 +44,11 @@ check "reload" systemctl reload sesskilld.service
 check "the reload counts" wait_for sesskill instances second
 check "it is the same process" test "$(main_pid)" = "$pid"
 echo 'nonsense: 1' >>/etc/sesskill/sesskilld.yaml
-systemctl reload sesskilld.service
+check "a reload of a wrong file fails" test "$(systemctl reload sesskilld.service 2>/dev/null; echo $?)" != 0
+check "with the reason in the journal" says 'sesskilld.yaml:[0-9]*:[0-9]*: unknown key "nonsense"' \
+	"$(journalctl -u sesskilld.service -n 20 2>/dev/null)"
 check "a wrong file changes nothing" sesskill instances second
+kill -HUP "$(main_pid)"
 check "the status says what is wrong" \
 	wait_for status_says 'sesskilld.yaml:[0-9]*:[0-9]*: unknown key "nonsense"'
 # Somebody tries again and again, and requests come in meanwhile.

@@ -1,5 +1,6 @@
 """Where the programs under test are, and how a test process is started."""
 
+import getpass
 import os
 import resource
 from pathlib import Path
@@ -9,6 +10,8 @@ BUILD = Path(os.environ.get("SESSKILL_BUILD", ROOT / "build"))
 
 SESSKILLD = Path(os.environ.get("SESSKILLD", BUILD / "src/daemon/sesskilld"))
 SESSKILL = Path(os.environ.get("SESSKILL", BUILD / "src/cli/sesskill"))
+# As who runs the tests: root would else read as the user of the service.
+CHECK = ["--check", "--as", getpass.getuser()]
 CLIENTS = Path(os.environ.get("SESSKILL_CLIENTS", BUILD / "tests/tools/clients"))
 CROWD = BUILD / "tests/tools/crowd"
 REDIS_SERVER = os.environ.get("REDIS_SERVER", "redis-server")

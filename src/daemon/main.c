@@ -178,6 +178,22 @@ static bool read_faults(void)
 }
 
 /*
+ * The credentials of the service are there while it runs. From its own ExecReload= the service
+ * manager hides them, but not the service (seen with systemd 252).
+ */
+static void find_credentials(void)
+{
+	const char *main_pid = getenv("MAINPID");
+	CLEANUP(mem_free_p)
+	char *path = main_pid != NULL ? mem_printf("/proc/%s/root" NAMES_CREDENTIALS, main_pid)
+				      : mem_printf("%s", NAMES_CREDENTIALS);
+
+	if (access(path, F_OK) == 0) {
+		setenv("CREDENTIALS_DIRECTORY", path, main_pid != NULL);
+	}
+}
+
+/*
  * What root can read its service's user may not. *ret_user is the user that was chosen, if nobody
  * said which. False with words said.
  */
@@ -189,10 +205,6 @@ static bool become_reader(const char *as, const char **ret_user)
 	*ret_user = NULL;
 	if (as == NULL && geteuid() != 0) {
 		return true;
-	}
-	/* The credentials of the service are its user's, while it runs. */
-	if (geteuid() == 0 && access(NAMES_CREDENTIALS, F_OK) == 0) {
-		setenv("CREDENTIALS_DIRECTORY", NAMES_CREDENTIALS, 0);
 	}
 	r = account_become(user);
 	if (as == NULL && r == ACCOUNT_E_UNKNOWN) {
@@ -207,12 +219,17 @@ static bool become_reader(const char *as, const char **ret_user)
 	return true;
 }
 
+static bool can_check(const struct arguments *arguments, const char **ret_user)
+{
+	find_credentials();
+	return become_reader(arguments->as, ret_user);
+}
+
 static int check(const struct arguments *arguments, const char *path)
 {
 	const char *user = NULL;
-	bool is_ready =
-		(!arguments->is_check || become_reader(arguments->as, &user)) && read_faults();
-	struct config *config = is_ready ? load_config(path) : NULL;
+	bool is_ready = !arguments->is_check || can_check(arguments, &user);
+	struct config *config = is_ready && read_faults() ? load_config(path) : NULL;
 
 	if (config == NULL) {
 		if (user != NULL) {

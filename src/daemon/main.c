@@ -3,6 +3,7 @@
  */
 #include <getopt.h>
 #include <malloc.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,31 +56,34 @@ struct arguments {
 };
 
 enum {
-	OPTION_CHECK = 256,
-	OPTION_AS,
-	OPTION_PRINT,
-	OPTION_DEBUG,
+	OPTION_AS = 256,
 	OPTION_VERSION,
 	OPTION_HELP,
 };
 
-static void refuse_word(const char *word)
+static void refuse(const char *format, ...) PRINTF_LIKE(1, 2) __attribute__((noreturn));
+
+static void refuse(const char *format, ...)
 {
-	if (word != NULL) {
-		fprintf(stderr, "sesskilld: unexpected argument \"%s\"\n%s", word, usage);
-		exit(EXIT_BAD_USAGE);
-	}
+	va_list args;
+
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs(usage, stderr);
+	exit(EXIT_BAD_USAGE);
 }
 
 /* Exits by itself for --help, --version and what it does not understand. */
 static struct arguments read_arguments(int argc, char **argv)
 {
-	static const struct option options[] = {
+	int is_check = 0, is_print = 0, level = LOG_LEVEL_INFO;
+	const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
-		{"check", no_argument, NULL, OPTION_CHECK},
+		{"check", no_argument, &is_check, 1},
 		{"as", required_argument, NULL, OPTION_AS},
-		{"print-guards", no_argument, NULL, OPTION_PRINT},
-		{"debug", no_argument, NULL, OPTION_DEBUG},
+		{"print-guards", no_argument, &is_print, 1},
+		{"debug", no_argument, &level, LOG_LEVEL_DEBUG},
 		{"version", no_argument, NULL, OPTION_VERSION},
 		{"help", no_argument, NULL, OPTION_HELP},
 		{NULL, 0, NULL, 0},
@@ -89,20 +93,13 @@ static struct arguments read_arguments(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
 		switch (option) {
+		case 0:
+			break;
 		case 'c':
 			arguments.config = optarg;
 			break;
-		case OPTION_CHECK:
-			arguments.is_check = true;
-			break;
 		case OPTION_AS:
 			arguments.as = optarg;
-			break;
-		case OPTION_PRINT:
-			arguments.is_print = true;
-			break;
-		case OPTION_DEBUG:
-			log_set_level(LOG_LEVEL_DEBUG);
 			break;
 		case OPTION_VERSION:
 			puts("sesskilld " SESSKILL_VERSION FAULTS_NOTE);
@@ -111,15 +108,18 @@ static struct arguments read_arguments(int argc, char **argv)
 			fputs(usage, stdout);
 			exit(EXIT_SUCCESS);
 		default:
-			fputs(usage, stderr);
-			exit(EXIT_BAD_USAGE);
+			refuse("%s", "");
 		}
 	}
-	refuse_word(argv[optind]);
-	if (arguments.as != NULL && !arguments.is_check) {
-		fputs("sesskilld: --as goes with --check\n", stderr);
-		exit(EXIT_BAD_USAGE);
+	if (argv[optind] != NULL) {
+		refuse("sesskilld: unexpected argument \"%s\"\n", argv[optind]);
 	}
+	if (arguments.as != NULL && !is_check) {
+		refuse("sesskilld: --as goes with --check\n");
+	}
+	log_set_level((enum log_level)level);
+	arguments.is_check = is_check != 0;
+	arguments.is_print = is_print != 0;
 	return arguments;
 }
 

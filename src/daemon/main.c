@@ -51,8 +51,8 @@ static const char usage[] =
 struct arguments {
 	const char *config;
 	const char *as; /* NULL: not given */
-	bool is_check;
-	bool is_print;
+	int is_check;
+	int is_print;
 };
 
 enum {
@@ -77,18 +77,18 @@ static void refuse(const char *format, ...)
 /* Exits by itself for --help, --version and what it does not understand. */
 static struct arguments read_arguments(int argc, char **argv)
 {
-	int is_check = 0, is_print = 0, level = LOG_LEVEL_INFO;
+	struct arguments arguments = {0};
+	int level = LOG_LEVEL_INFO;
 	const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
-		{"check", no_argument, &is_check, 1},
+		{"check", no_argument, &arguments.is_check, 1},
 		{"as", required_argument, NULL, OPTION_AS},
-		{"print-guards", no_argument, &is_print, 1},
+		{"print-guards", no_argument, &arguments.is_print, 1},
 		{"debug", no_argument, &level, LOG_LEVEL_DEBUG},
 		{"version", no_argument, NULL, OPTION_VERSION},
 		{"help", no_argument, NULL, OPTION_HELP},
 		{NULL, 0, NULL, 0},
 	};
-	struct arguments arguments = {0};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
@@ -114,12 +114,10 @@ static struct arguments read_arguments(int argc, char **argv)
 	if (argv[optind] != NULL) {
 		refuse("sesskilld: unexpected argument \"%s\"\n", argv[optind]);
 	}
-	if (arguments.as != NULL && !is_check) {
+	if (arguments.as != NULL && !arguments.is_check) {
 		refuse("sesskilld: --as goes with --check\n");
 	}
 	log_set_level((enum log_level)level);
-	arguments.is_check = is_check != 0;
-	arguments.is_print = is_print != 0;
 	return arguments;
 }
 

@@ -74,6 +74,16 @@ static void refuse(const char *format, ...)
 	exit(EXIT_BAD_USAGE);
 }
 
+static void refuse_nonsense(const struct arguments *arguments, const char *word)
+{
+	if (word != NULL) {
+		refuse("sesskilld: unexpected argument \"%s\"\n", word);
+	}
+	if (arguments->as != NULL && !arguments->is_check) {
+		refuse("sesskilld: --as goes with --check\n");
+	}
+}
+
 /* Exits by itself for --help, --version and what it does not understand. */
 static struct arguments read_arguments(int argc, char **argv)
 {
@@ -111,12 +121,7 @@ static struct arguments read_arguments(int argc, char **argv)
 			refuse("%s", "");
 		}
 	}
-	if (argv[optind] != NULL) {
-		refuse("sesskilld: unexpected argument \"%s\"\n", argv[optind]);
-	}
-	if (arguments.as != NULL && !arguments.is_check) {
-		refuse("sesskilld: --as goes with --check\n");
-	}
+	refuse_nonsense(&arguments, argv[optind]);
 	log_set_level((enum log_level)level);
 	return arguments;
 }

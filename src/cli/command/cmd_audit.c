@@ -5,13 +5,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/field.h"
 #include "cli/options.h"
+#include "cli/record_lines.h"
 #include "cli/terminal/human.h"
 #include "cli/terminal/text.h"
 #include "cli/when.h"
@@ -22,6 +23,7 @@ struct filter {
 	int64_t since_ms;
 	int64_t until_ms;
 	const char *user; /* by name or number; NULL: all of them */
+	bool is_json;
 };
 
 static bool read_when(const struct args *args, const char *name, int64_t *ms)
@@ -37,12 +39,11 @@ static bool read_when(const struct args *args, const char *name, int64_t *ms)
 	return false;
 }
 
-static bool is_shown(const struct filter *filter, const json_t *record, int64_t *ret_ms)
+static bool is_shown(const struct filter *filter, const json_t *record, int64_t ms)
 {
 	CLEANUP(mem_free_p) char *uid = NULL;
 
-	if (!when_read_utc(field_text(record, "time"), ret_ms) || *ret_ms < filter->since_ms ||
-		*ret_ms > filter->until_ms) {
+	if (ms < filter->since_ms || ms > filter->until_ms) {
 		return false;
 	}
 	if (filter->user == NULL) {
@@ -160,16 +161,14 @@ static void print_record(const json_t *record, int64_t ms, FILE *out)
 	text_flow(out, used, INDENT, slice_of(words));
 }
 
-/* Lines that are no record are passed over: a crash may have left half of one. */
-static void show_line(const struct cli *cli, struct slice line, const struct filter *filter)
+static void show_line(void *context, const json_t *record, struct slice line, int64_t ms)
 {
-	json_auto_t *record = field_load(line);
-	int64_t ms;
+	const struct filter *filter = context;
 
-	if (record == NULL || !is_shown(filter, record, &ms)) {
+	if (!is_shown(filter, record, ms)) {
 		return;
 	}
-	if (cli->is_json) {
+	if (filter->is_json) {
 		fwrite(line.data, 1, line.len, stdout);
 		fputc('\n', stdout);
 	} else {
@@ -177,47 +176,28 @@ static void show_line(const struct cli *cli, struct slice line, const struct fil
 	}
 }
 
-static void show_file(const struct cli *cli, FILE *file, const struct filter *filter)
-{
-	char *line = NULL;
-	size_t capacity = 0;
-	ssize_t len;
-
-	if (!cli->is_json && !cli->form.has_no_titles) {
-		print_headings(stdout);
-	}
-	while ((len = getline(&line, &capacity, file)) > 0) {
-		if (line[len - 1] == '\n') {
-			len--;
-		}
-		show_line(cli, (struct slice){line, (size_t)len}, filter);
-	}
-	free(line);
-}
-
 static enum status run(const struct cli *cli, const struct args *args)
 {
 	const char *path =
 		args_value(args, "file") != NULL ? args_value(args, "file") : NAMES_AUDIT_FILE;
-	struct filter filter = {INT64_MIN, INT64_MAX, args_value(args, "user")};
-	FILE *file;
+	struct filter filter = {INT64_MIN, INT64_MAX, args_value(args, "user"), cli->is_json};
+	struct err err;
+	int r;
 
 	if (!read_when(args, "since", &filter.since_ms) ||
 		!read_when(args, "until", &filter.until_ms)) {
 		return STATUS_USAGE;
 	}
-	file = fopen(path, "re");
-	if (file == NULL) {
-		int error = errno;
-
-		cli_error("cannot read %s: %s", path, strerror(error));
+	if (!cli->is_json && !cli->form.has_no_titles && access(path, R_OK) == 0) {
+		print_headings(stdout);
+	}
+	r = record_lines_each(path, show_line, &filter, &err);
+	if (r != 0) {
+		cli_error("%s", err.text);
 		text_line(stderr, "The file is named by audit.file in sesskilld.yaml; "
 				  "see it with --file.");
-		return error == EACCES ? STATUS_DENIED : STATUS_FAILED;
 	}
-	show_file(cli, file, &filter);
-	fclose(file);
-	return STATUS_DONE;
+	return r == 0 ? STATUS_DONE : r == -EACCES ? STATUS_DENIED : STATUS_FAILED;
 }
 
 const struct command cmd_audit = {

@@ -42,6 +42,7 @@ static const struct command *const COMMANDS[] = {
 	&cmd_kills,
 	&cmd_cancel,
 	&cmd_audit,
+	&cmd_report,
 	&cmd_guards,
 	&cmd_top,
 	&cmd_help,

@@ -13,7 +13,9 @@
 #define HELP_COLUMN 28
 
 const struct option_spec OPTIONS[] = {
-	{"file", 0, OF_AUDIT, OPTION_OWN, "PATH", "the audit log (" NAMES_AUDIT_FILE ")"},
+	{"file", 0, OF_AUDIT | OF_REPORT, OPTION_OWN, "PATH",
+		"the audit log (" NAMES_AUDIT_FILE ")"},
+	{"html", 0, OF_REPORT, OPTION_OWN, "FILE", "a page of it (-: stdout), instead of text"},
 	{"since", 0, OF_AUDIT, OPTION_OWN, "WHEN",
 		"only what was recorded since: 2h, yesterday, 03:00, 2026-11-24T05:50"},
 	{"until", 0, OF_AUDIT, OPTION_OWN, "WHEN", "likewise, until then"},

@@ -15,6 +15,7 @@ enum options_of {
 	OF_LIST = 1 << 2,
 	OF_TOP = 1 << 3,
 	OF_GUARDS = 1 << 4,
+	OF_REPORT = 1 << 5,
 };
 
 /* In the order of the help. */

@@ -54,7 +54,7 @@ bool text_is_utf8(void)
 	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
-static bool is_deceiving(uint32_t code)
+bool text_is_deceiving(uint32_t code)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(DECEIVING); i++) {
 		if (code >= DECEIVING[i].first && code <= DECEIVING[i].last) {
@@ -70,7 +70,7 @@ static int shown_columns(uint32_t code)
 	if (code < 0x80) {
 		return code >= 0x20 && code != 0x7f ? 1 : -1;
 	}
-	if (!text_is_utf8() || is_deceiving(code)) {
+	if (!text_is_utf8() || text_is_deceiving(code)) {
 		return -1;
 	}
 	return wcwidth((wchar_t)code);

@@ -21,6 +21,9 @@
 /* Does the locale show more than ASCII? */
 bool text_is_utf8(void);
 
+/* Does the character hide or reorder its neighbours? */
+bool text_is_deceiving(uint32_t code);
+
 /* Columns that the text takes when it is not cut. */
 size_t text_width(struct slice text);
 

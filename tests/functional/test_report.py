@@ -195,7 +195,7 @@ def test_a_prefix_of_several_is_refused(killed):
         for letter in "AB":
             file.write(re.sub(r'"request_id":"[^"]*"', f'"request_id":"ABCD-{letter}"', intent))
     done = daemon.cli("report", "ABCD", "--file", path)
-    assert done.returncode == 1 and "several requests begin with ABCD" in done.stderr
+    assert done.returncode == 1 and "several requests begin so: ABCD-A and ABCD-B" in done.stderr
     done = daemon.cli("report", "ABCD-B", "--file", path)
     assert done.returncode == 0 and "ABCD-B" in done.stdout
 

@@ -100,14 +100,14 @@ static void ask_for_history(
 
 /* ---- the record ---- */
 
-static bool is_of(const struct evidence *kill, struct slice id)
+static bool begins_with(struct slice id, const char *asked)
 {
-	return id.len >= strlen(kill->request_id) &&
-	       strncasecmp(id.data, kill->request_id, strlen(kill->request_id)) == 0;
+	return id.len >= strlen(asked) && strncasecmp(id.data, asked, strlen(asked)) == 0;
 }
 
 struct reading {
 	struct evidence_list *list;
+	const char *const *asked; /* what each kill was asked for by */
 	struct err *err;
 	bool is_ambiguous;
 };
@@ -115,16 +115,14 @@ struct reading {
 /* The whole id, which must be the same in all lines. */
 static void settle_id(struct reading *reading, struct evidence *kill, struct slice id)
 {
-	if (id.len == strlen(kill->request_id)) {
-		return;
-	}
-	if (json_array_size(kill->lines) > 0) {
-		err_set(reading->err, "several requests begin with %s", kill->request_id);
+	if (json_array_size(kill->lines) == 0) {
+		free(kill->request_id);
+		kill->request_id = slice_copy(id);
+	} else if (!slice_is(id, kill->request_id) && !reading->is_ambiguous) {
+		err_set(reading->err, "several requests begin so: %s and %.*s", kill->request_id,
+			SLICE_ARG(id));
 		reading->is_ambiguous = true;
-		return;
 	}
-	free(kill->request_id);
-	kill->request_id = slice_copy(id);
 }
 
 static void on_record(void *context, const json_t *record, struct slice line, int64_t ms UNUSED)
@@ -136,7 +134,7 @@ static void on_record(void *context, const json_t *record, struct slice line, in
 	for (size_t i = 0; i < reading->list->n && id.len > 0; i++) {
 		struct evidence *kill = &reading->list->items[i];
 
-		if (!is_of(kill, id)) {
+		if (!begins_with(id, reading->asked[i])) {
 			continue;
 		}
 		settle_id(reading, kill, id);
@@ -225,7 +223,7 @@ bool evidence_collect(const struct evidence_source *source, const char *const *i
 	struct evidence_list *ret_list, struct err *err)
 {
 	struct evidence_list *list = ret_list;
-	struct reading reading = {list, err, false};
+	struct reading reading = {list, ids, err, false};
 	struct err why;
 
 	begin(list, ids, n_ids);

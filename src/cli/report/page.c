@@ -35,7 +35,8 @@ static const char STYLE[] =
 	".bad{color:var(--bad)}.good{color:var(--good)}"
 	".legend{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.2rem 1.5rem;"
 	"color:var(--muted)}.key{width:2.5rem;height:.6rem}"
-	"@media print{:root{--back:#fff;--text:#000;--muted:#444;--accent:#000;--bad:#a00}"
+	"@media "
+	"print{:root{--back:#fff;--text:#000;--muted:#444;--accent:#000;--bad:#a00;--good:#060}"
 	"body{max-width:none}section{break-inside:avoid}a{color:inherit}}";
 
 char *page_headline(const struct evidence *kill)

@@ -13,25 +13,6 @@
 
 /* ---- one value each ---- */
 
-static bool read_duration(
-	const struct param_row *row, struct slice value, void *field, struct err *err)
-{
-	int64_t ms;
-
-	if (!parse_duration_ms(value, 0, &ms)) {
-		err_set(err, "\"%.*s\" is no duration; expected one such as 500ms, 30s or 5m",
-			SLICE_ARG(value));
-		return false;
-	}
-	if (ms < row->least || ms > row->most) {
-		err_set(err, "\"%.*s\" is out of bounds; expected %lldms to %llds",
-			SLICE_ARG(value), (long long)row->least, (long long)row->most / 1000);
-		return false;
-	}
-	*(int64_t *)field = ms;
-	return true;
-}
-
 static bool read_node(
 	const struct param_row *row UNUSED, struct slice value, void *field, struct err *err)
 {
@@ -109,7 +90,7 @@ static bool read_timeout(
 	struct request *request = field;
 
 	request->has_timeout = true;
-	return read_duration(row, value, &request->timeout_ms, err);
+	return params_read_duration(row, value, &request->timeout_ms, err);
 }
 
 static bool read_max(
@@ -150,7 +131,8 @@ static const struct param_row rows[] = {
 	{"dry_run", false, params_read_switch, FIELD(is_dry_run), 0, 0},
 	{"processes", false, params_read_switch, FIELD(wants_processes), 0, 0},
 	{"pace", false, read_pace, FIELD(pace), 0, 0},
-	{"stall_budget", false, read_duration, FIELD(stall_budget_ms), 1, MAX_STALL_BUDGET_MS},
+	{"stall_budget", false, params_read_duration, FIELD(stall_budget_ms), 1,
+		MAX_STALL_BUDGET_MS},
 	{"timeout", false, read_timeout, 0, 1, REQUEST_MAX_TIMEOUT_MS},
 	{"max", false, read_max, 0, 0, 0},
 	{"limit", false, params_read_goal, FIELD(goals), 0, 0},
@@ -160,7 +142,7 @@ static const struct param_row rows[] = {
 	{"per", false, params_read_goal, FIELD(goals), 0, 0},
 	{"rate", false, params_read_goal, FIELD(goals), 0, 0},
 	{"over", false, params_read_goal, FIELD(goals), 0, 0},
-	{"watch", false, read_duration, FIELD(watch_ms), 0, REQUEST_MAX_WATCH_MS},
+	{"watch", false, params_read_duration, FIELD(watch_ms), 0, REQUEST_MAX_WATCH_MS},
 	{"break_busy", false, params_read_switch, FIELD(break_busy), 0, 0},
 	{"via", false, read_via, FIELD(via), 0, 0},
 	{"cut", false, params_read_switch, FIELD(wants_cut), 0, 0},

@@ -247,3 +247,22 @@ bool params_read(const struct params *params, const struct param_row *rows, size
 	}
 	return true;
 }
+
+bool params_read_duration(
+	const struct param_row *row, struct slice value, void *field, struct err *err)
+{
+	int64_t ms;
+
+	if (!parse_duration_ms(value, 0, &ms)) {
+		err_set(err, "\"%.*s\" is no duration; expected one such as 500ms, 30s or 5m",
+			SLICE_ARG(value));
+		return false;
+	}
+	if (ms < row->least || ms > row->most) {
+		err_set(err, "\"%.*s\" is out of bounds; expected %lldms to %llds",
+			SLICE_ARG(value), (long long)row->least, (long long)row->most / 1000);
+		return false;
+	}
+	*(int64_t *)field = ms;
+	return true;
+}

@@ -81,4 +81,8 @@ bool params_read_switch(
 bool params_read_selector(
 	const struct param_row *row, struct slice value, void *field, struct err *err);
 
+/* Likewise milliseconds, within the row's bounds; a unit is required. */
+bool params_read_duration(
+	const struct param_row *row, struct slice value, void *field, struct err *err);
+
 #endif

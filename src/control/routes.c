@@ -28,6 +28,8 @@ static const struct route routes[] = {
 		false},
 	{HTTP_GET, NAMES_PATH_INSTANCES "/*/sessions", NULL, "hdm:GetRedisAllSession", NULL,
 		native_sessions, true},
+	{HTTP_GET, NAMES_PATH_INSTANCES "/*/history", NULL, "hdm:DescribeInstances", NULL,
+		native_history, true},
 	{HTTP_POST, NAMES_PATH_INSTANCES "/*/kill", NULL, "hdm:KillInstanceAllSession",
 		"hdm:CreateKillInstanceSessionTask", native_kill, true},
 	{HTTP_GET, NAMES_PATH_KILLS, NULL, "hdm:GetKillInstanceSessionTaskResult", NULL,

@@ -79,6 +79,7 @@ void upkeep_run(struct daemon *daemon)
 	look_after_record(daemon);
 	if (!daemon->is_stopping) {
 		kernel_use_upkeep(daemon->instances);
+		instances_look(daemon->instances);
 		guards_upkeep(daemon->guards);
 	}
 	if (!daemon->is_stopping) {

@@ -152,8 +152,14 @@ static void record(struct watch *watch, const char *what, uint64_t n_killed)
 		.n_matched = watch->n_matched,
 		.n_killed = n_killed,
 	};
+	const struct instance *instance =
+		instances_find(watch->world->in.instances, slice_of(watch->instance));
 	struct err err;
 
+	if (instance != NULL) {
+		instance_history_note_guard(
+			instance->history, guard.name, what, guard.request_id, guard.n_matched);
+	}
 	if (audit_guard(watch->world->in.audit, &guard, &err) < 0) {
 		log_error("guard %s on %s is not recorded: %s", watch->opts->name, watch->instance,
 			err.text);

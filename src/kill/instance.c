@@ -86,7 +86,7 @@ static struct topology_opts topology_opts_of(const struct instance_opts *opts)
 	};
 }
 
-/* With the links of its predecessor where these serve; NULL: none. */
+/* With the links of its predecessor where these serve, and its history; NULL: none. */
 static void take_topology(
 	struct instances *instances, struct entry *entry, const struct entry *predecessor)
 {
@@ -95,8 +95,10 @@ static void take_topology(
 	if (predecessor != NULL) {
 		entry->instance.topology = topology_ref(predecessor->instance.topology);
 		topology_change(entry->instance.topology, &opts);
+		entry->instance.history = instance_history_ref(predecessor->instance.history);
 		return;
 	}
+	entry->instance.history = instance_history_new();
 	entry->instance.topology = topology_new(&instances->world, &opts);
 	topology_start(entry->instance.topology);
 }
@@ -126,6 +128,7 @@ static void entry_unref(struct entry *entry)
 	}
 	LIST_REMOVE(entry, link);
 	topology_unref(entry->instance.topology);
+	instance_history_unref(entry->instance.history);
 	instance_opts_finish(&entry->opts);
 	free(entry);
 }
@@ -280,6 +283,15 @@ bool instance_is_node_ready(
 		return false;
 	}
 	return topology_proof(instance->topology, link, words, n_bytes) == TOPOLOGY_PROVEN;
+}
+
+void instances_look(const struct instances *instances)
+{
+	for (size_t i = 0; i < instances->n; i++) {
+		const struct instance *instance = &instances->items[i]->instance;
+
+		instance_history_look(instance->history, instance->topology);
+	}
 }
 
 bool instance_has_node(const struct instance *instance, struct slice address)

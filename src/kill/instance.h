@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kill/instance_history.h"
 #include "model/protection.h"
 #include "model/request.h"
 #include "model/selector.h"
@@ -48,6 +49,7 @@ struct instance {
 	const struct instance_opts *opts;
 	struct topology *topology;
 	struct metrics_instance *metrics;
+	struct instance_history *history;
 	enum kernel_answer kernel; /* what it can do for this process */
 };
 
@@ -94,6 +96,9 @@ const struct instance *instances_find(const struct instances *instances, struct 
  */
 NODISCARD bool instance_is_node_ready(
 	const struct instance *instance, const struct link *link, char *words, size_t n_bytes);
+
+/* Their histories take what is new. Once a second. */
+void instances_look(const struct instances *instances);
 
 /* Is there a node of that address? */
 bool instance_has_node(const struct instance *instance, struct slice address);

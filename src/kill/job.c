@@ -359,9 +359,9 @@ const char *job_instance_id(const struct job *job)
 	return job->report->instance;
 }
 
-struct metrics_instance *job_metrics(const struct job *job)
+const struct instance *job_instance(const struct job *job)
 {
-	return job->in.instance->metrics;
+	return job->in.instance;
 }
 
 const struct request *job_request(const struct job *job)

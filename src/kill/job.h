@@ -49,7 +49,7 @@ bool job_is_busy(const struct job *job);
 bool job_has_listed(const struct job *job);
 /* The id outlives the instance. */
 const char *job_instance_id(const struct job *job);
-struct metrics_instance *job_metrics(const struct job *job); /* before it retires */
+const struct instance *job_instance(const struct job *job); /* before it retires */
 const struct request *job_request(const struct job *job);
 /* Up to date; final once the job is done. Borrowed. */
 const struct report *job_report(struct job *job);

@@ -50,7 +50,8 @@ static void end_run(struct run *run)
 	const struct report *report = job_report(run->job);
 	struct ticket *ticket;
 
-	metrics_count_kill(job_metrics(run->job), report);
+	metrics_count_kill(job_instance(run->job)->metrics, report);
+	run_note_in_history(run);
 	log_outcome(run, report);
 	TAILQ_FOREACH(ticket, &run->tickets, entry)
 	{

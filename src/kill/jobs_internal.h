@@ -71,6 +71,8 @@ void run_free_ticket(struct ticket *ticket);
 void run_free(struct run *run);
 /* By its id: a reload may put another object in its place. */
 bool run_is_on(const struct run *run, const char *instance);
+/* How it stands, in the history of its instance: before its job retires. */
+void run_note_in_history(struct run *run);
 /* It is done, and its tickets wait for the answer. */
 bool run_is_due(const struct run *run);
 /* Of its first ticket, and of those that came within JOBS_ONE_DEADLINE_MS of it; monotonic. */

@@ -73,6 +73,16 @@ bool run_is_on(const struct run *run, const char *instance)
 	return strcmp(job_instance_id(run->job), instance) == 0;
 }
 
+void run_note_in_history(struct run *run)
+{
+	const struct ticket *ticket = TAILQ_FIRST(&run->tickets);
+
+	if (!job_request(run->job)->is_dry_run) {
+		instance_history_note_kill(job_instance(run->job)->history, job_report(run->job),
+			ticket->caller.user, ticket->reason);
+	}
+}
+
 /* They are in the order in which they came; those that ask for the same have the same time-out. */
 int64_t run_deadline_ms(const struct run *run)
 {

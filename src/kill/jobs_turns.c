@@ -90,6 +90,7 @@ static void start(struct run *run)
 	event_del(run->expiry);
 	run->serial = ++run->jobs->n_started;
 	job_start(run->job, run_deadline_ms(run));
+	run_note_in_history(run);
 }
 
 static void start_waiting(struct jobs *jobs, const char *instance)

@@ -114,6 +114,8 @@ enum link_state link_state(const struct link *link);
 enum link_trouble link_trouble(const struct link *link); /* NONE when READY */
 /* Of the connection that calls go over now, or went over last. */
 const struct link_server *link_server(const struct link *link);
+/* Of the one of its connections that said last how many clients there are. */
+const struct link_server *link_newest_server(const struct link *link);
 const struct endpoint *link_endpoint(const struct link *link);
 const char *link_address(const struct link *link); /* "host:port", "[v6]:port" or the path */
 const char *link_error(const struct link *link);   /* why it is not ready; "" otherwise */

@@ -105,13 +105,15 @@ bool server_info_is_too_old(const struct link_server *server)
 	return false;
 }
 
-static void read_number(struct slice value, int64_t *ret_number)
+static bool read_number(struct slice value, int64_t *ret_number)
 {
 	int64_t number;
+	bool is_number = parse_i64(value, &number);
 
-	if (parse_i64(value, &number)) {
+	if (is_number) {
 		*ret_number = number;
 	}
+	return is_number;
 }
 
 /* What INFO of one server says, before it is known which keys count. */
@@ -128,7 +130,7 @@ static void note_child(struct info *info, struct slice value)
 {
 	int64_t seconds = 0;
 
-	read_number(value, &seconds);
+	(void)read_number(value, &seconds);
 	info->child_s = MAX(info->child_s, seconds);
 }
 
@@ -195,6 +197,7 @@ static void read_figure(
 		{"uptime_in_seconds", &server->uptime_s},
 		{"total_connections_received", &server->n_connections},
 		{"monitor_clients", &server->n_monitors},
+		{"blocked_clients", &server->n_blocked},
 		{"maxclients", &server->max_clients},
 		{"rejected_connections", &server->n_rejected},
 		{"cluster_connections", &server->n_bus_links},
@@ -202,8 +205,9 @@ static void read_figure(
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++) {
-		if (slice_is(key, figures[i].key)) {
-			read_number(value, figures[i].number);
+		if (slice_is(key, figures[i].key) && read_number(value, figures[i].number) &&
+			figures[i].number == &server->n_clients) {
+			server->counted_ms = clock_monotonic_ms();
 		}
 	}
 }

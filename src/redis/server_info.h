@@ -38,6 +38,8 @@ struct link_server {
 	int64_t n_connections; /* ever accepted, at that time; -1 unknown */
 	int64_t n_rejected;    /* connections, for want of places, since its start; -1 unknown */
 	int64_t n_monitors;    /* sessions of MONITOR, at that time; -1 it does not tell */
+	int64_t n_blocked;     /* sessions that wait in a command; -1 unknown */
+	int64_t counted_ms;    /* monotonic: when n_clients was told last; 0: never */
 	bool has_child;        /* a child that saves or rewrites the data set, at that time */
 	int64_t child_s;       /* for how long it did so, whole seconds; 0: it does not say */
 	uint32_t missing;      /* permissions: bits 1 << enum link_permission */
@@ -49,7 +51,7 @@ struct link_server {
 /* For the initialiser of one of which nothing is known. */
 #define LINK_SERVER_UNKNOWN                                                        \
 	.n_clients = -1, .max_clients = -1, .process_id = -1, .n_connections = -1, \
-	.n_monitors = -1, .uptime_s = -1, .n_rejected = -1
+	.n_monitors = -1, .uptime_s = -1, .n_rejected = -1, .n_blocked = -1
 
 /* What the least user must be allowed; found missing when the link comes up. */
 #define LINK_PERMISSIONS(PERMISSION)                          \
@@ -72,9 +74,9 @@ bool link_permission_is_needed(enum link_permission permission); /* for a kill *
 
 /*
  * Reads "key:value" lines into name, version, run_id, role, family, n_clients, max_clients,
- * n_connections, n_monitors, uptime_s, child; what is not there stays as it was. Servers with forks
- * of the protocol still report a redis_version (Valkey: 7.2.4 for ever), so their own keys win.
- * Where there is no run_id (Kvrocks, Dragonfly) process and start make one.
+ * n_connections, n_rejected, n_monitors, n_blocked, uptime_s, child; what is not there stays as it
+ * was. Servers with forks of the protocol still report a redis_version (Valkey: 7.2.4 for ever), so
+ * their own keys win. Where there is no run_id (Kvrocks, Dragonfly) process and start make one.
  */
 void server_info_read(struct slice info, struct link_server *server);
 

@@ -231,12 +231,13 @@ def test_routes(tables):
     ("title", "table"),
     [
         ("GET /v1/instances/{id}/sessions", "sessions_parameters"),
+        ("GET /v1/instances/{id}/history", "history_parameters"),
         ("POST /v1/instances/{id}/kill", "kill_parameters"),
     ],
 )
 def test_parameters(tables, title, table):
     documented = Page(API).part(NATIVE, title).named("Cm")
-    assert len(tables[table]) >= 5
+    assert len(tables[table]) >= (1 if "history" in table else 5)
     hold(API, title, documented, tables[table])
 
 

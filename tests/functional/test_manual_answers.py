@@ -1,5 +1,6 @@
 """The manual says all that is in the answers, metrics and records of a real daemon."""
 
+import json
 import os
 import re
 import shlex
@@ -211,6 +212,33 @@ def test_guards(busy):
     for guard in guards["guards"]:
         guard["request"] = {}
     hold_answers("GET /v1/guards", guards)
+
+
+@pytest.mark.skipif(not HAS_FAULTS, reason="a guard waits for a minute")
+def test_history(make_server, make_daemon):
+    server = make_server()
+    guards = [{"name": "g", "instances": ["*"], "when": "always", "for": "0s", "every": "1s"}]
+    daemon = make_daemon(
+        [{"id": "r-test", "address": server.tcp_address}],
+        settings={"guards": guards}, faults="guard.early*1000000",
+    )  # fmt: skip
+
+    def history():
+        return answer(daemon.http("GET", "/v1/instances/r-test/history"))
+
+    def events():
+        return {event["event"] for event in history()["events"]}
+
+    wait_until(lambda: "guard" in events(), "the guard")
+    wait_until(lambda: '"refused"' in json.dumps(history()), "something to compare with")
+    answer(daemon.kill("r-test", reason="all of it"))
+    server.kill()
+    wait_until(lambda: "link_lost" in events(), "the loss")
+    server.start()
+    wait_until(lambda: "link_back" in events(), "that it is back")
+    page = Page(API).part(NATIVE, "GET /v1/instances/{id}/history").named("Va")
+    assert events() == set(page["events[].event"].words_in_text())
+    hold_answers("GET /v1/instances/{id}/history", history())
 
 
 def test_das_success(daemon):

@@ -232,6 +232,7 @@ int main(void)
 	json_set(tables, "routes", routes());
 	json_set(tables, "kill_parameters", names(order_param_name));
 	json_set(tables, "sessions_parameters", names(native_sessions_param_name));
+	json_set(tables, "history_parameters", names(native_history_param_name));
 	json_set(tables, "errors", errors());
 	json_set(tables, "fields", fields());
 	json_set(tables, "capabilities", capabilities());

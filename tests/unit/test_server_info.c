@@ -82,8 +82,12 @@ static void test_what_is_not_there_stays(void **state UNUSED)
 		&server);
 	server.own_id = 7;
 	assert_int_equal(server.n_monitors, -1);
+	assert_int_equal(server.n_blocked, -1);
+	assert_true(server.counted_ms > 0);
 	server_info_read(SLICE_LITERAL("monitor_clients:2\r\n"), &server);
 	assert_int_equal(server.n_monitors, 2);
+	server_info_read(SLICE_LITERAL("blocked_clients:3\r\n"), &server);
+	assert_int_equal(server.n_blocked, 3);
 	before = server;
 	server_info_read(SLICE_LITERAL(""), &server);
 	assert_memory_equal(&server, &before, sizeof(server));

@@ -13,6 +13,7 @@
 void native_instances(struct exchange *exchange);     /* GET /v1/instances */
 void native_instance(struct exchange *exchange);      /* GET /v1/instances/{id} */
 void native_sessions(struct exchange *exchange);      /* GET /v1/instances/{id}/sessions */
+void native_history(struct exchange *exchange);       /* GET /v1/instances/{id}/history */
 void native_kill(struct exchange *exchange);          /* POST /v1/instances/{id}/kill */
 void native_kills(struct exchange *exchange);         /* GET /v1/kills */
 void native_kill_report(struct exchange *exchange);   /* GET /v1/kills/{request_id} */
@@ -26,6 +27,7 @@ void native_metrics(struct exchange *exchange);       /* GET /metrics, for Prome
 /* For tests and documentation: the names of the parameters of sessions; NULL behind the last one.
  */
 const char *native_sessions_param_name(size_t index);
+const char *native_history_param_name(size_t index); /* likewise */
 
 /* ---- what they share ---- */
 

@@ -9,6 +9,20 @@
 #include "redis/link/link_internal.h"
 #include "redis/server_info.h"
 
+const struct link_server *link_newest_server(const struct link *link)
+{
+	const struct link_server *newest = link_server(link);
+	const struct connection *connection;
+
+	TAILQ_FOREACH(connection, &link->open, entry)
+	{
+		if (connection->server.counted_ms > newest->counted_ms) {
+			newest = &connection->server;
+		}
+	}
+	return newest;
+}
+
 const struct endpoint *link_endpoint(const struct link *link)
 {
 	return &link->endpoint;

@@ -53,6 +53,7 @@ extern const struct command cmd_cancel;
 extern const struct command cmd_audit;
 extern const struct command cmd_guards;
 extern const struct command cmd_report;
+extern const struct command cmd_history;
 extern const struct command cmd_top;
 
 /* "sesskill: MESSAGE" on stderr. */

@@ -44,6 +44,7 @@ static const struct command *const COMMANDS[] = {
 	&cmd_audit,
 	&cmd_report,
 	&cmd_guards,
+	&cmd_history,
 	&cmd_top,
 	&cmd_help,
 	&cmd_version,

@@ -20,6 +20,7 @@ const struct option_spec OPTIONS[] = {
 		"only what was recorded since: 2h, yesterday, 03:00, 2026-11-24T05:50"},
 	{"until", 0, OF_AUDIT, OPTION_OWN, "WHEN", "likewise, until then"},
 	{"user", 0, OF_AUDIT, OPTION_OWN, "USER", "only of this caller, by name or number"},
+	{"since", 0, OF_HISTORY, OPTION_SENT, "TIME", "so far back, from 5s to 24h (1h)"},
 	{"from", 0, OF_LIST, OPTION_OWN, "FILE", "of a saved CLIENT LIST (-: stdin); no daemon"},
 	{"max-clients", 0, OF_LIST | OF_GUARDS, OPTION_OWN, "N",
 		"with that and --free: the server's maxclients"},

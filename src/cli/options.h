@@ -16,6 +16,7 @@ enum options_of {
 	OF_TOP = 1 << 3,
 	OF_GUARDS = 1 << 4,
 	OF_REPORT = 1 << 5,
+	OF_HISTORY = 1 << 6,
 };
 
 /* In the order of the help. */

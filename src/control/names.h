@@ -16,6 +16,7 @@
 
 #define NAMES_PATH_DAS "/"
 #define NAMES_PATH_INSTANCES "/v1/instances"
+#define NAMES_HISTORY "history" /* below an instance */
 #define NAMES_PATH_KILLS "/v1/kills"
 #define NAMES_PATH_GUARDS "/v1/guards"
 #define NAMES_PATH_HEALTH "/healthz"

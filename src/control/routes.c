@@ -28,7 +28,7 @@ static const struct route routes[] = {
 		false},
 	{HTTP_GET, NAMES_PATH_INSTANCES "/*/sessions", NULL, "hdm:GetRedisAllSession", NULL,
 		native_sessions, true},
-	{HTTP_GET, NAMES_PATH_INSTANCES "/*/history", NULL, "hdm:DescribeInstances", NULL,
+	{HTTP_GET, NAMES_PATH_INSTANCES "/*/" NAMES_HISTORY, NULL, "hdm:DescribeInstances", NULL,
 		native_history, true},
 	{HTTP_POST, NAMES_PATH_INSTANCES "/*/kill", NULL, "hdm:KillInstanceAllSession",
 		"hdm:CreateKillInstanceSessionTask", native_kill, true},

@@ -8,7 +8,8 @@ import socket
 
 import pytest
 
-from harness import Caller, wait_until
+from harness import Caller, cli, wait_until
+from harness.fake_daemon import Answer
 from test_fault_points import HAS_FAULTS
 
 NOBODY = 65534
@@ -295,3 +296,150 @@ def test_who_may_see_what(server, make_daemon):
     stranger = daemon.http("GET", PATH, caller=Caller(NOBODY - 1, NOBODY - 1))
     assert (stranger.status, stranger.json["error"]["code"]) == (403, "NoPermission")
     assert daemon.audit("denied")[-1]["action"] == "hdm:DescribeInstances"
+
+
+# The client
+
+
+def made_up(**more):
+    """An hour of one node that filled up, was not heard for 200 s, and was helped by a kill."""
+    samples = [
+        {
+            "time": f"2026-11-30T{3 + i // 720:02}:{i // 12 % 60:02}:{i % 12 * 5:02}.000Z",
+            "clients": 400 if i >= 600 else min(3000 + 15 * i, 10000),
+            "maxclients": 10000, "new": 2, "blocked": 0,
+            "refused": 10 if 560 <= i < 600 else 0,
+        }
+        for i in range(720) if not 300 <= i < 340
+    ]  # fmt: skip
+    node = {"address": "10.0.0.1:6379", "role": "master", "former": False, "samples": samples}
+    happened = [
+        {"time": "2026-11-30T03:25:00.000Z", "event": "link_lost", "node": node["address"],
+         "why": "no answer for 5 s"},
+        {"time": "2026-11-30T03:28:20.000Z", "event": "link_back", "node": node["address"]},
+        {"time": "2026-11-30T03:30:00.000Z", "event": "guard", "guard": "leak", "what": "spent",
+         "request_id": "AAAA0000-1", "matched": 1200},
+        {"time": "2026-11-30T03:31:00.000Z", "event": "link_lost", "node": "10.0.0.9:1", "why": "x"},
+        {"time": "2026-11-30T03:50:00.000Z", "event": "kill", "request_id": "B6D17591-X",
+         "state": "done", "killed": 8123, "elapsed_ms": 200, "user": "root", "reason": "a leak"},
+    ]  # fmt: skip
+    return {
+        "request_id": "x", "instance": "r-1", "since": "2026-11-30T03:00:00.000Z",
+        "until": "2026-11-30T04:00:00.000Z", "step_ms": 5000, "events": happened, "nodes": [node],
+        **more,
+    }  # fmt: skip
+
+
+def show(fake, body, *options, path="/v1/instances/r-1/history", env=None):
+    fake.on("GET", path, Answer(200, body))
+    env = {**(env or cli.environment()), "TZ": "UTC"}
+    done = cli.run("history", "r-1", *options, socket=fake.socket_path, env=env)
+    assert (done.returncode, done.err) == (0, "")
+    return done.out
+
+
+def rows(text, label):
+    return [line for line in text.split("\n") if line[:8].strip() == label]
+
+
+def test_the_plot(fake):
+    out = show(fake, made_up())
+    assert out.startswith("10.0.0.1:6379 (master): up to 10,000 of 10,000 clients; 1,360 came, 400 refused\n")
+    assert max(map(len, out.split("\nTIME")[0].split("\n"))) <= 80
+    (top,) = rows(out, "10,000")
+    # The limit is a line, but for where it was reached.
+    full = top[9:].strip("\u2504")
+    assert full and not set(full) & set(" \u2504")
+    (ground,) = rows(out, "0")
+    (hole,) = re.finditer(r"\u2500( +)\u2500", ground)
+    assert 2 <= len(hole[1]) <= 5
+    (refused,) = rows(out, "refused")
+    (marks,) = rows(out, "events")
+    # The kill ended it; what happened to another node is not here.
+    assert [letter for letter in marks[8:] if letter != " "] == ["L", "B", "G", "K"] or (
+        [letter for letter in marks[8:] if letter != " "] == ["L", "B", "K"]
+    )
+    assert len(refused.rstrip()) - marks.index("K") in (0, 1)
+    assert hole.start(1) - 1 <= marks.index("L") <= hole.start(1) + 1
+    assert rows(out, "blocked") == []
+    assert re.search(r"^ {9}03:00 +03:11 +03:22 ", out, re.M)
+    assert re.search(r"^11-30 03:50:00  kill +done, 8,123 killed by root: a leak +B6D17591$", out, re.M)
+    assert re.search(r"^11-30 03:25:00  link lost  10.0.0.1:6379  no answer for 5 s$", out, re.M)
+    assert re.search(r"^11-30 03:30:00  guard +leak: spent, 1,200 selected +AAAA0000$", out, re.M)
+
+
+def test_the_plot_in_ascii(fake):
+    out = show(fake, made_up(), env=cli.environment(LC_ALL="C"))
+    assert out.isascii() and set(rows(out, "10,000")[0][9:].strip()) == set("-.:#")
+    assert "K" in rows(out, "events")[0]
+
+
+def test_the_plot_far_below_the_limit(fake):
+    body = made_up()
+    for sample in body["nodes"][0]["samples"]:
+        sample["clients"] = 12
+    out = show(fake, body)
+    assert rows(out, "10,000") == [] and "up to 12 of 10,000 clients" in out
+    assert "\u2588" in rows(out, "12")[0] and "\u2504" not in out
+
+
+def test_a_history_without_figures(fake):
+    body = made_up(events=[])
+    body["nodes"][0]["samples"] = [{"time": "2026-11-30T03:59:55.000Z", "clients": 3}]
+    out = show(fake, body)
+    assert "(master): up to 3 clients; 0 came\n" in out
+    for label in ("new", "refused", "events"):
+        assert rows(out, label) == []
+    assert show(fake, made_up(nodes=[], events=[])) == "no node has said anything so far\n"
+
+
+@pytest.mark.parametrize("change", [{"since": None}, {"until": "soon"}, {"step_ms": 0}, {"step_ms": -1}])
+def test_answers_that_are_none(fake, change):
+    assert "kill" in show(fake, made_up(**change))
+
+
+def test_hostile_texts(fake):
+    body = made_up()
+    body["events"][-1]["reason"] = "\x1b[31mred\u202e"
+    body["nodes"][0]["address"] = "\x1b]0;x\x07"
+    out = show(fake, body)
+    assert "\x1b" not in out and "\u202e" not in out and "\x07" not in out
+
+
+@pytest.mark.parametrize("columns", [80, 40, 20, 8])
+def test_it_fits_the_terminal(fake, make_terminal, columns):
+    fake.on("GET", "/v1/instances/r-1/history", Answer(200, made_up()))
+    terminal = make_terminal(fake.socket_path, "history", "r-1", columns=columns)
+    assert terminal.finish() == 0
+    text = re.sub(r"\x1b\[[0-9;]*m", "", terminal.output)
+    assert "\x1b" not in text
+    plot = text.split("\nTIME")[0].split("\n")
+    assert max(map(len, plot)) <= columns
+
+
+def test_the_client_asks_a_real_daemon(small, over_tcp, make_clients):
+    make_clients(small, total=3)
+    over_tcp.kill("r-test", reason="a leak")
+    small.kill()
+    wait_for_event(over_tcp, "link_lost")
+    done = cli.run("history", "r-test", "--since", "5m", socket=over_tcp.socket_path)
+    assert (done.returncode, done.err) == (0, "")
+    assert f"{small.tcp_address} (master): up to " in done.out
+    assert {"K", "L"} >= set(rows(done.out, "events")[0][8:]) - {" "}
+    assert re.search(r"  link lost +127.0.0.1", done.out) and "killed" in done.out
+    answer = cli.run("history", "r-test", "--json", socket=over_tcp.socket_path)
+    assert json.loads(answer.out)["instance"] == "r-test"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["nobody"], 1, 'no instance "nobody"'),
+        (["r-test", "--since", "soon"], 2, 'since: "soon" is no duration'),
+        ([], 2, "something is missing"),
+        (["r-test", "more"], 2, "too many words"),
+    ],
+)
+def test_exit_status(daemon, arguments, status, words):
+    done = cli.run("history", *arguments, socket=daemon.socket_path)
+    assert (done.returncode, done.out) == (status, "") and words in done.err

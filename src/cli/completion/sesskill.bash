@@ -81,7 +81,7 @@ _sesskill_values() {
 _sesskill_words() {
 	case $command in
 	"") _sesskill_commands ;;
-	instances | list | ls | kill | top) [[ -n $instance ]] || _sesskill_ask id instances ;;
+	instances | list | ls | kill | history | top) [[ -n $instance ]] || _sesskill_ask id instances ;;
 	kills | cancel) [[ -n $instance ]] || _sesskill_ask request_id kills ;;
 	help) [[ -n $instance ]] || _sesskill_commands ;;
 	esac

@@ -50,6 +50,9 @@ void print_groups(const json_t *head, const struct screen *screen);
 /* {"guards": [...]} */
 void print_guards(const json_t *answer, const struct screen *screen);
 
+/* {"nodes": [...], "events": [...]} of a history */
+void print_history(const json_t *answer, const struct screen *screen);
+
 /* {"kills": [...]} */
 void print_kills(const json_t *answer, const struct screen *screen);
 

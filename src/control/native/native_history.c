@@ -195,6 +195,7 @@ static void print_page(const struct page *page)
 	json_set(object, "request_id", json_text_of(page->exchange->request_id));
 	json_set(object, "instance", json_text_of(page->instance->opts->id));
 	json_set(object, "since", time_json(page, page->begin_ms));
+	json_set(object, "until", time_json(page, page->end_ms));
 	json_set(object, "step_ms", json_integer(page->step_ms));
 	json_set(object, "events", events_json(page));
 	json_print_open(object, "nodes", page->out);

@@ -1,0 +1,104 @@
+/*
+ * Timelines.
+ */
+#include "cli/print/timeline.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/parse.h"
+#include "cli/field.h"
+
+#define FRACTION_DIGITS 3
+
+bool timeline_read_time(struct slice text, int64_t *ret_wall_ms)
+{
+	struct tm utc = {0};
+	uint64_t ms;
+	const char *rest =
+		text.data != NULL ? strptime(text.data, "%Y-%m-%dT%H:%M:%S.", &utc) : NULL;
+
+	if (rest == NULL || strlen(rest) != FRACTION_DIGITS + 1 || rest[FRACTION_DIGITS] != 'Z' ||
+		!parse_u64((struct slice){rest, FRACTION_DIGITS}, &ms)) {
+		return false;
+	}
+	*ret_wall_ms = (int64_t)timegm(&utc) * 1000 + (int64_t)ms;
+	return true;
+}
+
+bool timeline_begin(struct timeline *timeline, const json_t *answer, size_t max_columns)
+{
+	int64_t step_ms = (int64_t)MIN(field_count(answer, "step_ms"), (uint64_t)HISTORY_LONG_MS);
+	int64_t end_ms, n_steps;
+	int64_t most = (int64_t)MIN(MAX(max_columns, (size_t)1), (size_t)TIMELINE_MAX_COLUMNS);
+
+	*timeline = (struct timeline){0};
+	if (step_ms == 0 || !timeline_read_time(field_text(answer, "since"), &timeline->begin_ms) ||
+		!timeline_read_time(field_text(answer, "until"), &end_ms) ||
+		end_ms <= timeline->begin_ms) {
+		return false;
+	}
+	n_steps = (end_ms - timeline->begin_ms + step_ms / 2) / step_ms;
+	timeline->column_ms = step_ms * ((n_steps + most - 1) / most);
+	timeline->n = (size_t)((n_steps * step_ms + timeline->column_ms - 1) / timeline->column_ms);
+	return timeline->n > 0;
+}
+
+size_t timeline_column(const struct timeline *timeline, int64_t wall_ms)
+{
+	/* The clocks of samples may lie a little beside those of steps. */
+	int64_t column = (wall_ms - timeline->begin_ms + 1) / timeline->column_ms;
+
+	return wall_ms + 1 >= timeline->begin_ms && column < (int64_t)timeline->n ? (size_t)column
+										  : timeline->n;
+}
+
+static void fold(struct plot_point *point, enum history_figure figure, uint64_t value)
+{
+	bool is_sum = figure == HISTORY_NEW || figure == HISTORY_REFUSED;
+
+	point->value = is_sum ? point->value + value : MAX(point->value, value);
+	point->is_known = true;
+}
+
+static void read_sample(struct timeline *timeline, const json_t *sample)
+{
+	size_t column = timeline->n;
+	int64_t wall_ms;
+
+	if (timeline_read_time(field_text(sample, "time"), &wall_ms)) {
+		column = timeline_column(timeline, wall_ms);
+	}
+	for (unsigned i = 0; column < timeline->n && i < HISTORY_N_FIGURES; i++) {
+		const char *key = history_figure_name((enum history_figure)i);
+
+		if (field_has(sample, key)) {
+			fold(&timeline->figures[i][column], (enum history_figure)i,
+				field_count(sample, key));
+		}
+	}
+}
+
+void timeline_add(struct timeline *timeline, const json_t *answer, const json_t *node)
+{
+	CLEANUP(mem_free_p) struct timeline *own = mem_new(struct timeline);
+	const json_t *sample;
+	size_t i;
+
+	if (!timeline_begin(own, answer, timeline->n) || own->n != timeline->n) {
+		return;
+	}
+	json_array_foreach(json_object_get(node, "samples"), i, sample)
+	{
+		read_sample(own, sample);
+	}
+	for (unsigned figure = 0; figure < HISTORY_N_FIGURES; figure++) {
+		for (i = 0; i < own->n; i++) {
+			const struct plot_point *point = &own->figures[figure][i];
+
+			timeline->figures[figure][i].value += point->value;
+			timeline->figures[figure][i].is_known |= point->is_known;
+		}
+	}
+}

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import urllib.parse
 
 import pytest
@@ -20,7 +21,8 @@ HOSTILE = "evil\x1b[2J\x07\x7f\u009b31m\r\n\u202eabc\u2028\u200b\x00end"
 
 
 def normalise(screen):
-    """Without what differs from run to run: the pace."""
+    """Without what differs from run to run: the pace, and how full it was."""
+    screen = re.sub(r"^(last 5m) .* up to [\d,]+$", r"\1", screen, flags=re.M)
     return re.sub(r" +every [\d.]+ m?s(: a listing takes .*)?$", "", screen, flags=re.M)
 
 
@@ -372,12 +374,40 @@ def test_no_control_character_reaches_the_terminal(fake, make_terminal):
 # Without a screen
 
 
+def wait_for_history(daemon):
+    path = "/v1/instances/r-test/history"
+    wait_until(lambda: daemon.http("GET", path).json["nodes"], "the node to be heard")
+
+
 def test_without_a_terminal_it_is_printed_once(daemon, crowd):
+    wait_for_history(daemon)
     done = run("top", "r-test", "--by", "name", socket=daemon.socket_path)
     assert (done.returncode, done.err) == (0, "")
     expected = (SCREENS / "once.txt").read_text(encoding="utf-8")
-    assert done.out == expected
+    assert normalise(done.out) == expected
     assert "\x1b" not in done.out
+
+
+def test_full(make_server, make_daemon, make_clients):
+    server = make_server(lines=["maxclients 20"])
+    daemon = make_daemon([server])
+    make_clients(server, total=20 - server.redis().info("clients")["connected_clients"])
+    wait_for_history(daemon)
+    for _ in range(7):
+        with socket.create_connection(("127.0.0.1", server.port)) as knock:
+            assert knock.recv(100).startswith(b"-ERR max number of clients")
+
+    def once():
+        return run("top", "r-test", socket=daemon.socket_path).out
+
+    wait_until(lambda: re.search(r"^ +FULL, \d+ refused in the last minute$", once(), re.M), once)
+    assert re.search(r"^last 5m .* up to \d+$", once(), re.M)
+
+
+def test_a_daemon_without_a_history(fake):
+    serve(fake, "addr", "10.0.0.1")
+    done = run("top", "r-1", socket=fake.socket_path)
+    assert done.returncode == 0 and "last 5m" not in done.out and "growth" in done.out
 
 
 @pytest.mark.parametrize(

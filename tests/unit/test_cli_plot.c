@@ -17,6 +17,7 @@
 #include "cli/field.h"
 #include "cli/print/timeline.h"
 #include "cli/terminal/plot.h"
+#include "cli/top/recent.h"
 
 static const struct plot_point POINTS[] = {
 	{0, true}, {1, true}, {400, true}, {0, false}, {800, true}, {1600, true}, {9999, true}};
@@ -141,6 +142,52 @@ static void test_columns(void **state UNUSED)
 	free(timeline);
 }
 
+/* ---- the last minutes, for top ---- */
+
+static void take(struct recent *recent, const char *first, const char *second)
+{
+	CLEANUP(mem_free_p)
+	char *text = mem_printf(
+		"{\"since\":\"2026-11-30T03:00:00.000Z\",\"until\":\"2026-11-30T03:05:00.000Z\","
+		"\"step_ms\":5000,\"nodes\":[{\"address\":\"a\",\"samples\":[%s]},"
+		"{\"address\":\"b\",\"samples\":[%s]}]}",
+		first, second);
+	json_auto_t *answer = field_load(slice_of(text));
+
+	assert_non_null(answer);
+	recent_take(recent, answer);
+}
+
+#define SAMPLE(time, clients, refused)                                                            \
+	"{\"time\":\"2026-11-30T03:0" time ".000Z\",\"clients\":" #clients ",\"maxclients\":100," \
+	"\"refused\":" #refused "}"
+
+static void test_full(void **state UNUSED)
+{
+	CLEANUP(recent_finish) struct recent recent = {0};
+
+	take(&recent, SAMPLE("4:55", 99, 0), SAMPLE("4:55", 7, 0));
+	assert_null(recent.full);
+	assert_int_equal(recent.n_refused, 0);
+	assert_int_equal(
+		plot_most(recent.timeline.figures[HISTORY_CLIENTS], recent.timeline.n), 106);
+	/* In the last minute; the present step may be too young to have been told. */
+	take(&recent, SAMPLE("4:50", 50, 0),
+		SAMPLE("3:55", 7, 5) "," SAMPLE("4:00", 100, 9) "," SAMPLE("4:50", 100, 900));
+	assert_string_equal(recent.full, "b");
+	assert_int_equal(recent.n_refused, 909);
+	/* It has room again. */
+	take(&recent, SAMPLE("4:20", 100, 9), SAMPLE("4:50", 100, 0) "," SAMPLE("4:55", 3, 0));
+	assert_null(recent.full);
+	assert_int_equal(recent.n_refused, 9);
+	/* The bus of a cluster takes places, too: who refuses is full. */
+	take(&recent, SAMPLE("4:55", 90, 1), "");
+	assert_string_equal(recent.full, "a");
+	recent_take(&recent, NULL);
+	assert_int_equal(recent.n_nodes, 0);
+	assert_null(recent.full);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +195,7 @@ int main(void)
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_full),
 	};
 
 	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL) {

@@ -29,6 +29,10 @@ static const struct trend_case {
 	{"one count", 0, {5}, 1, false, 0},
 	{"two at once", 0, {5, 9}, 2, false, 0},
 	{"two too close to each other", 999, {5, 9}, 2, false, 0},
+	{"two that are no line yet", 2000, {5, 9}, 2, false, 0},
+	{"two that are far apart", 20000, {5, 25}, 2, true, 60},
+	{"three, over too little time", 1999, {5, 9, 11}, 3, false, 0},
+	{"three", 2000, {5, 7, 9}, 3, true, 60},
 	{"level", 2000, {7, 7, 7, 7}, 4, true, 0},
 	{"two more every two seconds", 2000, {0, 2, 4, 6, 8}, 5, true, 60},
 	{"fewer", 10000, {100, 90, 80}, 3, true, -60},
@@ -138,6 +142,7 @@ static void test_order(void **state UNUSED)
 	expect_shown(&tally, "[c=9] a=5 b=5");
 	take(&tally, "", GROUP("b", 7) "," GROUP("a", 5) "," GROUP("c", 8), 3000);
 	expect_shown(&tally, "[c=8] b=7 a=5");
+	take(&tally, "", GROUP("b", 7) "," GROUP("a", 5) "," GROUP("c", 8), 5000);
 	tally_set_sort(&tally, TALLY_BY_GROWTH);
 	expect_shown(&tally, "b=7 a=5 [c=8]");
 	tally_set_sort(&tally, TALLY_BY_VALUE);
@@ -179,15 +184,16 @@ static void test_groups_that_come_and_go(void **state UNUSED)
 
 	take(&tally, "", GROUP("a", 9), 0 + 1000);
 	take(&tally, "", GROUP("a", 9) "," GROUP("new", 4), 3000);
-	/* It was not there two seconds before. */
+	take(&tally, "", GROUP("a", 9) "," GROUP("new", 8), 5000);
+	/* It was not there two seconds before the first of these. */
 	assert_true(growth_of(&tally, 1) > 119 && growth_of(&tally, 1) < 121);
 	/* One that comes and goes does not look as if it grew each time. */
-	take(&tally, "", GROUP("a", 9), 5000);
+	take(&tally, "", GROUP("a", 9), 7000);
 	expect_shown(&tally, "[a=9]");
-	take(&tally, "", GROUP("a", 9) "," GROUP("new", 4), 7000);
+	take(&tally, "", GROUP("a", 9) "," GROUP("new", 4), 9000);
 	assert_true(growth_of(&tally, 1) < 61);
 	/* After a minute it is forgotten. */
-	for (int64_t now_ms = 9000; now_ms < 90000; now_ms += 2000) {
+	for (int64_t now_ms = 11000; now_ms < 90000; now_ms += 2000) {
 		take(&tally, "", GROUP("a", 9), now_ms);
 	}
 	assert_int_equal(tally.n_groups, 1);
@@ -239,6 +245,7 @@ static void test_time_until_full(void **state UNUSED)
 	take_nodes(&tally, NODE("b", 100));
 	take(&tally, LISTED("b", 100), "", 63000);
 	take(&tally, LISTED("b", 101), "", 65000);
+	take(&tally, LISTED("b", 102), "", 67000);
 	assert_true(tally_time_until_full(&tally, &ms));
 	assert_int_equal((int)ms, 0);
 	assert_null(tally.nodes[0].error);

@@ -52,6 +52,7 @@ static void finish(struct top *top)
 {
 	live_leave(&top->live);
 	tally_finish(&top->tally);
+	recent_finish(&top->recent);
 	free(top->filter);
 	free(top->trial);
 	free(top->problem);

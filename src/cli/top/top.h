@@ -21,6 +21,7 @@
 #include "cli/cli.h"
 #include "cli/form.h"
 #include "cli/terminal/live.h"
+#include "cli/top/recent.h"
 #include "cli/top/tally.h"
 
 #define TOP_DEFAULT_INTERVAL_MS 2000
@@ -45,6 +46,7 @@ struct top {
 	const char *instance;
 	struct live live;
 	struct tally tally;
+	struct recent recent;
 
 	const char *fields[TOP_MAX_FIELDS];
 	size_t n_fields;

@@ -117,6 +117,25 @@ static bool ask_listing(struct top *top, const char *instance_path, struct api_a
 	return true;
 }
 
+/* Without it all the rest is worth a look, and no problem is told: an older daemon has none. */
+static void ask_history(struct top *top, const char *instance_path)
+{
+	CLEANUP(mem_free_p)
+	char *path = mem_printf("%s/" NAMES_HISTORY "?since=" RECENT_SINCE, instance_path);
+	CLEANUP(api_answer_finish) struct api_answer answer = {0};
+	char *problem = top->problem;
+	int64_t now_ms = clock_monotonic_ms();
+	enum api_result result;
+
+	if (top->recent.asked_ms > 0 && now_ms - top->recent.asked_ms < RECENT_PERIOD_MS) {
+		return;
+	}
+	top->problem = NULL;
+	recent_take(&top->recent, get(top, path, &answer, &result) ? answer.json : NULL);
+	top->recent.asked_ms = now_ms;
+	top_replace(&top->problem, problem);
+}
+
 bool top_ask(struct top *top, struct api_answer *ret_answer, enum api_result *ret_result)
 {
 	CLEANUP(mem_free_p) char *path = form_path(NAMES_PATH_INSTANCES, top->instance);
@@ -126,6 +145,7 @@ bool top_ask(struct top *top, struct api_answer *ret_answer, enum api_result *re
 	has_news = get(top, path, ret_answer, ret_result);
 	if (has_news) {
 		tally_take_instance(&top->tally, ret_answer->json);
+		ask_history(top, path);
 		has_news = ask_listing(top, path, ret_answer, ret_result);
 	}
 	top->ended_ms = clock_monotonic_ms();

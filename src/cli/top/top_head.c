@@ -13,6 +13,7 @@
 /* Columns of the words in front of the figures. */
 #define HEAD_LABEL_COLUMNS 10
 #define HEAD_GAP 2
+#define STRIP_WORDS "up to "
 /* On fewer lines than this nothing stands between head and groups. */
 #define HEAD_ROOMY_LINES 16
 
@@ -133,6 +134,45 @@ static void draw_growth(struct canvas *canvas, const struct tally *tally)
 	canvas_end_line(canvas);
 }
 
+/* "FULL, 9,102 refused in the last minute" */
+static void draw_refused(struct canvas *canvas, const struct recent *recent)
+{
+	if (recent->full == NULL && recent->n_refused == 0) {
+		return;
+	}
+	begin_line(canvas, "");
+	if (recent->full != NULL) {
+		canvas_word(canvas, "FULL", TERM_BAD);
+		if (recent->n_nodes > 1) {
+			canvas_format(canvas, TERM_BAD, " (%s)", recent->full);
+		}
+		canvas_word(canvas, ", ", TERM_BAD);
+	}
+	canvas_format(canvas, TERM_BAD, "%s refused in the last minute",
+		human_count(recent->n_refused).text);
+	canvas_end_line(canvas);
+}
+
+/* The newest are in sight. */
+static void draw_strip(struct canvas *canvas, const struct recent *recent)
+{
+	const struct plot_point *clients = recent->timeline.figures[HISTORY_CLIENTS];
+	struct human most = human_count(plot_most(clients, recent->timeline.n));
+	size_t taken = HEAD_LABEL_COLUMNS + HEAD_GAP + strlen(STRIP_WORDS) + strlen(most.text);
+	size_t room = canvas->screen.width - MIN(canvas->screen.width, taken);
+	size_t n = MIN(recent->timeline.n, room);
+
+	if (recent->n_nodes == 0 || n == 0 || canvas->height < HEAD_ROOMY_LINES) {
+		return;
+	}
+	clients += recent->timeline.n - n;
+	begin_line(canvas, "last " RECENT_SINCE);
+	plot_strip(canvas, clients, n, plot_most(clients, n), TERM_PLAIN);
+	canvas_gap(canvas, HEAD_GAP);
+	canvas_format(canvas, TERM_PLAIN, STRIP_WORDS "%s", most.text);
+	canvas_end_line(canvas);
+}
+
 /* "not " in front of those that keep sessions out. */
 static void draw_filter(
 	struct canvas *canvas, const char *prefix, const char *expression, size_t *n_drawn)
@@ -208,6 +248,8 @@ void top_draw_head(struct canvas *canvas, const struct top *top)
 			canvas, "fullest", fullest->count, fullest->max_clients, fullest->address);
 	}
 	draw_growth(canvas, tally);
+	draw_strip(canvas, &top->recent);
+	draw_refused(canvas, &top->recent);
 	draw_filters(canvas, top);
 	draw_problems(canvas, top);
 	if (canvas->height >= HEAD_ROOMY_LINES) {

@@ -26,12 +26,20 @@ void trend_add(struct trend *trend, int64_t at_ms, uint64_t count)
 	trend->samples[trend->n++] = (struct trend_sample){at_ms, count};
 }
 
+static bool is_enough(const struct trend *trend)
+{
+	int64_t span_ms =
+		trend->n > 0 ? trend->samples[trend->n - 1].at_ms - trend->samples[0].at_ms : 0;
+
+	return trend->n >= TREND_MIN_SAMPLES ? span_ms >= TREND_MIN_SPAN_MS
+					     : trend->n == 2 && span_ms >= TREND_MIN_SPAN_OF_TWO_MS;
+}
+
 bool trend_per_minute(const struct trend *trend, double *ret_growth)
 {
 	double mean_ms = 0, mean_count = 0, above = 0, below = 0;
 
-	if (trend->n < 2 ||
-		trend->samples[trend->n - 1].at_ms - trend->samples[0].at_ms < TREND_MIN_SPAN_MS) {
+	if (!is_enough(trend)) {
 		return false;
 	}
 	for (size_t i = 0; i < trend->n; i++) {

@@ -14,8 +14,11 @@
 #define TREND_WINDOW_MS 60000
 /* Counts that follow each other faster take each other's place. */
 #define TREND_SPACING_MS 2000
-/* What happened within less says nothing about a minute. */
-#define TREND_MIN_SPAN_MS 1000
+/* What happened within less, or between two counts, says nothing about a minute; unless these two
+ * are far apart. */
+#define TREND_MIN_SPAN_MS 4000
+#define TREND_MIN_SAMPLES 3
+#define TREND_MIN_SPAN_OF_TWO_MS 20000
 /* Two of them are never closer than the spacing to the next but one. */
 #define TREND_MAX_SAMPLES (2 * TREND_WINDOW_MS / TREND_SPACING_MS + 2)
 
@@ -31,7 +34,7 @@ struct trend {
 
 /* `at_ms` is not before that of the last one. */
 void trend_add(struct trend *trend, int64_t at_ms, uint64_t count);
-/* False: there are not two counts yet that are far enough apart. */
+/* False: there are not enough counts yet, over enough time. */
 NODISCARD bool trend_per_minute(const struct trend *trend, double *ret_growth);
 /* Is there nothing but zeros in it? */
 bool trend_is_zero(const struct trend *trend);

@@ -165,6 +165,10 @@ const struct key keys_table[] = {
 		.preset = "auto",
 		.help = "auto: sessions of a server on this host are ended by the kernel where "
 			"that is cheaper for it (takes CAP_NET_ADMIN); never: only by CLIENT KILL"},
+	{KEYS_DEFAULTS, "session-metrics", &value_bool, AT(instance_opts, counts_sessions),
+		.preset = "false",
+		.help = "Count the sessions by name, user and source for the metrics: one CLIENT "
+			"LIST of each node a minute"},
 	{KEYS_DEFAULTS, "client-command", &value_word, AT(instance_opts, link.client_command),
 		.preset = "CLIENT", .help = "The server's name for CLIENT, where it was renamed"},
 	{KEYS_DEFAULTS, "nodes", &value_nodes, AT(instance_opts, reach),

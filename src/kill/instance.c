@@ -291,6 +291,10 @@ void instances_look(const struct instances *instances)
 		const struct instance *instance = &instances->items[i]->instance;
 
 		instance_history_look(instance->history, instance->topology);
+		if (instance->opts->counts_sessions) {
+			session_counts_look(
+				instance_history_counts(instance->history), instance->topology);
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ struct instance_opts {
 	enum pace pace; /* PACE_FAST or PACE_GENTLE */
 	int64_t stall_budget_ms;
 	bool is_kernel_unused; /* sessions are ended by the protocol alone */
+	bool counts_sessions;  /* by name, user and source, for the metrics */
 };
 
 void instance_opts_finish(struct instance_opts *opts); /* zeroed is fine */

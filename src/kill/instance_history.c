@@ -27,6 +27,7 @@ struct instance_history {
 	size_t n;
 	size_t capacity;
 	struct history_events events;
+	struct session_counts *counts;
 };
 
 /* ---- life ---- */
@@ -36,6 +37,7 @@ struct instance_history *instance_history_new(void)
 	struct instance_history *history = mem_new(struct instance_history);
 
 	history->n_refs = 1;
+	history->counts = session_counts_new();
 	return history;
 }
 
@@ -61,6 +63,7 @@ void instance_history_unref(struct instance_history *history)
 		free_node(history->nodes[i]);
 	}
 	free(history->nodes);
+	session_counts_free(history->counts);
 	free(history);
 }
 
@@ -256,4 +259,9 @@ struct instance_history_node instance_history_node(
 const struct history_events *instance_history_events(const struct instance_history *history)
 {
 	return &history->events;
+}
+
+struct session_counts *instance_history_counts(const struct instance_history *history)
+{
+	return history->counts;
 }

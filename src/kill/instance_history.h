@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "kill/session_counts.h"
 #include "model/history.h"
 #include "model/history_events.h"
 #include "redis/topology.h"
@@ -50,5 +51,7 @@ struct instance_history_node instance_history_node(
 	const struct instance_history *history, size_t index);
 /* Borrowed likewise; the oldest first. */
 const struct history_events *instance_history_events(const struct instance_history *history);
+/* Its sessions, counted where that is wanted: the metrics' last minute goes with the rest. */
+struct session_counts *instance_history_counts(const struct instance_history *history);
 
 #endif

@@ -192,6 +192,7 @@ void link_unwant(struct link *link);
 /* What its server says is read before anything that callers ask for. Calls come in pairs. */
 void link_hurry(struct link *link);
 void link_unhurry(struct link *link);
+bool link_is_hurried(const struct link *link);
 /* Is a set command in flight, or late? A connection that is opened to its server now may be hit. */
 bool link_is_blocked(const struct link *link);
 /*

@@ -95,7 +95,7 @@ def busy(make_server, make_clients, make_daemon, absent):
         file.write("weak")
     instance = {
         "id": "r-test", "address": [server.address, absent],
-        "username": "weak", "password-file": password,
+        "username": "weak", "password-file": password, "session-metrics": True,
     }  # fmt: skip
     guards = [{"name": "g", "instances": ["r-*"], "when": "always", "goal": {"limit": 1}}]
     settings = {"control": {"mode": "0666"}, "guards": guards}
@@ -249,6 +249,7 @@ def test_das_success(daemon):
 def test_metrics(busy):
     """Names, types and labels."""
     answer(busy.kill("r-test", node=nodes_of(busy)[0]))
+    wait_until(lambda: "by_name" in busy.http("GET", "/metrics").text, "the sessions' counts")
     families = Exposition(busy.http("GET", "/metrics").text).families
 
     def facts(name):

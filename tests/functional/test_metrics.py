@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import time
 
@@ -170,6 +172,86 @@ def test_a_missing_permission_is_not_ready(make_server, make_daemon, make_direct
     wait_until(lambda: daemon.node()["last_error"], "the permission to be found missing")
     labels = {"instance": "r-test", "node": server.unix_path}
     assert metrics(daemon).get("sesskill_link_ready", **labels) == 0
+
+
+def test_refused_and_new_connections(make_server, make_daemon, make_clients):
+    server = make_server(lines=["maxclients 20"])
+    daemon = make_daemon([server])
+    labels = {"instance": "r-test", "node": server.unix_path}
+    new, refused = "sesskill_node_connections_total", "sesskill_node_refused_connections_total"
+    assert metrics(daemon).get(refused, **labels) == 0
+    before = metrics(daemon).get(new, **labels)
+    make_clients(server, total=20 - server.redis().info("clients")["connected_clients"])
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", server.port)) as knock:
+            assert knock.recv(100).startswith(b"-ERR max number of clients")
+    wait_until(lambda: metrics(daemon).get(refused, **labels) == 3, "the refused ones")
+    assert metrics(daemon).get(new, **labels) > before
+
+
+# Sessions by name, user and source
+
+
+def wait_for_counts(daemon):
+    def counted():
+        page = metrics(daemon)
+        return page if "sesskill_sessions_by_name" in page.families else None
+
+    return wait_until(counted, lambda: f"the counts; {daemon.explain()}")
+
+
+def test_sessions_are_not_counted_by_default(server, make_clients, daemon):
+    make_clients(server, total=5)
+    wait_until(lambda: daemon.http("GET", "/v1/instances/r-test/history").json["nodes"], "a look")
+    assert "sesskill_sessions_by_" not in daemon.http("GET", "/metrics").text
+
+
+def test_sessions_by_name_user_and_source(make_server, make_clients, make_daemon):
+    server = make_server(users=["app on nopass ~* &* +@all"])
+    make_clients(server, total=30, named={"web": 12, "batch": 5})
+    make_clients(server, total=4, tcp=True)
+    others = [server.redis(username="app", password="x", client_name=f"n-{i:02}") for i in range(20)]
+    for other in others:
+        other.ping()
+    odd = server.redis(client_name='a"b\\c')
+    odd.ping()
+    instance = {"id": "r-test", "address": server.address, "session-metrics": True}
+    page = wait_for_counts(make_daemon([instance]))
+    name, user, source = (f"sesskill_sessions_by_{key}" for key in ("name", "user", "source"))
+    assert page.get(name, instance="r-test", name="web") == 12
+    assert page.get(name, instance="r-test", name="batch") == 5
+    assert page.get(name, instance="r-test", name="") in (17, 18)  # and the test's own
+    assert page.get(name, instance="r-test", name="sesskilld:*") == 2
+    assert page.get(name, instance="r-test", name='a"b\\c') == 1
+    # Of 25 names the 20 that have most, and of those with as many the first.
+    assert len(page.families[name].samples) == 20
+    assert "n-14" in page.label_values("name") and "n-15" not in page.label_values("name")
+    assert page.get(user, instance="r-test", user="app") == 20
+    assert page.get(source, instance="r-test", source="127.0.0.1") == 4
+    assert page.get(source, instance="r-test", source="unix") >= 50
+    at = page.get("sesskill_sessions_counted_timestamp_seconds", instance="r-test")
+    assert abs(at - time.time()) < 60
+
+
+def test_sessions_are_counted_once_a_minute(server, make_clients, make_daemon):
+    """However often the page is read, and over a reload."""
+    instance = {"id": "r-test", "address": server.address, "session-metrics": True}
+    daemon = make_daemon([instance])
+    first = wait_for_counts(daemon)
+    make_clients(server, total=5, named={"late": 5})
+    server.redis().config_resetstat()
+    daemon.signal(signal.SIGHUP)
+    wait_until(lambda: daemon.audit("reload"), "the reload")
+    steps = daemon.http("GET", "/v1/instances/r-test/history").json["until"]
+    wait_until(
+        lambda: daemon.http("GET", "/v1/instances/r-test/history").json["until"] > steps, "some time"
+    )
+    again = metrics(daemon)
+    at = "sesskill_sessions_counted_timestamp_seconds"
+    assert again.get(at, instance="r-test") == first.get(at, instance="r-test")
+    assert "late" not in again.label_values("name")
+    daemon.kill("r-test")
+    assert metrics(daemon).get(at, instance="r-test") == first.get(at, instance="r-test")
 
 
 def test_requests(daemon):

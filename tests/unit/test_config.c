@@ -112,6 +112,7 @@ static void test_minimal(void **state UNUSED)
 	assert_int_equal(instance->link.command_timeout_ms, 5000);
 	assert_int_equal(instance->pace, PACE_FAST);
 	assert_int_equal(instance->stall_budget_ms, 25);
+	assert_false(instance->counts_sessions);
 	assert_int_equal(instance->protect.n, 0);
 	config_free(config);
 }
@@ -156,6 +157,7 @@ static void test_full(void **state UNUSED)
 	assert_string_equal(one->link.client_command, "QXZLIENT");
 	assert_int_equal(one->pace, PACE_GENTLE);
 	assert_int_equal(one->stall_budget_ms, 10);
+	assert_true(one->counts_sessions);
 	assert_int_equal(one->link.command_timeout_ms, 2000);
 	/* Protection adds up: what `defaults` protect no instance can lose by mistake. */
 	assert_int_equal(one->protect.n, 3);

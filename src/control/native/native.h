@@ -4,6 +4,8 @@
 #ifndef CONTROL_NATIVE_H
 #define CONTROL_NATIVE_H
 
+#include <stdio.h>
+
 #include "control/exchange.h"
 #include "kill/instance.h"
 #include "model/request.h"
@@ -41,6 +43,10 @@ const struct instance *native_find_instance(struct exchange *exchange);
  */
 void native_stream_kill(
 	struct exchange *exchange, const struct instance *instance, struct request *request);
+
+/* Of those that count them: the most frequent names, users and sources of sessions. */
+void native_print_session_metrics(
+	FILE *out, const struct instance *const *instances, size_t n_instances);
 
 json_t *native_text_or_null(const char *text); /* null: it is "" */
 

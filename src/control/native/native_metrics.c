@@ -43,6 +43,17 @@ static int64_t count_max_clients(const struct instance *instance UNUSED, const s
 	return link_state(link) == LINK_READY ? link_server(link)->max_clients : -1;
 }
 
+/* The node's own counters: they begin anew when it does, as counters may. */
+static int64_t count_connections(const struct instance *instance UNUSED, const struct link *link)
+{
+	return link_state(link) == LINK_READY ? link_newest_server(link)->n_connections : -1;
+}
+
+static int64_t count_refused(const struct instance *instance UNUSED, const struct link *link)
+{
+	return link_state(link) == LINK_READY ? link_newest_server(link)->n_rejected : -1;
+}
+
 static const struct node_row {
 	enum exposition_type type;
 	const char *name;
@@ -61,6 +72,12 @@ static const struct node_row {
 		"Clients connected to the node, as it last said.", count_clients},
 	{EXPOSITION_GAUGE, "sesskill_node_maxclients",
 		"Clients that the node takes at most, as it last said.", count_max_clients},
+	{EXPOSITION_COUNTER, "sesskill_node_connections_total",
+		"Connections that the node took since its start, as it last said.",
+		count_connections},
+	{EXPOSITION_COUNTER, "sesskill_node_refused_connections_total",
+		"Connections for which the node had no place since its start, as it last said.",
+		count_refused},
 };
 
 static void print_node_row(const struct page *page, const struct node_row *row)
@@ -259,6 +276,7 @@ static void print_page(const struct page *page)
 	for (size_t i = 0; i < ARRAY_SIZE(instance_rows); i++) {
 		print_instance_row(page, &instance_rows[i]);
 	}
+	native_print_session_metrics(page->out, page->instances, page->n_instances);
 	print_guards(page);
 	print_audit(page);
 	print_counters(page);

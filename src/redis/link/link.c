@@ -310,6 +310,11 @@ void link_unhurry(struct link *link)
 	set_priorities(link);
 }
 
+bool link_is_hurried(const struct link *link)
+{
+	return link->n_hurrying > 0;
+}
+
 void link_hold(struct link *link)
 {
 	link->n_holding++;

@@ -54,7 +54,7 @@ class Exposition:
         for family in self.families.values():
             _check_family(family)
 
-    def get(self, name, **labels):
+    def get(self, name, /, **labels):
         """The value of one series; KeyError when it is not there."""
         for family in self.families.values():
             for (sample, pairs), value in family.samples.items():

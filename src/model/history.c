@@ -15,13 +15,9 @@ struct ring {
 	int64_t step_ms;
 };
 
-static const struct history_sample unknown = {{
-	HISTORY_UNKNOWN,
-	HISTORY_UNKNOWN,
-	HISTORY_UNKNOWN,
-	HISTORY_UNKNOWN,
-	HISTORY_UNKNOWN,
-}};
+/* What is kept is one more, so that what was never written is unknown: memory of a day that is
+ * still to come is not touched. */
+_Static_assert((uint32_t)(HISTORY_UNKNOWN + 1) == 0, "unknown is kept as 0");
 
 const char *history_figure_name(enum history_figure figure)
 {
@@ -60,6 +56,17 @@ static void fold(struct history_sample *into, const struct history_sample *sampl
 	}
 }
 
+/* By 1: as it is kept; by -1: back. */
+static struct history_sample shift(const struct history_sample *sample, int by)
+{
+	struct history_sample shifted;
+
+	for (unsigned i = 0; i < HISTORY_N_FIGURES; i++) {
+		shifted.figures[i] = sample->figures[i] + (uint32_t)by;
+	}
+	return shifted;
+}
+
 static struct ring shorts_of(const struct history *history)
 {
 	return (struct ring){history->shorts, HISTORY_N_SHORT, HISTORY_SHORT_STEP_MS};
@@ -72,26 +79,30 @@ static struct ring longs_of(const struct history *history)
 
 /* ---- adding ---- */
 
-/* The steps since the last one are holes. */
-static void advance(
-	struct history_sample *samples, const struct ring *ring, int64_t last_ms, int64_t at_ms)
+static size_t place_of(const struct ring *ring, int64_t step)
 {
-	int64_t now = at_ms / ring->step_ms;
-	int64_t first = MAX(last_ms / ring->step_ms + 1, now - ring->n + 1);
-
-	if (last_ms == 0) {
-		first = now - ring->n + 1;
-	}
-	for (int64_t i = first; i <= now; i++) {
-		samples[(i % ring->n + ring->n) % ring->n] = unknown;
-	}
+	return (size_t)((step % ring->n + ring->n) % ring->n);
 }
 
+static struct history_sample get(const struct ring *ring, int64_t step)
+{
+	return shift(&ring->samples[place_of(ring, step)], -1);
+}
+
+/* The steps since the last one are holes. */
 static void add_to(struct history_sample *samples, const struct ring *ring, int64_t last_ms,
 	int64_t at_ms, const struct history_sample *sample)
 {
-	advance(samples, ring, last_ms, at_ms);
-	fold(&samples[at_ms / ring->step_ms % ring->n], sample);
+	int64_t now = at_ms / ring->step_ms;
+	int64_t first = MAX(last_ms / ring->step_ms + 1, now - ring->n + 1);
+	struct history_sample all;
+
+	for (int64_t i = first; i <= now && last_ms > 0; i++) {
+		samples[place_of(ring, i)] = (struct history_sample){{0}};
+	}
+	all = get(ring, now);
+	fold(&all, sample);
+	samples[place_of(ring, now)] = shift(&all, 1);
 }
 
 /* How much a counter has grown; unknown where it did not, but began anew. */
@@ -137,13 +148,15 @@ bool history_read(const struct history *history, int64_t from_ms, int64_t step_m
 	int64_t first = from_ms / ring.step_ms;
 	bool is_known = false;
 
-	*ret_sample = unknown;
+	*ret_sample = shift(&(struct history_sample){{0}}, -1);
 	if (history->last_ms == 0) {
 		return false;
 	}
 	for (int64_t i = MAX(first, last - ring.n + 1);
 		i < first + step_ms / ring.step_ms && i <= last; i++) {
-		fold(ret_sample, &ring.samples[(i % ring.n + ring.n) % ring.n]);
+		struct history_sample sample = get(&ring, i);
+
+		fold(ret_sample, &sample);
 	}
 	for (unsigned i = 0; i < HISTORY_N_FIGURES; i++) {
 		is_known |= ret_sample->figures[i] != HISTORY_UNKNOWN;

@@ -242,6 +242,33 @@ def test_a_reload_keeps_it(small, over_tcp, make_server):
     assert not nodes[0]["former"]
 
 
+def test_a_node_that_is_none_any_more(make_server, make_daemon):
+    """Its history is kept for a while: it may be the very one of the incident."""
+    one, other = make_server(), make_server()
+    daemon = make_daemon([{"id": "r-test", "address": [one.tcp_address, other.tcp_address]}])
+    wait_until(lambda: len(history(daemon)["nodes"]) == 2, "both to be heard")
+
+    def apply(*servers):
+        config = json.loads(daemon.read_config())
+        config["instances"][0]["address"] = [server.tcp_address for server in servers]
+        daemon.write_config(json.dumps(config))
+        daemon.signal(signal.SIGHUP)
+
+    def former():
+        return {node["address"] for node in history(daemon)["nodes"] if node["former"]}
+
+    apply(other)
+    wait_until(lambda: former() == {one.tcp_address}, lambda: f"not {former()}")
+    present, gone = history(daemon)["nodes"]
+    assert (present["address"], gone["role"]) == (other.tcp_address, None) and gone["samples"]
+    assert events(daemon) == []
+    done = cli.run("history", "r-test", socket=daemon.socket_path)
+    assert f"{one.tcp_address} (no node any more): up to " in done.out
+    apply(one, other)
+    wait_until(lambda: former() == set(), "it to be a node again")
+    assert len(history(daemon)["nodes"]) == 2
+
+
 # The request
 
 

@@ -14,7 +14,7 @@
 
 #define DEFAULT_SINCE_MS HISTORY_SHORT_MS
 
-/* Some 1.2 MB. Of many nodes, or long, a history has longer steps. */
+/* 1 MB, and 6 ms of the loop. Of many nodes, or long, a history has longer steps. */
 #define MAX_SAMPLES 10000
 
 /* Takes what reports of kills take: reasons, and who gave them. */

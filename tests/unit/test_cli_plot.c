@@ -78,23 +78,6 @@ static void test_sums(void **state UNUSED)
 	assert_int_equal(plot_most(POINTS, 0), 0);
 }
 
-static void test_times(void **state UNUSED)
-{
-	static const char *const bad[] = {"", "soon", "2026-11-30T03:00:00", "2026-11-30T03:00:00Z",
-		"2026-11-30T03:00:00.12Z", "2026-11-30T03:00:00.123", "2026-11-30T03:00:00.1234Z",
-		"2026-11-30T03:00:00.123Zx", "2026-11-30T03:00:00.12xZ",
-		"2026-13-30T03:00:00.123Z"};
-	int64_t ms = 7;
-
-	assert_true(timeline_read_time(SLICE_LITERAL("2026-11-24T05:50:23.123Z"), &ms));
-	assert_int_equal(ms, INT64_C(1795499423123));
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		assert_false(timeline_read_time(slice_of(bad[i]), &ms));
-	}
-	assert_false(timeline_read_time((struct slice){NULL, 0}, &ms));
-	assert_int_equal(ms, INT64_C(1795499423123));
-}
-
 static const char ANSWER[] =
 	"{\"since\":\"2026-11-30T03:00:00.500Z\",\"until\":\"2026-11-30T03:00:30.500Z\","
 	"\"step_ms\":5000,\"nodes\":[{\"samples\":["
@@ -193,7 +176,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_sums),
-		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_columns),
 		cmocka_unit_test(test_full),
 	};

@@ -3,7 +3,6 @@
  * waited below it, and marks where something was done; then what that was.
  */
 #include <stdio.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "cli/field.h"
@@ -12,6 +11,7 @@
 #include "cli/print/timeline.h"
 #include "cli/terminal/human.h"
 #include "cli/terminal/text.h"
+#include "cli/when.h"
 
 #define DEFAULT_WIDTH 80
 #define PLOT_ROWS 8
@@ -23,7 +23,10 @@
 #define CAPTION_LINES 4
 /* Of a request id, which may be shortened. */
 #define ID_COLUMNS 8
-#define TIME_BYTES 32
+/* Of "2026-11-24 05:50:23": without the year, and of that the parts. */
+#define YEAR_BYTES 5
+#define DATE_BYTES 11
+#define MINUTE_BYTES 5
 
 static const struct table_column COLUMNS[] = {
 	{"TIME", "time", TABLE_TEXT, 0, TABLE_NEEDED},
@@ -44,35 +47,6 @@ static const struct {
 	{"guard", 'G', "guard"},
 	{"link_back", 'B', "link back"},
 };
-
-enum time_form {
-	TIME_DAY, /* and the second */
-	TIME_SECOND,
-	TIME_MINUTE,
-};
-
-/* Local time. */
-static void format_time(int64_t wall_ms, enum time_form form, char text[TIME_BYTES])
-{
-	time_t seconds = (time_t)(wall_ms / 1000);
-	struct tm local;
-
-	text[0] = '\0';
-	if (localtime_r(&seconds, &local) == NULL) {
-		return;
-	}
-	switch (form) {
-	case TIME_DAY:
-		(void)!strftime(text, TIME_BYTES, "%m-%d %H:%M:%S", &local);
-		break;
-	case TIME_SECOND:
-		(void)!strftime(text, TIME_BYTES, "%H:%M:%S", &local);
-		break;
-	case TIME_MINUTE:
-		(void)!strftime(text, TIME_BYTES, "%H:%M", &local);
-		break;
-	}
-}
 
 static void begin_line(struct canvas *canvas, const char *label)
 {
@@ -165,7 +139,7 @@ static void draw_marks(struct canvas *canvas, const struct timeline *timeline, c
 		int64_t wall_ms;
 
 		if (is_about(event, address) &&
-			timeline_read_time(field_text(event, "time"), &wall_ms)) {
+			when_read_utc(field_text(event, "time"), &wall_ms)) {
 			size_t column = timeline_column(timeline, wall_ms);
 
 			marks[column] = MIN(marks[column], find_mark(event));
@@ -191,11 +165,11 @@ static void draw_times(struct canvas *canvas, const struct timeline *timeline)
 
 	begin_line(canvas, "");
 	for (size_t i = 0; i < timeline->n; i += TICK_COLUMNS) {
-		char text[TIME_BYTES];
+		struct when when = when_show(timeline->begin_ms + (int64_t)i * timeline->column_ms);
+		struct slice text = slice_skip(slice_of(when.text), DATE_BYTES);
 
-		format_time(timeline->begin_ms + (int64_t)i * timeline->column_ms,
-			is_short ? TIME_SECOND : TIME_MINUTE, text);
-		canvas_cell(canvas, slice_of(text), TERM_PLAIN, TICK_COLUMNS, false);
+		text.len = is_short ? text.len : MIN(text.len, (size_t)MINUTE_BYTES);
+		canvas_cell(canvas, text, TERM_PLAIN, TICK_COLUMNS, false);
 	}
 	canvas_end_line(canvas);
 }
@@ -277,15 +251,15 @@ static void add_event(struct table *table, const json_t *event)
 	CLEANUP(mem_free_p) char *what = describe(event);
 	struct slice id = field_text(event, "request_id");
 	size_t mark = find_mark(event);
-	char time[TIME_BYTES] = "";
+	struct when when = {""};
 	int64_t wall_ms;
 
-	if (timeline_read_time(field_text(event, "time"), &wall_ms)) {
-		format_time(wall_ms, TIME_DAY, time);
+	if (when_read_utc(field_text(event, "time"), &wall_ms)) {
+		when = when_show(wall_ms);
 	}
 	id.len = MIN(id.len, (size_t)ID_COLUMNS);
 	table_add(table, event);
-	table_set(table, "time", slice_of(time));
+	table_set(table, "time", slice_skip(slice_of(when.text), YEAR_BYTES));
 	table_set(table, "what", slice_of(what));
 	table_set(table, "request_id", id);
 	if (mark < ARRAY_SIZE(MARKS)) {

@@ -3,29 +3,9 @@
  */
 #include "cli/print/timeline.h"
 
-#include <string.h>
-#include <time.h>
-
 #include "base/mem.h"
-#include "base/parse.h"
 #include "cli/field.h"
-
-#define FRACTION_DIGITS 3
-
-bool timeline_read_time(struct slice text, int64_t *ret_wall_ms)
-{
-	struct tm utc = {0};
-	uint64_t ms;
-	const char *rest =
-		text.data != NULL ? strptime(text.data, "%Y-%m-%dT%H:%M:%S.", &utc) : NULL;
-
-	if (rest == NULL || strlen(rest) != FRACTION_DIGITS + 1 || rest[FRACTION_DIGITS] != 'Z' ||
-		!parse_u64((struct slice){rest, FRACTION_DIGITS}, &ms)) {
-		return false;
-	}
-	*ret_wall_ms = (int64_t)timegm(&utc) * 1000 + (int64_t)ms;
-	return true;
-}
+#include "cli/when.h"
 
 bool timeline_begin(struct timeline *timeline, const json_t *answer, size_t max_columns)
 {
@@ -34,8 +14,8 @@ bool timeline_begin(struct timeline *timeline, const json_t *answer, size_t max_
 	int64_t most = (int64_t)MIN(MAX(max_columns, (size_t)1), (size_t)TIMELINE_MAX_COLUMNS);
 
 	*timeline = (struct timeline){0};
-	if (step_ms == 0 || !timeline_read_time(field_text(answer, "since"), &timeline->begin_ms) ||
-		!timeline_read_time(field_text(answer, "until"), &end_ms) ||
+	if (step_ms == 0 || !when_read_utc(field_text(answer, "since"), &timeline->begin_ms) ||
+		!when_read_utc(field_text(answer, "until"), &end_ms) ||
 		end_ms <= timeline->begin_ms) {
 		return false;
 	}
@@ -67,7 +47,7 @@ static void read_sample(struct timeline *timeline, const json_t *sample)
 	size_t column = timeline->n;
 	int64_t wall_ms;
 
-	if (timeline_read_time(field_text(sample, "time"), &wall_ms)) {
+	if (when_read_utc(field_text(sample, "time"), &wall_ms)) {
 		column = timeline_column(timeline, wall_ms);
 	}
 	for (unsigned i = 0; column < timeline->n && i < HISTORY_N_FIGURES; i++) {

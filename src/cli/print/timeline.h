@@ -23,9 +23,6 @@ struct timeline {
 	struct plot_point figures[HISTORY_N_FIGURES][TIMELINE_MAX_COLUMNS];
 };
 
-/* "2026-11-24T05:50:23.123Z" as milliseconds since 1970; false: it is something else. */
-NODISCARD bool timeline_read_time(struct slice text, int64_t *ret_wall_ms);
-
 /* Without any sample: of that answer, in so many columns at most. False: it is none. */
 NODISCARD bool timeline_begin(struct timeline *timeline, const json_t *answer, size_t max_columns);
 /* Adds those of a node: of several there are the sums. */

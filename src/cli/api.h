@@ -1,6 +1,6 @@
 /*
- * One request to the daemon over its Unix socket and the answer, as bytes. Knows libcurl, but
- * for the encoding in form.c; knows nothing of commands and terminals.
+ * One request to the daemon, of this host over its Unix socket or of another one by ssh, and the
+ * answer, as bytes. Knows nothing of commands.
  */
 #ifndef CLI_API_H
 #define CLI_API_H
@@ -29,8 +29,11 @@ enum api_result {
 	API_STOPPED,     /* on_tick said so */
 };
 
+struct ssh;
+
 struct api_request {
-	const char *socket;
+	const char *socket; /* of this host */
+	struct ssh *ssh;    /* to another host, where `socket` means nothing; NULL: this one */
 	const char *method; /* GET, POST, DELETE */
 	const char *path;   /* encoded, with the query if any */
 	const char *form;   /* an encoded body; NULL: none */
@@ -62,6 +65,14 @@ struct api_answer {
  */
 NODISCARD enum api_result api_call(
 	const struct api_request *request, struct api_answer *ret_answer, struct err *err);
+/*
+ * Opens the way to another host unless it is open; api_call() does that by itself. Where the
+ * request is not to begin by a person's signals held back, it is done before. API_UNREACHABLE, or
+ * API_STOPPED by a signal, which the program has to itself again: words are in `err`.
+ */
+NODISCARD enum api_result api_open(struct ssh *ssh, struct err *err);
+void api_close(struct ssh *ssh); /* of a host that was never asked is fine */
+
 void api_answer_finish(struct api_answer *answer); /* zeroed is fine */
 
 #endif

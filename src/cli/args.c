@@ -64,7 +64,8 @@ static bool add_option(struct args *args, const struct option_spec *spec, const 
 {
 	struct arg arg = {spec, NULL};
 
-	if (spec->use != OPTION_SENT_EACH && find_item(args, spec) != NULL) {
+	if (spec->use != OPTION_SENT_EACH && spec->use != OPTION_OWN_EACH &&
+		find_item(args, spec) != NULL) {
 		err_set(err, "--%s is given twice", spec->name);
 		return false;
 	}

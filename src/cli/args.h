@@ -15,6 +15,7 @@
 /* What becomes of an option. All but those sent each time it is given may be given once. */
 enum option_use {
 	OPTION_OWN,       /* this program's */
+	OPTION_OWN_EACH,  /* likewise, each time */
 	OPTION_SENT,      /* a parameter of the request, by its name with "_" for "-" */
 	OPTION_SENT_EACH, /* likewise, each time */
 };
@@ -27,6 +28,11 @@ struct option_spec {
 	const char *argument; /* what the help calls it; NULL: a flag */
 	const char *help;
 };
+
+static inline bool option_is_sent(const struct option_spec *spec)
+{
+	return spec->use == OPTION_SENT || spec->use == OPTION_SENT_EACH;
+}
 
 /* `command`: its bit; 0: the program. */
 static inline bool option_is_of(const struct option_spec *spec, unsigned command)

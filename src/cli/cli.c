@@ -161,6 +161,7 @@ enum status cli_ask(const struct cli *cli, const char *method, const char *path,
 	CLEANUP(api_answer_finish) struct api_answer answer = {0};
 	struct api_request request = {
 		.socket = cli->socket,
+		.ssh = cli->ssh,
 		.method = method,
 		.path = below != NULL ? below : path,
 		.timeout_ms = API_TIMEOUT_MS,

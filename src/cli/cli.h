@@ -24,11 +24,22 @@ enum status {
 	STATUS_BACK = 6,    /* done, but killed sessions came back */
 };
 
+struct ssh;
+
 struct cli {
-	const char *socket;
-	bool is_quiet; /* nothing but errors */
+	const char *socket; /* of the daemon of this host */
+	struct ssh *ssh;    /* to that of another one instead; NULL: this one */
+	bool is_quiet;      /* nothing but errors */
 	struct table_form form;
 	bool is_json; /* the daemon's bytes, all on stdout; else tables and sentences for people */
+};
+
+/* Whose daemons a command may ask. */
+enum command_hosts {
+	COMMAND_ALL_HOSTS, /* of any number of hosts at once */
+	COMMAND_ONE_HOST,
+	COMMAND_THIS_HOST, /* of none: it is about this host */
+	COMMAND_NO_HOST,   /* of none, and it is the same on all hosts */
 };
 
 struct command {
@@ -39,7 +50,9 @@ struct command {
 	unsigned options_of; /* of enum options_of: its own bit; 0: none of its own */
 	size_t min_words;    /* behind the name, checked before run() */
 	size_t max_words;
-	const char *details; /* lines for the command's help; NULL: none */
+	enum command_hosts hosts;
+	const char *no_daemon; /* an option by which it asks none; NULL: there is none */
+	const char *details;   /* lines for the command's help; NULL: none */
 	enum status (*run)(const struct cli *cli, const struct args *args);
 	/* The column of its table that --output names by a word; NULL: it has no such table. */
 	bool (*find_column)(struct slice word, struct table_column *ret_column, struct err *err);
@@ -55,6 +68,7 @@ extern const struct command cmd_guards;
 extern const struct command cmd_report;
 extern const struct command cmd_history;
 extern const struct command cmd_top;
+extern const struct command cmd_bridge;
 
 /* "sesskill: MESSAGE" on stderr. */
 void cli_error(const char *format, ...) PRINTF_LIKE(1, 2);

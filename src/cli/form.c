@@ -39,7 +39,7 @@ void form_add_options(char **form, const struct args *args)
 		for (char *c = name; *c != '\0'; c++) {
 			*c = *c == '-' ? '_' : *c;
 		}
-		if (arg->spec->use != OPTION_OWN) {
+		if (option_is_sent(arg->spec)) {
 			form_add(form, name, arg->value != NULL ? arg->value : "true");
 		}
 	}

@@ -14,6 +14,7 @@
 #include "build_config.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/remote/remote.h"
 #include "cli/terminal/text.h"
 #include "control/names.h"
 
@@ -23,6 +24,7 @@ static enum status run_version(const struct cli *cli, const struct args *args);
 static const struct command cmd_help = {
 	.name = "help",
 	.usage = "[COMMAND]",
+	.hosts = COMMAND_NO_HOST,
 	.summary = "say what the program, or a command, takes",
 	.max_words = 1,
 	.run = run_help,
@@ -32,6 +34,7 @@ static const struct command cmd_version = {
 	.name = "version",
 	.usage = "",
 	.summary = "print the version",
+	.hosts = COMMAND_NO_HOST,
 	.run = run_version,
 };
 
@@ -46,6 +49,7 @@ static const struct command *const COMMANDS[] = {
 	&cmd_guards,
 	&cmd_history,
 	&cmd_top,
+	&cmd_bridge,
 	&cmd_help,
 	&cmd_version,
 	NULL,
@@ -209,7 +213,7 @@ static enum status run_command(const struct command *command, struct args *args)
 		setenv("TZ", "UTC0", 1);
 		tzset();
 	}
-	return command->run(&cli, args);
+	return remote_run(command, &cli, args);
 }
 
 static enum status run(struct args *args, const char *const *argv)

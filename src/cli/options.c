@@ -72,6 +72,8 @@ const struct option_spec OPTIONS[] = {
 	{"reason", 0, OF_KILL, OPTION_SENT, "TEXT", "why, for the audit log"},
 	{"interval", 0, OF_TOP, OPTION_OWN, "TIME", "ask this often (2s)"},
 	{"once", 0, OF_TOP, OPTION_OWN, NULL, "print it once; so it is where there is no terminal"},
+	{"host", 'H', 0, OPTION_OWN_EACH, "HOST",
+		"[USER@]HOST, through ssh (repeated: all at once)"},
 	{"socket", 's', 0, OPTION_OWN, "PATH", "the daemon's socket (also SESSKILL_SOCKET)"},
 	{"output", 'o', 0, OPTION_OWN, "FORM", "json, wide, or the columns: id,addr,user"},
 	{"no-headings", 0, 0, OPTION_OWN, NULL, "tables without their titles"},
@@ -116,7 +118,8 @@ void options_help_program(FILE *out, const struct command *const *commands)
 	}
 	fputs("\nOptions:\n", out);
 	print_options(out, 0);
-	fputs("\nEnvironment: SESSKILL_SOCKET is the socket, NO_COLOR turns colour off.\n"
+	fputs("\nEnvironment: SESSKILL_SOCKET is the socket, SESSKILL_HOST the hosts as by -H,\n"
+	      "NO_COLOR turns colour off.\n"
 	      "Exit status: 0 done, 1 failed, 2 usage, 3 denied, 4 daemon not reachable,\n"
 	      "5 partial (sessions survived, or a node failed), 6 done, but with --watch\n"
 	      "killed sessions came back.\n"

@@ -205,5 +205,6 @@ const struct command cmd_audit = {
 	.usage = "[--since WHEN] [--until WHEN] [--user USER] [--file PATH]",
 	.summary = "show the record of all kills, allowed and denied",
 	.options_of = OF_AUDIT,
+	.hosts = COMMAND_THIS_HOST,
 	.run = run,
 };

@@ -109,6 +109,7 @@ static enum status test_by_daemon(const struct cli *cli, const char *name)
 	CLEANUP(api_answer_finish) struct api_answer answer = {0};
 	struct api_request request = {
 		.socket = cli->socket,
+		.ssh = cli->ssh,
 		.method = "GET",
 		.path = NAMES_PATH_GUARDS,
 		.timeout_ms = API_TIMEOUT_MS,
@@ -315,6 +316,7 @@ const struct command cmd_guards = {
 	.summary = "show the standing rules, hold them, or try one",
 	.options_of = OF_GUARDS,
 	.max_words = 2,
+	.no_daemon = "listing",
 	.details = "hold: no guard acts until resume, whatever happens to the daemon meanwhile.\n"
 		   "test: whom it would kill now; or of a saved listing, without any daemon:\n"
 		   "  redis-cli CLIENT LIST > FILE; sesskill guards test NAME --listing FILE\n",

@@ -91,6 +91,7 @@ static enum status ask(const struct cli *cli, const struct args *args)
 	struct list list = {.cli = cli};
 	struct api_request request = {
 		.socket = cli->socket,
+		.ssh = cli->ssh,
 		.method = "GET",
 		.path = path,
 		.timeout_ms = LIST_TIMEOUT_MS,
@@ -194,6 +195,7 @@ const struct command cmd_list = {
 	.summary = "show the sessions of an instance, or count them by a field (also: ls)",
 	.options_of = OF_LIST,
 	.max_words = 1,
+	.no_daemon = "from",
 	.details = "A FIELD is id, addr, laddr, user, name, lib, lib-ver, cmd, flags, type, node,\n"
 		   "db, age, idle, resp, sub, psub, ssub, multi, watch, qbuf, omem, tot-mem, or\n"
 		   "another one of the server's listing. An EXPR is FIELD OP VALUE[,VALUE]...:\n"

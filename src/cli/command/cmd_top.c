@@ -143,6 +143,7 @@ const struct command cmd_top = {
 	.options_of = OF_TOP,
 	.min_words = 1,
 	.max_words = 1,
+	.hosts = COMMAND_ONE_HOST,
 	.details = "Keys: up and down move the mark, 1 to 5 count by source, user, name, library,\n"
 		   "command, s sorts, / selects, K kills the marked group (shown first, and asked\n"
 		   "for the instance's id), ? shows all keys, q quits. A slow listing makes the\n"

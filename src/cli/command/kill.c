@@ -20,6 +20,7 @@
 #include "cli/field.h"
 #include "cli/form.h"
 #include "cli/print/print.h"
+#include "cli/remote/ssh.h"
 #include "cli/terminal/progress.h"
 #include "cli/terminal/term.h"
 #include "cli/terminal/text.h"
@@ -153,6 +154,7 @@ bool kill_is_wanted(const struct cli *cli, const struct kill_order *order, enum 
 	struct causes causes = causes_of(cli, order->instance);
 	struct api_request request = {
 		.socket = cli->socket,
+		.ssh = cli->ssh,
 		.method = "POST",
 		.path = path,
 		.form = form,
@@ -171,6 +173,9 @@ bool kill_is_wanted(const struct cli *cli, const struct kill_order *order, enum 
 	*ret_status = cli_status_of_answer(&answer);
 	if (!is_preview(cli, order, &answer)) {
 		return false;
+	}
+	if (cli->ssh != NULL) {
+		term_format(&screen, TERM_BOLD, "On %s: ", cli->ssh->host);
 	}
 	print_preview(answer.json, &screen);
 	if (order->wants_cut) {
@@ -213,7 +218,10 @@ static const char *known_id(const struct run *run)
 
 static void tell_how_to_look(const struct run *run)
 {
-	text_line(stderr, "Look at it with: sesskill kills %s", known_id(run));
+	const struct ssh *ssh = run->cli->ssh;
+
+	text_line(stderr, "Look at it with: sesskill%s%s kills %s", ssh != NULL ? " -H " : "",
+		ssh != NULL ? ssh->host : "", known_id(run));
 }
 
 static void on_line(void *context, struct slice line)
@@ -239,6 +247,7 @@ static void cancel(struct run *run)
 	CLEANUP(api_answer_finish) struct api_answer answer = {0};
 	struct api_request request = {
 		.socket = run->cli->socket,
+		.ssh = run->cli->ssh,
 		.method = "DELETE",
 		.path = path,
 		.timeout_ms = API_TIMEOUT_MS,
@@ -395,6 +404,7 @@ enum status kill_run(const struct cli *cli, const struct kill_order *order)
 	};
 	struct api_request request = {
 		.socket = cli->socket,
+		.ssh = cli->ssh,
 		.method = "POST",
 		.path = path,
 		.form = order->form,
@@ -410,6 +420,11 @@ enum status kill_run(const struct cli *cli, const struct kill_order *order)
 	enum api_result result;
 	enum status status;
 
+	/* ssh may have to ask for a password: until then Ctrl-C ends the program as ever. */
+	if (cli->ssh != NULL && api_open(cli->ssh, &err) != API_OK) {
+		cli_error("%s. Nothing was killed", err.text);
+		return STATUS_UNREACHABLE;
+	}
 	progress_init(&run.progress, clock_monotonic_ms());
 	/* Where it cannot be held Ctrl-C keeps ending the program, which harms no kill. */
 	(void)term_hold(&run.signals, (const int[]){SIGINT, 0});

@@ -44,6 +44,9 @@ void print_sessions(struct listing *listing, struct slice line, const struct scr
 void print_sessions_end(
 	struct listing *listing, const struct screen *screen, const struct screen *remarks);
 
+/* All of a listing at once; what is wrong, and the sums, to stderr. */
+void print_listing(const json_t *answer, const struct screen *screen);
+
 /* {"group_by": ..., "groups": [...]}: each with its share, as a figure and as a bar. */
 void print_groups(const json_t *head, const struct screen *screen);
 
@@ -55,6 +58,9 @@ void print_history(const json_t *answer, const struct screen *screen);
 
 /* {"kills": [...]} */
 void print_kills(const json_t *answer, const struct screen *screen);
+
+/* {"reports": [...]}, each of its host: a line for each. */
+void print_summary(const json_t *answer, const struct screen *screen);
 
 /* What a kill did, or what a dry run would do: all of the report. */
 void print_report(const json_t *report, const struct screen *screen);

@@ -75,6 +75,7 @@ void print_groups(const json_t *head, const struct screen *screen)
 {
 	CLEANUP(mem_free_p) char *title = print_title(field_text(head, "group_by"));
 	const struct table_column columns[] = {
+		{"HOST", "host", TABLE_TEXT, 8, TABLE_NEEDED},
 		{title, "value", TABLE_TEXT, 8, TABLE_NEEDED},
 		{"SESSIONS", "count", TABLE_COUNT, 0, TABLE_NEEDED},
 		{"SHARE", "share", TABLE_FIGURE, 0, TABLE_NEEDED},

@@ -12,6 +12,7 @@
 #include "cli/terminal/text.h"
 
 static const struct table_column COLUMNS[] = {
+	{"HOST", "host", TABLE_TEXT, 8, TABLE_NEEDED},
 	{"GUARD", "name", TABLE_TEXT, 8, TABLE_NEEDED},
 	{"INSTANCE", "instance", TABLE_TEXT, 8, TABLE_NEEDED},
 	{"WHEN", "when", TABLE_TEXT, 8, TABLE_NEEDED},

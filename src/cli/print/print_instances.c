@@ -14,6 +14,7 @@
 #define CLIENTS_BAD_PERCENT 95
 
 static const struct table_column COLUMNS[] = {
+	{"HOST", "host", TABLE_TEXT, 8, TABLE_NEEDED},
 	{"INSTANCE", "id", TABLE_TEXT, 8, TABLE_NEEDED},
 	{"KIND", "kind", TABLE_TEXT, 7, TABLE_OPTIONAL},
 	{"NODE", "address", TABLE_TEXT, 14, TABLE_NEEDED},
@@ -69,6 +70,7 @@ static void add_node(struct table *table, const json_t *instance, const json_t *
 	struct slice state = field_text(node, "state");
 
 	table_add(table, node);
+	table_set(table, "host", field_text(instance, "host"));
 	table_set(table, "id", field_text(instance, "id"));
 	table_set(table, "kind", field_text(instance, "kind"));
 	table_style(table, "state", style_of_node(state));
@@ -120,16 +122,19 @@ static void print_missing(const json_t *node, struct slice where, const struct s
 
 void print_instance_problems(const json_t *instance, const struct screen *screen)
 {
-	struct slice id = field_text(instance, "id");
+	struct slice host = field_text(instance, "host");
+	CLEANUP(mem_free_p)
+	char *id = mem_printf("%.*s%s%.*s", SLICE_ARG(host), host.len > 0 ? " " : "",
+		SLICE_ARG(field_text(instance, "id")));
 	const json_t *node;
 	size_t i;
 
-	print_remark(screen, TERM_BAD, "", id, field_text(instance, "error"));
+	print_remark(screen, TERM_BAD, "", slice_of(id), field_text(instance, "error"));
 	json_array_foreach(json_object_get(instance, "nodes"), i, node)
 	{
 		struct slice address = field_text(node, "address");
 		CLEANUP(mem_free_p)
-		char *where = mem_printf("%.*s %.*s", SLICE_ARG(id), SLICE_ARG(address));
+		char *where = mem_printf("%s %.*s", id, SLICE_ARG(address));
 
 		if (!slice_is(field_text(node, "state"), "ready")) {
 			print_remark(screen, TERM_BAD, "", slice_of(where),

@@ -14,6 +14,7 @@
 
 /* From the most to the least important: the last ones go first where there is no room. */
 static const struct table_column KILL_COLUMNS[] = {
+	{"HOST", "host", TABLE_TEXT, 8, TABLE_NEEDED},
 	{"REQUEST", "request_id", TABLE_TEXT, 0, TABLE_NEEDED},
 	{"INSTANCE", "instance", TABLE_TEXT, 8, TABLE_NEEDED},
 	{"STATE", "state", TABLE_TEXT, 0, TABLE_NEEDED},

@@ -16,6 +16,7 @@
 
 /* From the most to the least important, but for the node, which an id means nothing without. */
 static const struct table_column COLUMNS[] = {
+	{"HOST", "host", TABLE_TEXT, 8, TABLE_NEEDED},
 	{"NODE", "node", TABLE_TEXT, 14, TABLE_NEEDED},
 	{"ID", "id", TABLE_NUMBER, 0, TABLE_NEEDED},
 	{"ADDRESS", "addr", TABLE_TEXT, 21, TABLE_NEEDED}, /* an IPv4 address and its port */
@@ -170,13 +171,9 @@ static void print_waiting(struct listing *listing, const struct screen *screen)
 	listing->n_waiting = 0;
 }
 
-void print_sessions(struct listing *listing, struct slice line, const struct screen *screen)
+static void take_session(
+	struct listing *listing, const json_t *session, const struct screen *screen)
 {
-	json_auto_t *session = listing_read(listing, line);
-
-	if (session == NULL) {
-		return;
-	}
 	if (listing->table == NULL) {
 		listing->table = table_new_form(COLUMNS, ARRAY_SIZE(COLUMNS), screen);
 	}
@@ -187,6 +184,24 @@ void print_sessions(struct listing *listing, struct slice line, const struct scr
 	}
 }
 
+void print_sessions(struct listing *listing, struct slice line, const struct screen *screen)
+{
+	json_auto_t *session = listing_read(listing, line);
+
+	if (session != NULL) {
+		take_session(listing, session, screen);
+	}
+}
+
+/* With its host, if there are several. */
+static char *name_node(const json_t *node)
+{
+	struct slice host = field_text(node, "host");
+
+	return mem_printf("%.*s%s%.*s", SLICE_ARG(host), host.len > 0 ? " " : "",
+		SLICE_ARG(field_text(node, "address")));
+}
+
 static void print_problems(const json_t *head, const struct screen *screen)
 {
 	const json_t *node;
@@ -194,12 +209,13 @@ static void print_problems(const json_t *head, const struct screen *screen)
 
 	json_array_foreach(json_object_get(head, "nodes"), i, node)
 	{
-		struct slice address = field_text(node, "address");
+		CLEANUP(mem_free_p) char *name = name_node(node);
 		uint64_t n_unreadable = field_count(node, "unreadable");
 
-		print_remark(screen, TERM_BAD, "not listed: ", address, field_text(node, "error"));
+		print_remark(screen, TERM_BAD, "not listed: ", slice_of(name),
+			field_text(node, "error"));
 		if (n_unreadable > 0) {
-			term_format(screen, TERM_BAD, "%.*s: ", SLICE_ARG(address));
+			term_format(screen, TERM_BAD, "%s: ", name);
 			text_line(screen->file, "%s lines could not be read",
 				human_count(n_unreadable).text);
 		}
@@ -215,12 +231,11 @@ static void print_run_ids(const json_t *head, const struct screen *screen)
 
 	json_array_foreach(json_object_get(head, "nodes"), i, node)
 	{
-		struct slice address = field_text(node, "address");
+		CLEANUP(mem_free_p) char *name = name_node(node);
 		struct slice run_id = field_text(node, "run_id");
 
 		if (run_id.len > 0 && field_count(node, "matched") > 0) {
-			text_line(screen->file, "%.*s: run id %.*s", SLICE_ARG(address),
-				SLICE_ARG(run_id));
+			text_line(screen->file, "%s: run id %.*s", name, SLICE_ARG(run_id));
 		}
 	}
 }
@@ -260,4 +275,19 @@ void print_sessions_end(
 	if (listing->n_shown > 0) {
 		print_run_ids(listing->head, remarks);
 	}
+}
+
+void print_listing(const json_t *answer, const struct screen *screen)
+{
+	struct listing listing = {.head = json_incref((json_t *)answer)};
+	struct screen remarks = term_screen(stderr);
+	const json_t *session;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "sessions"), i, session)
+	{
+		take_session(&listing, session, screen);
+	}
+	print_sessions_end(&listing, screen, &remarks);
+	listing_finish(&listing);
 }

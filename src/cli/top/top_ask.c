@@ -34,6 +34,7 @@ static bool get(
 {
 	struct api_request request = {
 		.socket = top->cli->socket,
+		.ssh = top->cli->ssh,
 		.method = "GET",
 		.path = path,
 		.timeout_ms = TOP_TIMEOUT_MS,

@@ -193,7 +193,7 @@ static void draw_filters(struct canvas *canvas, const struct top *top)
 	for (size_t i = 0; i < args->n_items; i++) {
 		const struct option_spec *spec = args->items[i].spec;
 
-		if (spec->use != OPTION_OWN) {
+		if (option_is_sent(spec)) {
 			draw_filter(
 				canvas, top_selector_prefix(spec), args->items[i].value, &n_drawn);
 		}

@@ -177,7 +177,7 @@ static void print_selectors(const struct top *top, const char *group)
 	for (size_t i = 0; i < args->n_items; i++) {
 		const struct option_spec *spec = args->items[i].spec;
 
-		if (spec->use != OPTION_OWN) {
+		if (option_is_sent(spec)) {
 			text_line(
 				stderr, "  %s%s", top_selector_prefix(spec), args->items[i].value);
 		}

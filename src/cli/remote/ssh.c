@@ -1,0 +1,291 @@
+/*
+ * ssh as a child.
+ */
+#include "cli/remote/ssh.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/terminal/text.h"
+
+/* ssh's own limit on connecting, where nobody waits at a terminal. */
+#define SSH_CONNECT_TIMEOUT "-oConnectTimeout=10"
+/* How long a child may take to see that its work is done, and then to obey. */
+#define SSH_PATIENCE_MS 2000
+
+#define SSH_MAX_ARGS 16
+
+/* What the shell and ssh say of themselves. */
+enum exit_status {
+	EXIT_NO_DAEMON = 4, /* of the far stdio-bridge */
+	EXIT_NO_PROGRAM = 127,
+};
+
+extern char **environ;
+
+void ssh_init(struct ssh *ssh, const char *host, const char *socket, bool is_batch)
+{
+	*ssh = (struct ssh){.host = host,
+		.socket = socket,
+		.is_batch = is_batch,
+		.fd = -1,
+		.words_fd = -1,
+		.kept = -1};
+}
+
+/* ssh joins its arguments by blanks for a shell over there: as one word of that. */
+static char *quote(const char *text)
+{
+	size_t n_bytes = strlen(text);
+	char *quoted = mem_alloc(n_bytes * 4 + 3); /* ' is '\'' */
+	char *end = quoted;
+
+	*end++ = '\'';
+	for (; *text != '\0'; text++) {
+		if (*text == '\'') {
+			end = mempcpy(end, "'\\'", 3);
+		}
+		*end++ = *text;
+	}
+	*end = '\'';
+	return quoted;
+}
+
+static void make_argv(const struct ssh *ssh, const char *quoted_socket, const char **argv)
+{
+	size_t n = 0;
+
+	argv[n++] = "ssh";
+	argv[n++] = "-xT";
+	if (ssh->is_batch) {
+		argv[n++] = "-oBatchMode=yes";
+		argv[n++] = SSH_CONNECT_TIMEOUT;
+	}
+	argv[n++] = "--"; /* whatever a name looks like, it is no option */
+	argv[n++] = ssh->host;
+	argv[n++] = "sesskill";
+	if (quoted_socket != NULL) {
+		argv[n++] = "--socket";
+		argv[n++] = quoted_socket;
+	}
+	argv[n++] = "stdio-bridge";
+	argv[n] = NULL;
+}
+
+/*
+ * With Ctrl-C ignored, as ssh leaves it then: it reaches all programs of a terminal, and a kill's
+ * connection must outlive the question what is meant. While ssh asks for a password it sees to the
+ * terminal all the same. Whatever is blocked here is not in the child.
+ */
+static int spawn(const char *const *argv, int stdio, int words, pid_t *ret_pid)
+{
+	struct sigaction ignored = {.sa_handler = SIG_IGN}, before;
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none;
+	int r;
+
+	sigemptyset(&none);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, stdio, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, stdio, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, words, STDERR_FILENO);
+	sigaction(SIGINT, &ignored, &before);
+	r = posix_spawnp(ret_pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
+	sigaction(SIGINT, &before, NULL);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	return r;
+}
+
+static void close_both(const int *ends)
+{
+	close(ends[0]);
+	close(ends[1]);
+}
+
+bool ssh_start(struct ssh *ssh, struct err *err)
+{
+	CLEANUP(mem_free_p) char *socket = ssh->socket != NULL ? quote(ssh->socket) : NULL;
+	const char *argv[SSH_MAX_ARGS];
+	int stdio[2], words[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stdio) < 0) {
+		err_set_errno(err, errno, "cannot make a pair of sockets");
+		return false;
+	}
+	if (pipe2(words, O_CLOEXEC) < 0) {
+		err_set_errno(err, errno, "cannot make a pipe");
+		close_both(stdio);
+		return false;
+	}
+	make_argv(ssh, socket, argv);
+	r = spawn(argv, stdio[1], words[1], &ssh->pid);
+	close(stdio[1]);
+	close(words[1]);
+	if (r != 0) {
+		err_set_errno(err, r, "cannot run ssh");
+		close(stdio[0]);
+		close(words[0]);
+		ssh->pid = 0;
+		return false;
+	}
+	fcntl(words[0], F_SETFL, O_NONBLOCK);
+	ssh->fd = stdio[0];
+	ssh->words_fd = words[0];
+	ssh->n_line = 0;
+	ssh->last[0] = '\0';
+	return true;
+}
+
+/* ---- what it says ---- */
+
+static void end_line(struct ssh *ssh)
+{
+	struct slice line = {ssh->line, ssh->n_line};
+
+	while (line.len > 0 && line.data[line.len - 1] == '\r') {
+		line.len--;
+	}
+	ssh->n_line = 0;
+	if (line.len == 0) {
+		return;
+	}
+	if (!ssh->is_batch && !ssh->is_open) {
+		text_line(stderr, "%s: %.*s", ssh->host, SLICE_ARG(line));
+	} else {
+		memcpy(ssh->last, line.data, line.len);
+		ssh->last[line.len] = '\0';
+	}
+}
+
+static void take_bytes(struct ssh *ssh, struct slice bytes)
+{
+	for (; bytes.len > 0; bytes = slice_skip(bytes, 1)) {
+		if (bytes.data[0] == '\n' || ssh->n_line == sizeof(ssh->line) - 1) {
+			end_line(ssh);
+		}
+		if (bytes.data[0] != '\n') {
+			ssh->line[ssh->n_line++] = bytes.data[0];
+		}
+	}
+}
+
+void ssh_read_words(struct ssh *ssh)
+{
+	char bytes[1024];
+	ssize_t n;
+
+	while (ssh->words_fd >= 0) {
+		n = read(ssh->words_fd, bytes, sizeof(bytes));
+		if (n > 0) {
+			take_bytes(ssh, (struct slice){bytes, (size_t)n});
+		} else if (n < 0 && errno == EINTR) {
+			continue;
+		} else if (n < 0 && errno == EAGAIN) {
+			return;
+		} else {
+			end_line(ssh);
+			close(ssh->words_fd);
+			ssh->words_fd = -1;
+		}
+	}
+}
+
+/* ---- its end ---- */
+
+/* Waits for that, and takes what it says meanwhile. */
+static bool has_ended(struct ssh *ssh, int pidfd, int64_t timeout_ms)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
+	int64_t left_ms = timeout_ms;
+
+	while (left_ms >= 0) {
+		struct pollfd fds[] = {
+			{.fd = pidfd, .events = POLLIN},
+			{.fd = ssh->words_fd, .events = POLLIN},
+		};
+
+		(void)!poll(fds, ARRAY_SIZE(fds), (int)left_ms);
+		ssh_read_words(ssh);
+		if (fds[0].revents != 0) {
+			return true;
+		}
+		left_ms = deadline_ms - clock_monotonic_ms();
+	}
+	return false;
+}
+
+static int end(struct ssh *ssh, int64_t patience_ms)
+{
+	int pidfd, status = -1;
+
+	if (ssh->pid == 0) {
+		return -1;
+	}
+	pidfd = pidfd_open(ssh->pid, 0);
+	if (pidfd < 0 || !has_ended(ssh, pidfd, patience_ms)) {
+		kill(ssh->pid, SIGTERM);
+	}
+	if (pidfd < 0 || !has_ended(ssh, pidfd, SSH_PATIENCE_MS)) {
+		kill(ssh->pid, SIGKILL);
+	}
+	if (pidfd >= 0) {
+		close(pidfd);
+	}
+	while (waitpid(ssh->pid, &status, 0) < 0 && errno == EINTR) {
+	}
+	ssh_read_words(ssh);
+	if (ssh->words_fd >= 0) { /* what it has left behind may hold the other end */
+		close(ssh->words_fd);
+	}
+	ssh->words_fd = -1;
+	ssh->pid = 0;
+	ssh->is_open = false;
+	return status;
+}
+
+int ssh_end(struct ssh *ssh)
+{
+	return end(ssh, ssh->is_open ? SSH_PATIENCE_MS : 0);
+}
+
+bool ssh_explain(struct ssh *ssh, struct err *err)
+{
+	bool was_open = ssh->is_open;
+	int status = end(ssh, SSH_PATIENCE_MS);
+	bool is_exit = status > 0 && WIFEXITED(status);
+	int code = is_exit ? WEXITSTATUS(status) : -1;
+	bool is_sure = !was_open || code == EXIT_NO_PROGRAM || code == EXIT_NO_DAEMON;
+	const char *what =
+		is_sure ? "cannot reach the daemon of" : "the connection broke to the daemon of";
+	const char *between = ssh->last[0] != '\0' ? ": " : "";
+
+	if (code == EXIT_NO_PROGRAM) {
+		err_set(err, "%s %s: ssh ended with status %d, as there is no sesskill%s%s", what,
+			ssh->host, code, between, ssh->last);
+	} else if (is_exit) {
+		err_set(err, "%s %s: ssh ended with status %d%s%s", what, ssh->host, code, between,
+			ssh->last);
+	} else if (status > 0) {
+		err_set(err, "%s %s: ssh was ended by signal %d%s%s", what, ssh->host,
+			WTERMSIG(status), between, ssh->last);
+	} else {
+		err_prefix(err, "%s", ssh->host);
+	}
+	return is_sure;
+}

@@ -2,7 +2,7 @@
  * Requests to the daemon of this host, each on a connection of its own, and to that of another one,
  * on one connection that is kept:
  *
- *     closed --ssh_start--> opening --an answer to "GET /healthz"--> open --> in use --> open
+ *     closed --ssh_listen--> opening --an answer to "GET /healthz"--> open --> in use --> open
  *        ^                     |                                      |         |
  *        +---------------------+--------- whatever breaks ------------+---------+
  *
@@ -80,10 +80,6 @@ static void hang_up(struct ssh *ssh)
 	if (ssh->connections != NULL) {
 		curl_multi_cleanup(ssh->connections);
 		ssh->connections = NULL;
-	}
-	if (ssh->fd >= 0) {
-		close(ssh->fd);
-		ssh->fd = -1;
 	}
 	ssh->kept = -1;
 }
@@ -163,7 +159,7 @@ enum api_result api_open(struct ssh *ssh, struct err *err)
 		return API_OK;
 	}
 	api_close(ssh);
-	if (!ssh_start(ssh, err)) {
+	if (!ssh_listen(ssh, err)) {
 		return API_UNREACHABLE;
 	}
 	ssh->connections = curl_multi_init();

@@ -62,7 +62,7 @@ void cli_put_json(struct slice json)
 	/* On a terminal nobody parses the bytes, but names of clients could still play tricks. */
 	if (term_screen(stdout).width > 0) {
 		text_put_json(stdout, json);
-	} else {
+	} else if (json.len > 0) {
 		fwrite(json.data, 1, json.len, stdout);
 	}
 }

@@ -6,6 +6,7 @@
 #include "cli/transfer.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -117,22 +118,19 @@ static void set_option_text(CURL *easy, CURLoption option, const char *text)
 }
 
 /*
- * The descriptor of the child, once: libcurl would repeat a request by itself whose kept connection
- * broke, and a kill of ten is not to become one of twenty.
+ * Once: libcurl would repeat a request by itself whose kept connection broke, and a kill of ten is
+ * not to become one of twenty.
  */
 static curl_socket_t on_open(
 	void *context, curlsocktype purpose UNUSED, struct curl_sockaddr *address UNUSED)
 {
 	struct ssh *ssh = context;
-	int fd = ssh->fd;
 
-	ssh->fd = -1;
-	return fd;
-}
-
-static int on_opened(void *context UNUSED, curl_socket_t fd UNUSED, curlsocktype purpose UNUSED)
-{
-	return CURL_SOCKOPT_ALREADY_CONNECTED;
+	if (ssh->has_caller) {
+		return CURL_SOCKET_BAD;
+	}
+	ssh->has_caller = true;
+	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
 static struct curl_slist *prepare(struct transfer *transfer)
@@ -147,13 +145,12 @@ static struct curl_slist *prepare(struct transfer *transfer)
 
 	CHECK(headers != NULL);
 	set_option_text(easy, CURLOPT_URL, url);
-	/* A path is wanted even where the socket is there already; kept ones go by it. */
-	set_option_text(
-		easy, CURLOPT_UNIX_SOCKET_PATH, request->ssh != NULL ? "ssh" : request->socket);
 	if (request->ssh != NULL) {
+		set_option_text(easy, CURLOPT_UNIX_SOCKET_PATH, request->ssh->path);
 		curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
 		curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, request->ssh);
-		curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_opened);
+	} else {
+		set_option_text(easy, CURLOPT_UNIX_SOCKET_PATH, request->socket);
 	}
 	set_option_text(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	set_option_text(easy, CURLOPT_PROXY, "");
@@ -175,13 +172,22 @@ static struct curl_slist *prepare(struct transfer *transfer)
 
 static void wait_for_news(CURLM *multi, struct ssh *ssh)
 {
-	struct curl_waitfd words = {.events = CURL_WAIT_POLLIN};
-	bool has_words = ssh != NULL && ssh->words_fd >= 0;
+	struct curl_waitfd waited[SSH_N_FDS];
+	int fds[SSH_N_FDS] = {-1, -1};
+	unsigned n = 0;
 
-	words.fd = has_words ? ssh->words_fd : -1;
-	CHECK(curl_multi_poll(multi, &words, has_words, API_TICK_MS, NULL) == CURLM_OK);
-	if (has_words) {
-		ssh_read_words(ssh);
+	if (ssh != NULL) {
+		ssh_fds(ssh, fds);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (fds[i] >= 0) {
+			waited[n++] =
+				(struct curl_waitfd){.fd = fds[i], .events = CURL_WAIT_POLLIN};
+		}
+	}
+	CHECK(curl_multi_poll(multi, waited, n, API_TICK_MS, NULL) == CURLM_OK);
+	if (ssh != NULL) {
+		ssh_attend(ssh);
 	}
 }
 

@@ -220,8 +220,8 @@ static void tell_how_to_look(const struct run *run)
 {
 	const struct ssh *ssh = run->cli->ssh;
 
-	text_line(stderr, "Look at it with: sesskill%s%s kills %s", ssh != NULL ? " -H " : "",
-		ssh != NULL ? ssh->host : "", known_id(run));
+	text_line(stderr, "Look at it with: sesskill%s%s kills%s%s", ssh != NULL ? " -H " : "",
+		ssh != NULL ? ssh->host : "", known_id(run)[0] != '\0' ? " " : "", known_id(run));
 }
 
 static void on_line(void *context, struct slice line)

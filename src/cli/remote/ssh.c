@@ -9,9 +9,11 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,12 +38,14 @@ extern char **environ;
 
 void ssh_init(struct ssh *ssh, const char *host, const char *socket, bool is_batch)
 {
-	*ssh = (struct ssh){.host = host,
+	*ssh = (struct ssh){
+		.host = host,
 		.socket = socket,
 		.is_batch = is_batch,
-		.fd = -1,
+		.listener = -1,
 		.words_fd = -1,
-		.kept = -1};
+		.kept = -1,
+	};
 }
 
 /* ssh joins its arguments by blanks for a shell over there: as one word of that. */
@@ -112,44 +116,86 @@ static int spawn(const char *const *argv, int stdio, int words, pid_t *ret_pid)
 	return r;
 }
 
-static void close_both(const int *ends)
+/* Its end of the connection and the other one's of its stderr are closed here, whatever comes. */
+static void start(struct ssh *ssh, int stdio)
 {
-	close(ends[0]);
-	close(ends[1]);
+	CLEANUP(mem_free_p) char *socket_there = ssh->socket != NULL ? quote(ssh->socket) : NULL;
+	const char *argv[SSH_MAX_ARGS];
+	int words[2], r;
+
+	if (pipe2(words, O_CLOEXEC) < 0) {
+		r = errno;
+	} else {
+		make_argv(ssh, socket_there, argv);
+		r = spawn(argv, stdio, words[1], &ssh->pid);
+		fcntl(words[0], F_SETFL, O_NONBLOCK);
+		ssh->words_fd = words[0];
+		close(words[1]);
+	}
+	close(stdio);
+	if (r != 0) {
+		ssh->pid = 0;
+		snprintf(ssh->last, sizeof(ssh->last), "cannot run ssh: %s", strerror(r));
+	}
 }
 
-bool ssh_start(struct ssh *ssh, struct err *err)
-{
-	CLEANUP(mem_free_p) char *socket = ssh->socket != NULL ? quote(ssh->socket) : NULL;
-	const char *argv[SSH_MAX_ARGS];
-	int stdio[2], words[2], r;
+/* ---- the connection ---- */
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stdio) < 0) {
-		err_set_errno(err, errno, "cannot make a pair of sockets");
-		return false;
-	}
-	if (pipe2(words, O_CLOEXEC) < 0) {
-		err_set_errno(err, errno, "cannot make a pipe");
-		close_both(stdio);
-		return false;
-	}
-	make_argv(ssh, socket, argv);
-	r = spawn(argv, stdio[1], words[1], &ssh->pid);
-	close(stdio[1]);
-	close(words[1]);
-	if (r != 0) {
-		err_set_errno(err, r, "cannot run ssh");
-		close(stdio[0]);
-		close(words[0]);
-		ssh->pid = 0;
-		return false;
-	}
-	fcntl(words[0], F_SETFL, O_NONBLOCK);
-	ssh->fd = stdio[0];
-	ssh->words_fd = words[0];
+/* The socket file is needed until libcurl has connected, and that is at once. */
+static void stop_listening(struct ssh *ssh)
+{
+	close(ssh->listener);
+	ssh->listener = -1;
+	unlink(ssh->path);
+	rmdir(ssh->directory);
+}
+
+static bool listen_at(struct ssh *ssh)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	snprintf(ssh->path, sizeof(ssh->path), "%s/s", ssh->directory);
+	memcpy(address.sun_path, ssh->path, sizeof(ssh->path));
+	ssh->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return ssh->listener >= 0 &&
+	       bind(ssh->listener, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+	       listen(ssh->listener, 1) == 0;
+}
+
+bool ssh_listen(struct ssh *ssh, struct err *err)
+{
+	static const char pattern[] = SSH_DIRECTORY;
+
+	ssh->has_caller = false;
 	ssh->n_line = 0;
 	ssh->last[0] = '\0';
+	memcpy(ssh->directory, pattern, sizeof(pattern));
+	if (mkdtemp(ssh->directory) == NULL) {
+		err_set_errno(err, errno, "cannot make a directory for a socket");
+		return false;
+	}
+	if (!listen_at(ssh)) {
+		err_set_errno(err, errno, "cannot make a socket in %s", ssh->directory);
+		stop_listening(ssh);
+		return false;
+	}
 	return true;
+}
+
+static void take_caller(struct ssh *ssh)
+{
+	int fd = accept4(ssh->listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0) {
+		stop_listening(ssh);
+		start(ssh, fd);
+	}
+}
+
+void ssh_fds(const struct ssh *ssh, int *ret_fds)
+{
+	ret_fds[0] = ssh->listener;
+	ret_fds[1] = ssh->words_fd;
 }
 
 /* ---- what it says ---- */
@@ -185,7 +231,7 @@ static void take_bytes(struct ssh *ssh, struct slice bytes)
 	}
 }
 
-void ssh_read_words(struct ssh *ssh)
+static void read_words(struct ssh *ssh)
 {
 	char bytes[1024];
 	ssize_t n;
@@ -206,6 +252,14 @@ void ssh_read_words(struct ssh *ssh)
 	}
 }
 
+void ssh_attend(struct ssh *ssh)
+{
+	if (ssh->listener >= 0) {
+		take_caller(ssh);
+	}
+	read_words(ssh);
+}
+
 /* ---- its end ---- */
 
 /* Waits for that, and takes what it says meanwhile. */
@@ -221,7 +275,7 @@ static bool has_ended(struct ssh *ssh, int pidfd, int64_t timeout_ms)
 		};
 
 		(void)!poll(fds, ARRAY_SIZE(fds), (int)left_ms);
-		ssh_read_words(ssh);
+		read_words(ssh);
 		if (fds[0].revents != 0) {
 			return true;
 		}
@@ -234,6 +288,9 @@ static int end(struct ssh *ssh, int64_t patience_ms)
 {
 	int pidfd, status = -1;
 
+	if (ssh->listener >= 0) {
+		stop_listening(ssh);
+	}
 	if (ssh->pid == 0) {
 		return -1;
 	}
@@ -249,7 +306,7 @@ static int end(struct ssh *ssh, int64_t patience_ms)
 	}
 	while (waitpid(ssh->pid, &status, 0) < 0 && errno == EINTR) {
 	}
-	ssh_read_words(ssh);
+	read_words(ssh);
 	if (ssh->words_fd >= 0) { /* what it has left behind may hold the other end */
 		close(ssh->words_fd);
 	}
@@ -271,21 +328,26 @@ bool ssh_explain(struct ssh *ssh, struct err *err)
 	bool is_exit = status > 0 && WIFEXITED(status);
 	int code = is_exit ? WEXITSTATUS(status) : -1;
 	bool is_sure = !was_open || code == EXIT_NO_PROGRAM || code == EXIT_NO_DAEMON;
-	const char *what =
-		is_sure ? "cannot reach the daemon of" : "the connection broke to the daemon of";
-	const char *between = ssh->last[0] != '\0' ? ": " : "";
+	/* Where there are several hosts the name stands before it. */
+	CLEANUP(mem_free_p)
+	char *where =
+		mem_printf("%s%s", ssh->is_batch ? "" : " of ", ssh->is_batch ? "" : ssh->host);
 
-	if (code == EXIT_NO_PROGRAM) {
-		err_set(err, "%s %s: ssh ended with status %d, as there is no sesskill%s%s", what,
-			ssh->host, code, between, ssh->last);
-	} else if (is_exit) {
-		err_set(err, "%s %s: ssh ended with status %d%s%s", what, ssh->host, code, between,
-			ssh->last);
+	if (is_exit) {
+		err_set(err, "ssh ended with status %d%s", code,
+			code == EXIT_NO_PROGRAM ? ", as there is no sesskill" : "");
 	} else if (status > 0) {
-		err_set(err, "%s %s: ssh was ended by signal %d%s%s", what, ssh->host,
-			WTERMSIG(status), between, ssh->last);
-	} else {
-		err_prefix(err, "%s", ssh->host);
+		err_set(err, "ssh was ended by signal %d", WTERMSIG(status));
+	} else if (status == 0) {
+		err_set(err, "what came is no answer of a daemon");
 	}
+	if (ssh->last[0] != '\0') {
+		CLEANUP(mem_free_p) char *before = mem_copy_text(err->text, strlen(err->text));
+
+		err_set(err, status >= 0 ? "%s: %s" : "%.0s%s", before, ssh->last);
+	}
+	err_prefix(err,
+		is_sure ? "cannot reach the daemon%s" : "the connection to the daemon%s broke",
+		where);
 	return is_sure;
 }

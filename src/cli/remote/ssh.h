@@ -1,8 +1,11 @@
 /*
  * The way to the daemon of another host: ssh as a child that runs `sesskill stdio-bridge` there. No
  * shell on this side; the caller is the account on that host. Knows nothing of HTTP: api.c takes
- * the descriptor and keeps the connection from request to request, so that a password is asked for
- * once.
+ * the connection and keeps it from request to request, so that a password is asked for once.
+ *
+ * libcurl connects by itself (before 8.0 it cannot be given a connection): to a socket in a
+ * directory that nobody else may enter, which is gone as soon as it has. The other end is the
+ * child's stdin and stdout.
  */
 #ifndef CLI_REMOTE_SSH_H
 #define CLI_REMOTE_SSH_H
@@ -16,6 +19,8 @@
 
 /* Of what ssh says, the longest line; what is longer comes in pieces. */
 #define SSH_MAX_LINE_BYTES 256
+/* Where the socket is for a moment, as mkdtemp(3) wants it. */
+#define SSH_DIRECTORY "/tmp/sesskill-XXXXXX"
 /* From the start to the daemon's first word: where a person may have to type a password, and not.
  */
 #define SSH_OPEN_TIMEOUT_MS 120000
@@ -28,8 +33,11 @@ struct ssh {
 	bool is_open;       /* the daemon there has answered by this child */
 	bool is_in_use;     /* by a request */
 	pid_t pid;          /* 0: no child */
-	int fd;             /* this end of the child's stdin and stdout; owned until it is taken */
+	int listener;       /* until libcurl has connected; -1: not listening */
+	bool has_caller;    /* it has, or is about to: once is enough */
 	int words_fd;       /* the child's stderr; -1: at its end */
+	char directory[sizeof(SSH_DIRECTORY)];
+	char path[sizeof(SSH_DIRECTORY "/s")]; /* of the socket; also names the connection */
 	char line[SSH_MAX_LINE_BYTES];
 	size_t n_line;
 	char last[SSH_MAX_LINE_BYTES]; /* line that was not shown; "": none */
@@ -40,17 +48,21 @@ struct ssh {
 /* `host` and `socket` are borrowed for the life of `ssh`. */
 void ssh_init(struct ssh *ssh, const char *host, const char *socket, bool is_batch);
 
-/* Starts the child. It ignores Ctrl-C, which is this program's to judge. False with words. */
-NODISCARD bool ssh_start(struct ssh *ssh, struct err *err);
+/* Listens for libcurl. False with words. */
+NODISCARD bool ssh_listen(struct ssh *ssh, struct err *err);
 
+/* Descriptors to be watched for reading; -1: none. */
+#define SSH_N_FDS 2
+void ssh_fds(const struct ssh *ssh, int *ret_fds);
 /*
- * Takes what the child has said. Shown at once, cleaned, while it is not open and a person looks
- * on; else the last line is kept for ssh_explain().
+ * When there is something to read: starts the child for who has connected, and takes what the child
+ * has said. That is shown at once, cleaned, while it is not open and a person looks on; else the
+ * last line is kept for ssh_explain().
  */
-void ssh_read_words(struct ssh *ssh);
+void ssh_attend(struct ssh *ssh);
 
 /*
- * Ends the child whose descriptor is closed already: waits a moment if it was open, and insists.
+ * Ends the child whose other end is closed already: waits a moment if it was open, and insists.
  * What waitpid(2) says; -1: there is no child.
  */
 int ssh_end(struct ssh *ssh);

@@ -40,7 +40,7 @@ def shell_environment(socket):
     return environment(PATH=path, SESSKILL_SOCKET=socket, PS1="$ ", HISTFILE="")
 
 
-def complete_in_bash(socket, *words, program="sesskill", directory=None):
+def complete_in_bash(socket, *words, program="sesskill", directory=None, **env):
     """What is offered for the last word, as readline would have split the line."""
     script = f"""
         source {SCRIPTS / "sesskill.bash"}
@@ -51,7 +51,7 @@ def complete_in_bash(socket, *words, program="sesskill", directory=None):
     """
     done = subprocess.run(
         ["bash", "--norc", "-u", "-c", script, "bash", *words],
-        env=shell_environment(socket), capture_output=True, text=True, timeout=TIMEOUT_S,
+        env={**shell_environment(socket), **env}, capture_output=True, text=True, timeout=TIMEOUT_S,
         check=False, cwd=directory,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, ""), done
@@ -89,6 +89,11 @@ BASH_CASES = [
     (["cancel", "B6"], [REQUEST_ID]),
     (["-s", "/nowhere/none.sock", "kill", ""], []),
     (["--socket", "=", "/nowhere/none.sock", "kill", ""], []),
+    (["-H", "db1", "kill", ""], []),
+    (["-Hdb1", "kill", ""], []),
+    (["--host", "=", "db1", "cancel", ""], []),
+    (["--ho"], ["--host"]),
+    (["std"], ["stdio-bridge"]),
     (["audit", ""], []),
     (["frobnicate", ""], []),
 ]
@@ -113,6 +118,19 @@ def test_bash_for_the_daemon(make_directory, words, expected):
         pass
     offered = complete_in_bash("", *words, program="sesskilld", directory=directory)
     assert offered == expected
+
+
+@pytest.mark.parametrize("option", ["-H", "--host"])
+def test_bash_offers_hosts(fake, tmp_path, option):
+    hosts = tmp_path / "hosts"
+    hosts.write_text("10.0.0.1 db1 db2\n10.0.0.2 web1\n", encoding="utf-8")
+    offered = complete_in_bash(fake.socket_path, option, "db", HOSTFILE=str(hosts))
+    assert sorted(offered) == ["db1", "db2"]
+
+
+def test_bash_asks_no_other_host(fake_with_answers):
+    assert complete_in_bash(fake_with_answers.socket_path, "kill", "", SESSKILL_HOST="db1") == []
+    assert fake_with_answers.requests == []
 
 
 @pytest.mark.parametrize("option", ["-s", "--socket", "--file"])

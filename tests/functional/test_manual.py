@@ -101,7 +101,7 @@ def test_commands_and_their_options():
     page = Page(CLIENT)
     text = help_of(programs.SESSKILL)
     common = options_in(text)
-    names = re.findall(r"^  ([a-z]+)  ", text.split("Commands:")[1].split("\n\n")[0], re.M)
+    names = re.findall(r"^  ([a-z-]+)  ", text.split("Commands:")[1].split("\n\n")[0], re.M)
     assert len(names) >= 6
     commands = {}
     for name in names:

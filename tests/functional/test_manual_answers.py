@@ -367,7 +367,6 @@ def examples(server, make_daemon):
     places = {
         "10.0.0.2:6379": server.unix_path,
         "10s": "10ms",
-        "/tmp/db1.sock": daemon.socket_path,
         "/run/sesskill/control.sock": daemon.socket_path,
     }
 
@@ -384,15 +383,19 @@ def examples(server, make_daemon):
     return find
 
 
-def test_examples_of_the_client(examples):
+def test_examples_of_the_client(examples, make_directory):
     """They are understood, though there may be nobody to kill."""
+    ssh = FakeSsh(make_directory())
+    for host in ("db1", "db2"):
+        ssh.add(host, examples.daemon)
+    env = ssh.environment(SESSKILL_SOCKET=examples.daemon.socket_path)
     lines = examples(CLIENT, "sesskill")
     assert len(lines) >= 12
     for line in lines:
         words = shlex.split(line)[1:]
         if "kill" in words and "--yes" not in words:
             words.append("--yes")
-        done = cli.run(*words, env=cli.environment(SESSKILL_SOCKET=examples.daemon.socket_path))
+        done = cli.run(*words, env=env)
         # Of the kill that it asks for the daemon has never heard.
         assert done.returncode == (1 if "B6D17591" in line else 0), (line, done.err)
 

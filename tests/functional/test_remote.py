@@ -184,7 +184,7 @@ def test_interrupt_and_cancel(ssh, server, db1, make_terminal, make_clients):
     terminal.press_interrupt()
     terminal.expect("[c]ancel it, [l]eave it running")
     terminal.type("\n")
-    terminal.expect("watching")
+    terminal.expect("watching  [")
     terminal.press_interrupt()
     terminal.expect("[c]ancel it, [l]eave it running")
     terminal.type("c\n")

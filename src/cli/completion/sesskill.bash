@@ -15,8 +15,8 @@ _sesskill_join_words() {
 	done
 }
 
-# What the words before the one to be completed say: sets `command`, `instance` (its first word) and
-# `socket`, which the caller has as locals.
+# What the words before the one to be completed say: sets `command`, `instance` (its first word),
+# `socket` and `host`, which the caller has as locals.
 _sesskill_read_words() {
 	local word expected=""
 	for word in "${words[@]:1:${#words[@]}-2}"; do
@@ -24,9 +24,14 @@ _sesskill_read_words() {
 		[[ $word == "=" ]] && continue
 		if [[ -n $expected ]]; then
 			[[ $expected == --socket ]] && socket=(--socket "$word")
+			[[ $expected == --host ]] && host=$word
 			expected=""
 		elif [[ $word == -s ]]; then
 			expected=--socket
+		elif [[ $word == -H ]]; then
+			expected=--host
+		elif [[ $word == -H* ]]; then
+			host=$word
 		elif [[ $word == -* ]]; then
 			_sesskill_takes_value "$word" && expected=$word
 		elif [[ -z $command ]]; then
@@ -52,7 +57,7 @@ _sesskill_takes_file() {
 }
 
 _sesskill_commands() {
-	"$program" --help 2>/dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'
+	"$program" --help 2>/dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p'
 }
 
 _sesskill_fields() {
@@ -60,10 +65,12 @@ _sesskill_fields() {
 		sed -n 's/.*A FIELD is \(.*\), or another.*/\1/p' | tr -d ','
 }
 
-# _sesskill_ask KEY WORD...: the values of a key in what the daemon answers to this command.
+# _sesskill_ask KEY WORD...: the values of a key in what the daemon answers to this command. That of
+# another host is not asked: ssh would want a password in the middle of a line.
 _sesskill_ask() {
 	local key=$1
 	shift
+	[[ -z $host ]] || return
 	"$program" "${socket[@]}" --json "$@" 2>/dev/null |
 		grep -oE "\"$key\":\"[^\"\\]+\"" | cut -d '"' -f 4 | sort -u
 }
@@ -74,6 +81,7 @@ _sesskill_values() {
 	--by | --group-by | --match | --except) _sesskill_fields ;;
 	--sort) _sesskill_fields | tr ' ' '\n' | sed 'p; s/^/-/' ;;
 	--pace) echo fast gentle ;;
+	--host) compgen -A hostname ;;
 	--node) _sesskill_ask address instances "$instance" ;;
 	esac
 }
@@ -96,11 +104,12 @@ _sesskill_offer() {
 }
 
 _sesskill() {
-	local command="" instance="" socket=() words=() program=${COMP_WORDS[0]} word previous
+	local command="" instance="" socket=() host=${SESSKILL_HOST-} words=() word previous
+	local program=${COMP_WORDS[0]}
 
 	_sesskill_join_words
 	word=${words[-1]}
-	previous=${words[-2]}
+	previous=${words[-2]/#-H/--host}
 	# At a "=" it is the value that is to be completed.
 	if [[ $word == "=" ]]; then
 		word=""

@@ -10,7 +10,7 @@ TIMEOUT_S = 60
 def environment(**more):
     """That of a terminal which shows colour and UTF-8; no daemon is named in it."""
     env = programs.environment()
-    for name in ("SESSKILL_SOCKET", "NO_COLOR", "XDG_RUNTIME_DIR"):
+    for name in ("SESSKILL_SOCKET", "SESSKILL_HOST", "NO_COLOR", "XDG_RUNTIME_DIR"):
         env.pop(name, None)
     return {**env, "LC_ALL": "C.UTF-8", "TERM": "xterm", **more}
 

@@ -12,6 +12,7 @@ import pytest
 
 from harness import Caller, cli, http, programs, wait_until
 from harness.exposition import Exposition
+from harness.fake_ssh import FakeSsh
 from harness.manual import API, CLIENT, DAEMON, DAS, NATIVE, Page, hold, read_tables
 
 NOBODY = 65534

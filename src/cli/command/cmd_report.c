@@ -128,6 +128,7 @@ const struct command cmd_report = {
 	.options_of = OF_REPORT,
 	.min_words = 1,
 	.max_words = MAX_KILLS,
+	.hosts = COMMAND_THIS_HOST,
 	.details =
 		"It is made of the record, of what the daemon still knows, and of the history of\n"
 		"the instance. A page is one file that loads nothing, to be mailed or printed.\n",

@@ -19,7 +19,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "cli/terminal/text.h"
 
 /* ssh's own limit on connecting, where nobody waits at a terminal. */
 #define SSH_CONNECT_TIMEOUT "-oConnectTimeout=10"
@@ -198,66 +197,12 @@ void ssh_fds(const struct ssh *ssh, int *ret_fds)
 	ret_fds[1] = ssh->words_fd;
 }
 
-/* ---- what it says ---- */
-
-static void end_line(struct ssh *ssh)
-{
-	struct slice line = {ssh->line, ssh->n_line};
-
-	while (line.len > 0 && line.data[line.len - 1] == '\r') {
-		line.len--;
-	}
-	ssh->n_line = 0;
-	if (line.len == 0) {
-		return;
-	}
-	if (!ssh->is_batch && !ssh->is_open) {
-		text_line(stderr, "%s: %.*s", ssh->host, SLICE_ARG(line));
-	} else {
-		memcpy(ssh->last, line.data, line.len);
-		ssh->last[line.len] = '\0';
-	}
-}
-
-static void take_bytes(struct ssh *ssh, struct slice bytes)
-{
-	for (; bytes.len > 0; bytes = slice_skip(bytes, 1)) {
-		if (bytes.data[0] == '\n' || ssh->n_line == sizeof(ssh->line) - 1) {
-			end_line(ssh);
-		}
-		if (bytes.data[0] != '\n') {
-			ssh->line[ssh->n_line++] = bytes.data[0];
-		}
-	}
-}
-
-static void read_words(struct ssh *ssh)
-{
-	char bytes[1024];
-	ssize_t n;
-
-	while (ssh->words_fd >= 0) {
-		n = read(ssh->words_fd, bytes, sizeof(bytes));
-		if (n > 0) {
-			take_bytes(ssh, (struct slice){bytes, (size_t)n});
-		} else if (n < 0 && errno == EINTR) {
-			continue;
-		} else if (n < 0 && errno == EAGAIN) {
-			return;
-		} else {
-			end_line(ssh);
-			close(ssh->words_fd);
-			ssh->words_fd = -1;
-		}
-	}
-}
-
 void ssh_attend(struct ssh *ssh)
 {
 	if (ssh->listener >= 0) {
 		take_caller(ssh);
 	}
-	read_words(ssh);
+	ssh_read_words(ssh);
 }
 
 /* ---- its end ---- */
@@ -275,7 +220,7 @@ static bool has_ended(struct ssh *ssh, int pidfd, int64_t timeout_ms)
 		};
 
 		(void)!poll(fds, ARRAY_SIZE(fds), (int)left_ms);
-		read_words(ssh);
+		ssh_read_words(ssh);
 		if (fds[0].revents != 0) {
 			return true;
 		}
@@ -306,7 +251,7 @@ static int end(struct ssh *ssh, int64_t patience_ms)
 	}
 	while (waitpid(ssh->pid, &status, 0) < 0 && errno == EINTR) {
 	}
-	read_words(ssh);
+	ssh_read_words(ssh);
 	if (ssh->words_fd >= 0) { /* what it has left behind may hold the other end */
 		close(ssh->words_fd);
 	}

@@ -54,12 +54,14 @@ NODISCARD bool ssh_listen(struct ssh *ssh, struct err *err);
 /* Descriptors to be watched for reading; -1: none. */
 #define SSH_N_FDS 2
 void ssh_fds(const struct ssh *ssh, int *ret_fds);
-/*
- * When there is something to read: starts the child for who has connected, and takes what the child
- * has said. That is shown at once, cleaned, while it is not open and a person looks on; else the
- * last line is kept for ssh_explain().
- */
+/* When there is something to read: starts the child for who has connected, and takes its words. */
 void ssh_attend(struct ssh *ssh);
+
+/*
+ * Takes what the child has said. It is shown at once, cleaned, while it is not open and a person
+ * looks on; else the last line is kept for ssh_explain().
+ */
+void ssh_read_words(struct ssh *ssh);
 
 /*
  * Ends the child whose other end is closed already: waits a moment if it was open, and insists.

@@ -244,7 +244,7 @@ static void watch(struct fan *fan)
 	clear_line(fan, &screen);
 }
 
-static enum status show(const struct fan *fan, bool is_json)
+static enum status show(const struct cli *cli, const struct fan *fan)
 {
 	CLEANUP(mem_free_p)
 	struct merge_answer *answers = mem_alloc_array(fan->n, sizeof(struct merge_answer));
@@ -263,11 +263,11 @@ static enum status show(const struct fan *fan, bool is_json)
 			answers[i].words = SLICE_LITERAL("its answer is too long");
 		}
 	}
-	return merge_show(answers, fan->n, is_json);
+	return merge_show(cli, answers, fan->n);
 }
 
-enum status fan_run(const struct command *command, const struct args *args,
-	const struct hosts *hosts, bool is_json)
+enum status fan_run(const struct command *command, const struct cli *cli, const struct args *args,
+	const struct hosts *hosts)
 {
 	struct fan fan = {
 		.command = command,
@@ -289,7 +289,7 @@ enum status fan_run(const struct command *command, const struct args *args,
 	}
 	watch(&fan);
 	term_let_go(&fan.signals);
-	status = show(&fan, is_json);
+	status = show(cli, &fan);
 	for (size_t i = 0; i < fan.n; i++) {
 		free(fan.children[i].answer.data);
 		free(fan.children[i].words.data);

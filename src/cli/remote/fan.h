@@ -8,7 +8,7 @@
 #include "cli/remote/hosts.h"
 
 /* Runs it and shows all answers as one. The worst of the statuses. */
-enum status fan_run(const struct command *command, const struct args *args,
-	const struct hosts *hosts, bool is_json);
+enum status fan_run(const struct command *command, const struct cli *cli, const struct args *args,
+	const struct hosts *hosts);
 
 #endif

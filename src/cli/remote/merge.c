@@ -254,11 +254,11 @@ static void add_missing(json_t *merged, const struct merge_answer *answer, const
 	}
 }
 
-static void show_tables(const struct merge_answer *answers, size_t n)
+static void show_tables(const struct cli *cli, const struct merge_answer *answers, size_t n)
 {
 	json_auto_t *all = json_array();
 	json_auto_t *merged = json_object();
-	struct screen screen = term_screen(stdout);
+	struct screen screen = cli_screen(cli, stdout);
 	json_t *document;
 	size_t j;
 
@@ -269,6 +269,9 @@ static void show_tables(const struct merge_answer *answers, size_t n)
 		{
 			show_document(merged, document, answers[i].host);
 		}
+	}
+	if (cli->is_quiet) {
+		return;
 	}
 	for (size_t i = 0; i < n && json_object_get(merged, "reports") != NULL; i++) {
 		add_missing(merged, &answers[i], json_array_get(all, i));
@@ -282,11 +285,15 @@ static void show_tables(const struct merge_answer *answers, size_t n)
 	show_sums(answers, n);
 }
 
-enum status merge_show(const struct merge_answer *answers, size_t n, bool is_json)
+enum status merge_show(const struct cli *cli, const struct merge_answer *answers, size_t n)
 {
 	size_t worst = 0;
 
-	(is_json ? show_json : show_tables)(answers, n);
+	if (cli->is_json) {
+		show_json(answers, n);
+	} else {
+		show_tables(cli, answers, n);
+	}
 	for (size_t i = 0; i < n; i++) {
 		worst = MAX(worst, rank_of(answers[i].status));
 	}

@@ -18,6 +18,6 @@ struct merge_answer {
 };
 
 /* As tables to stdout, errors to stderr; or as one JSON object. Returns the worst status. */
-enum status merge_show(const struct merge_answer *answers, size_t n, bool is_json);
+enum status merge_show(const struct cli *cli, const struct merge_answer *answers, size_t n);
 
 #endif

@@ -77,5 +77,5 @@ enum status remote_run(const struct command *command, struct cli *cli, const str
 	if (hosts.n == 1) {
 		return run_there(command, cli, args, hosts.names[0]);
 	}
-	return fan_run(command, args, &hosts, cli->is_json);
+	return fan_run(command, cli, args, &hosts);
 }

@@ -108,7 +108,7 @@ def test_output(server, daemon, make_clients):
         "INSTANCE  STATE\nr-test    ready\n"
     )
     for arguments, words in [
-        (["instances", "-o", "id,colour"], 'unknown column "colour"; expected some of id, kind'),
+        (["instances", "-o", "id,colour"], 'unknown column "colour"; expected some of host, id, kind'),
         (["list", "r-test", "-o", "idel"], 'did you mean "idle"'),
         (["kill", "r-test", "--all", "-y", "-o", "id"], "expected json"),
         (["list", "r-test", "-o", "id", "--group-by", "user"], "no columns"),

@@ -138,6 +138,7 @@ static enum status run_help(const struct cli *cli UNUSED, const struct args *arg
 static enum status run_version(const struct cli *cli UNUSED, const struct args *args UNUSED)
 {
 	text_line(stdout, "sesskill %s", SESSKILL_VERSION);
+	text_line(stdout, "%s", SESSKILL_BUILT_WITH);
 	return STATUS_DONE;
 }
 

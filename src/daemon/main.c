@@ -112,7 +112,7 @@ static struct arguments read_arguments(int argc, char **argv)
 			arguments.as = optarg;
 			break;
 		case OPTION_VERSION:
-			puts("sesskilld " SESSKILL_VERSION FAULTS_NOTE);
+			puts("sesskilld " SESSKILL_VERSION FAULTS_NOTE "\n" SESSKILLD_BUILT_WITH);
 			exit(EXIT_SUCCESS);
 		case OPTION_HELP:
 			fputs(usage, stdout);

@@ -157,7 +157,7 @@ def test_help_and_version():
         assert run("help", command).out == one.out
     assert run("help").out == done.out
     assert run("ls", "--help").out == run("list", "--help").out
-    assert re.fullmatch(r"sesskill \d+\.\d+\.\d+\n", run("--version").out)
+    assert re.fullmatch(r"sesskill \d+\.\d+\.\d+\nlibcurl .*, jansson .*\n", run("--version").out)
     assert run("version").out == run("--version").out
     assert run("kill", "r-1", "--all", "--yes", "-V").out == run("--version").out
     unknown = run("help", "lst")

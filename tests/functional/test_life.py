@@ -4,6 +4,7 @@ import grp
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -155,7 +156,10 @@ def test_exit_status_2(arguments):
 
 
 def test_version_and_help():
-    assert run_daemon("--version").stdout.startswith("sesskilld ")
+    first, built_with = run_daemon("--version").stdout.splitlines()
+    assert re.fullmatch(r"sesskilld \d+\.\d+\.\d+( with fault points, for tests only)?", first)
+    for name in ("hiredis", "libevent", "OpenSSL", "libyaml", "jansson", "systemd"):
+        assert name in built_with
     assert "--check" in run_daemon("--help").stdout
 
 

@@ -49,7 +49,8 @@ _sesskill_options() {
 }
 
 _sesskill_takes_value() {
-	_sesskill_options | grep -q -- "^$1 [A-Z]"
+	_sesskill_options | grep -q -- "^$1 [A-Z]" ||
+		"$program" $command --help 2>/dev/null | grep -qE -- "^  $1, --[a-z-]+ [A-Z]"
 }
 
 _sesskill_takes_file() {

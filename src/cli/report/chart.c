@@ -32,7 +32,7 @@ const char CHART_STYLE[] =
 	"svg text{fill:var(--text)}"
 	".axis{stroke:var(--muted);stroke-width:1}"
 	".bound{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:6 4;fill:none}"
-	".line{stroke:var(--accent);stroke-width:2;fill:none}"
+	".line{stroke:var(--accent);stroke-width:2;stroke-linecap:round;fill:none}"
 	".s1{stroke-dasharray:8 3}.s2{stroke-dasharray:2 3}.s3{stroke-dasharray:10 3 2 3}"
 	".s4{stroke-width:1}.s5{stroke-width:1;stroke-dasharray:4 4}"
 	".refused{fill:var(--bad)}"
@@ -104,8 +104,9 @@ static void put_line(const struct chart *chart, const json_t *node, const char *
 			continue;
 		}
 		is_open = is_open && (double)(ms - last_ms) <= 2 * step_ms;
-		fprintf(chart->out, "%c%.1f %.1f", is_open ? 'L' : 'M', x_of(chart, ms),
-			y_of(chart, field_count(sample, key)));
+		/* One alone is a dot. */
+		fprintf(chart->out, "%c%.1f %.1f%s", is_open ? 'L' : 'M', x_of(chart, ms),
+			y_of(chart, field_count(sample, key)), is_open ? "" : "h0");
 		is_open = true;
 		last_ms = ms;
 	}

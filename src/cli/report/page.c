@@ -27,7 +27,7 @@ static const char STYLE[] =
 	"caption{text-align:left;color:var(--muted)}"
 	"th,td{padding:.15rem .7rem .15rem 0;text-align:left;vertical-align:top;"
 	"border-bottom:1px solid var(--edge);overflow-wrap:anywhere}"
-	"td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
+	"td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}"
 	"dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem}"
 	"dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}"
 	"pre,code{font:.85rem/1.4 ui-monospace,monospace;white-space:pre-wrap;"
@@ -84,7 +84,7 @@ static void put_cell(FILE *out, const struct column *column, const json_t *row)
 	} else if (column->is_number && field_has(row, column->key)) {
 		html_format(out, "%s", human_count(field_count(row, column->key)).text);
 	} else if (!column->is_number) {
-		html_text(out, text.len > 0 ? text : SLICE_LITERAL("(none)"));
+		html_text(out, text.data != NULL && text.len == 0 ? SLICE_LITERAL("(none)") : text);
 	}
 	fputs("</td>", out);
 }

@@ -352,8 +352,8 @@ def test_the_table(server, daemon, make_clients, connect):
     assert ["PROCESS", "PID"] == head[head.index("PROCESS") : head.index("PROCESS") + 2]
     assert sum("clients" in row and str(clients.pid) in row for row in rows) == 2
     assert "processes:" not in shown.stderr
-    assert "LOCAL PROCESS" not in daemon.cli("kill", "r-test", "--all", "--dry-run").stderr
-    report = daemon.cli("kill", "r-test", "--all", "--dry-run", "--processes").stderr
+    assert "LOCAL PROCESS" not in daemon.cli("kill", "r-test", "--all", "--dry-run").stdout
+    report = daemon.cli("kill", "r-test", "--all", "--dry-run", "--processes").stdout
     assert "LOCAL PROCESS" in report
     assert any(line.split()[:2] == ["clients", USER] for line in report.splitlines())
 
@@ -365,5 +365,5 @@ def test_a_process_with_an_evil_name(server, daemon, make_named_client):
     shown = daemon.cli("list", "r-test", "--processes").stdout
     assert "\x1b" not in shown and "\u202e" not in shown
     assert "\\x1b[31m\\n" in shown
-    assert "\x1b" not in daemon.cli("kill", "r-test", "--all", "--dry-run", "--processes").stderr
+    assert "\x1b" not in daemon.cli("kill", "r-test", "--all", "--dry-run", "--processes").stdout
     assert json.loads(daemon.cli("--json", "list", "r-test", "--processes").stdout)

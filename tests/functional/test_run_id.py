@@ -110,6 +110,6 @@ def test_command_line(server, daemon, make_clients):
     assert {session["run_id"] for session in whole["sessions"]} == {run_id}
 
     refused = daemon.cli("kill", "r-test", "--all", "--yes", "--run-id", NOBODY)
-    assert refused.returncode == 1 and NOBODY in refused.stderr
+    assert refused.returncode == 1 and NOBODY in refused.stdout
     done = daemon.cli("kill", "r-test", "--match", "name = leak", "--yes", "--run-id", run_id)
     assert done.returncode == 0, done.stderr

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -24,6 +23,8 @@ struct filter {
 	int64_t until_ms;
 	const char *user; /* by name or number; NULL: all of them */
 	bool is_json;
+	bool has_no_titles;
+	uint64_t n_shown;
 };
 
 static bool read_when(const struct args *args, const char *name, int64_t *ms)
@@ -163,10 +164,13 @@ static void print_record(const json_t *record, int64_t ms, FILE *out)
 
 static void show_line(void *context, const json_t *record, struct slice line, int64_t ms)
 {
-	const struct filter *filter = context;
+	struct filter *filter = context;
 
 	if (!is_shown(filter, record, ms)) {
 		return;
+	}
+	if (filter->n_shown++ == 0 && !filter->is_json && !filter->has_no_titles) {
+		print_headings(stdout);
 	}
 	if (filter->is_json) {
 		fwrite(line.data, 1, line.len, stdout);
@@ -180,7 +184,13 @@ static enum status run(const struct cli *cli, const struct args *args)
 {
 	const char *path =
 		args_value(args, "file") != NULL ? args_value(args, "file") : NAMES_AUDIT_FILE;
-	struct filter filter = {INT64_MIN, INT64_MAX, args_value(args, "user"), cli->is_json};
+	struct filter filter = {
+		.since_ms = INT64_MIN,
+		.until_ms = INT64_MAX,
+		.user = args_value(args, "user"),
+		.is_json = cli->is_json,
+		.has_no_titles = cli->form.has_no_titles,
+	};
 	struct err err;
 	int r;
 
@@ -188,14 +198,13 @@ static enum status run(const struct cli *cli, const struct args *args)
 		!read_when(args, "until", &filter.until_ms)) {
 		return STATUS_USAGE;
 	}
-	if (!cli->is_json && !cli->form.has_no_titles && access(path, R_OK) == 0) {
-		print_headings(stdout);
-	}
 	r = record_lines_each(path, show_line, &filter, &err);
 	if (r != 0) {
 		cli_error("%s", err.text);
 		text_line(stderr, "The file is named by audit.file in sesskilld.yaml; "
 				  "see it with --file.");
+	} else if (filter.n_shown == 0 && !cli->is_json) {
+		text_line(stderr, "No such records.");
 	}
 	return r == 0 ? STATUS_DONE : r == -EACCES ? STATUS_DENIED : STATUS_FAILED;
 }

@@ -13,6 +13,7 @@
 #include "cli/terminal/human.h"
 #include "cli/terminal/text.h"
 #include "control/names.h"
+#include "model/protection.h"
 #include "model/selector.h"
 
 /* Groups that are looked at, and how many are named where none is near. */
@@ -72,7 +73,7 @@ static char *describe(const json_t *groups, struct slice value)
 	struct nearest nearest = nearest_to(value);
 	CLEANUP(mem_free_p) char *named = mem_printf("%s", "");
 	const json_t *group, *near = NULL;
-	size_t i;
+	size_t i, n_named = 0;
 
 	json_array_foreach(groups, i, group)
 	{
@@ -82,11 +83,14 @@ static char *describe(const json_t *groups, struct slice value)
 		if (slice_is_equal(text, value)) {
 			return NULL;
 		}
+		if (slice_has_prefix(text, PROTECTION_OWN_PREFIX)) {
+			continue;
+		}
 		nearest_try(&nearest, text);
 		near = nearest.found.data == text.data && text.data != NULL ? group : near;
-		if (i < MAX_NAMED) {
+		if (n_named++ < MAX_NAMED) {
 			before = named;
-			named = mem_printf("%s%s%.*s has %s", before, i > 0 ? ", " : "",
+			named = mem_printf("%s%s%.*s has %s", before, before[0] != '\0' ? ", " : "",
 				SLICE_ARG(text), human_count(field_count(group, "count")).text);
 		}
 	}

@@ -155,8 +155,8 @@ static void print_counts(const json_t *report, bool is_before, const struct scre
 		if ((is_before && line->is_outcome) || (value == 0 && !line->is_always)) {
 			continue;
 		}
-		used = term_format(
-			screen, style, "  %-11s %11s  ", line->title, human_count(value).text);
+		used = term_format(screen, style, "  %-11s %11s%s", line->title,
+			human_count(value).text, line->meaning[0] != '\0' ? "  " : "");
 		text_flow(screen->file, used, used, slice_of(line->meaning));
 	}
 }

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "redis/server_info.h"
 
 /* Nodes that turn up while a kill runs are swept too; a group that never settles is not chased. */
 #define MAX_ROUNDS 5
@@ -84,6 +85,37 @@ static bool is_left_out(struct job *job, const struct link *link)
 	return twin != NULL && wants(job, twin);
 }
 
+static bool has_address(const struct report_node *node, const char *address)
+{
+	for (size_t i = 0; i < node->n_also; i++) {
+		if (strcmp(node->also[i], address) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * A second address of a server that an earlier round has swept. That both are one is known of open
+ * connections only, and the first one's may be lost by now: that it was so has to do while it is
+ * the same process.
+ */
+static bool was_swept_by_another_address(const struct job *job, const struct link *link)
+{
+	const char *run_id = link_server(link)->run_id;
+
+	for (size_t i = 0; i < job->report->n_nodes; i++) {
+		const struct report_node *node = &job->report->nodes[i];
+
+		if (!node->is_failed && !node->is_left_out && run_id[0] != '\0' &&
+			server_info_is_same_process(node->run_id, run_id) &&
+			has_address(node, link_address(link))) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* By which its server is reached as well. */
 static void add_addresses(struct report_node *node, const struct job *job, const struct link *link)
 {
@@ -132,7 +164,7 @@ bool job_start_round(struct job *job)
 		struct link *link = topology_node(topology, i);
 
 		if (wants(job, link) && !is_swept(job, link) && !is_left_out(job, link) &&
-			may_be_process(job, link)) {
+			!was_swept_by_another_address(job, link) && may_be_process(job, link)) {
 			links[n++] = link;
 			add_addresses(report_add_node(job->report, link_address(link)), job, link);
 		}

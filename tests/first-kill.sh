@@ -39,7 +39,7 @@ make_system() {
 	write_steps "$2/opt/steps"
 	cat >"$2/etc/systemd/system/sesskill-test.service" <<-'UNIT'
 		[Unit]
-		After=multi-user.target
+		After=basic.target systemd-user-sessions.service
 		[Service]
 		Type=oneshot
 		WorkingDirectory=/root/sesskill

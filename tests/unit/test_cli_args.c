@@ -56,7 +56,7 @@ static const struct args_case {
 	{"or in the next word", {"p", "-js", "x"}, true, "json socket=x "},
 	{"end of the options", {"p", "--all", "--", "--all", "-s"}, true, "all [--all][-s]"},
 	{"a dash is a word", {"p", "-"}, true, "[-]"},
-	{"unknown", {"p", "--mach", "x"}, false, "unknown option --mach"},
+	{"unknown", {"p", "--mach", "x"}, false, "unknown option --mach; did you mean --match?"},
 	{"no abbreviations", {"p", "--mat", "x"}, false, "unknown option --mat"},
 	{"of another command", {"p", "--since", "x"}, false, "unknown option --since"},
 	{"unknown letter", {"p", "-x"}, false, "unknown option -x"},

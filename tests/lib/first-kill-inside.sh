@@ -12,13 +12,13 @@ export DEBIAN_FRONTEND=noninteractive
 	systemctl restart redis-server
 } >/tmp/redis.log 2>&1 || cat /tmp/redis.log
 
-# paste STEP: into the terminal of a shell of root; its last status is that of the step.
+# paste_in STEP: into an interactive shell of root; its last status is that of the step.
 paste_in() {
 	{
-		[ "$1" -gt 3 ] || echo "unset HISTFILE"
 		cat "/opt/steps/$1"
 		echo 'exit $?'
-	} | script --quiet --return --command 'bash --norc --noprofile -i' "/tmp/step-$1" >/dev/null
+	} >/tmp/pasted
+	bash --norc --noprofile -i </tmp/pasted >"/tmp/step-$1" 2>&1
 }
 printed() { grep -qE -- "$2" "/tmp/step-$1"; }
 stays() { redis-cli -a 'hush hush' --no-auth-warning ACL GETUSER sesskill | grep -q 'client|kill'; }
@@ -38,6 +38,6 @@ check "the account has stayed" wait_for stays
 check "the daemon is back in" wait_for is_ready
 check "the record says why" says '"reason":"first kill"' "$(cat /var/log/sesskill/audit.jsonl)"
 for step in 1 2 3 4 5 6; do
-	[ "$failed" -eq 0 ] || { echo "-- step $step"; tail -n 15 "/tmp/step-$step"; }
+	[ "$failed" -eq 0 ] || { echo "-- step $step"; grep -A3 ERROR "/tmp/step-$step"; tail -n 15 "/tmp/step-$step"; }
 done
 finish

@@ -33,7 +33,8 @@ trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 tree=$work/sesskill
 mkdir "$tree"
-(cd "$top" && source_files | tar --create --null --files-from=-) | tar --extract --directory "$tree"
+# With the modes of a strict umask: a configuration that others may write is refused, in tests too.
+(cd "$top" && source_files | tar --create --mode=go-w --null --files-from=-) | tar --extract --directory "$tree"
 cp -r "$tree/systemd/debian" "$tree/debian"
 if [ -n "${SESSKILL_PACKAGE_VERSION:-}" ]; then
 	sed -i "1s/(.*)/($SESSKILL_PACKAGE_VERSION)/" "$tree/debian/changelog"

@@ -144,16 +144,20 @@ char *account_user_name(uid_t uid)
 int account_become(const char *name)
 {
 	const struct passwd *entry;
+	uid_t uid;
 
 	errno = 0;
 	entry = getpwnam(name);
+	if (entry == NULL && account_find_user(name, &uid) == 0) {
+		entry = getpwuid(uid);
+	}
 	if (entry == NULL) {
 		return errno != 0 && errno != ENOENT && errno != ESRCH ? -errno : ACCOUNT_E_UNKNOWN;
 	}
 	if (geteuid() == entry->pw_uid) {
 		return 0;
 	}
-	return initgroups(name, entry->pw_gid) != 0 || setgid(entry->pw_gid) != 0 ||
+	return initgroups(entry->pw_name, entry->pw_gid) != 0 || setgid(entry->pw_gid) != 0 ||
 			       setuid(entry->pw_uid) != 0
 		       ? -errno
 		       : 0;

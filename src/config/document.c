@@ -122,10 +122,16 @@ static void read_nodes(const struct tree_node *mapping, const char *where,
 /* A copy of all that `defaults` can set: no id, no endpoints. */
 static void copy_defaults(struct instance_opts *ret_copy, const struct instance_opts *defaults)
 {
-	*ret_copy = (struct instance_opts){
-		.pace = defaults->pace,
-		.stall_budget_ms = defaults->stall_budget_ms,
-	};
+	/* Every plain value, also those that are still to come; what owns memory is copied. */
+	*ret_copy = *defaults;
+	ret_copy->id = NULL;
+	ret_copy->endpoints = NULL;
+	ret_copy->n_endpoints = 0;
+	ret_copy->master = NULL;
+	ret_copy->link = (struct link_opts){0};
+	ret_copy->questions = (struct link_opts){0};
+	ret_copy->reach = (struct reach){0};
+	ret_copy->protect = (struct selectors){0};
 	link_opts_copy(&ret_copy->link, &defaults->link);
 	reach_copy(&ret_copy->reach, &defaults->reach);
 	for (size_t i = 0; i < defaults->protect.n; i++) {

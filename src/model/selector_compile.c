@@ -1,6 +1,8 @@
 /*
  * From the text `FIELD OP VALUE[,VALUE...]` to a selector, with the column of what is wrong.
  */
+#include <string.h>
+
 #include "base/mem.h"
 #include "base/parse.h"
 #include "model/selector_internal.h"
@@ -82,6 +84,11 @@ static bool read_pattern(struct selector_value *value, struct err *err)
 	return value->wildcard != NULL;
 }
 
+static bool is_quote(char c)
+{
+	return c == '"' || c == '\'';
+}
+
 static bool read_value_of(enum session_field field, struct selector_value *value, struct err *err)
 {
 	switch (session_field_kind(field)) {
@@ -104,6 +111,10 @@ static bool read_value_of(enum session_field field, struct selector_value *value
 	if (slice_is(value->text, "\"\"") || slice_is(value->text, "(none)")) {
 		value->text = SLICE_LITERAL("");
 		return true;
+	}
+	if (is_quote(value->text.data[0]) || is_quote(value->text.data[value->text.len - 1])) {
+		err_set(err, "a value takes no quotes, but for \"\" where it is empty");
+		return false;
 	}
 	if (wildcard_is_in(value->text)) {
 		return read_pattern(value, err);
@@ -169,6 +180,7 @@ static bool read_field(struct selector *selector, struct slice *rest, struct err
 static bool read_operator(struct selector *selector, struct slice *rest, struct err *err)
 {
 	enum session_field_kind kind = session_field_kind(selector->field);
+	int at = column(selector, rest->data);
 
 	for (size_t i = 0; i < ARRAY_SIZE(operator_rows); i++) {
 		const struct operator_row *row = &operator_rows[i];
@@ -183,10 +195,15 @@ static bool read_operator(struct selector *selector, struct slice *rest, struct 
 			return false;
 		}
 		selector->op = row->op;
-		*rest = slice_trim(slice_skip(*rest, strlen(row->text)));
+		*rest = slice_skip(*rest, strlen(row->text));
+		if (rest->len > 0 && memchr("=!<>", rest->data[0], 4) != NULL) {
+			at = column(selector, rest->data); /* "==", "=>" */
+			break;
+		}
+		*rest = slice_trim(*rest);
 		return true;
 	}
-	err_set(err, "column %d: expected one of = != < <= > >=", column(selector, rest->data));
+	err_set(err, "column %d: expected one of = != < <= > >=", at);
 	return false;
 }
 
@@ -209,30 +226,48 @@ static bool is_expression(struct slice text)
 	return false;
 }
 
-/* A word between two blanks, with an expression behind it: no value has that by chance. */
-static bool is_one_expression(const struct selector *selector, struct slice values, struct err *err)
+/* What stands between two expressions, in words; NULL: it is no word that joins. */
+static const char *advice_on(struct slice join)
 {
 	static const char all[] = "give each as a match of its own, all must hold";
 	static const char any[] = "alternatives of one field stand behind commas, others are "
 				  "requests of their own";
-	static const struct {
-		const char *word;
-		const char *advice;
-	} joins[] = {{" and ", all}, {" && ", all}, {" or ", any}, {" || ", any}};
 
-	for (struct slice rest = values; rest.len > 0; rest = slice_skip(rest, 1)) {
-		for (size_t i = 0; i < ARRAY_SIZE(joins); i++) {
-			const char *word = joins[i].word;
-			struct slice behind = slice_skip(rest, strlen(word));
+	if (slice_is_nocase(join, "and") || slice_is(join, "&&")) {
+		return all;
+	}
+	return slice_is_nocase(join, "or") || slice_is(join, "||") ? any : NULL;
+}
 
-			if (slice_has_prefix_nocase(rest, word) &&
-				is_expression(slice_trim(behind))) {
+/* No value has an expression in it by chance: not behind a comma, a blank or a semicolon. */
+static bool is_one_expression(const struct selector *selector, struct slice values, struct err *err)
+{
+	struct slice join = {values.data, 0}; /* the last word before */
+	bool is_begin = true;
+
+	for (size_t i = 0; i < values.len; i++) {
+		struct slice rest = slice_skip(values, i);
+		bool is_blank = rest.data[0] == ' ' || rest.data[0] == ',' || rest.data[0] == ';';
+
+		if (is_begin && !is_blank && is_expression(rest)) {
+			const char *advice = advice_on(join);
+
+			if (advice != NULL) {
 				err_set(err, "column %d: \"%.*s\" does not join expressions: %s",
-					column(selector, rest.data + 1), (int)strlen(word) - 2,
-					word + 1, joins[i].advice);
-				return false;
+					column(selector, join.data), SLICE_ARG(join), advice);
+			} else {
+				err_set(err,
+					"column %d: a second expression: give each as a match of "
+					"its own, all must hold",
+					column(selector, rest.data));
 			}
+			return false;
 		}
+		if (is_begin && !is_blank) {
+			join = (struct slice){rest.data, 0};
+		}
+		join.len += !is_blank;
+		is_begin = is_blank;
 	}
 	return true;
 }

@@ -3,11 +3,12 @@
 import json
 import os
 import re
+import subprocess
 import time
 
 import pytest
 
-from harness import wait_until
+from harness import programs, wait_until
 from harness.cli import environment, run
 from test_cli_real import rows_of
 
@@ -51,6 +52,33 @@ def test_one_expression_each(server, daemon, make_clients):
         assert "does not join expressions" in done.stderr and "column" in done.stderr
     assert crowd.status()["open"] == 5
     assert daemon.cli("list", "r-test", "--match", "name = salt and pepper").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "kept",
+    ['name = "app"', "name == app", "name = 'app'", "name = app, idle > 1h", "name = app idle > 1h"],
+)
+def test_what_keeps_is_not_misread(server, daemon, make_clients, make_daemon, kept):
+    """Else those who were to be kept are killed: on the command line, and in the configuration."""
+    crowd = make_clients(server, total=5, named={"app": 3})
+    done = daemon.cli("kill", "r-test", "--all", "--except", kept, "--yes")
+    assert (done.returncode, done.stdout) == (2, "") and "column" in done.stderr
+    assert crowd.status()["open"] == 5
+    daemon.write_config(
+        json.dumps({"instances": [{"id": "x", "address": server.address, "protect": [kept]}]})
+    )
+    done = subprocess.run(
+        [programs.SESSKILLD, "-c", daemon.config_path, *programs.CHECK],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2 and "column" in done.stderr, done
+
+
+def test_limits_are_told_with_a_kill(server, daemon, make_clients):
+    make_clients(server, total=5)
+    daemon.cli("kill", "r-test", "--all", "--yes", "--limit", "3", "--max", "10")
+    shown = daemon.cli("kills", daemon.kills()[0]["request_id"]).stdout
+    assert "  limits        limit 3, sort -idle, max 10\n" in shown
 
 
 def test_slips_of_the_fingers(daemon):

@@ -175,8 +175,9 @@ def test_what_is_not_known_is_an_error(killed, make_directory):
     path = f"{make_directory()}/page.html"
     file = ["--file", daemon.audit_path]
     for arguments, status, words in [
-        ([request_id + "0"], 1, "no kill"),
-        (["nosuch"], 1, "no kill nosuch"),
+        ([request_id + "0"], 1, "nothing is known"),
+        (["nosuch"], 1, "of a kill nosuch nothing is known"),
+        (["abc"], 2, "four of its characters"),
         ([], 2, "something is missing"),
         ([request_id, "--json"], 2, "for people"),
         ([request_id, "--html", "/nonexistent/x.html"], 1, "cannot write /nonexistent/x.html"),
@@ -198,6 +199,24 @@ def test_a_prefix_of_several_is_refused(killed):
     assert done.returncode == 1 and "several requests begin so: ABCD-A and ABCD-B" in done.stderr
     done = daemon.cli("report", "ABCD-B", "--file", path)
     assert done.returncode == 0 and "ABCD-B" in done.stdout
+
+
+def test_an_interrupted_kill(killed):
+    """As the next start of the daemon told it; and the other kill of that time is beside it."""
+    daemon, request_id = killed
+    path = daemon.audit_path + ".cut"
+    with open(daemon.audit_path, encoding="utf-8") as file:
+        lines = file.readlines()
+    (intent,) = [line for line in lines if '"event":"intent"' in line]
+    other = intent.replace(request_id, "CUT-OFF")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("".join([*lines, other, other.replace('"intent"', '"interrupted"')]))
+    done = daemon.cli("report", "CUT-OFF", "--file", path)
+    assert done.returncode == 0, done
+    assert done.stdout.startswith("r-test: interrupted, the daemon ended in the middle; how many")
+    assert "  reason        leak <b>bold</b> & more" in done.stdout.splitlines()
+    besides = done.stdout.split("Besides:")[1]
+    assert request_id in besides and '"outcome"' in besides and "CUT-OFF" not in besides
 
 
 def test_a_denied_kill(server, make_daemon):

@@ -206,6 +206,24 @@ static void test_guards(void **state UNUSED)
 	config_free(config);
 }
 
+/* Whatever `defaults` says holds for all. */
+static void test_defaults_are_for_all(void **state UNUSED)
+{
+	struct config *config = load_good(TEST_DATA "/config/good/defaults.yaml");
+	const struct instance_opts *one = &config->instances[0];
+	const struct instance_opts *other = &config->instances[1];
+
+	assert_true(one->is_kernel_unused && one->counts_sessions);
+	assert_int_equal(one->pace, PACE_GENTLE);
+	assert_int_equal(one->stall_budget_ms, 7);
+	assert_int_equal(one->link.n_links, 1);
+	assert_int_equal(one->protect.n, 1);
+	assert_false(other->is_kernel_unused || other->counts_sessions);
+	assert_int_equal(other->pace, PACE_FAST);
+	assert_int_equal(other->protect.n, 2);
+	config_free(config);
+}
+
 static void test_empty_sections(void **state UNUSED)
 {
 	struct config *config = load_good(TEST_DATA "/config/good/empty-sections.yaml");
@@ -339,6 +357,7 @@ int main(void)
 		cmocka_unit_test(test_minimal),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_guards),
+		cmocka_unit_test(test_defaults_are_for_all),
 		cmocka_unit_test(test_empty_sections),
 		cmocka_unit_test(test_sample_is_taken),
 		cmocka_unit_test(test_sample_has_every_key),

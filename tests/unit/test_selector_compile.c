@@ -94,8 +94,23 @@ static void test_bad(void **state UNUSED)
 		{"idle > 1h && user=app",
 			"column 11: \"&&\" does not join expressions: give each as a match of its "
 			"own, all must hold"},
+		{"name = app, idle > 1h", "column 13: a second expression: give each as a match of "
+					  "its own, all must hold"},
+		{"name = app; idle > 1h", "column 13: a second expression: give each as a match of "
+					  "its own, all must hold"},
+		{"name != app idle>1h", "column 13: a second expression: give each as a match of "
+					"its own, all must hold"},
+		{"name = idle > 1h", "column 8: a second expression: give each as a match of its "
+				     "own, all must hold"},
+		{"name == app", "column 7: expected one of = != < <= > >="},
+		{"name =! app", "column 7: expected one of = != < <= > >="},
+		{"idle => 5", "column 7: expected one of = != < <= > >="},
+		{"name = \"app\"",
+			"column 8: a value takes no quotes, but for \"\" where it is empty"},
+		{"user = x,'app'",
+			"column 10: a value takes no quotes, but for \"\" where it is empty"},
 		{"user = app OR user = web",
-			"column 12: \"or\" does not join expressions: alternatives of one field "
+			"column 12: \"OR\" does not join expressions: alternatives of one field "
 			"stand behind commas, others are requests of their own"},
 		{"user", "column 5: expected one of = != < <= > >="},
 		{"user app", "column 6: expected one of = != < <= > >="},
@@ -133,7 +148,7 @@ static void test_bad(void **state UNUSED)
 					       "expected one such as 65536, 64kb or 10mb"},
 		{"db = one", "column 6: \"one\" is no number"},
 		{"db = 1.5", "column 6: \"1.5\" is no number"},
-		{"db == 1", "column 5: \"= 1\" is no number"},
+		{"db == 1", "column 5: expected one of = != < <= > >="},
 		{"addr = host",
 			"column 8: \"host\" is no address; expected an IP, a CIDR, ip:port, "
 			"[v6]:port or unix"},

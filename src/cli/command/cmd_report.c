@@ -16,6 +16,8 @@
 #include "control/names.h"
 
 #define MAX_KILLS 100
+/* As the daemon takes them. */
+#define MIN_ID_BYTES 4
 
 static void print_texts(FILE *out, const char *title, const json_t *texts)
 {
@@ -40,14 +42,15 @@ static void show_text(const struct cli *cli, const struct evidence_list *list)
 		const struct evidence *kill = &list->items[i];
 		CLEANUP(mem_free_p) char *headline = page_headline(kill);
 
+		/* The lines of the record have it flat. */
+		json_object_set_new(kill->kill, "request", json_copy(kill->kill));
 		if (field_has(kill->kill, "state")) {
-			/* The lines of the record have it flat. */
-			json_object_set_new(kill->kill, "request", json_copy(kill->kill));
 			print_report(kill->kill, &screen);
-			json_object_del(kill->kill, "request");
 		} else {
 			text_line(stdout, "%s", headline);
+			print_order(kill->kill, &screen);
 		}
+		json_object_del(kill->kill, "request");
 		print_texts(stdout, "In the record:", kill->lines);
 	}
 	print_texts(stdout, "Besides:", list->around);
@@ -110,6 +113,13 @@ static enum status run(const struct cli *cli, const struct args *args)
 		cli_error("a report is for people: sesskill kills --json and sesskill audit --json "
 			  "have it for programs");
 		return STATUS_USAGE;
+	}
+	for (size_t i = 0; i < args->n_words; i++) {
+		if (strlen(args->words[i]) < MIN_ID_BYTES) {
+			cli_error("\"%s\" is no request id; four of its characters at least",
+				args->words[i]);
+			return STATUS_USAGE;
+		}
 	}
 	if (evidence_collect(&source, args->words, args->n_words, &list, &err)) {
 		status = show(cli, args, &list);

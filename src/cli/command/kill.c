@@ -335,7 +335,7 @@ static void show_report(const struct run *run)
 {
 	struct screen errors = term_screen(stderr);
 
-	if (!run->cli->is_quiet) {
+	if (!run->cli->is_quiet || run->cli->is_json) {
 		show_outcome(run->cli, run->order, &run->answer);
 	} else if (cli_status_of_answer(&run->answer) != STATUS_DONE) {
 		print_problems_of_kill(run->answer.json, &errors);

@@ -80,6 +80,8 @@ void print_warnings(
 /* Of a listing or a report: of how many sessions from this host no process is known, and why. */
 void print_unnamed(const json_t *answer, const struct screen *screen);
 
+/* Of a report that has its request: who ordered it, when, what. */
+void print_order(const json_t *report, const struct screen *screen);
 /* Of a report: what is wrong. */
 void print_problems_of_kill(const json_t *report, const struct screen *screen);
 

@@ -17,7 +17,7 @@ static const struct table_column COLUMNS[] = {
 	{"HOST", "host", TABLE_TEXT, 8, TABLE_NEEDED},
 	{"INSTANCE", "id", TABLE_TEXT, 8, TABLE_NEEDED},
 	{"KIND", "kind", TABLE_TEXT, 7, TABLE_OPTIONAL},
-	{"NODE", "address", TABLE_TEXT, 14, TABLE_NEEDED},
+	{"NODE", "address", TABLE_TEXT, 18, TABLE_NEEDED},
 	{"ROLE", "role", TABLE_TEXT, 4, TABLE_NEEDED},
 	{"SERVER", "server", TABLE_TEXT, 6, TABLE_OPTIONAL},
 	{"STATE", "state", TABLE_TEXT, 0, TABLE_NEEDED},

@@ -4,6 +4,8 @@
  */
 #include "cli/print/print.h"
 
+#include <inttypes.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/field.h"
@@ -46,7 +48,8 @@ static const struct count_line COUNT_LINES[] = {
 	{"spared", "spared", "beyond the goal", false, false, TERM_PLAIN},
 	{"matched", "matched", "to be killed", true, false, TERM_PLAIN},
 	{"killed", "killed", "", true, true, TERM_GOOD},
-	{"gone", "gone", "ended by themselves before their turn", false, true, TERM_PLAIN},
+	{"gone", "gone", "ended before their turn, by themselves or another kill", false, true,
+		TERM_PLAIN},
 	{"survivors", "survived", "still there, or not tried", false, true, TERM_BAD},
 	{"extra", "extra", "newcomers that were hit as well", false, true, TERM_PLAIN},
 	{"cut", "cut", "of the killed, by the kernel", false, true, TERM_PLAIN},
@@ -54,7 +57,7 @@ static const struct count_line COUNT_LINES[] = {
 };
 
 static const struct table_column NODE_COLUMNS[] = {
-	{"NODE", "address", TABLE_TEXT, 14, TABLE_NEEDED},
+	{"NODE", "address", TABLE_TEXT, 18, TABLE_NEEDED},
 	{"ROLE", "role", TABLE_TEXT, 0, TABLE_OPTIONAL},
 	{"SERVER", "server", TABLE_TEXT, 6, TABLE_OPTIONAL},
 	{"FOUND", "found", TABLE_COUNT, 0, TABLE_NEEDED},
@@ -80,7 +83,7 @@ static const struct table_column SOURCE_COLUMNS[] = {
 };
 
 static const struct table_column PLAN_COLUMNS[] = {
-	{"NODE", "address", TABLE_TEXT, 14, TABLE_NEEDED},
+	{"NODE", "address", TABLE_TEXT, 18, TABLE_NEEDED},
 	{"COMMAND", "command", TABLE_TEXT, 24, TABLE_NEEDED},
 	{"SESSIONS", "expect", TABLE_COUNT, 0, TABLE_NEEDED},
 };
@@ -229,13 +232,18 @@ static void print_sources(const json_t *report, size_t most, const struct screen
 	const json_t *sources = json_object_get(report, "sources");
 	size_t n_sources = json_array_size(sources);
 	size_t n_shown = MIN(n_sources, most);
+	uint64_t n_told = 0;
 
 	for (size_t i = 0; i < n_shown; i++) {
 		table_add(table, json_array_get(sources, i));
+		n_told += field_count(json_array_get(sources, i), "found");
 	}
 	print_below(table, n_shown, screen);
 	if (n_shown < n_sources) {
 		text_line(screen->file, "  and %zu more", n_sources - n_shown);
+	} else if (n_told < field_count(report, "matched") && n_sources > 0) {
+		text_line(screen->file, "  and %s sessions of further sources",
+			human_count(field_count(report, "matched") - n_told).text);
 	}
 }
 
@@ -296,8 +304,35 @@ static void print_nobody(const json_t *report, const struct screen *screen)
 	}
 }
 
+/* What made it less than the whole selection: "limit 3, max 100, node 127.0.0.1:6379". */
+static void print_limits(const json_t *request, const struct screen *screen)
+{
+	static const char *const keys[] = {"node", "run_id", "limit", "free", "keep", "per", "sort",
+		"rate", "over_ms", "max", "via", "pace", "cut"};
+	CLEANUP(mem_free_p) char *all = mem_printf("%s", "");
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const json_t *value = json_object_get(request, keys[i]);
+		CLEANUP(mem_free_p) char *before = all;
+		CLEANUP(mem_free_p) char *list = field_join(value, " ");
+		CLEANUP(mem_free_p)
+		char *number = mem_printf("%" PRIu64, field_count(request, keys[i]));
+		struct slice text = field_text(request, keys[i]);
+
+		if (json_is_integer(value)) {
+			text = slice_of(number);
+		} else if (json_is_array(value)) {
+			text = slice_of(list);
+		}
+		all = mem_printf("%s%s%s%s%.*s", before,
+			value != NULL && before[0] != '\0' ? ", " : "",
+			value != NULL ? keys[i] : "", value != NULL ? " " : "", SLICE_ARG(text));
+	}
+	print_fact(screen, "limits", slice_of(all));
+}
+
 /* Who ordered it and what, where the daemon tells it: of a kill that is looked at later. */
-static void print_order(const json_t *report, const struct screen *screen)
+void print_order(const json_t *report, const struct screen *screen)
 {
 	const json_t *request = json_object_get(report, "request");
 	CLEANUP(mem_free_p) char *match = field_join(json_object_get(request, "match"), " and ");
@@ -312,6 +347,7 @@ static void print_order(const json_t *report, const struct screen *screen)
 	print_fact(screen, "started", slice_of(started));
 	print_fact(screen, "selected", is_all ? SLICE_LITERAL("all") : slice_of(match));
 	print_fact(screen, "except", slice_of(except));
+	print_limits(request, screen);
 	print_fact(screen, "reason", field_text(request, "reason"));
 }
 

@@ -17,7 +17,7 @@
 /* From the most to the least important, but for the node, which an id means nothing without. */
 static const struct table_column COLUMNS[] = {
 	{"HOST", "host", TABLE_TEXT, 8, TABLE_NEEDED},
-	{"NODE", "node", TABLE_TEXT, 14, TABLE_NEEDED},
+	{"NODE", "node", TABLE_TEXT, 18, TABLE_NEEDED},
 	{"ID", "id", TABLE_NUMBER, 0, TABLE_NEEDED},
 	{"ADDRESS", "addr", TABLE_TEXT, 21, TABLE_NEEDED}, /* an IPv4 address and its port */
 	{"USER", "user", TABLE_TEXT, 8, TABLE_NEEDED},

@@ -19,6 +19,8 @@
 /* Between two columns. */
 #define TABLE_GAP 2
 #define TABLE_MAX_KEY_BYTES 64
+/* Of a cell that goes to a file or a program; --json has all of it. */
+#define TABLE_MAX_COLUMNS 256
 
 struct cell {
 	char *data;
@@ -306,6 +308,14 @@ static void fit(const struct table *table, size_t *widths, size_t room)
 	memcpy(widths, narrow, bytes);
 }
 
+/* Where nothing bounds the line: what one client calls itself is not to fill up every row. */
+static void bound(const struct table *table, size_t *widths)
+{
+	for (size_t i = 0; i < table->n_columns; i++) {
+		widths[i] = MIN(widths[i], (size_t)TABLE_MAX_COLUMNS);
+	}
+}
+
 void table_print(const struct table *table, const struct screen *screen, size_t indent)
 {
 	CLEANUP(mem_free_p) size_t *widths = mem_alloc_array(table->n_columns, sizeof(*widths));
@@ -320,6 +330,9 @@ void table_print(const struct table *table, const struct screen *screen, size_t 
 		fit(table, widths, screen->width > indent ? screen->width - indent : 0);
 	}
 	row = table->form->has_no_titles ? table->n_columns : 0;
+	if (screen->width == 0) {
+		bound(table, widths);
+	}
 	for (; row < table->n_cells; row += table->n_columns) {
 		size_t gap = indent;
 

@@ -141,13 +141,23 @@ static void on_record(void *context, const json_t *record, struct slice line, in
 		json_add(kill->lines, json_text(line));
 		/* The outcome comes after the intent and says all that it says. */
 		if (slice_is(event, "intent") || slice_is(event, "outcome") ||
-			slice_is(event, "denied")) {
+			slice_is(event, "denied") || slice_is(event, "interrupted")) {
 			json_object_update(kill->kill, (json_t *)record);
 		}
 	}
 }
 
-/* Of that time, and of no request: starts, reloads, guards. */
+static bool is_one_of(const struct evidence_list *list, struct slice id)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (slice_is(id, list->items[i].request_id)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Of that time, and of none of those kills: starts, reloads, guards, what became of others. */
 static void on_record_around(void *context, const json_t *record, struct slice line, int64_t ms)
 {
 	struct evidence_list *list = context;
@@ -158,8 +168,8 @@ static void on_record_around(void *context, const json_t *record, struct slice l
 	for (size_t i = 0; i < list->n; i++) {
 		is_ours |= slice_is_equal(instance, field_text(list->items[i].kill, "instance"));
 	}
-	if (ms >= list->begin_ms && ms <= list->end_ms && is_ours && !slice_is(event, "intent") &&
-		!slice_is(event, "outcome") && !slice_is(event, "denied")) {
+	if (ms >= list->begin_ms && ms <= list->end_ms && is_ours &&
+		!is_one_of(list, field_text(record, "request_id")) && !slice_is(event, "intent")) {
 		json_add(list->around, json_text(line));
 	}
 }
@@ -174,7 +184,8 @@ static void find_times(struct evidence *kill)
 	if (when_read_utc(field_text(kill->kill, "started_at"), &ms) ||
 		when_read_utc(field_text(kill->kill, "time"), &ms)) {
 		kill->started_ms = ms;
-		kill->ended_ms = ms + (int64_t)field_count(kill->kill, "elapsed_ms");
+		kill->ended_ms = ms + (int64_t)MIN(field_count(kill->kill, "elapsed_ms"),
+					      (uint64_t)HISTORY_MS);
 	}
 }
 
@@ -195,8 +206,11 @@ static bool are_known(const struct evidence_list *list, const char *record, stru
 		const struct evidence *kill = &list->items[i];
 
 		if (json_object_size(kill->kill) == 0) {
-			err_set(err, "no kill %s: neither does the daemon know it, nor is it in %s",
-				kill->request_id, record);
+			err_set(err, "of a kill %s nothing is known by the daemon, nor from %s%s",
+				kill->request_id, record,
+				json_array_size(list->missing) > 1
+					? ", as far as they could be asked"
+					: "");
 			return false;
 		}
 	}

@@ -26,7 +26,7 @@ struct evidence_list {
 	struct evidence *items; /* in the order asked for */
 	size_t n;
 	json_t *histories; /* by instance, as the daemon tells them */
-	json_t *around;    /* lines of the record of that time that are of no request: texts */
+	json_t *around;    /* lines of the record of that time that are of none of them: texts */
 	json_t *missing;   /* what could not be read, and why: texts */
 	int64_t begin_ms;  /* of the time that is looked at */
 	int64_t end_ms;

@@ -44,9 +44,16 @@ char *page_headline(const struct evidence *kill)
 	struct slice state = field_text(kill->kill, "state");
 	struct slice instance = field_text(kill->kill, "instance");
 
+	struct slice event = field_text(kill->kill, "event");
+
+	if (slice_is(event, "interrupted") || (state.len == 0 && slice_is(event, "intent"))) {
+		return mem_printf("%.*s: %s; how many were killed is not known",
+			SLICE_ARG(instance),
+			slice_is(event, "intent") ? "begun, and without an end in the record"
+						  : "interrupted, the daemon ended in the middle");
+	}
 	if (state.len == 0) {
-		return mem_printf("%.*s: %.*s", SLICE_ARG(instance),
-			SLICE_ARG(field_text(kill->kill, "event")));
+		return mem_printf("%.*s: %.*s", SLICE_ARG(instance), SLICE_ARG(event));
 	}
 	return mem_printf("%.*s: %s of %s sessions ended, %.*s in %s", SLICE_ARG(instance),
 		human_count(field_count(kill->kill, "killed")).text,
@@ -320,7 +327,7 @@ static void put_timeline(FILE *out, const struct evidence_list *list)
 		}
 	}
 	if (json_array_size(list->around) > 0) {
-		fputs("<h3>Besides, in the record: starts, reloads, guards, cancellations</h3>\n",
+		fputs("<h3>Besides, in the record: starts, reloads, guards, other kills</h3>\n",
 			out);
 		put_lines(out, list->around);
 	}

@@ -19,10 +19,12 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/reach.h"
 #include "cli/remote/ssh.h"
 #include "cli/terminal/term.h"
+#include "cli/terminal/text.h"
 #include "cli/transfer.h"
 #include "control/names.h"
 
@@ -128,15 +130,24 @@ static enum api_result call_kept(
 /* Held back while the way is opened: ssh may have a terminal to give back before the end. */
 static const int ENDING_SIGNALS[] = {SIGINT, SIGTERM, SIGHUP, 0};
 
+/* Who waits for so long wants to know for what. */
+#define OPENING_TOLD_MS 5000
+
 struct opening {
 	struct term_signals signals;
 	int number; /* of the signal that came; 0: none */
+	const char *host;
+	int64_t tell_ms; /* when to tell that it is waited for; 0: it was told */
 };
 
 static bool on_tick(void *context)
 {
 	struct opening *opening = context;
 
+	if (opening->tell_ms != 0 && clock_monotonic_ms() >= opening->tell_ms) {
+		text_line(stderr, "Waiting for ssh to %s.", opening->host);
+		opening->tell_ms = 0;
+	}
 	opening->number = term_take_signal(&opening->signals);
 	return opening->number == 0;
 }
@@ -144,7 +155,10 @@ static bool on_tick(void *context)
 enum api_result api_open(struct ssh *ssh, struct err *err)
 {
 	CLEANUP(api_answer_finish) struct api_answer answer = {0};
-	struct opening opening = {0};
+	struct opening opening = {
+		.host = ssh->host,
+		.tell_ms = clock_monotonic_ms() + OPENING_TOLD_MS,
+	};
 	struct api_request request = {
 		.ssh = ssh,
 		.method = "GET",

@@ -79,7 +79,7 @@ static int64_t midnight(int64_t ms, int days)
 /* "2h", or a number and the next word: its first letter is the unit. */
 static bool read_amount(struct slice word, struct slice *rest, int64_t *ret_ms)
 {
-	static const char *const units[] = {"second", "minute", "hour", "day"};
+	static const char *const units[] = {"second", "minute", "hour", "day", "week"};
 	char amount[32];
 	struct slice unit;
 
@@ -88,7 +88,15 @@ static bool read_amount(struct slice word, struct slice *rest, int64_t *ret_ms)
 			memcpy(amount, word.data, word.len);
 			amount[word.len] = units[i][0];
 			word = (struct slice){amount, word.len + 1};
-			return slice_next(rest, ' ', &unit) && parse_duration_ms(word, 0, ret_ms);
+			if (units[i][0] == 'w') {
+				amount[word.len - 1] = 'd';
+			}
+			if (!slice_next(rest, ' ', &unit) || !parse_duration_ms(word, 0, ret_ms) ||
+				*ret_ms > INT64_MAX / 7) {
+				return false;
+			}
+			*ret_ms *= units[i][0] == 'w' ? 7 : 1;
+			return true;
 		}
 	}
 	return parse_duration_ms(word, 0, ret_ms);
@@ -119,15 +127,17 @@ static bool read_as(const char *text, const char *format, int64_t base_ms, int64
 {
 	struct tm parts = local_parts(base_ms);
 	const char *end;
+	int day;
 
 	parts.tm_sec = parts.tm_min = parts.tm_hour = 0;
 	end = strptime(text, format, &parts);
 	if (end == NULL || (end[0] != '\0' && strcmp(end, "Z") != 0)) {
 		return false;
 	}
+	day = parts.tm_mday;
 	parts.tm_isdst = -1;
 	*ret_ms = (int64_t)(end[0] == 'Z' ? timegm(&parts) : mktime(&parts)) * MS_PER_S;
-	return true;
+	return parts.tm_mday == day; /* else it is a 30th of February */
 }
 
 static bool read_date(const char *text, int64_t now_ms, int64_t *ret_ms)
@@ -156,16 +166,32 @@ static bool read_time(const char *text, int64_t now_ms, int64_t *ret_ms)
 	return true;
 }
 
+/* "yesterday", "yesterday 03:00". */
+static bool read_day(const char *text, const char *word, int64_t midnight_ms, int64_t *ret_ms)
+{
+	const char *rest = text + strlen(word);
+
+	if (strncmp(text, word, strlen(word)) != 0) {
+		return false;
+	}
+	*ret_ms = midnight_ms;
+	return rest[0] == '\0' ||
+	       (rest[0] == ' ' && (read_as(rest + 1, "%H:%M:%S", midnight_ms, ret_ms) ||
+					  read_as(rest + 1, "%H:%M", midnight_ms, ret_ms)));
+}
+
 bool when_read(const char *text, int64_t now_ms, int64_t *ret_ms)
 {
 	int64_t ago_ms;
 
+	if (when_read_utc(slice_of(text), ret_ms)) {
+		return true; /* as the daemon writes them */
+	}
 	if (strcmp(text, "now") == 0) {
 		*ret_ms = now_ms;
-	} else if (strcmp(text, "today") == 0) {
-		*ret_ms = midnight(now_ms, 0);
-	} else if (strcmp(text, "yesterday") == 0) {
-		*ret_ms = midnight(now_ms, -1);
+	} else if (read_day(text, "today", midnight(now_ms, 0), ret_ms) ||
+		   read_day(text, "yesterday", midnight(now_ms, -1), ret_ms)) {
+		return true;
 	} else if (read_ago(text[0] == '-' ? text + 1 : text, &ago_ms)) {
 		*ret_ms = now_ms - MIN(ago_ms, now_ms);
 	} else {

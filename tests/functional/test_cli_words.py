@@ -216,7 +216,10 @@ def test_audit_has_headings_and_the_action(recorded):
         (["--until", "2026-11-24T01:30"], {"TZ": "UTC0"}, ["R0", "R1"]),
         (["--until", "2026-11-24T03:30", "--user", "u1"], {"TZ": "UTC0"}, ["R1", "R3"]),
         (["--until", "2026-11-24T03:30", "--user", "1000"], {"TZ": "UTC0"}, ["R0", "R2"]),
+        (["--since", "2026-11-24T22:00:00.022Z"], {"TZ": "XYZ-5"}, ["R22", "R23"]),
         (["--since", "1 hour ago"], {}, []),
+        (["--since", "1 week ago", "--until", "1 week ago"], {}, []),
+        (["--since", "yesterday 03:00"], {}, []),
         (["--since", "2 days 3 hours ago"], {}, []),
         (["--since", "yesterday"], {}, []),
         (["--since", "03:00"], {}, []),
@@ -229,7 +232,7 @@ def test_audit_of_a_time(recorded, arguments, variables, expected):
     assert ids == expected
 
 
-@pytest.mark.parametrize("when", ["noon", "25:00", "2026-13-01", "1 fortnight ago", "", "3"])
+@pytest.mark.parametrize("when", ["noon", "25:00", "2026-13-01", "2026-02-30", "1 fortnight ago", "yesterday noon", "", "3"])
 def test_audit_of_no_time(recorded, when):
     done, _ = recorded("--since", when)
     assert done.returncode == 2 and "expected a time such as" in done.err

@@ -25,6 +25,11 @@ static bool is_fine(struct slice name, struct err *err)
 	for (size_t i = 0; i < name.len; i++) {
 		unsigned char c = (unsigned char)name.data[i];
 
+		if (c == ',') {
+			err_set(err, "\"%.*s\" is no name of a host; several take a --host each",
+				SLICE_ARG(name));
+			return false;
+		}
 		if (c <= ' ' || c == 0x7f || (i == 0 && c == '-')) {
 			err_set(err, "\"%.*s\" is no name of a host", SLICE_ARG(name));
 			return false;

@@ -103,6 +103,16 @@ def test_nobody_is_selected(server, daemon, make_clients, how):
     assert "nobody" not in done.stderr
 
 
+def test_an_exception_that_keeps_nobody(server, daemon, make_clients):
+    """Told before anybody is killed by a slip in it."""
+    make_clients(server, total=9, named={"leaky": 6, "pool": 2})
+    done = daemon.cli("kill", "r-test", "--all", "-n", "--except", "name = leeky")
+    assert done.returncode == 0
+    assert "--except name = leeky keeps: nobody; leaky has 6\n" in done.stderr
+    done = daemon.cli("kill", "r-test", "--all", "-n", "--except", "name = leaky")
+    assert "keeps" not in done.stderr
+
+
 def test_all_who_are_selected_are_kept(server, daemon, make_clients):
     make_clients(server, total=3, named={"leaky": 3})
     done = daemon.cli("kill", "r-test", "-y", "--match", "name = leaky", "--except", "name = l*")

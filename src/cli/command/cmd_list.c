@@ -106,7 +106,7 @@ static enum status ask(const struct cli *cli, const struct args *args)
 		status = conclude(&list, &answer);
 		if (status == STATUS_DONE && !cli->is_json &&
 			field_count(list.listing.head, "matched") == 0) {
-			nobody_explain(cli, args->words[0], args);
+			nobody_explain(cli, args->words[0], args, "match");
 		}
 	} else {
 		status = give_up(&list, &err);

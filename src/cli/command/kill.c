@@ -91,10 +91,15 @@ static void show_outcome(
 	uint64_t found = field_count(answer->json, "found");
 
 	cli_show(cli, answer, stdout, print_outcome);
-	if (order->args != NULL && !cli->is_json && found > 0 &&
-		field_count(answer->json, "unmatched") == found) {
-		fflush(stdout);
-		nobody_explain(cli, order->instance, order->args);
+	if (order->args == NULL || cli->is_json || found == 0) {
+		return;
+	}
+	fflush(stdout);
+	if (field_count(answer->json, "unmatched") == found) {
+		nobody_explain(cli, order->instance, order->args, "match");
+	}
+	if (slice_is(field_text(answer->json, "state"), "dry_run")) {
+		nobody_explain(cli, order->instance, order->args, "except");
 	}
 }
 
@@ -178,6 +183,9 @@ bool kill_is_wanted(const struct cli *cli, const struct kill_order *order, enum 
 		term_format(&screen, TERM_BOLD, "On %s: ", cli->ssh->host);
 	}
 	print_preview(answer.json, &screen);
+	if (order->args != NULL) {
+		nobody_explain(cli, order->instance, order->args, "except");
+	}
 	if (order->wants_cut) {
 		explain_cut();
 	}

@@ -99,8 +99,10 @@ static char *describe(const json_t *groups, struct slice value)
 			    : mem_printf("%s", named);
 }
 
-static void explain(const json_t *groups, struct slice field, struct slice values)
+static void explain(
+	const json_t *groups, const char *option, struct slice field, struct slice values)
 {
+	bool is_kept = strcmp(option, "except") == 0;
 	struct slice value;
 
 	while (slice_next(&values, ',', &value)) {
@@ -110,23 +112,24 @@ static void explain(const json_t *groups, struct slice field, struct slice value
 		value = slice_is(value, "\"\"") ? print_value((struct slice){0}) : value;
 		words = describe(groups, value);
 		if (words != NULL && words[0] != '\0') {
-			text_line(stderr, "%.*s = %.*s: nobody; %s", SLICE_ARG(field),
-				SLICE_ARG(value), words);
+			text_line(stderr, "%s%.*s = %.*s%s: nobody; %s", is_kept ? "--except " : "",
+				SLICE_ARG(field), SLICE_ARG(value), is_kept ? " keeps" : "", words);
 		}
 	}
 }
 
-void nobody_explain(const struct cli *cli, const char *instance, const struct args *args)
+void nobody_explain(
+	const struct cli *cli, const char *instance, const struct args *args, const char *option)
 {
 	for (size_t i = 0; i < args->n_items; i++) {
 		const struct arg *arg = &args->items[i];
 		CLEANUP(api_answer_finish) struct api_answer answer = {0};
 		struct slice field, values;
 
-		if (strcmp(arg->spec->name, "match") == 0 && is_text(arg->value) &&
+		if (strcmp(arg->spec->name, option) == 0 && is_text(arg->value) &&
 			read_equal(arg->value, &field, &values) &&
 			strpbrk(values.data, "*?") == NULL && ask(cli, instance, field, &answer)) {
-			explain(json_object_get(answer.json, "groups"), field, values);
+			explain(json_object_get(answer.json, "groups"), option, field, values);
 		}
 	}
 }

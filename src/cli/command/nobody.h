@@ -7,9 +7,11 @@
 #include "cli/cli.h"
 
 /*
- * Of each --match that wants a text to be equal: which values there are instead, the one that is
- * nearest first. Asks the daemon; says nothing where it does not answer or may not.
+ * Of each `option`, "match" or "except", that wants a text to be equal which nobody has: which
+ * values there are instead, the one that is nearest first. Asks the daemon; says nothing where it
+ * does not answer or may not.
  */
-void nobody_explain(const struct cli *cli, const char *instance, const struct args *args);
+void nobody_explain(
+	const struct cli *cli, const char *instance, const struct args *args, const char *option);
 
 #endif

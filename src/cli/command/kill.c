@@ -151,6 +151,24 @@ static bool is_preview(
 	return false;
 }
 
+/* All that a person ought to know before the yes. */
+static void show_preview(
+	const struct cli *cli, const struct kill_order *order, const json_t *report)
+{
+	struct screen screen = term_screen(stderr);
+
+	if (cli->ssh != NULL) {
+		term_format(&screen, TERM_BOLD, "On %s: ", cli->ssh->host);
+	}
+	print_preview(report, &screen);
+	if (order->args != NULL) {
+		nobody_explain(cli, order->instance, order->args, "except");
+	}
+	if (order->wants_cut) {
+		explain_cut();
+	}
+}
+
 bool kill_is_wanted(const struct cli *cli, const struct kill_order *order, enum status *ret_status)
 {
 	CLEANUP(mem_free_p) char *form = mem_printf("%s&dry_run=true", order->form);
@@ -167,7 +185,6 @@ bool kill_is_wanted(const struct cli *cli, const struct kill_order *order, enum 
 		.on_tick = on_preview_tick,
 		.context = &causes,
 	};
-	struct screen screen = term_screen(stderr);
 	struct err err;
 
 	if (api_call(&request, &answer, &err) != API_OK) {
@@ -179,16 +196,7 @@ bool kill_is_wanted(const struct cli *cli, const struct kill_order *order, enum 
 	if (!is_preview(cli, order, &answer)) {
 		return false;
 	}
-	if (cli->ssh != NULL) {
-		term_format(&screen, TERM_BOLD, "On %s: ", cli->ssh->host);
-	}
-	print_preview(answer.json, &screen);
-	if (order->args != NULL) {
-		nobody_explain(cli, order->instance, order->args, "except");
-	}
-	if (order->wants_cut) {
-		explain_cut();
-	}
+	show_preview(cli, order, answer.json);
 	if (!is_confirmed(order->instance)) {
 		text_line(stderr, "That is not the id: nothing was killed.");
 		*ret_status = STATUS_FAILED;

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/command/causes.h"
 #include "cli/command/nobody.h"
 #include "cli/field.h"
 #include "cli/form.h"
@@ -35,43 +36,6 @@ static char *path_of(const struct kill_order *order)
 	CLEANUP(mem_free_p) char *instance = form_path(NAMES_PATH_INSTANCES, order->instance);
 
 	return mem_printf("%s/kill", instance);
-}
-
-/* ---- what keeps it waiting ---- */
-
-/* A kill that nothing keeps waiting has listed before. */
-#define CAUSES_AFTER_MS 1000
-
-/* Why nothing happens yet is known by the daemon long before the kill gives up. */
-struct causes {
-	const struct cli *cli;
-	const char *instance;
-	int64_t from_ms;
-	bool is_told; /* or there is no need any more */
-};
-
-static struct causes causes_of(const struct cli *cli, const char *instance)
-{
-	return (struct causes){cli, instance, clock_monotonic_ms() + CAUSES_AFTER_MS, false};
-}
-
-static void causes_tell(struct causes *causes, const struct screen *screen)
-{
-	CLEANUP(mem_free_p) char *path = NULL;
-	CLEANUP(api_answer_finish) struct api_answer answer = {0};
-	struct api_request request = {.socket = causes->cli->socket, .method = "GET"};
-	struct err err;
-
-	if (causes->is_told || clock_monotonic_ms() < causes->from_ms) {
-		return;
-	}
-	causes->is_told = true;
-	path = form_path(NAMES_PATH_INSTANCES, causes->instance);
-	request.path = path;
-	request.timeout_ms = API_TIMEOUT_MS;
-	if (api_call(&request, &answer, &err) == API_OK && answer.json != NULL) {
-		print_instance_problems(answer.json, screen);
-	}
 }
 
 static bool on_preview_tick(void *context)

@@ -67,6 +67,17 @@ void cli_put_json(struct slice json)
 	}
 }
 
+struct api_request cli_request(const struct cli *cli, const char *method, const char *path)
+{
+	return (struct api_request){
+		.socket = cli->socket,
+		.ssh = cli->ssh,
+		.method = method,
+		.path = path,
+		.timeout_ms = API_TIMEOUT_MS,
+	};
+}
+
 struct screen cli_screen(const struct cli *cli, FILE *file)
 {
 	struct screen screen = term_screen(file);
@@ -159,13 +170,7 @@ enum status cli_ask(const struct cli *cli, const char *method, const char *path,
 	CLEANUP(mem_free_p)
 	char *below = args->n_words > 0 ? form_path(path, args->words[0]) : NULL;
 	CLEANUP(api_answer_finish) struct api_answer answer = {0};
-	struct api_request request = {
-		.socket = cli->socket,
-		.ssh = cli->ssh,
-		.method = method,
-		.path = below != NULL ? below : path,
-		.timeout_ms = API_TIMEOUT_MS,
-	};
+	struct api_request request = cli_request(cli, method, below != NULL ? below : path);
 	struct err err;
 
 	if (api_call(&request, &answer, &err) != API_OK) {

@@ -76,6 +76,10 @@ void cli_error(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The stream, with tables as they are wanted. */
 struct screen cli_screen(const struct cli *cli, FILE *file);
 
+/* To the daemon that is meant, on whatever host: the one place that says which. `path` is borrowed.
+ */
+struct api_request cli_request(const struct cli *cli, const char *method, const char *path);
+
 /* What the program ends with for an answer; a kill's report counts by its state. */
 enum status cli_status_of_answer(const struct api_answer *answer);
 

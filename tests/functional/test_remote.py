@@ -589,3 +589,11 @@ def test_interrupted_kills_go_on(ssh, server, two, start, make_clients):
     assert f"db2: Look at it with: sesskill -H db2 kills\n" in err
     assert process.returncode == 1
     assert two[1].cli("cancel", kill["request_id"]).returncode == 0
+
+
+
+def test_the_values_that_exist_are_those_of_the_host(server, db1, sesskill, make_clients):
+    """Whoever selects nobody there is told what there is there."""
+    make_clients(server, total=3, named={"leaky": 3})
+    done = sesskill("-H", "db1", "kill", "r-test", "--match", "name = leeky", "-n")
+    assert done.returncode == 0 and "name = leeky: nobody; leaky has 3" in done.err, done

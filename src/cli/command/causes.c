@@ -21,16 +21,16 @@ void causes_tell(struct causes *causes, const struct screen *screen)
 {
 	CLEANUP(mem_free_p) char *path = NULL;
 	CLEANUP(api_answer_finish) struct api_answer answer = {0};
-	struct api_request request = {.socket = causes->cli->socket, .method = "GET"};
+	struct api_request request;
 	struct err err;
 
-	if (causes->is_told || clock_monotonic_ms() < causes->from_ms) {
+	/* To another host it would take a connection of its own, and maybe a password. */
+	if (causes->is_told || clock_monotonic_ms() < causes->from_ms || causes->cli->ssh != NULL) {
 		return;
 	}
 	causes->is_told = true;
 	path = form_path(NAMES_PATH_INSTANCES, causes->instance);
-	request.path = path;
-	request.timeout_ms = API_TIMEOUT_MS;
+	request = cli_request(causes->cli, "GET", path);
 	if (api_call(&request, &answer, &err) == API_OK && answer.json != NULL) {
 		print_instance_problems(answer.json, screen);
 	}

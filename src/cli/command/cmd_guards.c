@@ -107,13 +107,7 @@ static enum status try_guard(const struct cli *cli, const json_t *guard)
 static enum status test_by_daemon(const struct cli *cli, const char *name)
 {
 	CLEANUP(api_answer_finish) struct api_answer answer = {0};
-	struct api_request request = {
-		.socket = cli->socket,
-		.ssh = cli->ssh,
-		.method = "GET",
-		.path = NAMES_PATH_GUARDS,
-		.timeout_ms = API_TIMEOUT_MS,
-	};
+	struct api_request request = cli_request(cli, "GET", NAMES_PATH_GUARDS);
 	enum status status = STATUS_DONE;
 	const json_t *guard;
 	size_t index = 0;

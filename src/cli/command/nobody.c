@@ -53,17 +53,14 @@ static bool ask(
 	CLEANUP(mem_free_p) char *name = slice_copy(field);
 	CLEANUP(mem_free_p) char *form = NULL;
 	CLEANUP(mem_free_p) char *path = NULL;
-	struct api_request request = {
-		.socket = cli->socket,
-		.method = "GET",
-		.timeout_ms = NOBODY_TIMEOUT_MS,
-	};
+	struct api_request request;
 	struct err err;
 
 	form_add(&form, "group_by", name);
 	form_add(&form, "limit", MAX_GROUPS);
 	path = mem_printf("%s/sessions?%s", below, form);
-	request.path = path;
+	request = cli_request(cli, "GET", path);
+	request.timeout_ms = NOBODY_TIMEOUT_MS;
 	return api_call(&request, answer, &err) == API_OK && answer->status == 200;
 }
 

@@ -27,7 +27,7 @@ static void test_intent(void **state)
 	request_init(&chosen);
 	assert_true(selectors_add(&chosen.match, slice_of("user = app"), NULL));
 	assert_true(selectors_add(&chosen.match, slice_of("idle > 5m"), NULL));
-	assert_true(selectors_add(&chosen.except, slice_of("name = \"ops\"*"), NULL));
+	assert_true(selectors_add(&chosen.except, slice_of("name = o\"p\"s*"), NULL));
 	chosen.nodes = node_list;
 	chosen.n_nodes = 2;
 	chosen.is_dry_run = true;
@@ -49,7 +49,7 @@ static void test_intent(void **state)
 		"\"except\":[],\"dry_run\":false,\"timeout_ms\":30000,\"reason\":\"\"}");
 	assert_line(json_array_get(lines, 1),
 		"{\"event\":\"intent\",\"request_id\":\"B\"," CALLER ",\"all\":false,\"match\":["
-		"\"user = app\",\"idle > 5m\"],\"except\":[\"name = \\\"ops\\\"*\"],\"node\":["
+		"\"user = app\",\"idle > 5m\"],\"except\":[\"name = o\\\"p\\\"s*\"],\"node\":["
 		"\"10.0.0.1:6379\",\"10.0.0.2:6379\"],\"dry_run\":true,\"max\":0,\"pace\":"
 		"\"gentle\",\"stall_budget_ms\":10,\"timeout_ms\":5000,\"break_busy\":true,"
 		"\"watch_ms\":20000,\"reason\":\"INC-7\"}");

@@ -19,6 +19,8 @@
 #define NAMES_HISTORY "history" /* below an instance */
 #define NAMES_PATH_KILLS "/v1/kills"
 #define NAMES_PATH_GUARDS "/v1/guards"
+#define NAMES_PATH_LEASES "/v1/leases"
+#define NAMES_KEEP_OUT "sesskill:KeepOut" /* the access action */
 #define NAMES_PATH_HEALTH "/healthz"
 #define NAMES_PATH_METRICS "/metrics"
 

@@ -84,6 +84,18 @@ static bool read_via(
 	return true;
 }
 
+static bool read_keep_out_by(
+	const struct param_row *row UNUSED, struct slice value, void *field, struct err *err)
+{
+	bool is_address;
+
+	if (!read_either(value, "user", "address", &is_address, err)) {
+		return false;
+	}
+	*(enum keep_out_by *)field = is_address ? KEEP_OUT_ADDRESS : KEEP_OUT_USER;
+	return true;
+}
+
 static bool read_timeout(
 	const struct param_row *row, struct slice value, void *field, struct err *err)
 {
@@ -143,6 +155,9 @@ static const struct param_row rows[] = {
 	{"rate", false, params_read_goal, FIELD(goals), 0, 0},
 	{"over", false, params_read_goal, FIELD(goals), 0, 0},
 	{"watch", false, params_read_duration, FIELD(watch_ms), 0, REQUEST_MAX_WATCH_MS},
+	{"keep_out", false, params_read_duration, FIELD(keep_out_ms), 1000,
+		REQUEST_MAX_KEEP_OUT_MS},
+	{"keep_out_by", false, read_keep_out_by, FIELD(keep_out_by), 0, 0},
 	{"break_busy", false, params_read_switch, FIELD(break_busy), 0, 0},
 	{"via", false, read_via, FIELD(via), 0, 0},
 	{"cut", false, params_read_switch, FIELD(wants_cut), 0, 0},
@@ -177,6 +192,20 @@ static bool check_goals(const struct request *request, struct err *err)
 	return goals_check(goals, err);
 }
 
+static bool check_keep_out(const struct request *request, struct err *err)
+{
+	if (request->keep_out_by != KEEP_OUT_ANY && request->keep_out_ms == 0) {
+		err_set(err, "keep_out_by says how: it takes keep_out, which says how long");
+		return false;
+	}
+	if (request->keep_out_by == KEEP_OUT_USER && request_users(request) == NULL) {
+		err_set(err, "keep_out_by=user is for a selection of whole users: match = "
+			     "\"user = NAME\" and nothing else");
+		return false;
+	}
+	return true;
+}
+
 bool order_read_request(const struct params *params, struct request *ret_request, struct err *err)
 {
 	if (!params_read(params, rows, ARRAY_SIZE(rows), ret_request, err)) {
@@ -199,6 +228,9 @@ bool order_read_request(const struct params *params, struct request *ret_request
 		return false;
 	}
 	if (!check_goals(ret_request, err)) {
+		return false;
+	}
+	if (!check_keep_out(ret_request, err)) {
 		return false;
 	}
 	if (ret_request->wants_cut && ret_request->via == VIA_PROTOCOL) {

@@ -64,11 +64,17 @@ void permission_refuse(struct exchange *exchange, const char *action)
 
 bool permission_covers_order(struct exchange *exchange, const struct request *request)
 {
-	if (!request_is_for_everybody(request) || permission_has_here(exchange, KILL_ALL)) {
-		return true;
+	const char *needed = NULL;
+
+	if (request_is_for_everybody(request) && !permission_has_here(exchange, KILL_ALL)) {
+		needed = KILL_ALL;
+	} else if (request->keep_out_ms > 0 && !permission_has_here(exchange, NAMES_KEEP_OUT)) {
+		needed = NAMES_KEEP_OUT;
 	}
-	permission_refuse(exchange, KILL_ALL);
-	return false;
+	if (needed != NULL) {
+		permission_refuse(exchange, needed);
+	}
+	return needed == NULL;
 }
 
 bool permission_covers_kill(

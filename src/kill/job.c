@@ -267,15 +267,50 @@ static void begin(struct job *job)
 	}
 }
 
+/* Nothing is to be done, or to be done any more: from the event loop. */
+static void end_soon(struct job *job)
+{
+	event_active(job->patience, 0, 0);
+}
+
+static void on_gate(void *context, const char *failure, bool is_inexact)
+{
+	struct job *job = context;
+
+	job->is_at_gate = false;
+	if (failure != NULL) {
+		job->report->error = mem_printf("%s", failure);
+		job->report->is_not_exact = is_inexact;
+		finish(job);
+	} else if (job->report->state == REPORT_CANCELLED) {
+		end_soon(job);
+	} else {
+		begin(job);
+	}
+}
+
+static void go_to_gate(struct job *job)
+{
+	if (job->request->keep_out_ms == 0) {
+		begin(job);
+		return;
+	}
+	CHECK(job->gate != NULL);
+	choose_instance(job);
+	job->is_at_gate = true;
+	job->gate->close_fn(job->gate->context, job->report->request_id, job->in.instance,
+		job->request, on_gate, job);
+}
+
 /* They are known before anybody is listed; a cancellation comes to its end there. */
 static void on_processes(void *context)
 {
 	struct job *job = context;
 
 	if (job->report->state == REPORT_CANCELLED) {
-		event_active(job->patience, 0, 0);
+		end_soon(job);
 	} else {
-		begin(job);
+		go_to_gate(job);
 	}
 }
 
@@ -290,8 +325,13 @@ void job_start(struct job *job, int64_t deadline_ms)
 	if (job->request->wants_processes) {
 		job->in.processes = processes_new(job->in.loop, on_processes, job);
 	} else {
-		begin(job);
+		go_to_gate(job);
 	}
+}
+
+void job_set_gate(struct job *job, const struct gate *gate)
+{
+	job->gate = gate;
 }
 
 void job_cancel(struct job *job, bool is_at_once)
@@ -300,6 +340,11 @@ void job_cancel(struct job *job, bool is_at_once)
 		return;
 	}
 	job->report->state = REPORT_CANCELLED;
+	if (job->is_at_gate) {
+		job->is_at_gate = false;
+		job->gate->forget_fn(job->gate->context, job->report->request_id);
+		end_soon(job);
+	}
 	if (job->is_waiting_for_nodes) {
 		stop_waiting(job);
 		event_active(job->patience, 0, 0);

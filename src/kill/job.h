@@ -14,6 +14,7 @@
 #include "model/report.h"
 #include "model/request.h"
 
+struct gate;
 struct job;
 
 /* From the event loop; job_report() is up to date. At JOB_DONE the job may be freed. */
@@ -34,6 +35,9 @@ void job_free(struct job *job);
  * report. Not from a callback of a link or a sweep.
  */
 void job_retire(struct job *job);
+
+/* For requests that want somebody kept out; borrowed. Before it starts. */
+void job_set_gate(struct job *job, const struct gate *gate);
 
 /* Must be done by `deadline_ms` (monotonic). A reload meanwhile: on the instance as it is now. */
 void job_start(struct job *job, int64_t deadline_ms);

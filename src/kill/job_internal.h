@@ -9,6 +9,7 @@
 
 #include "kill/job.h"
 #include "kill/batch.h"
+#include "kill/gate.h"
 #include "kill/sweep.h"
 
 struct event;
@@ -47,6 +48,8 @@ struct job {
 	int64_t watching_since_ms; /* since the last node was done but for that; 0: not yet */
 	unsigned n_rounds;
 	struct topology_watcher watcher; /* while it is not known which nodes there are */
+	const struct gate *gate;         /* NULL: nobody is kept out */
+	bool is_at_gate;                 /* it has not answered yet */
 	struct event *patience;          /* ends that wait */
 	bool is_waiting_for_nodes;
 	bool has_asked_for_others; /* whether they have turned up since it began */

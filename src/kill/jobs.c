@@ -83,6 +83,7 @@ static void move_patient_tickets(struct run *from, int64_t deadline_ms)
 			to->is_recorded = from->is_recorded;
 			to->job =
 				job_new_again(from->job, ticket->request_id, jobs_on_job_event, to);
+			job_set_gate(to->job, from->jobs->gate);
 		}
 		TAILQ_REMOVE(&from->tickets, ticket, entry);
 		TAILQ_INSERT_TAIL(&to->tickets, ticket, entry);
@@ -326,6 +327,11 @@ struct jobs *jobs_new(
 	jobs->settling = event_new(loop, -1, 0, on_settling, jobs);
 	CHECK(jobs->stop_timer != NULL && jobs->turns != NULL && jobs->settling != NULL);
 	return jobs;
+}
+
+void jobs_set_gate(struct jobs *jobs, const struct gate *gate)
+{
+	jobs->gate = gate;
 }
 
 void jobs_free(struct jobs *jobs)

@@ -74,6 +74,8 @@ struct jobs_order {
 /* All borrowed. */
 struct jobs *jobs_new(
 	struct event_base *loop, const struct instances *instances, struct audit *audit);
+/* For requests that want somebody kept out; borrowed. Without one there are none. */
+void jobs_set_gate(struct jobs *jobs, const struct gate *gate);
 /* After jobs_stop() has said that it is idle. */
 void jobs_free(struct jobs *jobs);
 

@@ -49,6 +49,7 @@ struct jobs {
 	struct event_base *loop;
 	const struct instances *instances;
 	struct audit *audit;
+	const struct gate *gate; /* NULL: nobody is kept out */
 	uint64_t n_started;
 	struct runs runs; /* waiting, running and remembered ones, oldest first */
 	size_t n_remembered;

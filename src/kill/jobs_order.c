@@ -95,6 +95,7 @@ static struct run *new_run(struct jobs *jobs, const struct jobs_order *order)
 
 	run->job = job_new(jobs->loop, jobs->instances, order->instance, order->request,
 		order->request_id, jobs_on_job_event, run);
+	job_set_gate(run->job, jobs->gate);
 	return run;
 }
 

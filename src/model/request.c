@@ -87,6 +87,19 @@ bool request_find_id(const struct request *request, uint64_t id, size_t *ret_pla
 
 /* ---- comparison ---- */
 
+const struct selector *request_users(const struct request *request)
+{
+	bool is_whole = !request->is_all && request->match.n == 1 && request->except.n == 0 &&
+			request->n_ids == 0 && request->n_nodes == 0 && request->run_id == NULL &&
+			!request->has_max && !goals_is_bounded(&request->goals);
+	const struct selector *selector = is_whole ? request->match.items[0] : NULL;
+
+	return selector != NULL && selector_is_exact_list(selector) &&
+			       selector_field(selector) == SESSION_USER
+		       ? selector
+		       : NULL;
+}
+
 static bool has_same_ids(const struct request *a, const struct request *b)
 {
 	return a->n_ids == b->n_ids &&
@@ -113,6 +126,7 @@ bool request_is_same(const struct request *a, const struct request *b)
 	       a->stall_budget_ms == b->stall_budget_ms && a->timeout_ms == b->timeout_ms &&
 	       a->break_busy == b->break_busy && a->via == b->via && a->wants_cut == b->wants_cut &&
 	       a->watch_ms == b->watch_ms && a->wants_results == b->wants_results &&
+	       a->keep_out_ms == b->keep_out_ms && a->keep_out_by == b->keep_out_by &&
 	       a->wants_processes == b->wants_processes && a->has_timeout == b->has_timeout &&
 	       goals_is_equal(&a->goals, &b->goals) && has_same_ids(a, b) && has_same_nodes(a, b) &&
 	       slice_is_same_text(a->run_id, b->run_id) &&

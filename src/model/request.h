@@ -17,6 +17,7 @@
 #define REQUEST_DEFAULT_TIMEOUT_MS (30 * 1000)
 #define REQUEST_MAX_TIMEOUT_MS (60 * 60 * 1000)
 #define REQUEST_MAX_WATCH_MS (10 * 60 * 1000)
+#define REQUEST_MAX_KEEP_OUT_MS (INT64_C(24) * 60 * 60 * 1000)
 #define REQUEST_MAX_REASON_BYTES 200
 #define REQUEST_MAX_NODES 1000
 #define REQUEST_MAX_RUN_ID_BYTES 47
@@ -33,6 +34,13 @@ enum request_via {
 	VIA_ANY, /* as is cheapest for the server */
 	VIA_PROTOCOL,
 	VIA_KERNEL,
+};
+
+/* Which door is closed on those who are to be kept out. */
+enum keep_out_by {
+	KEEP_OUT_ANY,     /* by what the selection says */
+	KEEP_OUT_USER,    /* their users may not log in */
+	KEEP_OUT_ADDRESS, /* their hosts may not connect */
 };
 
 struct request {
@@ -56,6 +64,8 @@ struct request {
 	enum request_via via;
 	bool wants_cut; /* where the server does not answer, its sessions are ended at the kernel */
 	int64_t watch_ms;
+	int64_t keep_out_ms; /* whom it ends is kept out for so long; 0: not at all */
+	enum keep_out_by keep_out_by;
 	char *reason;         /* NULL: none */
 	bool wants_results;   /* what becomes of each session is to be in the report */
 	bool wants_processes; /* of a dry run: whose the sessions from this host are, likewise */
@@ -71,6 +81,12 @@ void request_move(struct request *to, struct request *from); /* `from` is empty 
  * may stay, if only one, by the words of `match`, it would not.
  */
 bool request_is_for_everybody(const struct request *request);
+
+/*
+ * Is the selection exactly one or more users, whole? Then their names are the values of the one
+ * selector; NULL: it is anything else.
+ */
+const struct selector *request_users(const struct request *request);
 
 /* Only sessions with one of these ids; `ids` is taken over, in any order. */
 void request_set_ids(struct request *request, uint64_t *ids, size_t n);

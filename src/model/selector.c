@@ -304,3 +304,24 @@ bool selector_lower_bound(const struct selector *selector, int64_t *ret_bound)
 	}
 	return false;
 }
+
+bool selector_is_exact_list(const struct selector *selector)
+{
+	for (size_t i = 0; i < selector->n_values; i++) {
+		if (selector->values[i].wildcard != NULL) {
+			return false;
+		}
+	}
+	return selector->op == SELECTOR_EQUAL &&
+	       session_field_kind(selector->field) == SESSION_KIND_TEXT;
+}
+
+size_t selector_n_values(const struct selector *selector)
+{
+	return selector->n_values;
+}
+
+struct slice selector_value(const struct selector *selector, size_t index)
+{
+	return selector->values[index].text;
+}

@@ -62,6 +62,11 @@ void selector_free(struct selector *selector);
 const char *selector_text(const struct selector *selector); /* as it was written */
 enum session_field selector_field(const struct selector *selector);
 
+/* Is it "field = VALUE[,VALUE...]" of a text, without wildcards? Then these are the values. */
+bool selector_is_exact_list(const struct selector *selector);
+size_t selector_n_values(const struct selector *selector);
+struct slice selector_value(const struct selector *selector, size_t index); /* borrowed */
+
 /* A field that the server did not give never fits, whatever the operator. */
 enum selector_verdict selector_test(const struct selector *selector, const struct session *session);
 

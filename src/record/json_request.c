@@ -107,5 +107,13 @@ void json_set_request(json_t *line, const struct request *request)
 	if (request->watch_ms > 0) {
 		json_set(line, "watch_ms", json_integer(request->watch_ms));
 	}
+	if (request->keep_out_ms > 0) {
+		json_set(line, "keep_out_ms", json_integer(request->keep_out_ms));
+	}
+	if (request->keep_out_by != KEEP_OUT_ANY) {
+		json_set(line, "keep_out_by",
+			json_text_of(request->keep_out_by == KEEP_OUT_USER ? "user"
+									   : "address"));
+	}
 	json_set(line, "reason", json_text_of(request->reason));
 }

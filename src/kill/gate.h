@@ -1,0 +1,32 @@
+/*
+ * What stands between the start of a kill and its first look at a server: whoever is to be kept out
+ * afterwards is kept out before, so that nobody comes through in between. Implemented by a layer to
+ * the right (src/lease).
+ */
+#ifndef KILL_GATE_H
+#define KILL_GATE_H
+
+#include <stdbool.h>
+
+struct instance;
+struct request;
+
+/*
+ * The door is closed, or `failure` says why the kill must not be; `is_inexact`: because it would
+ * shut out somebody whom the request does not end.
+ */
+typedef void (*gate_done_fn)(void *context, const char *failure, bool is_inexact);
+
+struct gate {
+	/*
+	 * For a kill with keep_out; of a dry run it only says whether it could. `done_fn` is called
+	 * once, from the event loop, unless the gate is told to forget it.
+	 */
+	void (*close_fn)(void *context, const char *request_id, const struct instance *instance,
+		const struct request *request, gate_done_fn done_fn, void *done_context);
+	/* The kill is cancelled before that: what it has closed is opened again. */
+	void (*forget_fn)(void *context, const char *request_id);
+	void *context;
+};
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * What the files of leases share. They call each other in one direction: leases -> lease_check,
+ * door; leases -> lease_state.
+ */
+#ifndef LEASE_LEASE_H
+#define LEASE_LEASE_H
+
+#include <sys/queue.h>
+
+#include "lease/leases.h"
+#include "redis/calls.h"
+
+struct lease;
+struct lease_check;
+
+/* One user on one node. */
+struct door {
+	struct lease *lease;
+	char *address;
+	char *user;
+	enum door_state state;
+	bool is_ours;       /* we have closed it, or may have: it is ours to open */
+	uint64_t digest;    /* of what the server said of the user when it was closed; 0: not known */
+	uint64_t serial;    /* of the server process that it was closed on: its link's connection */
+	bool is_busy;       /* a command is on its way */
+	bool is_opening;    /* that is to open it */
+	char error[256];    /* "" none */
+	struct calls calls; /* its commands */
+	struct link *link;  /* held while it is busy */
+};
+
+struct lease {
+	TAILQ_ENTRY(lease) entry;
+	struct leases *leases;
+	char *id;
+	char *instance;
+	char *caller;
+	char *reason;
+	int64_t since_wall_ms;
+	int64_t until_wall_ms; /* for after a reboot only */
+	int64_t until_boot_ms; /* on the clock that no one sets, and that goes on in sleep */
+	char **users;
+	size_t n_users;
+	struct door **doors;
+	size_t n_doors;
+	size_t doors_capacity;
+	bool is_closing; /* the kill waits for the first nodes */
+	bool is_over;    /* released */
+	bool was_told;   /* that it cannot be opened, of late */
+	int64_t told_ms;
+	struct lease_check *check; /* NULL: it has passed */
+	gate_done_fn done_fn;      /* NULL: nobody waits */
+	void *done_context;
+};
+
+struct leases {
+	struct leases_inputs in;
+	char *state_path;
+	struct gate gate;
+	TAILQ_HEAD(, lease) list;
+	struct event *settling; /* tells those who wait that all doors have answered */
+};
+
+/* ---- door.c ---- */
+
+struct door *door_new(struct lease *lease, const char *address, const char *user);
+void door_free(struct door *door);
+/* Asks what is, and closes or opens it; done when it is not busy any more. Both journal first. */
+void door_close(struct door *door, struct link *link);
+void door_open(struct door *door, struct link *link);
+
+/* ---- leases.c, for door.c ---- */
+
+/* A door has got its answer. */
+void lease_on_door(struct door *door);
+
+/* ---- lease_check.c ---- */
+
+/*
+ * May these users be shut out exactly? `done_fn` is called once, from the event loop: `failure`
+ * NULL, or whom else the door would hit.
+ */
+struct lease_check *lease_check_new(struct event_base *loop, const struct instance *instance,
+	const struct selector *users, gate_done_fn done_fn, void *context);
+void lease_check_free(struct lease_check *check); /* NULL is fine; it is forgotten */
+
+/* ---- lease_state.c ---- */
+
+/* All of them; on the disk on return, else a negative errno with words. */
+NODISCARD int lease_state_save(const struct leases *leases, struct err *err);
+void lease_state_load(struct leases *leases);
+
+/* ---- leases.c ---- */
+
+struct lease *lease_new(struct leases *leases, const char *id);
+void lease_free(struct lease *lease);
+struct door *lease_add_door(struct lease *lease, const char *address, const char *user);
+
+#endif

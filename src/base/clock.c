@@ -28,6 +28,11 @@ int64_t clock_monotonic_ms(void)
 	return clock_monotonic_us() / 1000;
 }
 
+int64_t clock_boottime_ms(void)
+{
+	return read_clock_us(CLOCK_BOOTTIME) / 1000;
+}
+
 int64_t clock_wall_ms(void)
 {
 	int64_t now_ms = read_clock_us(CLOCK_REALTIME) / 1000;

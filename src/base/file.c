@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,4 +92,47 @@ int file_sync_directory_of(const char *path, struct err *err)
 		return -error_number;
 	}
 	return 0;
+}
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, MODE);
+	int r = fd < 0 ? -errno : file_write(fd, text, strlen(text));
+
+	if (fd >= 0 && r == 0 && fdatasync(fd) < 0) {
+		r = -errno;
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	return r;
+}
+
+/* The last one of its path; where that is not enough the file says so. */
+static void make_directory(const char *path)
+{
+	CLEANUP(mem_free_p) char *copy = mem_printf("%s", path);
+	char *slash = strrchr(copy, '/');
+
+	if (slash != NULL && slash != copy) {
+		*slash = '\0';
+		(void)!mkdir(copy, 0750);
+	}
+}
+
+int file_replace(const char *path, const char *text, struct err *err)
+{
+	CLEANUP(mem_free_p) char *next = mem_printf("%s.new", path);
+	int r;
+
+	make_directory(path);
+	r = write_file(next, text);
+	if (r == 0 && rename(next, path) < 0) {
+		r = -errno;
+	}
+	if (r < 0) {
+		err_set(err, "%.200s cannot be written: %s", path, strerror(-r));
+		return r;
+	}
+	return file_sync_directory_of(path, err);
 }

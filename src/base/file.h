@@ -27,6 +27,12 @@ bool file_is_at(int fd, const char *path);
 NODISCARD int file_write(int fd, const char *bytes, size_t n_bytes);
 
 /*
+ * The file's whole content from now on, mode 0640, durable on return; its directory is made if it
+ * is only that which is missing. Else a negative errno with words, and it is as it was.
+ */
+NODISCARD int file_replace(const char *path, const char *text, struct err *err);
+
+/*
  * Makes the name of a file durable, whoever created it. A directory that may be entered but not
  * read cannot be synced, and some file systems know no such thing (EINVAL): then they decide when.
  */

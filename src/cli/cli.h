@@ -67,6 +67,9 @@ extern const struct command cmd_audit;
 extern const struct command cmd_guards;
 extern const struct command cmd_report;
 extern const struct command cmd_history;
+extern const struct command cmd_leases;
+extern const struct command cmd_release;
+extern const struct command cmd_extend;
 extern const struct command cmd_top;
 extern const struct command cmd_bridge;
 

@@ -14,6 +14,7 @@
 #include "kill/instance.h"
 #include "guard/guards.h"
 #include "kill/jobs.h"
+#include "lease/leases.h"
 #include "record/audit.h"
 #include "record/metrics.h"
 
@@ -29,6 +30,7 @@ struct control_inputs {
 	struct audit *audit;
 	struct metrics *metrics;
 	struct guards *guards;
+	struct leases *leases;
 };
 
 struct control {

@@ -43,6 +43,11 @@ static const struct route routes[] = {
 		native_guards_hold, false},
 	{HTTP_POST, NAMES_PATH_GUARDS "/resume", NULL, "sesskill:HoldGuards", NULL,
 		native_guards_resume, false},
+	{HTTP_GET, NAMES_PATH_LEASES, NULL, NAMES_KEEP_OUT, NULL, native_leases, false},
+	{HTTP_GET, NAMES_PATH_LEASES "/*", NULL, NAMES_KEEP_OUT, NULL, native_lease, false},
+	{HTTP_DELETE, NAMES_PATH_LEASES "/*", NULL, NAMES_KEEP_OUT, NULL, native_lease_release,
+		false},
+	{HTTP_PATCH, NAMES_PATH_LEASES "/*", NULL, NAMES_KEEP_OUT, NULL, native_lease_extend, true},
 	{HTTP_GET, NAMES_PATH_METRICS, NULL, "hdm:DescribeInstances", NULL, native_metrics, false},
 	{HTTP_GET, NAMES_PATH_HEALTH, NULL, NULL, NULL, native_health, false},
 };

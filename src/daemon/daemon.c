@@ -132,6 +132,7 @@ static int open_socket(struct daemon *daemon, struct err *err)
 		.audit = daemon->audit,
 		.metrics = daemon->metrics,
 		.guards = daemon->guards,
+		.leases = daemon->leases,
 	};
 	int inherited_fd;
 	int r = manager_take_socket(&inherited_fd, err);
@@ -192,6 +193,19 @@ static struct guards *new_guards(const struct daemon *daemon)
 	});
 }
 
+static struct leases *new_leases(const struct daemon *daemon)
+{
+	CLEANUP(mem_free_p) char *path = manager_state_path("leases.json");
+
+	return leases_new(&(struct leases_inputs){
+		.loop = daemon->loop,
+		.instances = daemon->instances,
+		.jobs = daemon->jobs,
+		.audit = daemon->audit,
+		.state_path = path,
+	});
+}
+
 int daemon_new(
 	struct config *config, const char *config_path, struct daemon **ret_daemon, struct err *err)
 {
@@ -213,6 +227,8 @@ int daemon_new(
 		daemon->metrics);
 	daemon->audit = audit_new(&config->audit);
 	daemon->jobs = jobs_new(daemon->loop, daemon->instances, daemon->audit);
+	daemon->leases = new_leases(daemon);
+	jobs_set_gate(daemon->jobs, leases_gate(daemon->leases));
 	daemon->guards = new_guards(daemon);
 	/* Before the socket is there: whoever sees it may rely on an orderly end. */
 	daemon->on_term = watch_signal(daemon, SIGTERM, on_stop_signal);
@@ -295,6 +311,7 @@ void daemon_free(struct daemon *daemon)
 	control_free(daemon->control);
 	guards_free(daemon->guards);
 	jobs_free(daemon->jobs);
+	leases_free(daemon->leases);
 	audit_free(daemon->audit);
 	instances_free(daemon->instances);
 	metrics_free(daemon->metrics);

@@ -12,6 +12,7 @@
 #include "guard/guards.h"
 #include "kill/instance.h"
 #include "kill/jobs.h"
+#include "lease/leases.h"
 #include "record/audit.h"
 #include "record/metrics.h"
 
@@ -26,6 +27,7 @@ struct daemon {
 	struct instances *instances;
 	struct audit *audit;
 	struct jobs *jobs;
+	struct leases *leases;
 	struct guards *guards;
 	struct control *control;
 	struct event *on_term, *on_int, *on_hup;

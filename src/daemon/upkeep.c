@@ -81,6 +81,7 @@ void upkeep_run(struct daemon *daemon)
 		kernel_use_upkeep(daemon->instances);
 		instances_look(daemon->instances);
 		guards_upkeep(daemon->guards);
+		leases_upkeep(daemon->leases);
 	}
 	if (!daemon->is_stopping) {
 		look_after_socket(daemon);

@@ -1,12 +1,9 @@
 #include "guard/guard_state.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -130,55 +127,17 @@ const char *guard_state_words(const struct guard_state *state)
 
 /* ---- writing ---- */
 
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-	int r = fd < 0 ? -errno : file_write(fd, text, strlen(text));
-
-	if (fd >= 0 && r == 0 && fdatasync(fd) < 0) {
-		r = -errno;
-	}
-	if (fd >= 0) {
-		close(fd);
-	}
-	return r;
-}
-
-/* The last one of its path; where that is not enough the file says so. */
-static void make_directory(const char *path)
-{
-	CLEANUP(mem_free_p) char *copy = mem_printf("%s", path);
-	char *slash = strrchr(copy, '/');
-
-	if (slash != NULL && slash != copy) {
-		*slash = '\0';
-		(void)!mkdir(copy, 0750);
-	}
-}
-
 /* Whole, or as it was. */
 static int save(const struct guard_state *state, struct err *err)
 {
-	CLEANUP(mem_free_p) char *next = NULL;
 	CLEANUP(mem_free_p) char *text = NULL;
-	int r;
 
 	if (state->path == NULL) {
 		err_set(err, "there is no state directory: it does not outlive the daemon");
 		return -ENOENT;
 	}
-	make_directory(state->path);
-	next = mem_printf("%s.new", state->path);
 	text = json_print(state->root);
-	r = write_file(next, text);
-	if (r == 0 && rename(next, state->path) < 0) {
-		r = -errno;
-	}
-	if (r < 0) {
-		err_set(err, "%.200s cannot be written: %s", state->path, strerror(-r));
-		return r;
-	}
-	return file_sync_directory_of(state->path, err);
+	return file_replace(state->path, text, err);
 }
 
 int guard_state_hold(struct guard_state *state, const struct caller *caller, struct err *err)

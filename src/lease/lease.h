@@ -19,12 +19,12 @@ struct door {
 	char *address;
 	char *user;
 	enum door_state state;
-	bool is_ours;       /* we have closed it, or may have: it is ours to open */
-	uint64_t digest;    /* of what the server said of the user when it was closed; 0: not known */
-	uint64_t serial;    /* of the server process that it was closed on: its link's connection */
-	bool is_busy;       /* a command is on its way */
-	bool is_opening;    /* that is to open it */
-	char error[256];    /* "" none */
+	bool is_ours;    /* we have closed it, or may have: it is ours to open */
+	uint64_t digest; /* of what the server said of the user when it was closed; 0: not known */
+	uint64_t serial; /* of the server process that it was closed on: its link's connection */
+	bool is_busy;    /* a command is on its way */
+	bool is_opening; /* that is to open it */
+	char error[256]; /* "" none */
 	struct calls calls; /* its commands */
 	struct link *link;  /* held while it is busy */
 };

@@ -85,8 +85,9 @@ static void check_names(struct lease_check *check, const struct selector *users)
 		struct slice user = selector_value(users, i);
 
 		if (user.len == 0 || slice_is(user, "default")) {
-			check->failure = mem_printf("the user default is everybody who does not log "
-						    "in as somebody else: it cannot be kept out");
+			check->failure =
+				mem_printf("the user default is everybody who does not log "
+					   "in as somebody else: it cannot be kept out");
 		} else if (is_own_account(check->instance, user)) {
 			check->failure = mem_printf("the user %.*s is the daemon's own account: it "
 						    "would keep itself out",
@@ -151,9 +152,9 @@ static void ask(struct lease_check *check)
 		return;
 	}
 	goals_init(&opts.goals);
-	is_fine = selectors_add(&opts.match, slice_of(selector_text(check->users.items[0])),
-			  &err) &&
-		  selectors_add(&opts.match, slice_of(selector), &err);
+	is_fine =
+		selectors_add(&opts.match, slice_of(selector_text(check->users.items[0])), &err) &&
+		selectors_add(&opts.match, slice_of(selector), &err);
 	CHECK(is_fine); /* both were read before */
 	check->is_listing = true;
 	session_list_take(check->loop, check->instance, &opts, on_listed, check);

@@ -208,8 +208,9 @@ static void tell_changed(const struct lease *lease)
 		const struct door *door = lease->doors[i];
 
 		if (door->state == DOOR_CHANGED) {
-			log_warning("lease %s: the user %s was changed by somebody else on %s, and is "
-				    "left off; to open it: ACL SETUSER %s on",
+			log_warning(
+				"lease %s: the user %s was changed by somebody else on %s, and is "
+				"left off; to open it: ACL SETUSER %s on",
 				lease->id, door->user, door->address, door->user);
 		}
 	}
@@ -266,9 +267,10 @@ static char *find_failure(const struct lease *lease)
 		}
 		n_closed += door->state == DOOR_CLOSED || door->state == DOOR_NOT_OURS;
 	}
-	return n_closed > 0 ? NULL
-			    : mem_printf("no node is connected: nobody could be kept out, and nobody "
-					 "was killed");
+	return n_closed > 0
+		       ? NULL
+		       : mem_printf("no node is connected: nobody could be kept out, and nobody "
+				    "was killed");
 }
 
 /* Those who wait are told from here: not from within an answer of a server. */

@@ -7,9 +7,10 @@
  * one that somebody has changed meanwhile. A lease is in a journal before anything is closed: who
  * starts the daemon again opens what is due. What cannot be opened is told again and again.
  *
- *     checking --fit--> closing --on every node that is there--> closed --time, or a person--> opening
- *         |                |                                       ^                            |
- *         +--> refused <---+ (what was closed is opened)           +-- nodes that come later     +--> gone
+ *     checking --fit--> closing --on every node that is there--> closed --time, or a person-->
+ * opening |                |                                       ^                            |
+ *         +--> refused <---+ (what was closed is opened)           +-- nodes that come later +-->
+ * gone
  */
 #ifndef LEASE_LEASES_H
 #define LEASE_LEASES_H

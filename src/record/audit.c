@@ -356,6 +356,24 @@ int audit_guards(
 	return write_line(audit, line, err);
 }
 
+int audit_lease(struct audit *audit, const char *event, const struct audit_lease *lease,
+	const struct caller *caller, struct err *err)
+{
+	json_auto_t *line = audit_line(event);
+	char until[CLOCK_RFC3339_BYTES];
+
+	clock_format_rfc3339(lease->until_wall_ms, until);
+	json_set(line, "request_id", json_text_of(lease->request_id));
+	json_set(line, "instance", json_text_of(lease->instance));
+	if (caller != NULL) {
+		json_set_caller(line, caller);
+	}
+	json_set(line, "users", json_texts(lease->users, lease->n_users));
+	json_set(line, "until", json_text_of(until));
+	json_set(line, "what", json_text_of(lease->what));
+	return write_line(audit, line, err);
+}
+
 int audit_event(struct audit *audit, const char *event, struct err *err)
 {
 	json_auto_t *line = audit_line(event);

@@ -112,6 +112,17 @@ NODISCARD int audit_guard(struct audit *audit, const struct audit_guard *guard, 
 /* `event`: "hold" or "resume", of all guards, by `caller`. `err` may be NULL. */
 NODISCARD int audit_guards(
 	struct audit *audit, const char *event, const struct caller *caller, struct err *err);
+/* A lease begins, is changed or ends: `event` is "lease" or "release"; `caller` NULL: by itself. */
+struct audit_lease {
+	const char *request_id; /* of the kill */
+	const char *instance;
+	char *const *users;
+	size_t n_users;
+	const char *what; /* in words */
+	int64_t until_wall_ms;
+};
+NODISCARD int audit_lease(struct audit *audit, const char *event, const struct audit_lease *lease,
+	const struct caller *caller, struct err *err);
 /* `event`: "start", "stop" or "reload". */
 NODISCARD int audit_event(struct audit *audit, const char *event, struct err *err);
 

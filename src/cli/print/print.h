@@ -18,6 +18,7 @@ bool print_find_instance_column(
 	struct slice word, struct table_column *ret_column, struct err *err);
 bool print_find_session_column(struct slice word, struct table_column *ret_column, struct err *err);
 bool print_find_kill_column(struct slice word, struct table_column *ret_column, struct err *err);
+bool print_find_lease_column(struct slice word, struct table_column *ret_column, struct err *err);
 bool print_find_guard_column(struct slice word, struct table_column *ret_column, struct err *err);
 
 /* The value of a group as it is shown: "(none)" if it is empty or there is none. */
@@ -55,6 +56,11 @@ void print_guards(const json_t *answer, const struct screen *screen);
 
 /* {"nodes": [...], "events": [...]} of a history */
 void print_history(const json_t *answer, const struct screen *screen);
+
+/* {"leases": [...]}, or one of them. */
+void print_leases(const json_t *answer, const struct screen *screen);
+/* What was released: whom it lets in again. */
+void print_released(const json_t *lease, const struct screen *screen);
 
 /* {"kills": [...]} */
 void print_kills(const json_t *answer, const struct screen *screen);

@@ -17,6 +17,7 @@ enum http_method {
 	HTTP_GET,
 	HTTP_POST,
 	HTTP_DELETE,
+	HTTP_PATCH,
 	HTTP_HEAD,
 	HTTP_OTHER,
 };

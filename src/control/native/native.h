@@ -23,6 +23,10 @@ void native_cancel(struct exchange *exchange);        /* DELETE /v1/kills/{reque
 void native_guards(struct exchange *exchange);        /* GET /v1/guards */
 void native_guards_hold(struct exchange *exchange);   /* POST /v1/guards/hold */
 void native_guards_resume(struct exchange *exchange); /* POST /v1/guards/resume */
+void native_leases(struct exchange *exchange);        /* GET /v1/leases */
+void native_lease(struct exchange *exchange);         /* GET /v1/leases/{id} */
+void native_lease_release(struct exchange *exchange); /* DELETE /v1/leases/{id} */
+void native_lease_extend(struct exchange *exchange);  /* PATCH /v1/leases/{id} */
 void native_health(struct exchange *exchange);        /* GET /healthz */
 void native_metrics(struct exchange *exchange);       /* GET /metrics, for Prometheus */
 
@@ -30,6 +34,7 @@ void native_metrics(struct exchange *exchange);       /* GET /metrics, for Prome
  */
 const char *native_sessions_param_name(size_t index);
 const char *native_history_param_name(size_t index); /* likewise */
+const char *native_lease_param_name(size_t index);   /* likewise */
 
 /* ---- what they share ---- */
 

@@ -1,0 +1,384 @@
+"""Kills with a lease: whom they end is kept out for a time, and let in again by itself."""
+
+import json
+import os
+import threading
+import time
+
+import pytest
+import redis
+
+from harness import wait_until
+from harness.cli import run
+from harness.http import Caller
+
+NOBODY = 65534
+PASSWORD = "secret"
+
+
+def add_user(server, name):
+    server.redis().execute_command("ACL", "SETUSER", name, "on", f">{PASSWORD}", "+@all", "~*", "&*")
+
+
+def is_on(server, name):
+    return "on" in server.redis().acl_getuser(name)["flags"]
+
+
+def log_in(server, name):
+    connection = redis.Redis(unix_socket_path=server.unix_path, username=name, password=PASSWORD)
+    connection.ping()
+    return connection
+
+
+class Pool:
+    """Sessions of a user that come back for ever; how often one got in, and was refused."""
+
+    def __init__(self, server, name, n):
+        self._server, self._name = server, name
+        self._is_over = False
+        self.n_in, self.n_refused = 0, 0
+        self.entries = []
+        self._threads = [threading.Thread(target=self._knock, daemon=True) for _ in range(n)]
+        for thread in self._threads:
+            thread.start()
+
+    def _knock(self):
+        pause = threading.Event()
+        while not self._is_over:
+            try:
+                connection = log_in(self._server, self._name)
+                self.n_in += 1
+                self.entries.append(time.monotonic())
+                while not self._is_over:
+                    connection.execute_command("BLPOP", "nothing", 0.2)
+            except (redis.exceptions.ConnectionError, redis.exceptions.ResponseError) as error:
+                self.n_refused += "WRONGPASS" in str(error)
+                pause.wait(0.01)
+
+    def end(self):
+        self._is_over = True
+        for thread in self._threads:
+            thread.join()
+
+
+@pytest.fixture
+def pool():
+    pools = []
+
+    def make(server, name, n=8):
+        add_user(server, name)
+        pools.append(Pool(server, name, n))
+        wait_until(lambda: pools[-1].n_in >= n, "the pool to be in")
+        return pools[-1]
+
+    yield make
+    for one in pools:
+        one.end()
+
+
+def leases(daemon):
+    answer = daemon.http("GET", "/v1/leases")
+    assert answer.status == 200, answer.text
+    return answer.json["leases"]
+
+
+own_accounts = pytest.mark.own_accounts("about one that may set users")
+
+
+@own_accounts
+def test_they_stay_out_and_come_back(server, daemon, pool):
+    crowd, bystanders = pool(server, "leaky"), pool(server, "other", 2)
+    n_others = bystanders.n_in
+    report = daemon.kill("r-test", match="user = leaky", keep_out="3s", reason="leak")
+    assert report.status == 200 and report.json["state"] == "done", report.text
+    assert report.json["killed"] == 8
+    killed_at = time.monotonic()
+    (lease,) = leases(daemon)
+    assert (lease["state"], lease["users"], lease["reason"]) == ("closed", ["leaky"], "leak")
+    assert [door["state"] for door in lease["doors"]] == ["closed"]
+    assert lease["id"] == report.json["request_id"]
+    wait_until(lambda: crowd.n_refused > 20, "them to knock")
+    assert server.redis().execute_command("CLIENT", "LIST").count("user=leaky") == 0
+    wait_until(lambda: leases(daemon) == [], "the end of the lease")
+    wait_until(lambda: crowd.n_in >= 16, "all to be back")
+    back = [at for at in crowd.entries if at > killed_at]
+    assert min(back) - killed_at > 2.5 and is_on(server, "leaky")
+    assert bystanders.n_in == n_others
+    events = [(line["event"], line.get("what")) for line in daemon.audit()]
+    assert ("lease", "they are kept out") in events
+    assert ("release", "they are let in again") in events
+    order = [line["event"] for line in daemon.audit() if "request_id" in line]
+    assert order.index("intent") < order.index("lease") < order.index("outcome")
+
+
+@own_accounts
+def test_release_and_extend(server, daemon, pool):
+    crowd = pool(server, "leaky", 2)
+    daemon.kill("r-test", match="user = leaky", keep_out="5m")
+    (lease,) = leases(daemon)
+    shown = daemon.cli("leases")
+    assert shown.returncode == 0 and lease["id"] in shown.stdout and "leaky" in shown.stdout
+    done = daemon.cli("extend", lease["id"][:8], "1h")
+    assert done.returncode == 0, done
+    (longer,) = leases(daemon)
+    assert longer["left_ms"] > 3500 * 1000
+    assert daemon.cli("extend", "nosuch", "1h").returncode == 1
+    assert daemon.cli("extend", lease["id"], "fortnight").returncode == 2
+    assert daemon.cli("extend", lease["id"], "25h").returncode == 2
+    done = daemon.cli("release", lease["id"][:8])
+    assert done.returncode == 0 and done.stdout == "r-test: leaky may log in again\n"
+    wait_until(lambda: leases(daemon) == [], "the end")
+    wait_until(lambda: crowd.n_in >= 4, "both to be back")
+    assert is_on(server, "leaky") and daemon.cli("leases").stdout == "nobody is kept out\n"
+    assert daemon.cli("release", lease["id"]).returncode == 1
+
+
+@own_accounts
+def test_on_a_full_server(make_server, make_daemon, pool):
+    server = make_server(lines=["maxclients 20"])
+    crowd = pool(server, "leaky", 3)
+    daemon = make_daemon([server])
+    add_user(server, "leaky")
+    held = []
+    with pytest.raises(redis.exceptions.ConnectionError):
+        while True:
+            held.append(log_in(server, "leaky"))
+    report = daemon.kill("r-test", match="user = leaky", keep_out="1m").json
+    assert report["state"] == "done" and report["killed"] == len(held) + 3
+    wait_until(lambda: crowd.n_refused > 5, "them to knock")
+    assert not is_on(server, "leaky")
+
+
+# What is refused before anybody is killed
+
+
+@own_accounts
+@pytest.mark.parametrize(
+    ("params", "status", "words"),
+    [
+        ({"match": "user = leaky", "except": "name = x"}, 409, "only users"),
+        ({"match": "user = l*"}, 409, "only users"),
+        ({"match": "name = x"}, 409, "only users"),
+        ({"all": "true"}, 409, "only users"),
+        ({"match": "user = leaky", "limit": 3}, 409, "only users"),
+        ({"match": "user = default"}, 409, "default"),
+        ({"match": "user = leaky,default"}, 409, "default"),
+        ({"match": "user = leaky", "keep_out": "25h"}, 400, "keep_out"),
+        ({"match": "user = leaky", "keep_out": "0s"}, 400, "keep_out"),
+        ({"match": "name = x", "keep_out_by": "user"}, 400, "whole users"),
+        ({"match": "user = leaky", "keep_out_by": "address"}, 409, "only users"),
+        ({"match": "user = leaky", "keep_out_by": "magic"}, 400, "neither"),
+    ],
+)
+def test_refused(server, daemon, pool, params, status, words):
+    pool(server, "leaky", 2)
+    answer = daemon.kill("r-test", **{"keep_out": "1m", **params})
+    assert answer.status == status and words in answer.text, answer.text
+    assert is_on(server, "leaky") and leases(daemon) == []
+    assert server.redis().execute_command("CLIENT", "LIST").count("user=leaky") == 2
+
+
+@own_accounts
+def test_not_those_who_replicate_or_are_protected(make_server, make_daemon, pool):
+    server = make_server()
+    pool(server, "mixed", 1)
+    replica = redis.Redis(unix_socket_path=server.unix_path, username="mixed", password=PASSWORD)
+    connection = replica.connection_pool.get_connection("PSYNC")
+    connection.send_command("PSYNC", "?", "-1")
+    wait_until(lambda: "flags=SU" in server.redis().execute_command("CLIENT", "LIST"), "the replica")
+    daemon = make_daemon([{"id": "r-test", "address": server.address, "protect": ["name = ops-*"]}])
+    answer = daemon.kill("r-test", match="user = mixed", keep_out="1m")
+    assert answer.status == 409 and "replica" in answer.text
+    assert answer.json["error"]["code"] == "NotExact" and is_on(server, "mixed")
+    connection.disconnect()
+    ops = log_in(server, "mixed")
+    ops.client_setname("ops-1")
+    wait_until(lambda: "flags=SU" not in server.redis().execute_command("CLIENT", "LIST"), "its end")
+    answer = daemon.kill("r-test", match="user = mixed", keep_out="1m")
+    assert answer.status == 409 and "protects" in answer.text and is_on(server, "mixed")
+
+
+@own_accounts
+def test_not_its_own_account(server, make_daemon, make_secret):
+    add_user(server, "me")
+    daemon = make_daemon([{"id": "r-test", "address": server.address, "username": "me",
+                           "password-file": make_secret(PASSWORD)}])  # fmt: skip
+    answer = daemon.kill("r-test", match="user = me", keep_out="1m")
+    assert answer.status == 409 and "own account" in answer.text and is_on(server, "me")
+
+
+@own_accounts
+def test_without_the_permission(server, make_daemon, make_secret, pool):
+    """Off unless granted: the refusal has the command."""
+    pool(server, "leaky", 2)
+    server.redis().execute_command(
+        "ACL", "SETUSER", "me", "on", f">{PASSWORD}", "-@all", "+auth", "+hello", "+info", "+ping",
+        "+client",
+    )  # fmt: skip
+    daemon = make_daemon([{"id": "r-test", "address": server.address, "username": "me",
+                           "password-file": make_secret(PASSWORD)}])  # fmt: skip
+    answer = daemon.kill("r-test", match="user = leaky", keep_out="1m")
+    assert answer.status == 503 or answer.status == 500, answer.text
+    assert "ACL SETUSER me +acl|setuser +acl|getuser" in answer.text
+    assert is_on(server, "leaky") and answer.json["killed"] == 0
+    wait_until(lambda: leases(daemon) == [], "its end")
+    assert server.redis().execute_command("CLIENT", "LIST").count("user=leaky") == 2
+
+
+@own_accounts
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")
+def test_it_is_a_right_of_its_own(server, make_daemon, pool):
+    pool(server, "leaky", 1)
+    access = [{"effect": "allow", "actions": ["hdm:*"], "users": [str(NOBODY)]}]
+    daemon = make_daemon([server], settings={"control": {"mode": "0666"}, "access": access})
+    os.chmod(daemon.directory, 0o755)
+    nobody = Caller(NOBODY, NOBODY)
+    answer = daemon.kill("r-test", caller=nobody, match="user = leaky", keep_out="1m")
+    assert answer.status == 403 and "sesskill:KeepOut" in answer.text and is_on(server, "leaky")
+    for method in ("GET", "DELETE", "PATCH"):
+        path = "/v1/leases/ABCD" if method != "GET" else "/v1/leases"
+        assert daemon.http(method, path, caller=nobody).status == 403
+    assert daemon.kill("r-test", caller=nobody, match="user = leaky").status == 200
+
+
+# Whatever happens meanwhile
+
+
+@own_accounts
+def test_a_dry_run_closes_nothing(server, daemon, pool):
+    pool(server, "leaky", 2)
+    report = daemon.kill("r-test", match="user = leaky", keep_out="1m", dry_run="true")
+    assert report.status == 200 and report.json["state"] == "dry_run"
+    assert is_on(server, "leaky") and leases(daemon) == []
+    answer = daemon.kill("r-test", match="user = default", keep_out="1m", dry_run="true")
+    assert answer.status == 409
+
+
+@own_accounts
+def test_who_was_off_stays_off(server, daemon):
+    add_user(server, "gone")
+    server.redis().execute_command("ACL", "SETUSER", "gone", "off")
+    report = daemon.kill("r-test", match="user = gone,nosuchuser", keep_out="2s")
+    assert report.json["state"] == "done", report.text
+    (lease,) = leases(daemon)
+    assert {door["state"] for door in lease["doors"]} == {"not_ours"}
+    wait_until(lambda: leases(daemon) == [], "its end")
+    assert not is_on(server, "gone")
+
+
+@own_accounts
+def test_who_was_changed_meanwhile_is_left(server, daemon, pool):
+    pool(server, "leaky", 1)
+    daemon.kill("r-test", match="user = leaky", keep_out="1m")
+    server.redis().execute_command("ACL", "SETUSER", "leaky", "-@all")
+    (lease,) = leases(daemon)
+    daemon.cli("release", lease["id"])
+    wait_until(lambda: leases(daemon) == [], "its end")
+    assert not is_on(server, "leaky")
+    assert "was changed by somebody else" in daemon.log()
+
+
+@own_accounts
+@pytest.mark.parametrize("is_overdue", [False, True])
+def test_the_daemon_is_killed_meanwhile(server, daemon, pool, is_overdue):
+    crowd = pool(server, "leaky", 2)
+    report = daemon.kill("r-test", match="user = leaky", keep_out="2s" if is_overdue else "1h")
+    assert report.json["state"] == "done", report.text
+    daemon.signal(9)
+    daemon.wait_for_end()
+    if is_overdue:
+        begun = time.monotonic()
+        wait_until(lambda: time.monotonic() - begun > 2, "the time to be up")
+        assert not is_on(server, "leaky")
+    daemon.start("ready")
+    if not is_overdue:
+        (lease,) = leases(daemon)
+        assert lease["users"] == ["leaky"] and lease["left_ms"] > 3500 * 1000
+        assert not is_on(server, "leaky")
+        assert daemon.cli("release", lease["id"]).returncode == 0
+    wait_until(lambda: leases(daemon) == [], "the end")
+    wait_until(lambda: crowd.n_in >= 4, "both to be back")
+    assert is_on(server, "leaky")
+
+
+@own_accounts
+def test_a_server_that_restarts_gets_its_door_again(make_server, make_daemon):
+    server = make_server()
+    add_user(server, "leaky")
+    daemon = make_daemon([server])
+    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    assert not is_on(server, "leaky")
+    server.kill()
+    server.start()
+    add_user(server, "leaky")
+    wait_until(lambda: not is_on(server, "leaky"), "the door to be closed again")
+    (lease,) = leases(daemon)
+    daemon.cli("release", lease["id"])
+    wait_until(lambda: is_on(server, "leaky"), "it to be open")
+
+
+@own_accounts
+def test_a_server_that_is_gone_is_told_as_overdue(make_server, make_daemon):
+    server = make_server()
+    add_user(server, "leaky")
+    daemon = make_daemon([server])
+    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    server.pause_process()
+    (lease,) = leases(daemon)
+    daemon.http("DELETE", f"/v1/leases/{lease['id']}")
+    wait_until(lambda: leases(daemon)[0]["state"] == "overdue", "it to be overdue")
+    shown = daemon.cli("leases").stdout
+    assert "by hand: ACL SETUSER leaky on" in " ".join(shown.split())
+    server.resume_process()
+    wait_until(lambda: leases(daemon) == [], "the end")
+    assert is_on(server, "leaky")
+
+
+@own_accounts
+def test_the_journal_cannot_be_written(server, make_daemon, pool):
+    """Then nobody is kept out: who would let them in again?"""
+    pool(server, "leaky", 1)
+    daemon = make_daemon([server])
+    state = f"{daemon.directory}/state"
+    os.makedirs(state, exist_ok=True)
+    os.makedirs(f"{state}/leases.json.new", exist_ok=True)
+    answer = daemon.kill("r-test", match="user = leaky", keep_out="1m")
+    assert "leases.json" in answer.text and answer.json["killed"] == 0
+    assert is_on(server, "leaky")
+    os.rmdir(f"{state}/leases.json.new")
+
+
+@own_accounts
+def test_cancelled_before_it_has_begun(make_server, make_daemon, pool):
+    server = make_server()
+    pool(server, "leaky", 1)
+    daemon = make_daemon([server])
+    server.pause_process()
+    pending = daemon.begin_kill("r-test", match="user = leaky", keep_out="1h", timeout="20s")
+    wait_until(lambda: daemon.kills(), "the kill")
+    (kill,) = daemon.kills()
+    assert daemon.http("DELETE", f"/v1/kills/{kill['request_id']}").status == 200
+    assert pending.response().json["state"] == "cancelled"
+    server.resume_process()
+    wait_until(lambda: leases(daemon) == [], "no lease")
+    assert is_on(server, "leaky")
+
+
+def test_clock_in_the_journal(make_daemon, server):
+    """After a reboot the wall clock has to do; never for longer than the lease was for."""
+    now = int(time.time() * 1000)
+    boot = int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000)
+    lease = {
+        "id": "0000-1", "instance": "r-gone", "caller": "root", "reason": "", "since_ms": now - 1000,
+        "until_ms": now + 600_000, "until_boot_ms": 10**15, "saved_boot_ms": boot + 10**9,
+        "is_over": False, "users": ["x"], "doors": [],
+    }  # fmt: skip
+    daemon = make_daemon([server])
+    daemon.stop()
+    os.makedirs(f"{daemon.directory}/state", exist_ok=True)
+    with open(f"{daemon.directory}/state/leases.json", "w", encoding="utf-8") as file:
+        json.dump({"leases": [lease]}, file)
+    daemon.start("ready")
+    (shown,) = leases(daemon)
+    assert 500_000 < shown["left_ms"] <= 601_000
+    assert run("leases", socket=daemon.socket_path).returncode == 0

@@ -66,7 +66,7 @@ const struct option_spec OPTIONS[] = {
 	{"timeout", 0, OF_KILL, OPTION_SENT, "TIME", "give up after this long (30s)"},
 	{"watch", 0, OF_KILL, OPTION_SENT, "TIME", "afterwards look for this long who comes back"},
 	{"keep-out", 0, OF_KILL, OPTION_SENT, "TIME",
-		"afterwards those users may not log in for so long (10m)"},
+		"those users may not log in for so long, as in 10m"},
 	{"keep-out-by", 0, OF_KILL, OPTION_SENT, "DOOR", "user: only by that door"},
 	{"via", 0, OF_KILL, OPTION_SENT, "WAY", "protocol, or kernel: only that way"},
 	{"cut", 0, OF_KILL, OPTION_SENT, NULL,

@@ -28,6 +28,11 @@ const char *door_state_name(enum door_state state)
 	return names[state];
 }
 
+static void tell(const struct door *door)
+{
+	door->lease->leases->answered_fn(door->lease->leases);
+}
+
 static void let_go(struct door *door)
 {
 	door->is_busy = false;
@@ -44,7 +49,7 @@ static void on_late(struct calls *calls, const char *words)
 	snprintf(door->error, sizeof(door->error), "%s", words);
 	door->state = door->is_opening ? DOOR_CLOSED : DOOR_FAILED;
 	let_go(door);
-	lease_on_door(door);
+	tell(door);
 }
 
 struct door *door_new(struct lease *lease, const char *address, const char *user)
@@ -113,7 +118,7 @@ static void end(struct door *door, enum door_state state)
 	door->serial = link_main_serial(door->link);
 	door->error[0] = '\0';
 	let_go(door);
-	lease_on_door(door);
+	tell(door);
 }
 
 static void fail(struct door *door, struct slice words)
@@ -122,7 +127,7 @@ static void fail(struct door *door, struct slice words)
 	door->state = door->is_opening ? DOOR_CLOSED : DOOR_FAILED;
 	snprintf(door->error, sizeof(door->error), "%.*s", SLICE_ARG(words));
 	let_go(door);
-	lease_on_door(door);
+	tell(door);
 }
 
 static bool is_refused(struct door *door, const struct reply *reply, const char *lost)
@@ -199,7 +204,7 @@ static bool is_journalled(struct door *door)
 {
 	struct err err;
 
-	if (lease_state_save(door->lease->leases, &err) == 0) {
+	if (door->lease->leases->journal_fn(door->lease->leases, &err) == 0) {
 		return true;
 	}
 	fail(door, slice_of(err.text));

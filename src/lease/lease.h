@@ -1,6 +1,6 @@
 /*
- * What the files of leases share. They call each other in one direction: leases -> lease_check,
- * door; leases -> lease_state.
+ * What the files of leases share. They call each other in one direction: leases -> lease_gate ->
+ * lease_check, lease_doors -> lease_state -> lease -> door.
  */
 #ifndef LEASE_LEASE_H
 #define LEASE_LEASE_H
@@ -59,6 +59,9 @@ struct leases {
 	struct gate gate;
 	TAILQ_HEAD(, lease) list;
 	struct event *settling; /* tells those who wait that all doors have answered */
+	/* For doors: a door has got its answer; it is about to be closed. */
+	void (*answered_fn)(struct leases *leases);
+	int (*journal_fn)(const struct leases *leases, struct err *err);
 };
 
 /* ---- door.c ---- */
@@ -68,11 +71,6 @@ void door_free(struct door *door);
 /* Asks what is, and closes or opens it; done when it is not busy any more. Both journal first. */
 void door_close(struct door *door, struct link *link);
 void door_open(struct door *door, struct link *link);
-
-/* ---- leases.c, for door.c ---- */
-
-/* A door has got its answer. */
-void lease_on_door(struct door *door);
 
 /* ---- lease_check.c ---- */
 
@@ -90,10 +88,33 @@ void lease_check_free(struct lease_check *check); /* NULL is fine; it is forgott
 NODISCARD int lease_state_save(const struct leases *leases, struct err *err);
 void lease_state_load(struct leases *leases);
 
-/* ---- leases.c ---- */
+/* ---- lease.c ---- */
 
 struct lease *lease_new(struct leases *leases, const char *id);
 void lease_free(struct lease *lease);
 struct door *lease_add_door(struct lease *lease, const char *address, const char *user);
+/* By the whole id, or the beginning of no other; NULL: there is none. */
+struct lease *lease_find(const struct leases *leases, struct slice id);
+
+/* ---- lease_doors.c ---- */
+
+bool lease_is_busy(const struct lease *lease);
+int64_t lease_left_ms(const struct lease *lease); /* 0: it is over */
+/* On all nodes that are there and have not been seen closed. */
+void lease_close_all(struct lease *lease);
+/* False: there is nothing of it to open any more. */
+bool lease_open_all(struct lease *lease);
+void lease_save(const struct leases *leases);
+void lease_record(const struct lease *lease, const char *event, const struct caller *caller,
+	const char *what);
+
+/* ---- lease_gate.c ---- */
+
+/* See struct gate; `context` is struct leases. */
+void lease_gate_close(void *context, const char *request_id, const struct instance *instance,
+	const struct request *request, gate_done_fn done_fn, void *done_context);
+void lease_gate_forget(void *context, const char *request_id);
+/* Callback of the event `settling`. */
+void lease_on_settling(int fd, short what, void *context);
 
 #endif

@@ -82,7 +82,7 @@ static bool is_own_account(const struct instance *instance, struct slice user)
 static void check_names(struct lease_check *check, const struct selector *users)
 {
 	for (size_t i = 0; i < selector_n_values(users) && check->failure == NULL; i++) {
-		struct slice user = selector_value(users, i);
+		struct slice user = selector_listed_value(users, i);
 
 		if (user.len == 0 || slice_is(user, "default")) {
 			check->failure =

@@ -321,7 +321,7 @@ size_t selector_n_values(const struct selector *selector)
 	return selector->n_values;
 }
 
-struct slice selector_value(const struct selector *selector, size_t index)
+struct slice selector_listed_value(const struct selector *selector, size_t index)
 {
 	return selector->values[index].text;
 }

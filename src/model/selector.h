@@ -65,7 +65,7 @@ enum session_field selector_field(const struct selector *selector);
 /* Is it "field = VALUE[,VALUE...]" of a text, without wildcards? Then these are the values. */
 bool selector_is_exact_list(const struct selector *selector);
 size_t selector_n_values(const struct selector *selector);
-struct slice selector_value(const struct selector *selector, size_t index); /* borrowed */
+struct slice selector_listed_value(const struct selector *selector, size_t index); /* borrowed */
 
 /* A field that the server did not give never fits, whatever the operator. */
 enum selector_verdict selector_test(const struct selector *selector, const struct session *session);

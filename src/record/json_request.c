@@ -67,6 +67,17 @@ void json_set_caller(json_t *object, const struct caller *caller)
 	json_set(object, "exe", json_text_of(caller->exe));
 }
 
+static void set_keep_out(json_t *line, const struct request *request)
+{
+	if (request->keep_out_ms > 0) {
+		json_set(line, "keep_out_ms", json_integer(request->keep_out_ms));
+	}
+	if (request->keep_out_by != KEEP_OUT_ANY) {
+		json_set(line, "keep_out_by",
+			json_text_of(request->keep_out_by == KEEP_OUT_USER ? "user" : "address"));
+	}
+}
+
 void json_set_request(json_t *line, const struct request *request)
 {
 	json_set(line, "all", json_boolean(request->is_all));
@@ -107,13 +118,6 @@ void json_set_request(json_t *line, const struct request *request)
 	if (request->watch_ms > 0) {
 		json_set(line, "watch_ms", json_integer(request->watch_ms));
 	}
-	if (request->keep_out_ms > 0) {
-		json_set(line, "keep_out_ms", json_integer(request->keep_out_ms));
-	}
-	if (request->keep_out_by != KEEP_OUT_ANY) {
-		json_set(line, "keep_out_by",
-			json_text_of(request->keep_out_by == KEEP_OUT_USER ? "user"
-									   : "address"));
-	}
+	set_keep_out(line, request);
 	json_set(line, "reason", json_text_of(request->reason));
 }

@@ -301,7 +301,31 @@ def guard_lines(server, make_daemon):
     return daemon.audit()
 
 
-def test_record(busy, late_lines, guard_lines):
+@pytest.fixture
+def leased(make_server, make_daemon):
+    """A daemon whose kill keeps somebody out."""
+    server = make_server(has_least_user=False)
+    server.redis().execute_command("ACL", "SETUSER", "leaky", "on", ">x", "+@all")
+    daemon = make_daemon([server], has_least_user=False)
+    answer(daemon.kill("r-test", match="user = leaky", keep_out="1h", keep_out_by="user",
+                       reason="x"))  # fmt: skip
+    return daemon
+
+
+def test_leases(leased):
+    leases = answer(leased.http("GET", "/v1/leases"))
+    path = f"/v1/leases/{leases['leases'][0]['id']}"
+    for one in (
+        answer(leased.http("GET", path)),
+        answer(leased.http("PATCH", path, body={"until": "2h"})),
+        answer(leased.http("DELETE", path)),
+    ):
+        assert set(one) == set(leases["leases"][0])
+    leases["leases"][0]["doors"][0]["error"] = "words"
+    hold_answers("GET /v1/leases", leases)
+
+
+def test_record(busy, late_lines, guard_lines, leased):
     """All kinds of lines, and all that may stand in them."""
     present, missing = nodes_of(busy)
     os.chmod(busy.directory, 0o755)
@@ -346,7 +370,9 @@ def test_record(busy, late_lines, guard_lines):
         if title == "Guards" and not HAS_FAULTS:
             continue
         documented |= page.part("THE RECORD", title).named("Va")
-    lines = busy.audit() + late_lines + guard_lines
+    (lease,) = leased.http("GET", "/v1/leases").json["leases"]
+    answer(leased.http("DELETE", f"/v1/leases/{lease['id']}"))
+    lines = busy.audit() + late_lines + guard_lines + leased.audit()
     events = set(documented["event"].words_in_text()) - (set() if HAS_FAULTS else {"guard"})
     assert {line["event"] for line in lines} == events
     outcomes = kinds_in(line for line in lines if line["event"] == "outcome")

@@ -16,10 +16,11 @@ LAYERS = {
     "redis": {"base", "model", "host"},
     "record": {"base", "model"},
     "kill": {"base", "model", "host", "redis", "record"},
+    "lease": {"base", "model", "host", "redis", "record", "kill"},
     "guard": {"base", "model", "host", "redis", "record", "kill"},
-    "control": {"base", "model", "host", "redis", "record", "kill", "guard"},
-    "config": {"base", "model", "host", "redis", "record", "kill", "guard", "control"},
-    "daemon": {"base", "model", "host", "redis", "record", "kill", "guard", "control", "config"},
+    "control": {"base", "model", "host", "redis", "record", "kill", "lease", "guard"},
+    "config": {"base", "model", "host", "redis", "record", "kill", "lease", "guard", "control"},
+    "daemon": {"base", "model", "host", "redis", "record", "kill", "lease", "guard", "control", "config"},
     "cli": {"base", "model", "record"},
 }
 # The one header that both programs read.

@@ -31,7 +31,7 @@ static const struct form forms[] = {
 		"3\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: x\r\n\r\n",
 		"method=1 path=/ query= body=abcde large=0"},
 	{"delete", "DELETE /x HTTP/1.1\r\n\r\n", "method=2 path=/x"},
-	{"put", "PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi", "method=4 path=/ query= body=hi"},
+	{"put", "PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi", "method=5 path=/ query= body=hi"},
 	{"patch", "PATCH / HTTP/1.1\r\n\r\n", "method=4 path=/"},
 	{"options", "OPTIONS * HTTP/1.1\r\n\r\n", "method=4 path=* query="},
 	{"trace", "TRACE / HTTP/1.1\r\n\r\n", "method=4 path=/"},

@@ -21,6 +21,7 @@ struct walk {
 	struct metrics *metrics;
 	struct jobs *jobs;
 	struct guards *guards;
+	struct leases *leases;
 	struct control *control;
 	struct access_opts access;
 };
@@ -88,6 +89,12 @@ static int setup(void **state)
 		.jobs = walk->jobs,
 		.audit = walk->audit,
 	});
+	walk->leases = leases_new(&(struct leases_inputs){
+		.loop = walk->fixture->loop,
+		.instances = walk->instances,
+		.jobs = walk->jobs,
+		.audit = walk->audit,
+	});
 	inputs = (struct control_inputs){
 		.loop = walk->fixture->loop,
 		.access = &walk->access,
@@ -96,6 +103,7 @@ static int setup(void **state)
 		.audit = walk->audit,
 		.metrics = walk->metrics,
 		.guards = walk->guards,
+		.leases = walk->leases,
 	};
 	assert_int_equal(control_new(&inputs, &walk->fixture->opts, -1, &walk->control, &err), 0);
 	*state = walk;
@@ -109,6 +117,7 @@ static int teardown(void **state)
 
 	control_free(walk->control);
 	guards_free(walk->guards);
+	leases_free(walk->leases);
 	jobs_free(walk->jobs);
 	audit_free(walk->audit);
 	instances_free(walk->instances);

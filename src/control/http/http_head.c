@@ -9,8 +9,8 @@ static const char *const method_names[] = {
 	[HTTP_GET] = "GET",
 	[HTTP_POST] = "POST",
 	[HTTP_DELETE] = "DELETE",
-	[HTTP_PATCH] = "PATCH",
 	[HTTP_HEAD] = "HEAD",
+	[HTTP_PATCH] = "PATCH",
 	[HTTP_OTHER] = "other",
 };
 

@@ -17,8 +17,8 @@ enum http_method {
 	HTTP_GET,
 	HTTP_POST,
 	HTTP_DELETE,
-	HTTP_PATCH,
 	HTTP_HEAD,
+	HTTP_PATCH,
 	HTTP_OTHER,
 };
 

@@ -1,0 +1,130 @@
+/*
+ * The doors of a lease: on which nodes they are to be closed, and opened again.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "lease/lease.h"
+#include "redis/link.h"
+
+static struct door *find_door(struct lease *lease, const char *address, const char *user)
+{
+	for (size_t i = 0; i < lease->n_doors; i++) {
+		if (strcmp(lease->doors[i]->address, address) == 0 &&
+			strcmp(lease->doors[i]->user, user) == 0) {
+			return lease->doors[i];
+		}
+	}
+	return lease_add_door(lease, address, user);
+}
+
+bool lease_is_busy(const struct lease *lease)
+{
+	for (size_t i = 0; i < lease->n_doors; i++) {
+		if (lease->doors[i]->is_busy) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int64_t lease_left_ms(const struct lease *lease)
+{
+	return lease->is_over ? 0 : MAX(lease->until_boot_ms - clock_boottime_ms(), INT64_C(0));
+}
+
+void lease_save(const struct leases *leases)
+{
+	struct err err;
+
+	if (lease_state_save(leases, &err) < 0) {
+		log_error("leases: %s", err.text);
+	}
+}
+
+void lease_record(
+	const struct lease *lease, const char *event, const struct caller *caller, const char *what)
+{
+	struct audit_lease words = {
+		.request_id = lease->id,
+		.instance = lease->instance,
+		.users = lease->users,
+		.n_users = lease->n_users,
+		.what = what,
+		.until_wall_ms = lease->until_wall_ms,
+	};
+	struct err err;
+
+	if (audit_lease(lease->leases->in.audit, event, &words, caller, &err) < 0) {
+		log_error("lease %s: not recorded: %s", lease->id, err.text);
+	}
+	log_notice("lease %s on %s: %s", lease->id, lease->instance, what);
+}
+
+/* ---- doors ---- */
+
+static void close_on(struct lease *lease, struct link *link)
+{
+	for (size_t i = 0; i < lease->n_users; i++) {
+		struct door *door = find_door(lease, link_address(link), lease->users[i]);
+		/* The same process as it was closed on: that is known. */
+		bool is_known = door->serial == link_main_serial(link) &&
+				(door->state == DOOR_CLOSED || door->state == DOOR_NOT_OURS);
+
+		if (!door->is_busy && !is_known) {
+			door_close(door, link);
+		}
+	}
+}
+
+static struct link *find_link(const struct instance *instance, const char *address)
+{
+	for (size_t i = 0; instance != NULL && i < topology_n_nodes(instance->topology); i++) {
+		struct link *link = topology_node(instance->topology, i);
+
+		if (strcmp(link_address(link), address) == 0 && link_state(link) == LINK_READY) {
+			return link;
+		}
+	}
+	return NULL;
+}
+
+static const struct instance *instance_of(const struct lease *lease)
+{
+	return instances_find(lease->leases->in.instances, slice_of(lease->instance));
+}
+
+void lease_close_all(struct lease *lease)
+{
+	const struct instance *instance = instance_of(lease);
+
+	for (size_t i = 0; instance != NULL && i < topology_n_nodes(instance->topology); i++) {
+		struct link *link = topology_node(instance->topology, i);
+
+		if (link_state(link) == LINK_READY) {
+			close_on(lease, link);
+		}
+	}
+}
+
+/* False: there is nothing of it to open any more. */
+bool lease_open_all(struct lease *lease)
+{
+	const struct instance *instance = instance_of(lease);
+	bool is_any = false;
+
+	for (size_t i = 0; i < lease->n_doors; i++) {
+		struct door *door = lease->doors[i];
+		struct link *link = door->is_ours ? find_link(instance, door->address) : NULL;
+
+		if (link != NULL && !door->is_busy) {
+			door_open(door, link);
+		} else if (link == NULL && door->is_ours && door->error[0] == '\0') {
+			snprintf(door->error, sizeof(door->error), "the node is not connected");
+		}
+		is_any |= door->is_ours || door->is_busy;
+	}
+	return is_any;
+}

@@ -75,7 +75,9 @@ void print_leases(const json_t *answer, const struct screen *screen)
 	size_t i;
 
 	if (leases != NULL && json_array_size(leases) == 0) {
-		text_line(screen->file, "nobody is kept out");
+		if (screen->form == NULL || screen->form->columns == NULL) {
+			text_line(screen->file, "nobody is kept out");
+		}
 		return;
 	}
 	print_time_title(table, "until", "UNTIL");

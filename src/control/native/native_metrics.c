@@ -229,6 +229,46 @@ static void print_guards(const struct page *page)
 	}
 }
 
+/* ---- leases ---- */
+
+struct lease_count {
+	struct slice instance;
+	int64_t n;
+	int64_t n_overdue;
+};
+
+static void count_lease(void *context, const struct lease_view *view)
+{
+	struct lease_count *count = context;
+
+	if (slice_is(count->instance, view->instance)) {
+		count->n++;
+		count->n_overdue += view->is_overdue;
+	}
+}
+
+static void print_leases(const struct page *page)
+{
+	static const char all[] = "sesskill_leases", overdue[] = "sesskill_leases_overdue";
+
+	for (int is_overdue = 0; is_overdue < 2; is_overdue++) {
+		const char *name = is_overdue ? overdue : all;
+
+		exposition_begin(page->out, EXPOSITION_GAUGE, name,
+			is_overdue ? "Leases that are over, and somebody could not be let in again."
+				   : "Leases that stand: somebody is kept out.");
+		for (size_t i = 0; i < page->n_instances; i++) {
+			struct lease_count count = {
+				.instance = slice_of(page->instances[i]->opts->id)};
+
+			leases_each(page->exchange->control->in.leases, count_lease, &count);
+			exposition_number(page->out, name,
+				EXPOSITION_LABELS({"instance", page->instances[i]->opts->id}),
+				is_overdue ? count.n_overdue : count.n);
+		}
+	}
+}
+
 /* ---- the page ---- */
 
 static void choose_instances(struct page *page)
@@ -278,6 +318,7 @@ static void print_page(const struct page *page)
 	}
 	native_print_session_metrics(page->out, page->instances, page->n_instances);
 	print_guards(page);
+	print_leases(page);
 	print_audit(page);
 	print_counters(page);
 }

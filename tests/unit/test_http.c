@@ -33,11 +33,11 @@ static const struct form forms[] = {
 	{"delete", "DELETE /x HTTP/1.1\r\n\r\n", "method=2 path=/x"},
 	{"put", "PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi", "method=5 path=/ query= body=hi"},
 	{"patch", "PATCH / HTTP/1.1\r\n\r\n", "method=4 path=/"},
-	{"options", "OPTIONS * HTTP/1.1\r\n\r\n", "method=4 path=* query="},
-	{"trace", "TRACE / HTTP/1.1\r\n\r\n", "method=4 path=/"},
-	{"connect", "CONNECT host:80 HTTP/1.1\r\n\r\n", "method=4 path=host:80"},
-	{"unknown method", "BREW / HTTP/1.1\r\n\r\n", "method=4 path=/"},
-	{"lower case method", "get / HTTP/1.1\r\n\r\n", "method=4 path=/"},
+	{"options", "OPTIONS * HTTP/1.1\r\n\r\n", "method=5 path=* query="},
+	{"trace", "TRACE / HTTP/1.1\r\n\r\n", "method=5 path=/"},
+	{"connect", "CONNECT host:80 HTTP/1.1\r\n\r\n", "method=5 path=host:80"},
+	{"unknown method", "BREW / HTTP/1.1\r\n\r\n", "method=5 path=/"},
+	{"lower case method", "get / HTTP/1.1\r\n\r\n", "method=5 path=/"},
 };
 
 static void test_forms(void **state)

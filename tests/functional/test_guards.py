@@ -239,7 +239,7 @@ def test_not_in_the_first_minute(server, guarded, make_clients):
 def test_not_while_a_person_kills(server, guarded, make_clients):
     crowd = make_clients(server, total=30, named={"leaky": 10})
     daemon = guarded({"when": {"matched": "> 5"}, "action": "kill", "for": "2s"})
-    pending = daemon.begin_kill("r-test", match="name = ''", watch="6s")
+    pending = daemon.begin_kill("r-test", match="name = nobody", watch="6s")
     wait_until(lambda: "a kill runs" in guard_of(daemon)["why"], "that it waits")
     assert crowd.status()["open"] >= 10
     pending.response()

@@ -62,7 +62,8 @@ void progress_take(struct progress *progress, const json_t *event)
 		progress->n_back = field_count(event, "reconnected");
 	}
 	/* A node says so; when it was the last one, only --watch can still keep the report back. */
-	if (slice_is(name, "verified") && progress->ended >= progress->matched) {
+	if (slice_is(name, "verified") && progress->matched > 0 &&
+		progress->ended >= progress->matched) {
 		set_phase(progress, SLICE_LITERAL("watching"));
 	}
 }

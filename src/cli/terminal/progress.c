@@ -55,8 +55,10 @@ void progress_take(struct progress *progress, const json_t *event)
 		progress->matched = field_count(event, "matched");
 	}
 	if (field_has(event, "killed") || field_has(event, "gone")) {
-		progress->quiet_ms = 0;
-		progress->ended = field_count(event, "killed") + field_count(event, "gone");
+		uint64_t ended = field_count(event, "killed") + field_count(event, "gone");
+
+		progress->quiet_ms = ended != progress->ended ? 0 : progress->quiet_ms;
+		progress->ended = ended;
 	}
 	if (field_has(event, "reconnected")) {
 		progress->n_back = field_count(event, "reconnected");

@@ -13,7 +13,7 @@
 int64_t clock_monotonic_ms(void);
 int64_t clock_monotonic_us(void);
 int64_t clock_boottime_ms(void); /* monotonic, and goes on while the system sleeps */
-int64_t clock_wall_ms(void); /* since 1970, UTC */
+int64_t clock_wall_ms(void);     /* since 1970, UTC */
 
 /* RFC 3339 in UTC with milliseconds. `buffer` holds CLOCK_RFC3339_BYTES. */
 void clock_format_rfc3339(int64_t wall_ms, char *buffer);

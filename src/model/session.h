@@ -126,7 +126,8 @@ enum session_field_kind session_field_kind(enum session_field field);
 
 /* By the key of the listing; "lib" is accepted for "lib-name". False: no such field. */
 NODISCARD bool session_field_find(struct slice key, enum session_field *ret_field);
-/* As people write it: also by the words of the screens. False with words, and with what was meant. */
+/* As people write it: also by the words of the screens. False with words, and with what was meant.
+ */
 NODISCARD bool session_field_read(
 	struct slice written, enum session_field *ret_field, struct err *err);
 

@@ -29,8 +29,7 @@ static void test_words(void **state UNUSED)
 		{"something else", NULL},
 		{"0123456789012345678901234567890123456789012345678901234567890123456789", NULL},
 	};
-	static const char *const words[] = {
-		"idle", "user", "tot-mem", "leaky", "",
+	static const char *const words[] = {"idle", "user", "tot-mem", "leaky", "",
 		"0123456789012345678901234567890123456789012345678901234567890123456780"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

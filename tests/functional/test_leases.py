@@ -335,6 +335,42 @@ def test_a_server_that_is_gone_is_told_as_overdue(make_server, make_daemon):
 
 
 @own_accounts
+def test_what_cannot_be_opened_is_given_up(make_server, make_daemon):
+    server = make_server()
+    add_user(server, "leaky")
+    daemon = make_daemon([server])
+    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    server.kill()
+    (lease,) = leases(daemon)
+    path = f"/v1/leases/{lease['id']}"
+    assert daemon.http("DELETE", path).status == 200
+    wait_until(lambda: leases(daemon)[0]["state"] == "overdue", "it to be overdue")
+    assert daemon.http("DELETE", path).status == 200
+    assert leases(daemon) == [] and daemon.http("DELETE", path).status == 404
+    assert "given up" in daemon.audit("release")[-1]["what"]
+
+
+@own_accounts
+@pytest.mark.parametrize("first_ends", ["first", "second"])
+def test_two_leases_of_one_user(server, daemon, first_ends):
+    """Who is kept out by both is let in when the last one ends."""
+    add_user(server, "leaky")
+    for _ in range(2):
+        report = daemon.kill("r-test", match="user = leaky", keep_out="1h")
+        assert report.json["state"] == "done", report.text
+    one, other = leases(daemon)
+    assert [lease["doors"][0]["state"] for lease in (one, other)] == ["closed", "closed"]
+    if first_ends == "second":
+        one, other = other, one
+    daemon.http("DELETE", f"/v1/leases/{one['id']}")
+    wait_until(lambda: len(leases(daemon)) == 1, "one to end")
+    assert not is_on(server, "leaky")
+    daemon.http("DELETE", f"/v1/leases/{other['id']}")
+    wait_until(lambda: leases(daemon) == [], "the other one to end")
+    assert is_on(server, "leaky")
+
+
+@own_accounts
 def test_the_journal_cannot_be_written(server, make_daemon, pool):
     """Then nobody is kept out: who would let them in again?"""
     pool(server, "leaky", 1)

@@ -194,7 +194,7 @@ units_are_clean() {
 	local directory=$BUILD_ROOT/units complaints
 	rm -rf "$directory"
 	mkdir -p "$directory"
-	sed "s,^ExecStart=[^ ]*,ExecStart=$BUILD_ROOT/plain/src/daemon/sesskilld," \
+	sed -E "s,^(ExecStart|ExecReload)=[^ ]*sesskilld,\\1=$BUILD_ROOT/plain/src/daemon/sesskilld," \
 		"$BUILD_ROOT/plain/systemd/sesskilld.service" >"$directory/sesskilld.service" &&
 		cp systemd/sesskilld.socket "$directory/" || return 1
 	complaints=$(cd "$directory" &&

@@ -134,6 +134,7 @@ def test_counters_that_begin_anew(small, over_tcp, make_clients):
     assert total(over_tcp, "new") < 100 and total(over_tcp, "refused") == 0
 
 
+@pytest.mark.own_accounts("a server without accounts")
 def test_foreign_servers_lack_figures(make_fake_server, make_daemon):
     info = ["redis_version:7.0.15", "run_id:" + "a" * 40, "connected_clients:3"]
     fake = make_fake_server(info=info)

@@ -59,12 +59,12 @@ class Storm:
     def is_full(self):
         return self.daemon.node()["clients"] >= PLACES - 2
 
-    def kill(self):
+    def kill(self, may_be_nobody=False):
         answer = self.daemon.kill("r-test", timeout="30s")
         assert answer.status == 200 and answer.json["state"] == "done", (
             f"{answer.text}\n{self.daemon.node()}"
         )
-        assert answer.json["killed"] > 0
+        assert answer.json["killed"] > 0 or may_be_nobody
         return answer.json
 
     def stall(self, during=None):
@@ -230,7 +230,7 @@ def test_one_of_the_two_is_killed(make_storm):
         assert storm.other.client_kill_filter(_id=victim) == 1
         wait_until(lambda v=victim: v not in storm.own_ids(), "it to be lost")
         storm.kill()
-        wait_until(lambda: len(storm.own_ids()) == 2 or not storm.kill(), "both of them", 60)
+        wait_until(lambda: len(storm.own_ids()) == 2 or not storm.kill(may_be_nobody=True), "both of them", 60)
 
 
 @pytest.mark.skipif("SESSKILL_TRIALS" not in os.environ, reason="its rate is reported, not promised")
@@ -250,7 +250,7 @@ def test_both_are_killed(make_storm, capsys):
             storm.crowd.quit()
             ready_again(storm)
             storm.crowd.start()
-        wait_until(lambda: len(storm.own_ids()) == 2 or not storm.kill(), "both of them", 60)
+        wait_until(lambda: len(storm.own_ids()) == 2 or not storm.kill(may_be_nobody=True), "both of them", 60)
     with capsys.disabled():
         print(f"\nboth connections killed at once: back within 2 s in {n_back} of {TRIALS}")
 

@@ -12,15 +12,24 @@ export DEBIAN_FRONTEND=noninteractive
 	systemctl restart redis-server
 } >/tmp/redis.log 2>&1 || cat /tmp/redis.log
 
-# All of them into one interactive shell of root, as a person does; its output by steps.
+# All of them into one interactive shell of root, as a person does: each when the one before has
+# ended, so that no program reads what is meant for the shell. Its output by steps.
 paste_all() {
-	local step
+	local step end
+	mkfifo /tmp/keys
+	exec 3<>/tmp/keys
+	bash --norc --noprofile -i </tmp/keys >/tmp/screen 2>&1 3>&- &
 	for step in 1 2 3 4 5 6; do
-		cat "/opt/steps/$step"
-		echo "echo step $step ended with \$?"
-	done >/tmp/pasted
-	bash --norc --noprofile -i </tmp/pasted 2>&1 |
-		awk 'BEGIN { step = 1 } { print >("/tmp/step-" step) } /^step [0-9] ended with / { step++ }'
+		{
+			cat "/opt/steps/$step"
+			echo "echo step $step ended with \$?"
+		} >&3
+		end=$((SECONDS + 700))
+		until grep -q "^step $step ended with " /tmp/screen || [ "$SECONDS" -ge "$end" ]; do
+			sleep 0.2
+		done
+	done
+	awk 'BEGIN { step = 1 } { print >("/tmp/step-" step) } /^step [0-9] ended with / { step++ }' /tmp/screen
 }
 ended_well() { grep -q "^step $1 ended with 0$" "/tmp/step-$1"; }
 printed() { grep -qE -- "$2" "/tmp/step-$1"; }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "lease/lease.h"
 #include "redis/link.h"
@@ -186,6 +187,11 @@ static void on_seen_closed(void *context, const struct reply *reply, const char 
 	struct door *door = context;
 
 	if (!is_refused(door, reply, lost)) {
+		if (!door->lease->is_closing) {
+			log_warning("lease %s: the user %s was on again on %s and is off now; who "
+				    "logged in meanwhile is still there: kill again",
+				door->lease->id, door->user, door->address);
+		}
 		door->digest = add_to_digest(FNV_OFFSET, reply);
 		end(door, DOOR_CLOSED);
 	}
@@ -233,8 +239,11 @@ static void close_if_open(struct door *door, const struct reply *reply, bool is_
 			send(door, "SETUSER", "off", on_closed);
 		}
 	} else if (door->is_ours && reply->type != REPLY_NIL) {
-		door->digest = add_to_digest(FNV_OFFSET, reply);
-		end(door, DOOR_CLOSED);
+		uint64_t digest = add_to_digest(FNV_OFFSET, reply);
+		bool is_changed = door->digest != 0 && door->digest != digest;
+
+		door->digest = digest;
+		end(door, is_changed ? DOOR_CHANGED : DOOR_CLOSED);
 	} else {
 		end(door, DOOR_NOT_OURS);
 	}

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "kill/session_list.h"
 #include "lease/lease.h"
 #include "redis/link.h"
@@ -79,12 +80,27 @@ static bool is_own_account(const struct instance *instance, struct slice user)
 	return questions != NULL && slice_is(user, questions);
 }
 
+static bool is_utf8(struct slice text)
+{
+	uint32_t code;
+	size_t n;
+
+	while (text.len > 0 && (n = utf8_decode(text, &code)) > 0) {
+		text = slice_skip(text, n);
+	}
+	return text.len == 0;
+}
+
 static void check_names(struct lease_check *check, const struct selector *users)
 {
 	for (size_t i = 0; i < selector_n_values(users) && check->failure == NULL; i++) {
 		struct slice user = selector_listed_value(users, i);
 
-		if (user.len == 0 || slice_is(user, "default")) {
+		if (!is_utf8(user)) {
+			/* The journal could not name it, and it would never be opened. */
+			check->failure =
+				mem_printf("a user whose name is no UTF-8 cannot be kept out");
+		} else if (user.len == 0 || slice_is(user, "default")) {
 			check->failure =
 				mem_printf("the user default is everybody who does not log "
 					   "in as somebody else: it cannot be kept out");

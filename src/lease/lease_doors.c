@@ -92,7 +92,8 @@ static void close_on(struct lease *lease, struct link *link)
 		struct door *door = find_door(lease, link_address(link), lease->users[i]);
 		/* The same process as it was closed on: that is known. */
 		bool is_known = door->serial == link_main_serial(link) &&
-				(door->state == DOOR_CLOSED || door->state == DOOR_NOT_OURS);
+				(door->state == DOOR_CLOSED || door->state == DOOR_NOT_OURS ||
+					door->state == DOOR_CHANGED);
 
 		if (!door->is_busy && !is_known) {
 			/* Off by another lease is off by us. */

@@ -12,6 +12,10 @@ static char *find_failure(const struct lease *lease)
 {
 	size_t n_closed = 0;
 
+	if (lease->is_over) {
+		return mem_printf(
+			"it was released meanwhile: nobody is kept out, and nobody was killed");
+	}
 	for (size_t i = 0; i < lease->n_doors; i++) {
 		const struct door *door = lease->doors[i];
 

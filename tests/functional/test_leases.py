@@ -279,6 +279,20 @@ def test_who_was_changed_meanwhile_is_left(server, daemon, pool):
 
 
 @own_accounts
+def test_who_was_changed_is_left_after_a_restart_too(server, daemon):
+    add_user(server, "leaky")
+    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    server.redis().execute_command("ACL", "SETUSER", "leaky", "-@all")
+    daemon.signal(9)
+    daemon.wait_for_end()
+    daemon.start("ready")
+    wait_until(lambda: leases(daemon)[0]["doors"][0]["state"] == "changed", "it to be seen")
+    daemon.cli("release", leases(daemon)[0]["id"])
+    wait_until(lambda: leases(daemon) == [], "its end")
+    assert not is_on(server, "leaky")
+
+
+@own_accounts
 @pytest.mark.parametrize("is_overdue", [False, True])
 def test_the_daemon_is_killed_meanwhile(server, daemon, pool, is_overdue):
     crowd = pool(server, "leaky", 2)
@@ -312,6 +326,7 @@ def test_a_server_that_restarts_gets_its_door_again(make_server, make_daemon):
     server.start()
     add_user(server, "leaky")
     wait_until(lambda: not is_on(server, "leaky"), "the door to be closed again")
+    wait_until(lambda: "kill again" in daemon.log(), "it to be told")
     (lease,) = leases(daemon)
     daemon.cli("release", lease["id"])
     wait_until(lambda: is_on(server, "leaky"), "it to be open")

@@ -14,6 +14,7 @@
 #include "lease/lease.h"
 #include "redis/link.h"
 #include "redis/reply.h"
+#include "redis/server_info.h"
 
 const char *door_state_name(enum door_state state)
 {
@@ -117,6 +118,7 @@ static void end(struct door *door, enum door_state state)
 	door->state = state;
 	door->is_ours = state == DOOR_CLOSED;
 	door->serial = link_main_serial(door->link);
+	snprintf(door->run_id, sizeof(door->run_id), "%s", link_server(door->link)->run_id);
 	door->error[0] = '\0';
 	let_go(door);
 	tell(door);
@@ -231,7 +233,13 @@ static void open_if_ours(struct door *door, const struct reply *reply, bool is_o
 
 static void close_if_open(struct door *door, const struct reply *reply, bool is_on)
 {
-	if (is_on) {
+	/* The same process, which forgets nothing: somebody has opened it. */
+	bool is_opened = is_on && door->is_ours && door->digest != 0 &&
+			 server_info_is_same_process(door->run_id, link_server(door->link)->run_id);
+
+	if (is_opened) {
+		end(door, DOOR_CHANGED);
+	} else if (is_on) {
 		/* Should the daemon end before the answer, it is in the journal. */
 		door->is_ours = true;
 		door->digest = 0;

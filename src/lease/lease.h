@@ -21,6 +21,7 @@ struct door {
 	enum door_state state;
 	bool is_ours;    /* we have closed it, or may have: it is ours to open */
 	uint64_t digest; /* of what the server said of the user when it was closed; 0: not known */
+	char run_id[64]; /* of the process that it was closed on; "": not known */
 	uint64_t serial; /* of the server process that it was closed on: its link's connection */
 	bool is_busy;    /* a command is on its way */
 	bool is_opening; /* that is to open it */

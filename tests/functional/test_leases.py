@@ -279,6 +279,17 @@ def test_who_was_changed_meanwhile_is_left(server, daemon, pool):
 
 
 @own_accounts
+def test_who_was_let_in_by_somebody_stays_in(server, daemon):
+    """Although the daemon has to connect again, to the same server."""
+    add_user(server, "leaky")
+    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    server.redis().execute_command("ACL", "SETUSER", "leaky", "on")
+    server.redis().client_kill_filter(_type="normal", skipme=True)
+    wait_until(lambda: leases(daemon)[0]["doors"][0]["state"] == "changed", "it to be seen")
+    assert is_on(server, "leaky")
+
+
+@own_accounts
 def test_who_was_changed_is_left_after_a_restart_too(server, daemon):
     add_user(server, "leaky")
     daemon.kill("r-test", match="user = leaky", keep_out="1h")

@@ -59,12 +59,14 @@ class Storm:
     def is_full(self):
         return self.daemon.node()["clients"] >= PLACES - 2
 
-    def kill(self, may_be_nobody=False):
+    def kill(self):
+        """All but its own, once there is somebody again."""
+        wait_until(lambda: self.crowd.status()["open"] > 0, "somebody to kill")
         answer = self.daemon.kill("r-test", timeout="30s")
         assert answer.status == 200 and answer.json["state"] == "done", (
             f"{answer.text}\n{self.daemon.node()}"
         )
-        assert answer.json["killed"] > 0 or may_be_nobody
+        assert answer.json["killed"] > 0
         return answer.json
 
     def stall(self, during=None):
@@ -229,10 +231,8 @@ def test_one_of_the_two_is_killed(make_storm):
         victim = storm.daemon.node()["own_id"]
         assert storm.other.client_kill_filter(_id=victim) == 1
         wait_until(lambda v=victim: v not in storm.own_ids(), "it to be lost")
-        storm.kill(may_be_nobody=True)
-        wait_until(
-            lambda: storm.kill(may_be_nobody=True) or len(storm.own_ids()) == 2, "both of them", 60
-        )
+        storm.kill()
+        wait_until(lambda: len(storm.own_ids()) == 2 or not storm.kill(), "both of them", 60)
 
 
 @pytest.mark.skipif("SESSKILL_TRIALS" not in os.environ, reason="its rate is reported, not promised")
@@ -252,9 +252,7 @@ def test_both_are_killed(make_storm, capsys):
             storm.crowd.quit()
             ready_again(storm)
             storm.crowd.start()
-        wait_until(
-            lambda: storm.kill(may_be_nobody=True) or len(storm.own_ids()) == 2, "both of them", 60
-        )
+        wait_until(lambda: len(storm.own_ids()) == 2 or not storm.kill(), "both of them", 60)
     with capsys.disabled():
         print(f"\nboth connections killed at once: back within 2 s in {n_back} of {TRIALS}")
 

@@ -292,8 +292,7 @@ void instances_look(const struct instances *instances)
 
 		instance_history_look(instance->history, instance->topology);
 		if (instance->opts->counts_sessions) {
-			session_counts_look(
-				instance_history_counts(instance->history), instance->topology);
+			instance_history_count(instance->history, instance->topology);
 		}
 	}
 }

@@ -13,12 +13,12 @@
 
 struct node {
 	char *address;
-	struct history history;
 	int64_t counted_ms; /* of what was taken last */
 	int64_t former_ms;  /* monotonic: since when it is no node; 0: it is one */
 	char run_id[sizeof(((struct link_server *)NULL)->run_id)];
 	uint64_t n_reconnects;
 	bool is_ready, was_ready; /* now, and ever */
+	struct history history;   /* last, as it is large: what is not touched takes no memory */
 };
 
 struct instance_history {
@@ -26,8 +26,8 @@ struct instance_history {
 	struct node **nodes; /* those of the topology first, in its order */
 	size_t n;
 	size_t capacity;
-	struct history_events events;
-	struct session_counts *counts;
+	struct session_counts *counts; /* NULL: nothing was counted so far */
+	struct history_events events;  /* last, likewise */
 };
 
 /* ---- life ---- */
@@ -37,7 +37,6 @@ struct instance_history *instance_history_new(void)
 	struct instance_history *history = mem_new(struct instance_history);
 
 	history->n_refs = 1;
-	history->counts = session_counts_new();
 	return history;
 }
 
@@ -261,7 +260,15 @@ const struct history_events *instance_history_events(const struct instance_histo
 	return &history->events;
 }
 
-struct session_counts *instance_history_counts(const struct instance_history *history)
+const struct session_counts *instance_history_counts(const struct instance_history *history)
 {
 	return history->counts;
+}
+
+void instance_history_count(struct instance_history *history, const struct topology *topology)
+{
+	if (history->counts == NULL) {
+		history->counts = session_counts_new();
+	}
+	session_counts_look(history->counts, topology);
 }

@@ -51,7 +51,9 @@ struct instance_history_node instance_history_node(
 	const struct instance_history *history, size_t index);
 /* Borrowed likewise; the oldest first. */
 const struct history_events *instance_history_events(const struct instance_history *history);
-/* Its sessions, counted where that is wanted: the metrics' last minute goes with the rest. */
-struct session_counts *instance_history_counts(const struct instance_history *history);
+/* Counts its sessions if that is due; once a second, where it is wanted. */
+void instance_history_count(struct instance_history *history, const struct topology *topology);
+/* The last count, which goes with the rest; NULL: there is none. */
+const struct session_counts *instance_history_counts(const struct instance_history *history);
 
 #endif

@@ -42,8 +42,8 @@ struct history_event {
 
 /* Zeroed is none. */
 struct history_events {
-	struct history_event items[HISTORY_MAX_EVENTS]; /* oldest first */
 	size_t n;
+	struct history_event items[HISTORY_MAX_EVENTS]; /* oldest first */
 };
 
 /*

@@ -3,8 +3,7 @@
 from harness import programs, wait_until
 
 MANY = 200
-# Of it the history takes as much as it has samples by then; 64 when it is full.
-MAX_KIB_PER_INSTANCE = 80
+MAX_KIB_PER_INSTANCE = 64
 
 
 def resident_kib(daemon):

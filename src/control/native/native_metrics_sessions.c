@@ -24,8 +24,10 @@ static const struct session_counts *counts_of(const struct instance *instance)
 {
 	const struct session_counts *counts = instance_history_counts(instance->history);
 
-	return instance->opts->counts_sessions && session_counts_wall_ms(counts) > 0 ? counts
-										     : NULL;
+	return instance->opts->counts_sessions && counts != NULL &&
+			       session_counts_wall_ms(counts) > 0
+		       ? counts
+		       : NULL;
 }
 
 static void print_row(FILE *out, enum session_counts_key key, const struct instance *instance)

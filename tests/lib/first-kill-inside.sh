@@ -13,17 +13,15 @@ export DEBIAN_FRONTEND=noninteractive
 } >/tmp/redis.log 2>&1 || cat /tmp/redis.log
 
 # All of them into one interactive shell of root, as a person does: each when the one before has
-# ended, so that no program reads what is meant for the shell. Its output by steps.
+# ended, and nothing behind it, so that no program reads what is meant for the shell. Its output by
+# steps.
 paste_all() {
 	local step end
 	mkfifo /tmp/keys
 	exec 3<>/tmp/keys
 	bash --norc --noprofile -i </tmp/keys >/tmp/screen 2>&1 3>&- &
 	for step in 1 2 3 4 5 6; do
-		{
-			cat "/opt/steps/$step"
-			echo "echo step $step ended with \$?"
-		} >&3
+		sed "\$s/\$/; echo step $step ended with \$?/" "/opt/steps/$step" >&3
 		end=$((SECONDS + 700))
 		until grep -q "^step $step ended with " /tmp/screen || [ "$SECONDS" -ge "$end" ]; do
 			sleep 0.2

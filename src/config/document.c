@@ -5,11 +5,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "config/section.h"
+#include "kill/own_caller.h"
 #include "model/intern.h"
 
 /* "instances[4294967295]" */
@@ -238,24 +238,10 @@ static void read_defaults_and_instances(
 
 /* ---- guards ---- */
 
-/* Guards act as the daemon does: who that is, as access sees him. */
-static struct caller make_own_caller(void)
-{
-	struct caller caller = {.uid = geteuid(), .gid = getegid(), .is_own = true};
-	gid_t groups[CALLER_MAX_GROUPS];
-	int n = getgroups(CALLER_MAX_GROUPS, groups);
-
-	for (int i = 0; i < n; i++) {
-		caller.groups[caller.n_groups++] = groups[i];
-	}
-	return caller;
-}
-
 /* What would be refused each time is refused now. */
 static void refuse_denied(const struct tree_node *node, const struct guard_opts *guard,
-	const struct config *config, struct mistakes *mistakes)
+	const struct caller *own, const struct config *config, struct mistakes *mistakes)
 {
-	struct caller caller = make_own_caller();
 	const char *action = guard_opts_action(guard);
 	bool is_for_any = false;
 
@@ -266,7 +252,7 @@ static void refuse_denied(const struct tree_node *node, const struct guard_opts 
 			continue;
 		}
 		is_for_any = true;
-		if (!access_is_allowed(&config->access, &caller, action, slice_of(id))) {
+		if (!access_is_allowed(&config->access, own, action, slice_of(id))) {
 			mistakes_add(mistakes, node->at,
 				"the guard \"%s\" may not do %s on \"%s\"; expected access to "
 				"allow that to the daemon's own user",
@@ -301,6 +287,7 @@ static void read_guards(
 	const struct tree_node *list, struct config *config, struct mistakes *mistakes)
 {
 	struct guards_opts *guards = &config->guards;
+	struct caller own = own_caller_make(); /* they act as the daemon does */
 
 	if (list->kind != TREE_LIST || list->n_items == 0) {
 		value_refuse(&(struct value){&value_sections, list, NULL, mistakes});
@@ -317,7 +304,7 @@ static void read_guards(
 		section_preset(KEYS_GUARD, &guards->items[i]);
 		section_read(KEYS_GUARD, &list->items[i], where, &guards->items[i], mistakes);
 		if (mistakes->n == n_before && guards->items[i].name != NULL) {
-			refuse_denied(&list->items[i], &guards->items[i], config, mistakes);
+			refuse_denied(&list->items[i], &guards->items[i], &own, config, mistakes);
 		}
 	}
 	refuse_guard_twins(list, guards, mistakes);

@@ -5,12 +5,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/account.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "guard/watch.h"
+#include "kill/own_caller.h"
 #include "record/audit.h"
 
 LIST_HEAD(watch_list, watch);
@@ -21,28 +20,13 @@ struct guards {
 	char words[512];
 };
 
-static struct caller make_own_caller(void)
-{
-	struct caller caller = {
-		.uid = geteuid(),
-		.gid = getegid(),
-		.pid = getpid(),
-		.is_own = true,
-		.exe = "sesskilld",
-	};
-	CLEANUP(mem_free_p) char *name = account_user_name(caller.uid);
-
-	snprintf(caller.user, sizeof(caller.user), "%s", name != NULL ? name : "");
-	return caller;
-}
-
 struct guards *guards_new(const struct guards_inputs *inputs)
 {
 	struct guards *guards = mem_new(struct guards);
 
 	guards->world.in = *inputs;
 	guards->world.state = guard_state_load(inputs->state_path);
-	guards->world.caller = make_own_caller();
+	guards->world.caller = own_caller_make();
 	guards->world.started_ms = clock_monotonic_ms();
 	LIST_INIT(&guards->watches);
 	return guards;

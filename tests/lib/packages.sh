@@ -25,10 +25,13 @@ need_packages() {
 	fi
 }
 
-# install_packages WORD...: options of apt-get and names of packages.
+# install_packages WORD...: options of apt-get and names of packages. A configuration file that is
+# there already stays: nobody would see dpkg's question, nor answer it.
 install_packages() {
 	as_root env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+		apt-get install -y -qq --no-install-recommends \
+		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
+		"$@" </dev/null >/dev/null
 }
 
 as_root() {

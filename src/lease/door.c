@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "lease/lease.h"
@@ -189,9 +190,9 @@ static void on_seen_closed(void *context, const struct reply *reply, const char 
 	struct door *door = context;
 
 	if (!is_refused(door, reply, lost)) {
-		if (!door->lease->is_closing) {
+		if (door->late_ms > 0) {
 			log_warning("lease %s: the user %s was on again on %s and is off now; who "
-				    "logged in meanwhile is still there: kill again",
+				    "logged in meanwhile is ended",
 				door->lease->id, door->user, door->address);
 		}
 		door->digest = add_to_digest(FNV_OFFSET, reply);
@@ -243,6 +244,7 @@ static void close_if_open(struct door *door, const struct reply *reply, bool is_
 		/* Should the daemon end before the answer, it is in the journal. */
 		door->is_ours = true;
 		door->digest = 0;
+		door->late_ms = door->lease->is_closing ? 0 : clock_monotonic_ms();
 		if (is_journalled(door)) {
 			send(door, "SETUSER", "off", on_closed);
 		}

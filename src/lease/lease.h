@@ -1,14 +1,20 @@
 /*
- * What the files of leases share. They call each other in one direction: leases -> lease_gate ->
- * lease_check, lease_doors -> lease_state -> lease -> door.
+ * What the files of leases share. They call each other in one direction: leases -> lease_gate,
+ * lease_kill -> lease_check, lease_doors -> lease_journal -> lease_state -> lease -> door.
  */
 #ifndef LEASE_LEASE_H
 #define LEASE_LEASE_H
 
+#include <jansson.h>
 #include <sys/queue.h>
 
+#include "base/claim.h"
+#include "base/uuid.h"
 #include "lease/leases.h"
 #include "redis/calls.h"
+
+/* What is wrong and stays so is told so often. */
+#define LEASE_TELL_MS (60 * 1000)
 
 struct lease;
 struct lease_check;
@@ -25,9 +31,12 @@ struct door {
 	uint64_t serial; /* of the server process that it was closed on: its link's connection */
 	bool is_busy;    /* a command is on its way */
 	bool is_opening; /* that is to open it */
-	char error[256]; /* "" none */
-	struct calls calls; /* its commands */
-	struct link *link;  /* held while it is busy */
+	/* Closed after the kill: who came in before is to be ended, from then on; 0: nobody. */
+	int64_t late_ms;
+	char kill_id[UUID_TEXT_BYTES]; /* of the kill that ends them; "": none is on its way */
+	char error[256];               /* "" none */
+	struct calls calls;            /* its commands */
+	struct link *link;             /* held while it is busy */
 };
 
 struct lease {
@@ -45,10 +54,9 @@ struct lease {
 	struct door **doors;
 	size_t n_doors;
 	size_t doors_capacity;
-	bool is_closing; /* the kill waits for the first nodes */
-	bool is_over;    /* released */
-	bool was_told;   /* that it cannot be opened, of late */
-	int64_t told_ms;
+	bool is_closing;           /* the kill waits for the first nodes */
+	bool is_over;              /* released */
+	int64_t told_ms;           /* when what is wrong was told last; 0: never */
 	struct lease_check *check; /* NULL: it has passed */
 	gate_done_fn done_fn;      /* NULL: nobody waits */
 	void *done_context;
@@ -57,12 +65,16 @@ struct lease {
 struct leases {
 	struct leases_inputs in;
 	char *state_path;
+	struct claim claim; /* of the journal: nobody else writes it */
+	bool is_unsaved;    /* the journal says something else than what is here */
+	int64_t told_ms;    /* when that was told last; 0: never */
+	struct caller own;  /* who ends those that came in before a door was closed again */
 	struct gate gate;
 	TAILQ_HEAD(, lease) list;
 	struct event *settling; /* tells those who wait that all doors have answered */
 	/* For doors: a door has got its answer; it is about to be closed. */
 	void (*answered_fn)(struct leases *leases);
-	int (*journal_fn)(const struct leases *leases, struct err *err);
+	int (*journal_fn)(struct leases *leases, struct err *err);
 };
 
 /* ---- door.c ---- */
@@ -85,9 +97,23 @@ void lease_check_free(struct lease_check *check); /* NULL is fine; it is forgott
 
 /* ---- lease_state.c ---- */
 
-/* All of them; on the disk on return, else a negative errno with words. */
-NODISCARD int lease_state_save(const struct leases *leases, struct err *err);
-void lease_state_load(struct leases *leases);
+json_t *lease_state_json(const struct leases *leases);
+/* Adds all of them; false: that is no journal. */
+NODISCARD bool lease_state_take(struct leases *leases, const json_t *root);
+
+/* ---- lease_journal.c ---- */
+
+/*
+ * Takes up what the journal has, if it is not another daemon's. What cannot be understood is put
+ * aside, under another name.
+ */
+void lease_journal_load(struct leases *leases);
+/*
+ * All of them; on the disk on return. Else a negative errno with words, and the upkeep tries again.
+ */
+NODISCARD int lease_journal_save(struct leases *leases, struct err *err);
+/* The same for who cannot wait for it: a failure is in the log. */
+void lease_save(struct leases *leases);
 
 /* ---- lease.c ---- */
 
@@ -99,15 +125,23 @@ struct lease *lease_find(const struct leases *leases, struct slice id);
 
 /* ---- lease_doors.c ---- */
 
+/* NULL: the configuration has it no more. */
+const struct instance *lease_instance(const struct lease *lease);
+/* NULL: that node is not connected. */
+struct link *lease_find_link(const struct instance *instance, const char *address);
 bool lease_is_busy(const struct lease *lease);
 int64_t lease_left_ms(const struct lease *lease); /* 0: it is over */
 /* On all nodes that are there and have not been seen closed. */
 void lease_close_all(struct lease *lease);
 /* False: there is nothing of it to open any more. */
 bool lease_open_all(struct lease *lease);
-void lease_save(const struct leases *leases);
 void lease_record(const struct lease *lease, const char *event, const struct caller *caller,
 	const char *what);
+
+/* ---- lease_kill.c ---- */
+
+/* Ends who came in where a door was closed after the kill. */
+void lease_kill_late(struct lease *lease);
 
 /* ---- lease_gate.c ---- */
 

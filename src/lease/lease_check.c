@@ -91,10 +91,27 @@ static bool is_utf8(struct slice text)
 	return text.len == 0;
 }
 
+/* Whom the configuration protects by his name, whether or not he is there. */
+static const char *find_protection(const struct instance *instance, struct slice user)
+{
+	const struct selectors *protect = &instance->opts->protect;
+	struct session session = {.type = SESSION_TYPE_NORMAL};
+
+	session.values[SESSION_USER] = user;
+	for (size_t i = 0; i < protect->n; i++) {
+		if (selector_field(protect->items[i]) == SESSION_USER &&
+			selector_test(protect->items[i], &session) == SELECTOR_YES) {
+			return selector_text(protect->items[i]);
+		}
+	}
+	return NULL;
+}
+
 static void check_names(struct lease_check *check, const struct selector *users)
 {
 	for (size_t i = 0; i < selector_n_values(users) && check->failure == NULL; i++) {
 		struct slice user = selector_listed_value(users, i);
+		const char *protection = find_protection(check->instance, user);
 
 		if (!is_utf8(user)) {
 			/* The journal could not name it, and it would never be opened. */
@@ -108,6 +125,10 @@ static void check_names(struct lease_check *check, const struct selector *users)
 			check->failure = mem_printf("the user %.*s is the daemon's own account: it "
 						    "would keep itself out",
 				SLICE_ARG(user));
+		} else if (protection != NULL) {
+			check->failure = mem_printf("it would shut out the user %.*s, whom the "
+						    "configuration protects (%s)",
+				SLICE_ARG(user), protection);
 		}
 	}
 }

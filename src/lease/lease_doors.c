@@ -35,15 +35,6 @@ int64_t lease_left_ms(const struct lease *lease)
 	return lease->is_over ? 0 : MAX(lease->until_boot_ms - clock_boottime_ms(), INT64_C(0));
 }
 
-void lease_save(const struct leases *leases)
-{
-	struct err err;
-
-	if (lease_state_save(leases, &err) < 0) {
-		log_error("leases: %s", err.text);
-	}
-}
-
 void lease_record(
 	const struct lease *lease, const char *event, const struct caller *caller, const char *what)
 {
@@ -103,7 +94,7 @@ static void close_on(struct lease *lease, struct link *link)
 	}
 }
 
-static struct link *find_link(const struct instance *instance, const char *address)
+struct link *lease_find_link(const struct instance *instance, const char *address)
 {
 	for (size_t i = 0; instance != NULL && i < topology_n_nodes(instance->topology); i++) {
 		struct link *link = topology_node(instance->topology, i);
@@ -115,14 +106,14 @@ static struct link *find_link(const struct instance *instance, const char *addre
 	return NULL;
 }
 
-static const struct instance *instance_of(const struct lease *lease)
+const struct instance *lease_instance(const struct lease *lease)
 {
 	return instances_find(lease->leases->in.instances, slice_of(lease->instance));
 }
 
 void lease_close_all(struct lease *lease)
 {
-	const struct instance *instance = instance_of(lease);
+	const struct instance *instance = lease_instance(lease);
 
 	for (size_t i = 0; instance != NULL && i < topology_n_nodes(instance->topology); i++) {
 		struct link *link = topology_node(instance->topology, i);
@@ -136,7 +127,7 @@ void lease_close_all(struct lease *lease)
 /* False: there is nothing of it to open any more. */
 bool lease_open_all(struct lease *lease)
 {
-	const struct instance *instance = instance_of(lease);
+	const struct instance *instance = lease_instance(lease);
 	bool is_any = false;
 
 	for (size_t i = 0; i < lease->n_doors; i++) {
@@ -147,7 +138,7 @@ bool lease_open_all(struct lease *lease)
 			door->is_ours = false; /* it is the other one's now */
 			door->state = DOOR_OPEN;
 		}
-		link = door->is_ours ? find_link(instance, door->address) : NULL;
+		link = door->is_ours ? lease_find_link(instance, door->address) : NULL;
 		if (link != NULL && !door->is_busy) {
 			door_open(door, link);
 		} else if (link == NULL && door->is_ours && door->error[0] == '\0') {

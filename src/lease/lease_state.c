@@ -1,20 +1,14 @@
 /*
- * The journal: one file, whole or as it was.
+ * Leases as the journal has them.
  *
  *     {"leases": [{"id", "instance", "caller", "reason", "since_ms", "until_ms", "until_boot_ms",
- *       "saved_boot_ms", "is_over", "users": [NAME], "doors": [{"address", "user", "digest"}]}]}
+ *       "saved_boot_ms", "is_over", "users": [NAME],
+ *       "doors": [{"address", "user", "digest", "is_late"}]}]}
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "lease/lease.h"
@@ -39,6 +33,8 @@ static json_t *doors_json(const struct lease *lease)
 		json_set(object, "address", json_text_of(door->address));
 		json_set(object, "user", json_text_of(door->user));
 		json_set(object, "digest", json_text_of(digest));
+		json_set(object, "is_late",
+			json_boolean(door->late_ms > 0 || door->kill_id[0] != '\0'));
 		json_add(list, object);
 	}
 	return list;
@@ -62,25 +58,18 @@ static json_t *lease_json(const struct lease *lease)
 	return object;
 }
 
-int lease_state_save(const struct leases *leases, struct err *err)
+json_t *lease_state_json(const struct leases *leases)
 {
-	json_auto_t *root = json_object();
+	json_t *root = json_object();
 	json_t *list = json_array();
-	CLEANUP(mem_free_p) char *text = NULL;
 	const struct lease *lease;
 
-	if (leases->state_path == NULL) {
-		err_set(err, "there is no state directory: who is kept out would stay out if the "
-			     "daemon ended");
-		return -ENOENT;
-	}
 	TAILQ_FOREACH(lease, &leases->list, entry)
 	{
 		json_add(list, lease_json(lease));
 	}
 	json_set(root, "leases", list);
-	text = json_print(root);
-	return file_replace(leases->state_path, text, err);
+	return root;
 }
 
 /* ---- in ---- */
@@ -124,6 +113,7 @@ static void take_doors(struct lease *lease, const json_t *object)
 
 		door->is_ours = true;
 		door->state = DOOR_CLOSED;
+		door->late_ms = json_is_true(json_object_get(door_json, "is_late"));
 		(void)!parse_u64(slice_of(text_of(door_json, "digest")), &door->digest);
 	}
 }
@@ -142,35 +132,88 @@ static void take_lease(struct leases *leases, const json_t *object)
 	lease->is_over = json_is_true(json_object_get(object, "is_over"));
 	lease->users = mem_alloc_array(json_array_size(users), sizeof(char *));
 	for (size_t i = 0; i < json_array_size(users); i++) {
-		const char *user = json_string_value(json_array_get(users, i));
-
-		lease->users[lease->n_users++] = mem_printf("%s", user != NULL ? user : "");
+		lease->users[lease->n_users++] =
+			mem_printf("%s", json_string_value(json_array_get(users, i)));
 	}
 	take_time(lease, object);
 	take_doors(lease, object);
 }
 
-void lease_state_load(struct leases *leases)
+/* ---- is it one? ---- */
+
+static bool is_text(const json_t *object, const char *key)
 {
-	json_error_t error;
-	FILE *file = leases->state_path != NULL ? fopen(leases->state_path, "re") : NULL;
-	json_auto_t *root = file != NULL ? json_loadf(file, 0, &error) : NULL;
+	return json_string_length(json_object_get(object, key)) > 0;
+}
+
+static bool are_users(const json_t *users)
+{
+	const json_t *user;
+	size_t i;
+
+	json_array_foreach(users, i, user)
+	{
+		if (json_string_length(user) == 0) {
+			return false;
+		}
+	}
+	return json_array_size(users) > 0;
+}
+
+static bool are_doors(const json_t *doors)
+{
+	const json_t *door;
+	size_t i;
+
+	json_array_foreach(doors, i, door)
+	{
+		if (!is_text(door, "address") || !is_text(door, "user")) {
+			return false;
+		}
+	}
+	return json_is_array(doors);
+}
+
+static bool is_lease(const json_t *object)
+{
+	static const char *const times[] = {"since_ms", "until_ms", "until_boot_ms"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		if (!json_is_integer(json_object_get(object, times[i]))) {
+			return false;
+		}
+	}
+	return is_text(object, "id") && is_text(object, "instance") &&
+	       are_users(json_object_get(object, "users")) &&
+	       are_doors(json_object_get(object, "doors"));
+}
+
+static bool is_sound(const json_t *root)
+{
+	const json_t *leases = json_object_get(root, "leases");
 	const json_t *object;
 	size_t i;
 
-	if (leases->state_path == NULL || (file == NULL && errno == ENOENT)) {
-		return;
+	json_array_foreach(leases, i, object)
+	{
+		if (!is_lease(object)) {
+			return false;
+		}
 	}
-	if (root == NULL) {
-		log_error("%s cannot be read: whoever is kept out stays out, until somebody says "
-			  "ACL SETUSER NAME on",
-			leases->state_path);
+	return json_is_array(leases);
+}
+
+bool lease_state_take(struct leases *leases, const json_t *root)
+{
+	const json_t *object;
+	size_t i;
+
+	if (!is_sound(root)) {
+		return false;
 	}
 	json_array_foreach(json_object_get(root, "leases"), i, object)
 	{
 		take_lease(leases, object);
 	}
-	if (file != NULL) {
-		fclose(file);
-	}
+	return true;
 }

@@ -13,22 +13,20 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "kill/own_caller.h"
 #include "lease/lease.h"
 #include "redis/link.h"
 
-/* What cannot be opened is told so often. */
-#define TELL_MS (60 * 1000)
+/* ---- what is wrong ---- */
 
-/* ---- the end ---- */
+static bool is_untold(const struct lease *lease)
+{
+	return lease->told_ms == 0 || clock_monotonic_ms() - lease->told_ms >= LEASE_TELL_MS;
+}
 
 /* Loud: somebody may be shut out for longer than anybody wanted. */
 static void tell_overdue(struct lease *lease)
 {
-	int64_t now_ms = clock_monotonic_ms();
-
-	if (lease->told_ms != 0 && now_ms - lease->told_ms < TELL_MS) {
-		return;
-	}
 	for (size_t i = 0; i < lease->n_doors; i++) {
 		const struct door *door = lease->doors[i];
 
@@ -36,7 +34,22 @@ static void tell_overdue(struct lease *lease)
 			log_error("lease %s is over, but the user %s is still off on %s (%s); to "
 				  "open it by hand: ACL SETUSER %s on",
 				lease->id, door->user, door->address, door->error, door->user);
-			lease->told_ms = now_ms;
+			lease->told_ms = clock_monotonic_ms();
+		}
+	}
+}
+
+/* Nor is anybody kept out where he should be. */
+static void tell_incomplete(struct lease *lease)
+{
+	for (size_t i = 0; i < lease->n_doors; i++) {
+		const struct door *door = lease->doors[i];
+
+		if (door->state == DOOR_FAILED) {
+			log_error("lease %s: the user %s cannot be kept out of %s (%s); to do it "
+				  "by hand: ACL SETUSER %s off",
+				lease->id, door->user, door->address, door->error, door->user);
+			lease->told_ms = clock_monotonic_ms();
 		}
 	}
 }
@@ -72,10 +85,14 @@ static void look_after(struct lease *lease)
 	}
 	if (lease_left_ms(lease) > 0) {
 		lease_close_all(lease);
-	} else if (lease_open_all(lease)) {
-		tell_overdue(lease);
-	} else {
+		lease_kill_late(lease);
+		if (is_untold(lease)) {
+			tell_incomplete(lease);
+		}
+	} else if (!lease_open_all(lease)) {
 		end(lease);
+	} else if (is_untold(lease)) {
+		tell_overdue(lease);
 	}
 }
 
@@ -87,6 +104,9 @@ void leases_upkeep(struct leases *leases)
 		next = TAILQ_NEXT(lease, entry);
 		look_after(lease);
 	}
+	if (leases->is_unsaved) {
+		lease_save(leases);
+	}
 }
 
 /* ---- by a person ---- */
@@ -95,6 +115,7 @@ int leases_release(
 	struct leases *leases, struct slice id, const struct caller *caller, struct err *err)
 {
 	struct lease *lease = lease_find(leases, id);
+	int r;
 
 	if (lease == NULL || lease->check != NULL) {
 		err_set(err, "no lease of that id stands");
@@ -104,14 +125,14 @@ int leases_release(
 		/* Asked for again: what cannot be opened is given up. */
 		lease_record(lease, "release", caller, "given up: it may still be closed");
 		lease_free(lease);
-		lease_save(leases);
-		return 0;
+		return lease_journal_save(leases, err);
 	}
 	lease->is_over = true;
+	lease->told_ms = 0;
 	lease_record(lease, "release", caller, "released");
-	lease_save(leases);
+	r = lease_journal_save(leases, err);
 	look_after(lease);
-	return 0;
+	return r;
 }
 
 int leases_extend(struct leases *leases, struct slice id, int64_t for_ms,
@@ -126,7 +147,7 @@ int leases_extend(struct leases *leases, struct slice id, int64_t for_ms,
 	lease->until_boot_ms = clock_boottime_ms() + for_ms;
 	lease->until_wall_ms = clock_wall_ms() + for_ms;
 	lease_record(lease, "lease", caller, "it lasts until another time");
-	return lease_state_save(leases, err);
+	return lease_journal_save(leases, err);
 }
 
 /* ---- all of them ---- */
@@ -154,6 +175,7 @@ static void view_lease(const struct lease *lease,
 
 		doors[i] = (struct door_view){door->address, door->user, door->state, door->error};
 		view.is_overdue |= view.left_ms == 0 && door->is_ours && door->error[0] != '\0';
+		view.is_incomplete |= view.left_ms > 0 && door->state == DOOR_FAILED;
 	}
 	view_fn(context, &view);
 }
@@ -194,8 +216,9 @@ struct leases *leases_new(const struct leases_inputs *inputs)
 	leases->settling = event_new(inputs->loop, -1, 0, lease_on_settling, leases);
 	CHECK(leases->settling != NULL);
 	leases->answered_fn = on_answered;
-	leases->journal_fn = lease_state_save;
-	lease_state_load(leases);
+	leases->journal_fn = lease_journal_save;
+	leases->own = own_caller_make();
+	lease_journal_load(leases);
 	return leases;
 }
 
@@ -206,10 +229,14 @@ void leases_free(struct leases *leases)
 	if (leases == NULL) {
 		return;
 	}
+	if (leases->is_unsaved) {
+		lease_save(leases);
+	}
 	while ((lease = TAILQ_FIRST(&leases->list)) != NULL) {
 		lease_free(lease);
 	}
 	event_free(leases->settling);
+	claim_leave(&leases->claim);
 	free(leases->state_path);
 	free(leases);
 }

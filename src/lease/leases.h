@@ -51,7 +51,10 @@ enum {
 	LEASES_E_UNKNOWN = 1, /* no such lease */
 };
 
-/* Opens before its time; once more: gives up what cannot be opened. `caller` is recorded. */
+/*
+ * Opens before its time; once more: gives up what cannot be opened. `caller` is recorded. A
+ * negative errno with words: it is so, but the journal cannot be written yet.
+ */
 NODISCARD int leases_release(
 	struct leases *leases, struct slice id, const struct caller *caller, struct err *err);
 /* From now on so long: a negative errno with words when the journal cannot be written. */
@@ -84,8 +87,9 @@ struct lease_view {
 	const char *caller; /* the name of who ordered it */
 	const char *reason; /* "" none */
 	int64_t since_wall_ms;
-	int64_t left_ms; /* 0: it is over, and doors are to be opened */
-	bool is_overdue; /* it is over, and some door could not be opened */
+	int64_t left_ms;    /* 0: it is over, and doors are to be opened */
+	bool is_overdue;    /* it is over, and some door could not be opened */
+	bool is_incomplete; /* it is not over, and some door could not be closed */
 	const char *const *users;
 	size_t n_users;
 	const struct door_view *doors;

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import signal
 import threading
 import time
 
@@ -22,6 +24,10 @@ def add_user(server, name):
 
 def is_on(server, name):
     return "on" in server.redis().acl_getuser(name)["flags"]
+
+
+def n_sessions(server, name):
+    return server.redis().execute_command("CLIENT", "LIST").count(f"user={name} ")
 
 
 def log_in(server, name):
@@ -82,6 +88,11 @@ def leases(daemon):
     return answer.json["leases"]
 
 
+def journal(daemon):
+    with open(f"{daemon.directory}/state/leases.json", encoding="utf-8") as file:
+        return json.load(file)
+
+
 own_accounts = pytest.mark.own_accounts("about one that may set users")
 
 
@@ -98,7 +109,7 @@ def test_they_stay_out_and_come_back(server, daemon, pool):
     assert [door["state"] for door in lease["doors"]] == ["closed"]
     assert lease["id"] == report.json["request_id"]
     wait_until(lambda: crowd.n_refused > 20, "them to knock")
-    assert server.redis().execute_command("CLIENT", "LIST").count("user=leaky") == 0
+    assert n_sessions(server, "leaky") == 0
     wait_until(lambda: leases(daemon) == [], "the end of the lease")
     wait_until(lambda: crowd.n_in >= 16, "all to be back")
     back = [at for at in crowd.entries if at > killed_at]
@@ -175,7 +186,7 @@ def test_refused(server, daemon, pool, params, status, words):
     answer = daemon.kill("r-test", **{"keep_out": "1m", **params})
     assert answer.status == status and words in answer.text, answer.text
     assert is_on(server, "leaky") and leases(daemon) == []
-    assert server.redis().execute_command("CLIENT", "LIST").count("user=leaky") == 2
+    assert n_sessions(server, "leaky") == 2
 
 
 @own_accounts
@@ -196,6 +207,17 @@ def test_not_those_who_replicate_or_are_protected(make_server, make_daemon, pool
     wait_until(lambda: "flags=SU" not in server.redis().execute_command("CLIENT", "LIST"), "its end")
     answer = daemon.kill("r-test", match="user = mixed", keep_out="1m")
     assert answer.status == 409 and "protects" in answer.text and is_on(server, "mixed")
+
+
+@own_accounts
+def test_not_those_who_are_protected_by_name(server, make_daemon):
+    """Although they are not there."""
+    add_user(server, "ops-1")
+    keys = {"id": "r-test", "address": server.address}
+    daemon = make_daemon([{**keys, "protect": ["user = ops-*"]}])
+    answer = daemon.kill("r-test", match="user = ops-1", keep_out="1m")
+    assert answer.status == 409 and "protects (user = ops-*)" in answer.text
+    assert is_on(server, "ops-1") and leases(daemon) == []
 
 
 @own_accounts
@@ -222,7 +244,7 @@ def test_without_the_permission(server, make_daemon, make_secret, pool):
     assert "ACL SETUSER me +acl|setuser +acl|getuser" in answer.text
     assert is_on(server, "leaky") and answer.json["killed"] == 0
     wait_until(lambda: leases(daemon) == [], "its end")
-    assert server.redis().execute_command("CLIENT", "LIST").count("user=leaky") == 2
+    assert n_sessions(server, "leaky") == 2
 
 
 @own_accounts
@@ -294,7 +316,7 @@ def test_who_was_changed_is_left_after_a_restart_too(server, daemon):
     add_user(server, "leaky")
     daemon.kill("r-test", match="user = leaky", keep_out="1h")
     server.redis().execute_command("ACL", "SETUSER", "leaky", "-@all")
-    daemon.signal(9)
+    daemon.signal(signal.SIGKILL)
     daemon.wait_for_end()
     daemon.start("ready")
     wait_until(lambda: leases(daemon)[0]["doors"][0]["state"] == "changed", "it to be seen")
@@ -309,7 +331,7 @@ def test_the_daemon_is_killed_meanwhile(server, daemon, pool, is_overdue):
     crowd = pool(server, "leaky", 2)
     report = daemon.kill("r-test", match="user = leaky", keep_out="2s" if is_overdue else "1h")
     assert report.json["state"] == "done", report.text
-    daemon.signal(9)
+    daemon.signal(signal.SIGKILL)
     daemon.wait_for_end()
     if is_overdue:
         begun = time.monotonic()
@@ -328,19 +350,45 @@ def test_the_daemon_is_killed_meanwhile(server, daemon, pool, is_overdue):
 
 @own_accounts
 def test_a_server_that_restarts_gets_its_door_again(make_server, make_daemon):
-    server = make_server()
-    add_user(server, "leaky")
+    """And who came in before that is ended, as everybody was."""
+    server = make_server(
+        lines=[f"user {name} on >{PASSWORD} +@all ~* &*" for name in ("leaky", "other")]
+    )
     daemon = make_daemon([server])
     daemon.kill("r-test", match="user = leaky", keep_out="1h")
     assert not is_on(server, "leaky")
+    daemon.signal(signal.SIGSTOP)
     server.kill()
     server.start()
-    add_user(server, "leaky")
+    early, bystander = log_in(server, "leaky"), log_in(server, "other")
+    daemon.signal(signal.SIGCONT)
     wait_until(lambda: not is_on(server, "leaky"), "the door to be closed again")
-    wait_until(lambda: "kill again" in daemon.log(), "it to be told")
+    wait_until(lambda: n_sessions(server, "leaky") == 0, "who came in before to be ended")
+    assert bystander.ping() and n_sessions(server, "other") == 1
+    early.close()
     (lease,) = leases(daemon)
+    wait_until(lambda: len(daemon.audit("outcome")) == 2, "its record")
+    outcome = daemon.audit("outcome")[-1]
+    assert outcome["killed"] == 1 and lease["id"] in outcome["reason"]
+    wait_until(lambda: not journal(daemon)["leases"][0]["doors"][0]["is_late"], "its end")
     daemon.cli("release", lease["id"])
     wait_until(lambda: is_on(server, "leaky"), "it to be open")
+
+
+@own_accounts
+def test_who_came_in_is_ended_by_the_next_daemon_too(make_server, make_daemon):
+    server = make_server(lines=[f"user leaky on >{PASSWORD} +@all ~* &*"])
+    daemon = make_daemon([server])
+    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    daemon.signal(signal.SIGKILL)
+    daemon.wait_for_end()
+    server.kill()
+    server.start()
+    early = log_in(server, "leaky")
+    daemon.start("ready")
+    wait_until(lambda: n_sessions(server, "leaky") == 0, "who came in before to be ended")
+    assert not is_on(server, "leaky")
+    early.close()
 
 
 @own_accounts
@@ -408,6 +456,83 @@ def test_the_journal_cannot_be_written(server, make_daemon, pool):
     assert "leases.json" in answer.text and answer.json["killed"] == 0
     assert is_on(server, "leaky")
     os.rmdir(f"{state}/leases.json.new")
+
+
+@own_accounts
+def test_a_release_that_cannot_be_journalled(server, daemon):
+    """It is one all the same, and written when that is possible again."""
+    add_user(server, "leaky")
+    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    in_the_way = f"{daemon.directory}/state/leases.json.new"
+    os.makedirs(in_the_way)
+    (lease,) = leases(daemon)
+    answer = daemon.http("DELETE", f"/v1/leases/{lease['id']}")
+    assert answer.status == 500 and "released, but not in the journal" in answer.text
+    wait_until(lambda: is_on(server, "leaky"), "it to be open")
+    assert len(journal(daemon)["leases"]) == 1
+    os.rmdir(in_the_way)
+    wait_until(lambda: journal(daemon)["leases"] == [], "it to be journalled")
+
+
+@own_accounts
+def test_a_door_that_cannot_be_closed_again_is_told(server, make_daemon, make_secret):
+    add_user(server, "leaky")
+    add_user(server, "me")
+    daemon = make_daemon([{"id": "r-test", "address": server.address, "username": "me",
+                           "password-file": make_secret(PASSWORD)}])  # fmt: skip
+    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    server.redis().execute_command("ACL", "SETUSER", "me", "-acl|setuser", "-acl|getuser")
+    server.redis().client_kill_filter(user="me")
+    wait_until(lambda: leases(daemon)[0]["state"] == "incomplete", "it to be seen")
+    wait_until(lambda: "cannot be kept out of" in daemon.log(), "it to be told")
+    shown = " ".join(daemon.cli("leases").stdout.split())
+    assert "incomplete" in shown and "by hand: ACL SETUSER leaky off" in shown
+    metrics = daemon.http("GET", "/metrics").text
+    assert 'sesskill_leases_incomplete{instance="r-test"} 1' in metrics
+    server.redis().execute_command("ACL", "SETUSER", "me", "+acl|setuser", "+acl|getuser")
+    wait_until(lambda: leases(daemon)[0]["state"] == "closed", "it to be closed")
+    assert not is_on(server, "leaky")
+
+
+@own_accounts
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "{}", '{"leases": 1}', '{"leases": [{}]}', '{"leases": [{"id": "0000-1"}]}', "", "{"],
+)
+def test_a_journal_that_is_none_is_put_aside(server, daemon, text):
+    daemon.stop()
+    path = f"{daemon.directory}/state/leases.json"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    daemon.start("ready")
+    assert "cannot be understood" in daemon.log()
+    add_user(server, "leaky")
+    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    assert len(journal(daemon)["leases"]) == 1
+    with open(f"{path}.bad", encoding="utf-8") as file:
+        assert file.read() == text
+
+
+@own_accounts
+def test_one_state_directory_for_two_daemons(server, make_daemon):
+    """It is that of the one who was first; of the other when that one has ended, with what it has."""
+    add_user(server, "leaky")
+    add_user(server, "late")
+    first, second = make_daemon([server]), make_daemon([server])
+    second.stop()
+    shutil.rmtree(f"{second.directory}/state")
+    os.symlink(f"{first.directory}/state", f"{second.directory}/state")
+    second.start("ready")
+    first.kill("r-test", match="user = leaky", keep_out="1h")
+    answer = second.kill("r-test", match="user = late", keep_out="1h")
+    assert answer.status in (500, 503) and "another daemon's" in answer.text
+    assert is_on(server, "late") and len(journal(first)["leases"]) == 1
+    first.stop()
+    assert second.kill("r-test", match="user = late", keep_out="1h").json["state"] == "done"
+    wait_until(
+        lambda: sorted(lease["users"][0] for lease in leases(second)) == ["late", "leaky"],
+        "both of them, without the refused one",
+    )
 
 
 @own_accounts

@@ -24,6 +24,13 @@ bool print_find_lease_column(struct slice word, struct table_column *ret_column,
 	return table_read_column(COLUMNS, ARRAY_SIZE(COLUMNS), word, ret_column, err);
 }
 
+static bool is_bad(const json_t *lease)
+{
+	struct slice state = field_text(lease, "state");
+
+	return slice_is(state, "overdue") || slice_is(state, "incomplete");
+}
+
 static void add_lease(struct table *table, const json_t *lease)
 {
 	CLEANUP(mem_free_p) char *users = field_join(json_object_get(lease, "users"), ",");
@@ -31,8 +38,7 @@ static void add_lease(struct table *table, const json_t *lease)
 	table_add(table, lease);
 	table_set(table, "users", slice_of(users));
 	print_time(table, "until", lease);
-	table_style(table, "state",
-		slice_is(field_text(lease, "state"), "overdue") ? TERM_BAD : TERM_PLAIN);
+	table_style(table, "state", is_bad(lease) ? TERM_BAD : TERM_PLAIN);
 }
 
 /* With what is to be typed on the server, where the daemon cannot do it. */
@@ -56,11 +62,9 @@ static void print_doors(const json_t *lease, const struct screen *screen)
 				"as it is",
 				SLICE_ARG(user));
 		} else if (error.len > 0) {
-			words = mem_printf("the user %.*s is still %s: %.*s%s%.*s%s",
-				SLICE_ARG(user), is_overdue ? "off" : "not off", SLICE_ARG(error),
-				is_overdue ? "; by hand: ACL SETUSER " : "",
-				SLICE_ARG(is_overdue ? user : (struct slice){0}),
-				is_overdue ? " on" : "");
+			words = mem_printf("the user %.*s %s: %.*s; by hand: ACL SETUSER %.*s %s",
+				SLICE_ARG(user), is_overdue ? "is still off" : "may not be off",
+				SLICE_ARG(error), SLICE_ARG(user), is_overdue ? "on" : "off");
 		}
 		print_remark(screen, TERM_BAD, "", address, slice_of(words));
 	}

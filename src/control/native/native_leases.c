@@ -71,9 +71,10 @@ static json_t *lease_json(const struct lease_view *view)
 	json_set(object, "until", time_json(clock_wall_ms() + view->left_ms));
 	json_set(object, "left_ms", json_integer(view->left_ms));
 	json_set(object, "state",
-		json_text_of(view->left_ms > 0  ? "closed"
-			     : view->is_overdue ? "overdue"
-						: "opening"));
+		json_text_of(view->is_incomplete ? "incomplete"
+			     : view->left_ms > 0 ? "closed"
+			     : view->is_overdue  ? "overdue"
+						 : "opening"));
 	json_set(object, "doors", doors_json(view));
 	return object;
 }
@@ -132,6 +133,18 @@ static char *find(struct exchange *exchange, json_t **ret_lease)
 	return id;
 }
 
+/* `r` is not 0: there is none, or what was done with it is not in the journal. */
+static void fail(struct exchange *exchange, int r, const char *done, const struct err *err)
+{
+	if (r > 0) {
+		exchange_fail(exchange, EXCHANGE_NOT_FOUND, "%s", err->text);
+		return;
+	}
+	log_error("leases: %s", err->text);
+	exchange_fail(exchange, EXCHANGE_INTERNAL,
+		"it is %s, but not in the journal yet, should the daemon end: %s", done, err->text);
+}
+
 /* ---- handlers ---- */
 
 void native_leases(struct exchange *exchange)
@@ -159,17 +172,19 @@ void native_lease_release(struct exchange *exchange)
 	json_t *lease = NULL;
 	CLEANUP(mem_free_p) char *id = find(exchange, &lease);
 	struct err err;
+	int r;
 
 	if (id == NULL) {
 		return;
 	}
-	if (leases_release(exchange->control->in.leases, slice_of(id), &exchange->http->caller,
-		    &err) != 0) {
-		json_decref(lease);
-		exchange_fail(exchange, EXCHANGE_NOT_FOUND, "%s", err.text);
-	} else {
+	r = leases_release(
+		exchange->control->in.leases, slice_of(id), &exchange->http->caller, &err);
+	if (r == 0) {
 		exchange_answer(exchange, 200, lease);
+		return;
 	}
+	json_decref(lease);
+	fail(exchange, r, "released", &err);
 }
 
 void native_lease_extend(struct exchange *exchange)
@@ -193,12 +208,8 @@ void native_lease_extend(struct exchange *exchange)
 	}
 	r = leases_extend(exchange->control->in.leases, slice_of(id), params.until_ms,
 		&exchange->http->caller, &err);
-	if (r > 0) {
-		exchange_fail(exchange, EXCHANGE_NOT_FOUND, "%s", err.text);
-	} else if (r < 0) {
-		log_error("leases: %s", err.text);
-		exchange_fail(exchange, EXCHANGE_INTERNAL,
-			"it is extended, but not beyond the daemon's end: %s", err.text);
+	if (r != 0) {
+		fail(exchange, r, "extended", &err);
 	} else {
 		native_lease(exchange);
 	}

@@ -231,10 +231,37 @@ static void print_guards(const struct page *page)
 
 /* ---- leases ---- */
 
+static bool is_any_lease(const struct lease_view *view UNUSED)
+{
+	return true;
+}
+
+static bool is_overdue(const struct lease_view *view)
+{
+	return view->is_overdue;
+}
+
+static bool is_incomplete(const struct lease_view *view)
+{
+	return view->is_incomplete;
+}
+
+static const struct lease_gauge {
+	const char *name;
+	const char *help;
+	bool (*is_counted)(const struct lease_view *view);
+} lease_gauges[] = {
+	{"sesskill_leases", "Leases that stand: somebody is kept out.", is_any_lease},
+	{"sesskill_leases_overdue", "Leases that are over, and somebody could not be let in again.",
+		is_overdue},
+	{"sesskill_leases_incomplete", "Leases that stand, and somebody could not be kept out.",
+		is_incomplete},
+};
+
 struct lease_count {
+	const struct lease_gauge *gauge;
 	struct slice instance;
 	int64_t n;
-	int64_t n_overdue;
 };
 
 static void count_lease(void *context, const struct lease_view *view)
@@ -242,29 +269,26 @@ static void count_lease(void *context, const struct lease_view *view)
 	struct lease_count *count = context;
 
 	if (slice_is(count->instance, view->instance)) {
-		count->n++;
-		count->n_overdue += view->is_overdue;
+		count->n += count->gauge->is_counted(view);
 	}
 }
 
 static void print_leases(const struct page *page)
 {
-	static const char all[] = "sesskill_leases", overdue[] = "sesskill_leases_overdue";
+	for (size_t k = 0; k < ARRAY_SIZE(lease_gauges); k++) {
+		const struct lease_gauge *gauge = &lease_gauges[k];
 
-	for (int is_overdue = 0; is_overdue < 2; is_overdue++) {
-		const char *name = is_overdue ? overdue : all;
-
-		exposition_begin(page->out, EXPOSITION_GAUGE, name,
-			is_overdue ? "Leases that are over, and somebody could not be let in again."
-				   : "Leases that stand: somebody is kept out.");
+		exposition_begin(page->out, EXPOSITION_GAUGE, gauge->name, gauge->help);
 		for (size_t i = 0; i < page->n_instances; i++) {
 			struct lease_count count = {
-				.instance = slice_of(page->instances[i]->opts->id)};
+				.gauge = gauge,
+				.instance = slice_of(page->instances[i]->opts->id),
+			};
 
 			leases_each(page->exchange->control->in.leases, count_lease, &count);
-			exposition_number(page->out, name,
+			exposition_number(page->out, gauge->name,
 				EXPOSITION_LABELS({"instance", page->instances[i]->opts->id}),
-				is_overdue ? count.n_overdue : count.n);
+				count.n);
 		}
 	}
 }

@@ -88,6 +88,13 @@ def leases(daemon):
     return answer.json["leases"]
 
 
+def keep_out(daemon, user="leaky"):
+    """For longer than any test; the lease."""
+    report = daemon.kill("r-test", match=f"user = {user}", keep_out="1h")
+    assert report.json["state"] == "done", report.text
+    return leases(daemon)[-1]
+
+
 def journal(daemon):
     with open(f"{daemon.directory}/state/leases.json", encoding="utf-8") as file:
         return json.load(file)
@@ -304,7 +311,7 @@ def test_who_was_changed_meanwhile_is_left(server, daemon, pool):
 def test_who_was_let_in_by_somebody_stays_in(server, daemon):
     """Although the daemon has to connect again, to the same server."""
     add_user(server, "leaky")
-    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    keep_out(daemon)
     server.redis().execute_command("ACL", "SETUSER", "leaky", "on")
     server.redis().client_kill_filter(_type="normal", skipme=True)
     wait_until(lambda: leases(daemon)[0]["doors"][0]["state"] == "changed", "it to be seen")
@@ -314,7 +321,7 @@ def test_who_was_let_in_by_somebody_stays_in(server, daemon):
 @own_accounts
 def test_who_was_changed_is_left_after_a_restart_too(server, daemon):
     add_user(server, "leaky")
-    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    keep_out(daemon)
     server.redis().execute_command("ACL", "SETUSER", "leaky", "-@all")
     daemon.signal(signal.SIGKILL)
     daemon.wait_for_end()
@@ -355,7 +362,7 @@ def test_a_server_that_restarts_gets_its_door_again(make_server, make_daemon):
         lines=[f"user {name} on >{PASSWORD} +@all ~* &*" for name in ("leaky", "other")]
     )
     daemon = make_daemon([server])
-    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    keep_out(daemon)
     assert not is_on(server, "leaky")
     daemon.signal(signal.SIGSTOP)
     server.kill()
@@ -379,7 +386,7 @@ def test_a_server_that_restarts_gets_its_door_again(make_server, make_daemon):
 def test_who_came_in_is_ended_by_the_next_daemon_too(make_server, make_daemon):
     server = make_server(lines=[f"user leaky on >{PASSWORD} +@all ~* &*"])
     daemon = make_daemon([server])
-    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    keep_out(daemon)
     daemon.signal(signal.SIGKILL)
     daemon.wait_for_end()
     server.kill()
@@ -396,7 +403,7 @@ def test_a_server_that_is_gone_is_told_as_overdue(make_server, make_daemon):
     server = make_server()
     add_user(server, "leaky")
     daemon = make_daemon([server])
-    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    keep_out(daemon)
     server.pause_process()
     (lease,) = leases(daemon)
     daemon.http("DELETE", f"/v1/leases/{lease['id']}")
@@ -413,7 +420,7 @@ def test_what_cannot_be_opened_is_given_up(make_server, make_daemon):
     server = make_server()
     add_user(server, "leaky")
     daemon = make_daemon([server])
-    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    keep_out(daemon)
     server.kill()
     (lease,) = leases(daemon)
     path = f"/v1/leases/{lease['id']}"
@@ -430,8 +437,7 @@ def test_two_leases_of_one_user(server, daemon, first_ends):
     """Who is kept out by both is let in when the last one ends."""
     add_user(server, "leaky")
     for _ in range(2):
-        report = daemon.kill("r-test", match="user = leaky", keep_out="1h")
-        assert report.json["state"] == "done", report.text
+        keep_out(daemon)
     one, other = leases(daemon)
     assert [lease["doors"][0]["state"] for lease in (one, other)] == ["closed", "closed"]
     if first_ends == "second":
@@ -462,7 +468,7 @@ def test_the_journal_cannot_be_written(server, make_daemon, pool):
 def test_a_release_that_cannot_be_journalled(server, daemon):
     """It is one all the same, and written when that is possible again."""
     add_user(server, "leaky")
-    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    keep_out(daemon)
     in_the_way = f"{daemon.directory}/state/leases.json.new"
     os.makedirs(in_the_way)
     (lease,) = leases(daemon)
@@ -480,7 +486,7 @@ def test_a_door_that_cannot_be_closed_again_is_told(server, make_daemon, make_se
     add_user(server, "me")
     daemon = make_daemon([{"id": "r-test", "address": server.address, "username": "me",
                            "password-file": make_secret(PASSWORD)}])  # fmt: skip
-    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    keep_out(daemon)
     server.redis().execute_command("ACL", "SETUSER", "me", "-acl|setuser", "-acl|getuser")
     server.redis().client_kill_filter(user="me")
     wait_until(lambda: leases(daemon)[0]["state"] == "incomplete", "it to be seen")
@@ -507,7 +513,7 @@ def test_a_journal_that_is_none_is_put_aside(server, daemon, text):
     daemon.start("ready")
     assert "cannot be understood" in daemon.log()
     add_user(server, "leaky")
-    daemon.kill("r-test", match="user = leaky", keep_out="1h")
+    keep_out(daemon)
     assert len(journal(daemon)["leases"]) == 1
     with open(f"{path}.bad", encoding="utf-8") as file:
         assert file.read() == text
@@ -523,12 +529,12 @@ def test_one_state_directory_for_two_daemons(server, make_daemon):
     shutil.rmtree(f"{second.directory}/state")
     os.symlink(f"{first.directory}/state", f"{second.directory}/state")
     second.start("ready")
-    first.kill("r-test", match="user = leaky", keep_out="1h")
+    keep_out(first)
     answer = second.kill("r-test", match="user = late", keep_out="1h")
     assert answer.status in (500, 503) and "another daemon's" in answer.text
     assert is_on(server, "late") and len(journal(first)["leases"]) == 1
     first.stop()
-    assert second.kill("r-test", match="user = late", keep_out="1h").json["state"] == "done"
+    keep_out(second, "late")
     wait_until(
         lambda: sorted(lease["users"][0] for lease in leases(second)) == ["late", "leaky"],
         "both of them, without the refused one",

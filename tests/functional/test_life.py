@@ -107,16 +107,17 @@ def test_all_mistakes_at_once(make_directory, check):
     assert "did you mean" in lines[0] and "expected" in lines[1] and "expected" in lines[2]
 
 
-def test_a_password_that_others_can_read(make_directory):
-    directory = make_directory()
+def write_config_with_secret(directory, mode):
     secret = f"{directory}/pass"
     with open(secret, "w", encoding="utf-8") as file:
         file.write("secret")
-    os.chmod(secret, 0o644)
-    path = write_config(
-        directory,
-        f"instances:\n  - {{id: a, address: 'localhost:1', password-file: {secret}}}\n",
-    )
+    os.chmod(secret, mode)
+    keys = f"{{id: a, address: 'localhost:1', password-file: {secret}}}"
+    return write_config(directory, f"instances:\n  - {keys}\n"), secret
+
+
+def test_a_password_that_others_can_read(make_directory):
+    path, secret = write_config_with_secret(make_directory(), 0o644)
     done = run_daemon("-c", path, *programs.CHECK)
     assert done.returncode == 2
     assert done.stderr.startswith(f"{path}:2:") and secret in done.stderr
@@ -127,14 +128,7 @@ def test_check_reads_as_the_service_does(make_directory):
     """What root can read the daemon may not."""
     directory = make_directory()
     os.chmod(directory, 0o755)
-    secret = f"{directory}/pass"
-    with open(secret, "w", encoding="utf-8") as file:
-        file.write("secret")
-    os.chmod(secret, 0o600)
-    path = write_config(
-        directory,
-        f"instances:\n  - {{id: a, address: 'localhost:1', password-file: {secret}}}\n",
-    )
+    path, secret = write_config_with_secret(directory, 0o600)
     assert run_daemon("-c", path, *programs.CHECK).returncode == 0
     done = run_daemon("-c", path, "--check", "--as", "nobody")
     assert done.returncode == 2 and done.stderr.startswith(f"{path}:2:") and secret in done.stderr

@@ -173,14 +173,21 @@ def test_a_daemon_that_restarts_before_the_answer(ssh, server, db1, make_termina
     assert len(db1.kills()) == 1
 
 
-def test_interrupt_and_cancel(ssh, server, db1, make_terminal, make_clients):
-    """Ctrl-C reaches ssh as well, which is not to end the connection."""
+@pytest.fixture
+def interrupted(ssh, server, db1, make_terminal, make_clients):
+    """A kill on the other host that watches, and is asked what Ctrl-C is to mean."""
     make_clients(server, total=5)
     arguments = ["-H", "db1", "kill", "r-test", "--all", "--yes", "--watch", "60s"]
     terminal = make_terminal(None, *arguments, env=ssh.environment())
     terminal.expect("watching")
     terminal.press_interrupt()
     terminal.expect("[c]ancel it, [l]eave it running")
+    return terminal
+
+
+def test_interrupt_and_cancel(ssh, db1, interrupted):
+    """Ctrl-C reaches ssh as well, which is not to end the connection."""
+    terminal = interrupted
     terminal.type("\n")
     terminal.expect("watching  [")
     terminal.press_interrupt()
@@ -194,13 +201,8 @@ def test_interrupt_and_cancel(ssh, server, db1, make_terminal, make_clients):
     assert len(ssh.calls()) == 2
 
 
-def test_leave(ssh, server, db1, make_terminal, make_clients):
-    make_clients(server, total=5)
-    arguments = ["-H", "db1", "kill", "r-test", "--all", "--yes", "--watch", "60s"]
-    terminal = make_terminal(None, *arguments, env=ssh.environment())
-    terminal.expect("watching")
-    terminal.press_interrupt()
-    terminal.expect("[c]ancel it, [l]eave it running")
+def test_leave(db1, interrupted):
+    terminal = interrupted
     terminal.type("l\n")
     assert terminal.finish() == 1
     (kill,) = db1.kills()

@@ -253,11 +253,11 @@ static bool read_request(
 static enum status test_on_listing(const struct cli *cli, const struct args *args, const char *name)
 {
 	json_auto_t *guards = load_guards(args_value(args, "config"));
-	enum status status = STATUS_USAGE;
 	struct saved_request request;
 	const json_t *guard;
 	size_t index = 0;
 	struct err err;
+	bool is_fine;
 
 	if (guards == NULL) {
 		return STATUS_USAGE;
@@ -267,13 +267,8 @@ static enum status test_on_listing(const struct cli *cli, const struct args *arg
 		cli_error("there is no guard \"%s\" in the configuration", name);
 		return STATUS_USAGE;
 	}
-	if (read_request(json_object_get(guard, "request"), args, &request, &err)) {
-		status = saved_show(cli, args_value(args, "listing"), &request);
-	} else {
-		cli_error("%s", err.text);
-	}
-	saved_request_finish(&request);
-	return status;
+	is_fine = read_request(json_object_get(guard, "request"), args, &request, &err);
+	return saved_show(cli, args_value(args, "listing"), &request, is_fine ? NULL : &err);
 }
 
 /* ---- the command ---- */

@@ -156,20 +156,15 @@ static bool read_options(const struct args *args, struct saved_request *request,
 static enum status show_saved(const struct cli *cli, const struct args *args)
 {
 	struct saved_request request;
-	enum status status = STATUS_USAGE;
 	struct err err;
+	bool is_fine;
 
 	if (args->n_words > 0) {
 		cli_error("--from takes no instance: it is of a file");
 		return STATUS_USAGE;
 	}
-	if (read_options(args, &request, &err)) {
-		status = saved_show(cli, args_value(args, "from"), &request);
-	} else {
-		cli_error("%s", err.text);
-	}
-	saved_request_finish(&request);
-	return status;
+	is_fine = read_options(args, &request, &err);
+	return saved_show(cli, args_value(args, "from"), &request, is_fine ? NULL : &err);
 }
 
 static enum status run(const struct cli *cli, const struct args *args)

@@ -173,7 +173,7 @@ void saved_request_init(struct saved_request *request)
 	goals_init(&request->goals);
 }
 
-void saved_request_finish(struct saved_request *request)
+static void finish_request(struct saved_request *request)
 {
 	selectors_finish(&request->match);
 	selectors_finish(&request->except);
@@ -222,7 +222,8 @@ static void show(const struct cli *cli, struct saved *saved)
 	}
 }
 
-enum status saved_show(const struct cli *cli, const char *path, const struct saved_request *request)
+static enum status answer(
+	const struct cli *cli, const char *path, const struct saved_request *request)
 {
 	struct saved saved = {
 		.path = path,
@@ -245,5 +246,19 @@ enum status saved_show(const struct cli *cli, const char *path, const struct sav
 	}
 	free(saved.candidates);
 	goals_book_finish(&saved.book);
+	return status;
+}
+
+enum status saved_show(const struct cli *cli, const char *path, struct saved_request *request,
+	const struct err *err)
+{
+	enum status status = STATUS_USAGE;
+
+	if (err != NULL) {
+		cli_error("%s", err->text);
+	} else {
+		status = answer(cli, path, request);
+	}
+	finish_request(request);
 	return status;
 }

@@ -18,12 +18,12 @@ struct saved_request {
 };
 
 void saved_request_init(struct saved_request *request);
-void saved_request_finish(struct saved_request *request);
 
 /*
+ * Answers the request, which is given up; or says why it could not be read (`err` NULL: it could).
  * `path` "-": stdin. Sessions that carry replication or a server's own work are no part of it.
  */
-enum status saved_show(
-	const struct cli *cli, const char *path, const struct saved_request *request);
+enum status saved_show(const struct cli *cli, const char *path, struct saved_request *request,
+	const struct err *err);
 
 #endif

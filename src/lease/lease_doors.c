@@ -124,6 +124,17 @@ void lease_close_all(struct lease *lease)
 	}
 }
 
+/* They may be in from now on: the kill of who came in too early has no reason any more. */
+static void open_door(struct door *door, struct link *link)
+{
+	if (door->kill_id[0] != '\0') {
+		(void)!jobs_cancel(door->lease->leases->in.jobs, slice_of(door->kill_id));
+		door->kill_id[0] = '\0';
+	}
+	door->late_ms = 0;
+	door_open(door, link);
+}
+
 /* False: there is nothing of it to open any more. */
 bool lease_open_all(struct lease *lease)
 {
@@ -140,7 +151,7 @@ bool lease_open_all(struct lease *lease)
 		}
 		link = door->is_ours ? lease_find_link(instance, door->address) : NULL;
 		if (link != NULL && !door->is_busy) {
-			door_open(door, link);
+			open_door(door, link);
 		} else if (link == NULL && door->is_ours && door->error[0] == '\0') {
 			snprintf(door->error, sizeof(door->error), "the node is not connected");
 		}

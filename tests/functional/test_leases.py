@@ -16,6 +16,7 @@ from harness.http import Caller
 
 NOBODY = 65534
 PASSWORD = "secret"
+WHOLE_LIST = b"*2\r\n$6\r\nCLIENT\r\n$4\r\nLIST\r\n"
 
 
 def add_user(server, name):
@@ -379,6 +380,28 @@ def test_a_server_that_restarts_gets_its_door_again(make_server, make_daemon):
     assert outcome["killed"] == 1 and lease["id"] in outcome["reason"]
     wait_until(lambda: not journal(daemon)["leases"][0]["doors"][0]["is_late"], "its end")
     daemon.cli("release", lease["id"])
+    wait_until(lambda: is_on(server, "leaky"), "it to be open")
+
+
+@own_accounts
+def test_released_before_they_are_ended(make_server, make_daemon, make_relay):
+    """Then they may be in."""
+    server = make_server(lines=[f"user leaky on >{PASSWORD} +@all ~* &*"])
+    relay = make_relay(server)
+    daemon = make_daemon([{"id": "r-test", "address": relay.address}])
+    lease = keep_out(daemon)
+    daemon.signal(signal.SIGSTOP)
+    server.kill()
+    server.start()
+    early = log_in(server, "leaky")
+    relay.hold(WHOLE_LIST, others_pass=True)
+    daemon.signal(signal.SIGCONT)
+    wait_until(lambda: len(daemon.kills()) == 2, "the kill of who came in before")
+    relay.wait_until_held()
+    assert daemon.http("DELETE", f"/v1/leases/{lease['id']}").status == 200
+    relay.release()
+    wait_until(lambda: len(daemon.audit("outcome")) == 2, "its end")
+    assert daemon.audit("outcome")[-1]["state"] == "cancelled" and early.ping()
     wait_until(lambda: is_on(server, "leaky"), "it to be open")
 
 

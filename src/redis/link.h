@@ -196,6 +196,12 @@ bool link_is_hurried(const struct link *link);
 /* Is a set command in flight, or late? A connection that is opened to its server now may be hit. */
 bool link_is_blocked(const struct link *link);
 /*
+ * Asked before a connection is opened: may it be hit by a set command that is in flight on another
+ * link? Then it is opened half a second later at most. NULL: never.
+ */
+typedef bool link_is_in_range_fn(void *context, const struct link *link);
+void link_ask_before_opening(struct link *link, link_is_in_range_fn *fn, void *context);
+/*
  * No new connection is opened between these two, and one that is not proven yet is given up: who
  * makes a plan knows all connections of the link until it is carried out. Calls come in pairs.
  */

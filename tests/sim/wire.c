@@ -36,12 +36,13 @@ struct wire {
 	size_t n_out, out_capacity, first_out;
 	int64_t last_at; /* pieces arrive in their order */
 	int64_t last_in_at;
-	bool is_silent;  /* half-open */
-	bool is_slow;    /* a byte at a time */
-	size_t n_left;   /* bytes until it is cut; SIZE_MAX: it is not */
-	bool is_cut;     /* by the network */
-	int64_t left_at; /* when the daemon closed it */
-	bool is_over;    /* the other end knows */
+	int64_t asked_at; /* when the daemon sent what arrived last */
+	bool is_silent;   /* half-open */
+	bool is_slow;     /* a byte at a time */
+	size_t n_left;    /* bytes until it is cut; SIZE_MAX: it is not */
+	bool is_cut;      /* by the network */
+	int64_t left_at;  /* when the daemon closed it */
+	bool is_over;     /* the other end knows */
 };
 
 static struct wire *all;
@@ -143,6 +144,17 @@ static void on_due(void *context, uint64_t value)
 	}
 }
 
+/* Who does not answer within the daemon's time-out is not well, whosever fault that is. */
+static void note_late_answer(const struct wire *wire, int64_t at)
+{
+	int64_t since = MAX(wire->asked_at, wire->last_at);
+	struct server *server = server_at(wire->ip, wire->port);
+
+	if (server != NULL && wire->asked_at > 0 && at - since > scenario_command_timeout()) {
+		server->healthy_since = MAX(server->healthy_since, at);
+	}
+}
+
 static void add_piece(struct wire *wire, const char *bytes, size_t n)
 {
 	struct piece piece = {.at = not_before(wire, wire->last_at), .n = n};
@@ -157,6 +169,9 @@ static void add_piece(struct wire *wire, const char *bytes, size_t n)
 	wire->out =
 		mem_grow_array(wire->out, wire->n_out, &wire->out_capacity, sizeof(struct piece));
 	wire->out[wire->n_out++] = piece;
+	if (bytes != NULL) {
+		note_late_answer(wire, piece.at);
+	}
 	wire->last_at = piece.at;
 	sim_at(piece.at, on_due, wire, 0);
 }
@@ -230,6 +245,7 @@ void wire_cut_some(const char *ip, uint16_t port, bool is_silent)
 
 struct arrival {
 	struct wire *wire;
+	int64_t sent_at;
 	size_t n;
 	char bytes[];
 };
@@ -239,6 +255,7 @@ static void on_arrival(void *context, uint64_t value)
 	struct arrival *arrival = context;
 	struct wire *wire = arrival->wire;
 
+	wire->asked_at = arrival->sent_at;
 	if (!wire->is_over && wire->end.bytes_fn != NULL && arrival->n > 0) {
 		wire->end.bytes_fn(wire->end.context, (struct slice){arrival->bytes, arrival->n});
 	} else if (!wire->is_over && arrival->n == 0) {
@@ -269,6 +286,7 @@ static void on_readable(void *context)
 	}
 	arrival = mem_alloc_array(sizeof(*arrival) + (size_t)n, 1);
 	arrival->wire = wire;
+	arrival->sent_at = sim_now();
 	arrival->n = (size_t)n;
 	memcpy(arrival->bytes, buffer, (size_t)n);
 	wire->last_in_at = not_before(wire, wire->last_in_at);

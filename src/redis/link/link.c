@@ -337,6 +337,12 @@ void link_release(struct link *link)
 	guard_leave(&link->guard);
 }
 
+void link_ask_before_opening(struct link *link, link_is_in_range_fn *fn, void *context)
+{
+	link->is_in_range_fn = fn;
+	link->is_in_range_context = context;
+}
+
 void link_keep_aside(struct link *link)
 {
 	link->n_keeping_aside++;

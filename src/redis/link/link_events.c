@@ -10,11 +10,16 @@
 #include "base/macros.h"
 #include "redis/link/link_internal.h"
 #include "redis/server_info.h"
+#include "redis/timer.h"
 #include "redis/tls.h"
 
 /* Connections lost in a row while they waited for a listing: more than chance, or somebody's kill.
  */
 #define CUT_LISTINGS 2
+
+/* A set command of somebody else's is waited for so often, and so long each time. */
+#define MAX_WAITS 10
+#define WAIT_MS 50
 
 static bool is_late_and_was_proven(const struct connection *connection)
 {
@@ -321,10 +326,29 @@ void link_follow(struct link *link)
 	guard_leave(&link->guard);
 }
 
+/* Not for ever: a command may be late for long. */
+static bool waits_for_others(struct link *link)
+{
+	if (link->is_in_range_fn == NULL ||
+		!link->is_in_range_fn(link->is_in_range_context, link)) {
+		link->n_waits = 0;
+		return false;
+	}
+	if (link->n_waits == MAX_WAITS) {
+		return false;
+	}
+	link->n_waits++;
+	timer_start(link->retry, WAIT_MS);
+	return true;
+}
+
 void link_on_retry(evutil_socket_t fd, short what, void *context)
 {
 	struct link *link = context;
 
+	if (waits_for_others(link)) {
+		return;
+	}
 	guard_enter(&link->guard);
 	if (!link_is_blocked(link) && !link_try_again(link) && !link_is_complete(link)) {
 		struct connection *connection;

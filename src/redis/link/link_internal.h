@@ -74,6 +74,9 @@ struct link {
 	uint64_t turns_serial; /* of the main one when another process answered; 0: none has */
 	int64_t turns_ms;      /* monotonic */
 	bool was_blocked;
+	link_is_in_range_fn *is_in_range_fn; /* NULL: nobody else's set command hits it */
+	void *is_in_range_context;
+	unsigned n_waits; /* since it was out of range */
 	struct told told[LINK_N_NEWS][LINK_N_TOLD];
 	struct connection *asker;  /* expendable: asks how filters combine; NULL: none at present */
 	enum link_filters filters; /* of the process that has */

@@ -24,6 +24,25 @@ void topology_insert_node(struct topology *topology, struct node *node)
 	nodes->items[nodes->n++] = node;
 }
 
+/*
+ * What is sent over one address of a server hits a connection that is made by another one
+ * meanwhile. Where an address leads, to which process, nobody knows before a connection has told.
+ */
+static bool is_in_range(void *context, const struct link *link)
+{
+	const struct node *node = context;
+	const struct nodes *nodes = &node->topology->nodes;
+
+	for (size_t i = 0; i < nodes->n; i++) {
+		const struct link *other = nodes->items[i]->link;
+
+		if (other != link && link_is_blocked(other)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static struct node *add_node(struct topology *topology, struct link *link, const char *label)
 {
 	struct node *node = mem_new(struct node);
@@ -36,6 +55,7 @@ static struct node *add_node(struct topology *topology, struct link *link, const
 	};
 	calls_init(&node->calls, NULL);
 	link_watch(link, &node->watcher);
+	link_ask_before_opening(link, is_in_range, node);
 	topology_insert_node(topology, node);
 	return node;
 }
@@ -52,6 +72,7 @@ void topology_free_node(struct node *node)
 	node->topology->node_going_fn(node);
 	calls_drop(&node->calls);
 	link_unwatch(node->link, &node->watcher);
+	link_ask_before_opening(node->link, NULL, NULL);
 	topology_drop_link(node->topology, node->link);
 	free(node->label);
 	free(node->trouble);

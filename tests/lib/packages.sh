@@ -4,9 +4,10 @@
 
 BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config
 	libevent-dev libssl-dev libhiredis-dev libyaml-dev libjansson-dev libcurl4-openssl-dev
-	libsystemd-dev libcmocka-dev"
+	libsystemd-dev libnftables-dev libcmocka-dev"
 DEMO_PACKAGES="redis-server redis-tools curl"
-TEST_PACKAGES="python3 python3-pytest python3-pytest-xdist python3-redis openssl tmux zsh mandoc groff-base iproute2 socat"
+TEST_PACKAGES="python3 python3-pytest python3-pytest-xdist python3-redis openssl tmux zsh mandoc groff-base iproute2 nftables
+	socat"
 PACKAGE_PACKAGES="build-essential debhelper lintian"
 
 # need_packages NAME...: installs those that are missing, asks nothing. Fails when it cannot.

@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/mem.h"
+#include "host/firewall.h"
 #include "redis/resolver.h"
 #include "redis/timer.h"
 #include "redis/tls.h"
@@ -35,7 +36,7 @@
 /* A name has as many addresses as its name server likes; what is behind these is not tried. */
 #define MAX_ADDRESSES 32
 
-union address {
+union peer {
 	struct sockaddr any;
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;
@@ -51,7 +52,7 @@ struct dial {
 	int64_t deadline_ms; /* of all attempts together */
 	struct event *timer; /* the time of one; made active to go on from the event loop */
 	struct lookup *lookup;
-	union address *addresses; /* of a name */
+	union peer *addresses; /* of a name */
 	size_t n_addresses;
 	size_t n_tried;
 	struct bufferevent *attempt;
@@ -140,6 +141,22 @@ static void start_timer(struct dial *dial, size_t n_left)
 	timer_start(dial->timer, ms);
 }
 
+/*
+ * Whoever is kept out, this process is not: its first packet bears the mark already, if it may.
+ * Else libevent makes the socket.
+ */
+static void mark_attempt(struct bufferevent *attempt, int family)
+{
+	static const int mark = FIREWALL_MARK;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) == 0) {
+		bufferevent_setfd(attempt, fd);
+	} else if (fd >= 0) {
+		evutil_closesocket(fd);
+	}
+}
+
 /* bufferevent_socket_connect() calls nobody back for what fails at once. */
 static void try_address(struct dial *dial, const struct sockaddr *address, size_t address_bytes)
 {
@@ -152,6 +169,9 @@ static void try_address(struct dial *dial, const struct sockaddr *address, size_
 		return;
 	}
 	bufferevent_setcb(dial->attempt, NULL, NULL, on_attempt, dial);
+	if (address->sa_family != AF_UNIX) {
+		mark_attempt(dial->attempt, address->sa_family);
+	}
 	if (FAULT(DIAL_SILENT, NULL)) {
 		return;
 	}
@@ -178,7 +198,7 @@ static void try_path(struct dial *dial)
 /* The next address of the name, or the bad news. From the event loop. */
 static void try_next(struct dial *dial)
 {
-	const union address *address;
+	const union peer *address;
 
 	if (dial->n_tried == dial->n_addresses) {
 		finish(dial, NULL, dial->err.text);
@@ -192,10 +212,10 @@ static void try_next(struct dial *dial)
 
 static void take_addresses(struct dial *dial, const struct addrinfo *list)
 {
-	dial->addresses = mem_alloc_array(MAX_ADDRESSES, sizeof(union address));
+	dial->addresses = mem_alloc_array(MAX_ADDRESSES, sizeof(union peer));
 	for (; list != NULL && dial->n_addresses < MAX_ADDRESSES; list = list->ai_next) {
 		if (list->ai_family == AF_INET || list->ai_family == AF_INET6) {
-			CHECK(list->ai_addrlen <= sizeof(union address));
+			CHECK(list->ai_addrlen <= sizeof(union peer));
 			memcpy(&dial->addresses[dial->n_addresses++], list->ai_addr,
 				list->ai_addrlen);
 		}

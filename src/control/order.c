@@ -10,6 +10,7 @@
 #include "control/permission.h"
 
 #define MAX_STALL_BUDGET_MS (10 * 1000)
+#define MAX_READMIT 100000
 
 /* ---- one value each ---- */
 
@@ -96,6 +97,20 @@ static bool read_keep_out_by(
 	return true;
 }
 
+static bool read_readmit(
+	const struct param_row *row UNUSED, struct slice value, void *field, struct err *err)
+{
+	uint64_t n;
+
+	if (!parse_u64(value, &n) || n == 0 || n > MAX_READMIT) {
+		err_set(err, "\"%.*s\" is no number of sessions a second from 1 to %d",
+			SLICE_ARG(value), MAX_READMIT);
+		return false;
+	}
+	*(uint64_t *)field = n;
+	return true;
+}
+
 static bool read_timeout(
 	const struct param_row *row, struct slice value, void *field, struct err *err)
 {
@@ -158,6 +173,9 @@ static const struct param_row rows[] = {
 	{"keep_out", false, params_read_duration, FIELD(keep_out_ms), 1000,
 		REQUEST_MAX_KEEP_OUT_MS},
 	{"keep_out_by", false, read_keep_out_by, FIELD(keep_out_by), 0, 0},
+	{"whole_source", false, params_read_switch, FIELD(is_whole_source), 0, 0},
+	{"hold", false, params_read_switch, FIELD(holds), 0, 0},
+	{"readmit", false, read_readmit, FIELD(readmit), 0, 0},
 	{"break_busy", false, params_read_switch, FIELD(break_busy), 0, 0},
 	{"via", false, read_via, FIELD(via), 0, 0},
 	{"cut", false, params_read_switch, FIELD(wants_cut), 0, 0},
@@ -194,8 +212,22 @@ static bool check_goals(const struct request *request, struct err *err)
 
 static bool check_keep_out(const struct request *request, struct err *err)
 {
-	if (request->keep_out_by != KEEP_OUT_ANY && request->keep_out_ms == 0) {
-		err_set(err, "keep_out_by says how: it takes keep_out, which says how long");
+	bool is_for_addresses = request->is_whole_source || request->holds || request->readmit > 0;
+
+	if ((request->keep_out_by != KEEP_OUT_ANY || is_for_addresses) &&
+		request->keep_out_ms == 0) {
+		err_set(err, "keep_out_by, whole_source, hold and readmit say how: they take "
+			     "keep_out, which says how long");
+		return false;
+	}
+	if (request->keep_out_ms > 0 && goals_is_bounded(&request->goals)) {
+		err_set(err, "keep_out takes no limit, free or keep: who is spared would be kept "
+			     "out like the others");
+		return false;
+	}
+	if (is_for_addresses && request_is_kept_out_by_user(request)) {
+		err_set(err, "whole_source, hold and readmit are for addresses: they take "
+			     "keep_out_by=address where whole users are selected");
 		return false;
 	}
 	if (request->keep_out_by == KEEP_OUT_USER && request_users(request) == NULL) {

@@ -11,11 +11,14 @@
 struct instance;
 struct request;
 
-/*
- * The door is closed, or `failure` says why the kill must not be; `is_inexact`: because it would
- * shut out somebody whom the request does not end.
- */
-typedef void (*gate_done_fn)(void *context, const char *failure, bool is_inexact);
+/* The door is closed, or the kill must not be. Borrowed for the call. */
+struct gate_answer {
+	const char *failure; /* why it must not be; NULL: the door is closed */
+	bool is_inexact;     /* because it would shut out somebody whom the request does not end */
+	const char *warning; /* whom it shuts out besides, as was accepted; NULL: nobody */
+};
+
+typedef void (*gate_done_fn)(void *context, const struct gate_answer *answer);
 
 struct gate {
 	/*

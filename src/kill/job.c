@@ -273,14 +273,17 @@ static void end_soon(struct job *job)
 	event_active(job->patience, 0, 0);
 }
 
-static void on_gate(void *context, const char *failure, bool is_inexact)
+static void on_gate(void *context, const struct gate_answer *answer)
 {
 	struct job *job = context;
 
 	job->is_at_gate = false;
-	if (failure != NULL) {
-		job->report->error = mem_printf("%s", failure);
-		job->report->is_not_exact = is_inexact;
+	if (answer->warning != NULL) {
+		report_warn(job->report, "%s", answer->warning);
+	}
+	if (answer->failure != NULL) {
+		job->report->error = mem_printf("%s", answer->failure);
+		job->report->is_not_exact = answer->is_inexact;
 		finish(job);
 	} else if (job->report->state == REPORT_CANCELLED) {
 		end_soon(job);

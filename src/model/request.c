@@ -100,6 +100,28 @@ const struct selector *request_users(const struct request *request)
 		       : NULL;
 }
 
+/* Who does not log in is of the user default, as others are. */
+static bool names_default(const struct selector *users)
+{
+	for (size_t i = 0; i < selector_n_values(users); i++) {
+		struct slice user = selector_listed_value(users, i);
+
+		if (user.len == 0 || slice_is(user, "default")) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool request_is_kept_out_by_user(const struct request *request)
+{
+	const struct selector *users = request_users(request);
+
+	return request->keep_out_ms > 0 && users != NULL &&
+	       (request->keep_out_by == KEEP_OUT_USER ||
+		       (request->keep_out_by == KEEP_OUT_ANY && !names_default(users)));
+}
+
 static bool has_same_ids(const struct request *a, const struct request *b)
 {
 	return a->n_ids == b->n_ids &&
@@ -127,8 +149,10 @@ bool request_is_same(const struct request *a, const struct request *b)
 	       a->break_busy == b->break_busy && a->via == b->via && a->wants_cut == b->wants_cut &&
 	       a->watch_ms == b->watch_ms && a->wants_results == b->wants_results &&
 	       a->keep_out_ms == b->keep_out_ms && a->keep_out_by == b->keep_out_by &&
-	       a->wants_processes == b->wants_processes && a->has_timeout == b->has_timeout &&
-	       goals_is_equal(&a->goals, &b->goals) && has_same_ids(a, b) && has_same_nodes(a, b) &&
+	       a->is_whole_source == b->is_whole_source && a->holds == b->holds &&
+	       a->readmit == b->readmit && a->wants_processes == b->wants_processes &&
+	       a->has_timeout == b->has_timeout && goals_is_equal(&a->goals, &b->goals) &&
+	       has_same_ids(a, b) && has_same_nodes(a, b) &&
 	       slice_is_same_text(a->run_id, b->run_id) &&
 	       selectors_is_equal(&a->match, &b->match) &&
 	       selectors_is_equal(&a->except, &b->except);

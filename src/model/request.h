@@ -66,6 +66,10 @@ struct request {
 	int64_t watch_ms;
 	int64_t keep_out_ms; /* whom it ends is kept out for so long; 0: not at all */
 	enum keep_out_by keep_out_by;
+	bool is_whole_source; /* by address: whoever else comes from there may be kept out as well
+			       */
+	bool holds;           /* likewise: they are not refused, but wait */
+	uint64_t readmit;     /* likewise: so many a second are let in afterwards; 0: all at once */
 	char *reason;         /* NULL: none */
 	bool wants_results;   /* what becomes of each session is to be in the report */
 	bool wants_processes; /* of a dry run: whose the sessions from this host are, likewise */
@@ -87,6 +91,8 @@ bool request_is_for_everybody(const struct request *request);
  * selector; NULL: it is anything else.
  */
 const struct selector *request_users(const struct request *request);
+/* Are these users who are to be kept out, or the addresses they come from? */
+bool request_is_kept_out_by_user(const struct request *request);
 
 /* Only sessions with one of these ids; `ids` is taken over, in any order. */
 void request_set_ids(struct request *request, uint64_t *ids, size_t n);

@@ -72,6 +72,15 @@ static void set_keep_out(json_t *line, const struct request *request)
 	if (request->keep_out_ms > 0) {
 		json_set(line, "keep_out_ms", json_integer(request->keep_out_ms));
 	}
+	if (request->is_whole_source) {
+		json_set(line, "whole_source", json_true());
+	}
+	if (request->holds) {
+		json_set(line, "hold", json_true());
+	}
+	if (request->readmit > 0) {
+		json_set(line, "readmit", json_integer((json_int_t)request->readmit));
+	}
 	if (request->keep_out_by != KEEP_OUT_ANY) {
 		json_set(line, "keep_out_by",
 			json_text_of(request->keep_out_by == KEEP_OUT_USER ? "user" : "address"));

@@ -22,6 +22,9 @@ void lease_free(struct lease *lease)
 {
 	TAILQ_REMOVE(&lease->leases->list, lease, entry);
 	lease_check_free(lease->check);
+	lease_look_free(lease->look);
+	ban_free(lease->ban);
+	free(lease->warning);
 	for (size_t i = 0; i < lease->n_doors; i++) {
 		door_free(lease->doors[i]);
 	}
@@ -45,6 +48,11 @@ struct door *lease_add_door(struct lease *lease, const char *address, const char
 		lease->doors, lease->n_doors, &lease->doors_capacity, sizeof(struct door *));
 	lease->doors[lease->n_doors++] = door;
 	return door;
+}
+
+bool lease_stands(const struct lease *lease)
+{
+	return lease->check == NULL && (lease->look == NULL || lease->is_closing);
 }
 
 struct lease *lease_find(const struct leases *leases, struct slice id)

@@ -1,6 +1,7 @@
 /*
  * What the files of leases share. They call each other in one direction: leases -> lease_gate,
- * lease_kill -> lease_check, lease_doors -> lease_journal -> lease_state -> lease -> door.
+ * lease_kill -> lease_check, lease_look, lease_doors -> lease_journal -> lease_state -> lease ->
+ * door, ban.
  */
 #ifndef LEASE_LEASE_H
 #define LEASE_LEASE_H
@@ -10,14 +11,20 @@
 
 #include "base/claim.h"
 #include "base/uuid.h"
+#include "host/firewall.h"
 #include "lease/leases.h"
 #include "redis/calls.h"
+
+/* The kernel lets them in so much later than we do: should the kill take that long, and for the
+ * width of its ticks. */
+#define BAN_SLACK_MS 2000
 
 /* What is wrong and stays so is told so often. */
 #define LEASE_TELL_MS (60 * 1000)
 
 struct lease;
 struct lease_check;
+struct lease_look;
 
 /* One user on one node. */
 struct door {
@@ -39,6 +46,41 @@ struct door {
 	struct link *link;             /* held while it is busy */
 };
 
+/* What a look has found; borrowed for the call. */
+struct lease_look_result {
+	const char *failure;                /* NULL: none */
+	bool is_inexact;                    /* that is the reason */
+	const char *warning;                /* NULL: none */
+	const struct ends_address *sources; /* whom the kill ends comes from there; no ports */
+	size_t n_sources;
+	const struct ends_address *servers; /* where they may come to */
+	size_t n_servers;
+};
+
+typedef void (*lease_look_fn)(void *context, const struct lease_look_result *result);
+
+/* The door of addresses, at the kernel: all sources to all servers. */
+struct ban {
+	struct lease *lease;
+	struct ends_address *sources; /* owned */
+	size_t n_sources;
+	struct ends_address *servers; /* likewise */
+	size_t n_servers;
+	bool holds;
+	uint64_t readmit; /* per second; 0: all at once */
+	enum ban_state state;
+	unsigned generation; /* of its name: whatever is changed is made anew */
+	size_t n_added;      /* sources, while it is RAISING */
+	uint64_t n_refused;  /* of this generation */
+	uint64_t n_put_off;
+	uint64_t n_before; /* of those before it, both */
+	int64_t quiet_ms;  /* monotonic: since then nobody was put off */
+	bool was_closed;
+	bool is_seen;              /* in the kernel, just now */
+	char error[ERR_MAX_BYTES]; /* "" none */
+	struct event *next;        /* RAISING goes on */
+};
+
 struct lease {
 	TAILQ_ENTRY(lease) entry;
 	struct leases *leases;
@@ -58,7 +100,15 @@ struct lease {
 	bool is_over;              /* released */
 	int64_t told_ms;           /* when what is wrong was told last; 0: never */
 	struct lease_check *check; /* NULL: it has passed */
-	gate_done_fn done_fn;      /* NULL: nobody waits */
+	struct lease_look *look;   /* likewise */
+	struct ban *ban;           /* NULL: by users */
+	unsigned n_looks;
+	bool is_kill_over;      /* it counts from there, or a person has said until when */
+	bool is_looked_through; /* nobody new came from anywhere, or not for the first time */
+	bool is_inexact;        /* that is why it failed */
+	const struct request *request; /* borrowed, while the gate is not passed */
+	char *warning;                 /* for the report; NULL: none */
+	gate_done_fn done_fn;          /* NULL: nobody waits */
 	void *done_context;
 };
 
@@ -68,6 +118,8 @@ struct leases {
 	struct claim claim; /* of the journal: nobody else writes it */
 	bool is_unsaved;    /* the journal says something else than what is here */
 	int64_t told_ms;    /* when that was told last; 0: never */
+	struct firewall *firewall;
+	int64_t counted_ms; /* when bans were counted last */
 	struct caller own;  /* who ends those that came in before a door was closed again */
 	struct gate gate;
 	TAILQ_HEAD(, lease) list;
@@ -85,15 +137,50 @@ void door_free(struct door *door);
 void door_close(struct door *door, struct link *link);
 void door_open(struct door *door, struct link *link);
 
+/* ---- ban.c ---- */
+
+struct ban *ban_new(struct lease *lease);
+void ban_free(struct ban *ban); /* the kernel's part stays; NULL is fine */
+/* Taken over are copies. More of them are no mistake. */
+void ban_take(struct ban *ban, const struct ends_address *sources, size_t n_sources,
+	const struct ends_address *servers, size_t n_servers);
+/* Are all of them in it? */
+bool ban_has(const struct ban *ban, const struct lease_look_result *result);
+/* Closes it until the lease is over; answered_fn is called when it is CLOSED or FAILED. */
+void ban_raise(struct ban *ban);
+bool ban_is_busy(const struct ban *ban);
+/* False: there is nothing of it to open any more. */
+bool ban_open(struct ban *ban, bool is_at_once);
+/* Asks what all of them have counted. */
+void ban_count(struct leases *leases);
+/* Are all of them still there? Once a second. */
+void ban_look(struct leases *leases);
+uint64_t ban_n_refused(const struct ban *ban);
+/* As many as there are sources; to be released with ban_free_sources_p(). */
+char **ban_print_sources(const struct ban *ban);
+void ban_free_sources_p(char ***sources);
+/* "10.0.0.1:6379", "[::1]:6379"; without its port. To be freed. */
+char *lease_print_address(const struct ends_address *address, bool has_port);
+
 /* ---- lease_check.c ---- */
 
 /*
  * May these users be shut out exactly? `done_fn` is called once, from the event loop: `failure`
- * NULL, or whom else the door would hit. `users` NULL: the selection is of something else.
+ * NULL, or whom else the door would hit.
  */
 struct lease_check *lease_check_new(struct event_base *loop, const struct instance *instance,
 	const struct selector *users, gate_done_fn done_fn, void *context);
 void lease_check_free(struct lease_check *check); /* NULL is fine; it is forgotten */
+
+/* ---- lease_look.c ---- */
+
+/*
+ * Who comes from where on all nodes, and would a door of addresses be exact? `done_fn` is called
+ * once, from the event loop; the look may be freed there. `request` is borrowed until then.
+ */
+struct lease_look *lease_look_new(const struct leases_inputs *in, const struct instance *instance,
+	const struct request *request, lease_look_fn done_fn, void *context);
+void lease_look_free(struct lease_look *look); /* NULL is fine; it is forgotten */
 
 /* ---- lease_state.c ---- */
 
@@ -120,6 +207,8 @@ void lease_save(struct leases *leases);
 struct lease *lease_new(struct leases *leases, const char *id);
 void lease_free(struct lease *lease);
 struct door *lease_add_door(struct lease *lease, const char *address, const char *user);
+/* It has been let stand: nothing is to be found out any more before it is closed. */
+bool lease_stands(const struct lease *lease);
 /* By the whole id, or the beginning of no other; NULL: there is none. */
 struct lease *lease_find(const struct leases *leases, struct slice id);
 
@@ -134,12 +223,17 @@ int64_t lease_left_ms(const struct lease *lease); /* 0: it is over */
 /* On all nodes that are there and have not been seen closed. */
 void lease_close_all(struct lease *lease);
 /* False: there is nothing of it to open any more. */
-bool lease_open_all(struct lease *lease);
+bool lease_open_all(struct lease *lease, bool is_at_once);
 void lease_record(const struct lease *lease, const char *event, const struct caller *caller,
 	const char *what);
 
 /* ---- lease_kill.c ---- */
 
+/*
+ * The kill is over: its lease counts from there. Has it ended somebody from an address that was not
+ * known when the ban was made? That is told.
+ */
+void lease_note_end(struct lease *lease);
 /* Ends who came in where a door was closed after the kill. */
 void lease_kill_late(struct lease *lease);
 

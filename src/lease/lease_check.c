@@ -39,7 +39,8 @@ static void finish(struct lease_check *check)
 {
 	gate_done_fn done_fn = check->done_fn;
 
-	done_fn(check->context, check->failure, true);
+	done_fn(check->context,
+		&(struct gate_answer){.failure = check->failure, .is_inexact = true});
 }
 
 static void really_free(struct lease_check *check)
@@ -212,19 +213,13 @@ struct lease_check *lease_check_new(struct event_base *loop, const struct instan
 	check->loop = loop;
 	check->instance = instance;
 	instance_hold(instance);
-	is_fine =
-		users == NULL || selectors_add(&check->users, slice_of(selector_text(users)), &err);
+	is_fine = selectors_add(&check->users, slice_of(selector_text(users)), &err);
 	CHECK(is_fine); /* it was read before */
 	check->done_fn = done_fn;
 	check->context = context;
 	check->next = event_new(loop, -1, 0, on_next, check);
 	CHECK(check->next != NULL);
-	if (users == NULL) {
-		check->failure = mem_printf("only users can be kept out: select them whole (user = "
-					    "NAME and nothing else)");
-	} else {
-		check_names(check, users);
-	}
+	check_names(check, users);
 	event_active(check->next, 0, 0);
 	return check;
 }

@@ -27,7 +27,7 @@ bool lease_is_busy(const struct lease *lease)
 			return true;
 		}
 	}
-	return false;
+	return lease->look != NULL || (lease->ban != NULL && ban_is_busy(lease->ban));
 }
 
 int64_t lease_left_ms(const struct lease *lease)
@@ -38,11 +38,16 @@ int64_t lease_left_ms(const struct lease *lease)
 void lease_record(
 	const struct lease *lease, const char *event, const struct caller *caller, const char *what)
 {
+	CLEANUP(ban_free_sources_p)
+	char **sources = lease->ban != NULL ? ban_print_sources(lease->ban) : NULL;
 	struct audit_lease words = {
 		.request_id = lease->id,
 		.instance = lease->instance,
 		.users = lease->users,
 		.n_users = lease->n_users,
+		.sources = sources,
+		.n_sources = lease->ban != NULL ? lease->ban->n_sources : 0,
+		.n_refused = lease->ban != NULL ? ban_n_refused(lease->ban) : 0,
 		.what = what,
 		.until_wall_ms = lease->until_wall_ms,
 	};
@@ -136,7 +141,7 @@ static void open_door(struct door *door, struct link *link)
 }
 
 /* False: there is nothing of it to open any more. */
-bool lease_open_all(struct lease *lease)
+bool lease_open_all(struct lease *lease, bool is_at_once)
 {
 	const struct instance *instance = lease_instance(lease);
 	bool is_any = false;
@@ -157,5 +162,5 @@ bool lease_open_all(struct lease *lease)
 		}
 		is_any |= door->is_ours || door->is_busy;
 	}
-	return is_any;
+	return (lease->ban != NULL && ban_open(lease->ban, is_at_once)) || is_any;
 }

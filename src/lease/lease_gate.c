@@ -3,9 +3,24 @@
  */
 #include <event2/event.h>
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "lease/lease.h"
+
+/* For somebody who comes from an address that is not known yet. */
+#define MAX_LOOKS 3
+
+/* ---- what has come of it ---- */
+
+static char *find_ban_failure(const struct ban *ban)
+{
+	return ban->state == BAN_CLOSED ? NULL
+					: mem_printf("nobody could be kept out, and nobody was "
+						     "killed: %s",
+						  ban->error);
+}
 
 /* Why the doors could not be closed, in words; NULL: they are. */
 static char *find_failure(const struct lease *lease)
@@ -15,6 +30,9 @@ static char *find_failure(const struct lease *lease)
 	if (lease->is_over) {
 		return mem_printf(
 			"it was released meanwhile: nobody is kept out, and nobody was killed");
+	}
+	if (lease->ban != NULL) {
+		return find_ban_failure(lease->ban);
 	}
 	for (size_t i = 0; i < lease->n_doors; i++) {
 		const struct door *door = lease->doors[i];
@@ -32,6 +50,45 @@ static char *find_failure(const struct lease *lease)
 				    "was killed");
 }
 
+/* ---- who comes from where, again ---- */
+
+/*
+ * Somebody may have come from yet another address while the door was closed: until a listing has
+ * nobody new. Beyond that the kill itself shows who there was.
+ */
+static void on_looked_again(void *context, const struct lease_look_result *result)
+{
+	struct lease *lease = context;
+
+	lease->is_looked_through = result->failure != NULL || ban_has(lease->ban, result) ||
+				   ++lease->n_looks == MAX_LOOKS;
+	if (result->failure != NULL) {
+		lease->is_inexact = result->is_inexact;
+		snprintf(lease->ban->error, sizeof(lease->ban->error), "%s", result->failure);
+		lease->ban->state = BAN_FAILED;
+	} else if (!ban_has(lease->ban, result)) {
+		ban_take(lease->ban, result->sources, result->n_sources, result->servers,
+			result->n_servers);
+		ban_raise(lease->ban);
+	}
+	lease_look_free(lease->look);
+	lease->look = NULL;
+	event_active(lease->leases->settling, 0, 0);
+}
+
+static bool looks_again(struct lease *lease)
+{
+	const struct instance *instance = lease_instance(lease);
+
+	if (lease->ban == NULL || lease->ban->state != BAN_CLOSED || lease->is_looked_through ||
+		lease->is_over || instance == NULL) {
+		return false;
+	}
+	lease->look = lease_look_new(
+		&lease->leases->in, instance, lease->request, on_looked_again, lease);
+	return true;
+}
+
 /* Those who wait are told from here: not from within an answer of a server. */
 static void settle(struct lease *lease)
 {
@@ -39,12 +96,13 @@ static void settle(struct lease *lease)
 	void *context = lease->done_context;
 	char *failure;
 
-	if (!lease->is_closing || lease_is_busy(lease)) {
+	if (!lease->is_closing || lease_is_busy(lease) || looks_again(lease)) {
 		return;
 	}
 	failure = find_failure(lease);
 	lease->is_closing = false;
 	lease->done_fn = NULL;
+	lease->request = NULL;
 	if (failure != NULL) {
 		lease->is_over = true; /* what was closed is opened */
 	} else {
@@ -52,7 +110,11 @@ static void settle(struct lease *lease)
 	}
 	lease_save(lease->leases);
 	if (done_fn != NULL) {
-		done_fn(context, failure, false);
+		done_fn(context, &(struct gate_answer){
+					 .failure = failure,
+					 .is_inexact = lease->is_inexact,
+					 .warning = lease->warning,
+				 });
 	}
 	free(failure);
 }
@@ -68,24 +130,64 @@ void lease_on_settling(evutil_socket_t fd UNUSED, short what UNUSED, void *conte
 	}
 }
 
-/* It stands from here on; what it was asked for by a dry run does not. */
-static void on_checked(void *context, const char *failure, bool is_inexact)
+/* ---- before it ---- */
+
+/* What was asked for by a dry run does not stand from here on, nor what is refused. */
+static bool is_answered(struct lease *lease, const struct gate_answer *answer)
+{
+	gate_done_fn done_fn = lease->done_fn;
+	void *context = lease->done_context;
+
+	if (answer->failure == NULL && lease->until_boot_ms > 0) {
+		return false;
+	}
+	lease->done_fn = NULL;
+	done_fn(context, answer);
+	lease_free(lease);
+	return true;
+}
+
+static void on_checked(void *context, const struct gate_answer *answer)
 {
 	struct lease *lease = context;
-	gate_done_fn done_fn = lease->done_fn;
-	void *done_context = lease->done_context;
-	bool is_dry_run = lease->until_boot_ms == 0;
 
-	if (failure == NULL && !is_dry_run) {
-		lease_check_free(lease->check);
-		lease->check = NULL;
-		lease->is_closing = true;
-		lease_close_all(lease);
-		event_active(lease->leases->settling, 0, 0);
+	if (is_answered(lease, answer)) {
 		return;
 	}
-	done_fn(done_context, failure, is_inexact);
-	lease_free(lease);
+	lease_check_free(lease->check);
+	lease->check = NULL;
+	lease->is_closing = true;
+	lease_close_all(lease);
+	event_active(lease->leases->settling, 0, 0);
+}
+
+static void begin_ban(struct lease *lease, const struct lease_look_result *result)
+{
+	lease->warning = result->warning != NULL ? mem_printf("%s", result->warning) : NULL;
+	ban_take(
+		lease->ban, result->sources, result->n_sources, result->servers, result->n_servers);
+	lease_look_free(lease->look);
+	lease->look = NULL;
+	lease->is_closing = true;
+	ban_raise(lease->ban);
+}
+
+static void on_looked(void *context, const struct lease_look_result *result)
+{
+	struct lease *lease = context;
+	struct gate_answer answer = {result->failure, result->is_inexact, result->warning};
+	struct err err;
+
+	if (answer.failure == NULL && firewall_probe(lease->leases->firewall, &err) < 0) {
+		answer.failure = err.text;
+	}
+	if (answer.failure == NULL && result->n_sources == 0) {
+		/* Nobody is to be ended, and so nobody to be kept out. */
+		lease->until_boot_ms = 0;
+	}
+	if (!is_answered(lease, &answer)) {
+		begin_ban(lease, result);
+	}
 }
 
 static void take_request(struct lease *lease, const struct selector *users,
@@ -103,7 +205,10 @@ static void take_request(struct lease *lease, const struct selector *users,
 		lease->until_boot_ms = clock_boottime_ms() + request->keep_out_ms;
 	}
 	if (users == NULL) {
-		return; /* the check refuses that */
+		lease->ban = ban_new(lease);
+		lease->ban->holds = request->holds;
+		lease->ban->readmit = request->readmit;
+		return;
 	}
 	lease->users = mem_alloc_array(selector_n_values(users), sizeof(char *));
 	for (size_t i = 0; i < selector_n_values(users); i++) {
@@ -115,17 +220,19 @@ void lease_gate_close(void *context, const char *request_id, const struct instan
 	const struct request *request, gate_done_fn done_fn, void *done_context)
 {
 	struct leases *leases = context;
-	const struct selector *users = request_users(request);
-	struct lease *lease;
+	const struct selector *users =
+		request_is_kept_out_by_user(request) ? request_users(request) : NULL;
+	struct lease *lease = lease_new(leases, request_id);
 
-	if (request->keep_out_by == KEEP_OUT_ADDRESS) {
-		users = NULL;
-	}
-	lease = lease_new(leases, request_id);
 	take_request(lease, users, instance, request);
+	lease->request = request;
 	lease->done_fn = done_fn;
 	lease->done_context = done_context;
-	lease->check = lease_check_new(leases->in.loop, instance, users, on_checked, lease);
+	if (users != NULL) {
+		lease->check = lease_check_new(leases->in.loop, instance, users, on_checked, lease);
+	} else {
+		lease->look = lease_look_new(&leases->in, instance, request, on_looked, lease);
+	}
 }
 
 void lease_gate_forget(void *context, const char *request_id)
@@ -136,9 +243,12 @@ void lease_gate_forget(void *context, const char *request_id)
 		return;
 	}
 	lease->done_fn = NULL;
-	if (lease->check != NULL) {
+	lease->request = NULL;
+	if (!lease->is_closing) {
 		lease_free(lease);
 	} else {
+		lease_look_free(lease->look);
+		lease->look = NULL;
 		lease->is_over = true;
 	}
 }

@@ -3,7 +3,9 @@
  *
  *     {"leases": [{"id", "instance", "caller", "reason", "since_ms", "until_ms", "until_boot_ms",
  *       "saved_boot_ms", "is_over", "users": [NAME],
- *       "doors": [{"address", "user", "digest", "is_late"}]}]}
+ *       "doors": [{"address", "user", "digest", "is_late"}],
+ *       "ban": null or {"sources": [ADDRESS], "servers": [ADDRESS:PORT], "holds", "readmit",
+ *         "generation", "was_closed", "is_raising", "n_before"}}]}
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -40,6 +42,33 @@ static json_t *doors_json(const struct lease *lease)
 	return list;
 }
 
+static json_t *addresses_json(const struct ends_address *addresses, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		CLEANUP(mem_free_p) char *text = lease_print_address(&addresses[i], true);
+
+		json_add(list, json_text_of(text));
+	}
+	return list;
+}
+
+static json_t *ban_json(const struct ban *ban)
+{
+	json_t *object = json_object();
+
+	json_set(object, "sources", addresses_json(ban->sources, ban->n_sources));
+	json_set(object, "servers", addresses_json(ban->servers, ban->n_servers));
+	json_set(object, "holds", json_boolean(ban->holds));
+	json_set(object, "readmit", json_integer((json_int_t)ban->readmit));
+	json_set(object, "generation", json_integer(ban->generation));
+	json_set(object, "was_closed", json_boolean(ban->was_closed));
+	json_set(object, "is_raising", json_boolean(ban->state != BAN_CLOSED));
+	json_set(object, "n_before", json_integer((json_int_t)ban->n_before));
+	return object;
+}
+
 static json_t *lease_json(const struct lease *lease)
 {
 	json_t *object = json_object();
@@ -55,6 +84,7 @@ static json_t *lease_json(const struct lease *lease)
 	json_set(object, "is_over", json_boolean(lease->is_over));
 	json_set(object, "users", json_texts(lease->users, lease->n_users));
 	json_set(object, "doors", doors_json(lease));
+	json_set(object, "ban", lease->ban != NULL ? ban_json(lease->ban) : json_null());
 	return object;
 }
 
@@ -66,7 +96,9 @@ json_t *lease_state_json(const struct leases *leases)
 
 	TAILQ_FOREACH(lease, &leases->list, entry)
 	{
-		json_add(list, lease_json(lease));
+		if (lease_stands(lease)) {
+			json_add(list, lease_json(lease));
+		}
 	}
 	json_set(root, "leases", list);
 	return root;
@@ -118,6 +150,54 @@ static void take_doors(struct lease *lease, const json_t *object)
 	}
 }
 
+/* The number of addresses; false: some could not be read. */
+static bool read_addresses(const json_t *list, struct ends_address **ret_list, size_t *ret_n)
+{
+	struct ends_address *addresses =
+		mem_alloc_array(json_array_size(list) + 1, sizeof(struct ends_address));
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		const char *text = json_string_value(item);
+		struct session session = {
+			.addr = address_parse_listed(slice_of(text != NULL ? text : "")),
+		};
+
+		if (!ends_client_of(&session, &addresses[i])) {
+			free(addresses);
+			return false;
+		}
+	}
+	*ret_list = addresses;
+	*ret_n = json_array_size(list);
+	return true;
+}
+
+/*
+ * The kernel has it still, or it is made anew. One that was never closed is of a kill that was
+ * never carried out: it is over.
+ */
+static void take_ban(struct lease *lease, const json_t *object)
+{
+	struct ban *ban;
+
+	if (!json_is_object(object)) {
+		return;
+	}
+	ban = lease->ban = ban_new(lease);
+	(void)!read_addresses(json_object_get(object, "sources"), &ban->sources, &ban->n_sources);
+	(void)!read_addresses(json_object_get(object, "servers"), &ban->servers, &ban->n_servers);
+	ban->holds = json_is_true(json_object_get(object, "holds"));
+	ban->readmit = (uint64_t)number_of(object, "readmit");
+	ban->generation = (unsigned)number_of(object, "generation");
+	ban->was_closed = json_is_true(json_object_get(object, "was_closed"));
+	ban->n_before = (uint64_t)number_of(object, "n_before");
+	ban->state = json_is_true(json_object_get(object, "is_raising")) ? BAN_FAILED : BAN_CLOSED;
+	lease->is_over |= !ban->was_closed;
+}
+
 static void take_lease(struct leases *leases, const json_t *object)
 {
 	const json_t *users = json_object_get(object, "users");
@@ -137,6 +217,7 @@ static void take_lease(struct leases *leases, const json_t *object)
 	}
 	take_time(lease, object);
 	take_doors(lease, object);
+	take_ban(lease, json_object_get(object, "ban"));
 }
 
 /* ---- is it one? ---- */
@@ -144,6 +225,20 @@ static void take_lease(struct leases *leases, const json_t *object)
 static bool is_text(const json_t *object, const char *key)
 {
 	return json_string_length(json_object_get(object, key)) > 0;
+}
+
+static bool is_ban(const json_t *object)
+{
+	struct ends_address *addresses = NULL;
+	size_t n;
+	bool is_sound = json_is_integer(json_object_get(object, "generation")) &&
+			read_addresses(json_object_get(object, "sources"), &addresses, &n);
+
+	free(addresses);
+	addresses = NULL;
+	is_sound = is_sound && read_addresses(json_object_get(object, "servers"), &addresses, &n);
+	free(addresses);
+	return is_sound;
 }
 
 static bool are_users(const json_t *users)
@@ -184,7 +279,8 @@ static bool is_lease(const json_t *object)
 		}
 	}
 	return is_text(object, "id") && is_text(object, "instance") &&
-	       are_users(json_object_get(object, "users")) &&
+	       (is_ban(json_object_get(object, "ban")) ||
+		       are_users(json_object_get(object, "users"))) &&
 	       are_doors(json_object_get(object, "doors"));
 }
 

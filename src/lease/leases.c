@@ -27,6 +27,12 @@ static bool is_untold(const struct lease *lease)
 /* Loud: somebody may be shut out for longer than anybody wanted. */
 static void tell_overdue(struct lease *lease)
 {
+	if (lease->ban != NULL && lease->ban->error[0] != '\0') {
+		log_error("lease %s is over, but they may still be kept out (%s); to open it by "
+			  "hand: nft delete table inet sesskill",
+			lease->id, lease->ban->error);
+		lease->told_ms = clock_monotonic_ms();
+	}
 	for (size_t i = 0; i < lease->n_doors; i++) {
 		const struct door *door = lease->doors[i];
 
@@ -42,6 +48,10 @@ static void tell_overdue(struct lease *lease)
 /* Nor is anybody kept out where he should be. */
 static void tell_incomplete(struct lease *lease)
 {
+	if (lease->ban != NULL && lease->ban->error[0] != '\0') {
+		log_error("lease %s: not everybody is kept out: %s", lease->id, lease->ban->error);
+		lease->told_ms = clock_monotonic_ms();
+	}
 	for (size_t i = 0; i < lease->n_doors; i++) {
 		const struct door *door = lease->doors[i];
 
@@ -78,18 +88,30 @@ static void end(struct lease *lease)
 	lease_save(leases);
 }
 
+static void close_again(struct lease *lease)
+{
+	lease_note_end(lease);
+	if (lease->ban == NULL) {
+		lease_close_all(lease);
+		lease_kill_late(lease);
+		return;
+	}
+	if (lease->ban->state == BAN_FAILED) {
+		ban_raise(lease->ban);
+	}
+}
+
 static void look_after(struct lease *lease)
 {
-	if (lease->check != NULL || lease->is_closing) {
+	if (!lease_stands(lease) || lease->is_closing) {
 		return;
 	}
 	if (lease_left_ms(lease) > 0) {
-		lease_close_all(lease);
-		lease_kill_late(lease);
+		close_again(lease);
 		if (is_untold(lease)) {
 			tell_incomplete(lease);
 		}
-	} else if (!lease_open_all(lease)) {
+	} else if (!lease_open_all(lease, false)) {
 		end(lease);
 	} else if (is_untold(lease)) {
 		tell_overdue(lease);
@@ -100,6 +122,7 @@ void leases_upkeep(struct leases *leases)
 {
 	struct lease *lease, *next;
 
+	ban_look(leases);
 	for (lease = TAILQ_FIRST(&leases->list); lease != NULL; lease = next) {
 		next = TAILQ_NEXT(lease, entry);
 		look_after(lease);
@@ -111,20 +134,28 @@ void leases_upkeep(struct leases *leases)
 
 /* ---- by a person ---- */
 
+/* Asked for again: those who are let in one by one are let in at once. */
+static void give_up(struct lease *lease, const struct caller *caller)
+{
+	bool is_closed = lease->ban == NULL || lease_open_all(lease, true);
+
+	lease_record(lease, "release", caller,
+		is_closed ? "given up: it may still be closed" : "they are let in at once");
+	lease_free(lease);
+}
+
 int leases_release(
 	struct leases *leases, struct slice id, const struct caller *caller, struct err *err)
 {
 	struct lease *lease = lease_find(leases, id);
 	int r;
 
-	if (lease == NULL || lease->check != NULL) {
+	if (lease == NULL || !lease_stands(lease)) {
 		err_set(err, "no lease of that id stands");
 		return LEASES_E_UNKNOWN;
 	}
 	if (lease->is_over && !lease_is_busy(lease)) {
-		/* Asked for again: what cannot be opened is given up. */
-		lease_record(lease, "release", caller, "given up: it may still be closed");
-		lease_free(lease);
+		give_up(lease, caller);
 		return lease_journal_save(leases, err);
 	}
 	lease->is_over = true;
@@ -140,23 +171,43 @@ int leases_extend(struct leases *leases, struct slice id, int64_t for_ms,
 {
 	struct lease *lease = lease_find(leases, id);
 
-	if (lease == NULL || lease->check != NULL || lease_left_ms(lease) == 0) {
+	if (lease == NULL || !lease_stands(lease) || lease_left_ms(lease) == 0) {
 		err_set(err, "no lease of that id stands");
 		return LEASES_E_UNKNOWN;
 	}
+	lease->is_kill_over = true;
 	lease->until_boot_ms = clock_boottime_ms() + for_ms;
 	lease->until_wall_ms = clock_wall_ms() + for_ms;
+	if (lease->ban != NULL) {
+		ban_raise(lease->ban);
+	}
 	lease_record(lease, "lease", caller, "it lasts until another time");
 	return lease_journal_save(leases, err);
 }
 
 /* ---- all of them ---- */
 
+static struct ban_view view_ban(const struct ban *ban, char *const *sources)
+{
+	return ban == NULL ? (struct ban_view){.error = ""}
+			   : (struct ban_view){
+				     .sources = sources,
+				     .n_sources = ban->n_sources,
+				     .state = ban->state,
+				     .holds = ban->holds,
+				     .readmit = ban->readmit,
+				     .error = ban->error,
+			     };
+}
+
 static void view_lease(const struct lease *lease,
 	void (*view_fn)(void *context, const struct lease_view *view), void *context)
 {
 	CLEANUP(mem_free_p)
 	struct door_view *doors = mem_alloc_array(lease->n_doors, sizeof(struct door_view));
+	CLEANUP(ban_free_sources_p)
+	char **sources = lease->ban != NULL ? ban_print_sources(lease->ban) : NULL;
+	struct ban_view ban = view_ban(lease->ban, sources);
 	struct lease_view view = {
 		.id = lease->id,
 		.instance = lease->instance,
@@ -168,8 +219,12 @@ static void view_lease(const struct lease *lease,
 		.n_users = lease->n_users,
 		.doors = doors,
 		.n_doors = lease->n_doors,
+		.n_refused = lease->ban != NULL ? (int64_t)ban_n_refused(lease->ban) : -1,
+		.ban = lease->ban != NULL ? &ban : NULL,
 	};
 
+	view.is_overdue = view.left_ms == 0 && ban.error[0] != '\0';
+	view.is_incomplete = view.left_ms > 0 && ban.error[0] != '\0';
 	for (size_t i = 0; i < lease->n_doors; i++) {
 		const struct door *door = lease->doors[i];
 
@@ -187,7 +242,7 @@ void leases_each(const struct leases *leases,
 
 	TAILQ_FOREACH(lease, &leases->list, entry)
 	{
-		if (lease->check == NULL) {
+		if (lease_stands(lease)) {
 			view_lease(lease, view_fn, context);
 		}
 	}
@@ -218,6 +273,7 @@ struct leases *leases_new(const struct leases_inputs *inputs)
 	leases->answered_fn = on_answered;
 	leases->journal_fn = lease_journal_save;
 	leases->own = own_caller_make();
+	leases->firewall = firewall_new();
 	lease_journal_load(leases);
 	return leases;
 }
@@ -236,6 +292,7 @@ void leases_free(struct leases *leases)
 		lease_free(lease);
 	}
 	event_free(leases->settling);
+	firewall_free(leases->firewall);
 	claim_leave(&leases->claim);
 	free(leases->state_path);
 	free(leases);

@@ -73,6 +73,28 @@ enum door_state {
 
 const char *door_state_name(enum door_state state);
 
+enum ban_state {
+	BAN_NONE,
+	BAN_RAISING,
+	BAN_CLOSED,
+	BAN_READMITTING, /* so many a second pass */
+	BAN_OPEN,        /* again */
+	BAN_FAILED,
+	BAN_N_STATES
+};
+
+const char *ban_state_name(enum ban_state state);
+
+/* Who comes from some addresses. */
+struct ban_view {
+	char *const *sources;
+	size_t n_sources;
+	enum ban_state state;
+	bool holds;
+	uint64_t readmit;
+	const char *error; /* "" none */
+};
+
 /* One user on one node. */
 struct door_view {
 	const char *address;
@@ -94,6 +116,8 @@ struct lease_view {
 	size_t n_users;
 	const struct door_view *doors;
 	size_t n_doors;
+	int64_t n_refused;          /* how often they knocked so far; -1: not known */
+	const struct ban_view *ban; /* NULL: it is by users */
 };
 
 /* Those that stand, the oldest first. Borrowed for the call. */

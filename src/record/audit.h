@@ -118,7 +118,10 @@ struct audit_lease {
 	const char *instance;
 	char *const *users;
 	size_t n_users;
-	const char *what; /* in words */
+	char *const *sources; /* addresses; NULL: it is by users */
+	size_t n_sources;
+	uint64_t n_refused; /* connections from there so far */
+	const char *what;   /* in words */
 	int64_t until_wall_ms;
 };
 NODISCARD int audit_lease(struct audit *audit, const char *event, const struct audit_lease *lease,

@@ -145,7 +145,7 @@ def test_release_and_extend(server, daemon, pool):
     assert daemon.cli("extend", lease["id"], "fortnight").returncode == 2
     assert daemon.cli("extend", lease["id"], "25h").returncode == 2
     done = daemon.cli("release", lease["id"][:8])
-    assert done.returncode == 0 and done.stdout == "r-test: leaky may log in again\n"
+    assert done.returncode == 0 and done.stdout == "r-test: leaky may come in again\n"
     wait_until(lambda: leases(daemon) == [], "the end")
     wait_until(lambda: crowd.n_in >= 4, "both to be back")
     assert is_on(server, "leaky") and daemon.cli("leases").stdout == "nobody is kept out\n"
@@ -175,17 +175,20 @@ def test_on_a_full_server(make_server, make_daemon, pool):
 @pytest.mark.parametrize(
     ("params", "status", "words"),
     [
-        ({"match": "user = leaky", "except": "name = x"}, 409, "only users"),
-        ({"match": "user = l*"}, 409, "only users"),
-        ({"match": "name = x"}, 409, "only users"),
-        ({"all": "true"}, 409, "only users"),
-        ({"match": "user = leaky", "limit": 3}, 409, "only users"),
-        ({"match": "user = default"}, 409, "default"),
-        ({"match": "user = leaky,default"}, 409, "default"),
+        ({"match": "user = leaky", "except": "name = x"}, 409, "no address"),
+        ({"match": "user = l*"}, 409, "no address"),
+        ({"all": "true"}, 409, "no address"),
+        ({"match": "user = leaky", "limit": 3}, 400, "keep_out takes no limit"),
+        ({"match": "user = default"}, 409, "no address"),
+        ({"match": "user = default", "keep_out_by": "user"}, 409, "the user default"),
+        ({"match": "user = leaky,default", "keep_out_by": "user"}, 409, "the user default"),
+        ({"match": "user = leaky", "readmit": 5}, 400, "keep_out_by=address"),
+        ({"match": "user = leaky", "hold": "true"}, 400, "keep_out_by=address"),
+        ({"match": "name = x", "readmit": 0}, 400, "no number"),
         ({"match": "user = leaky", "keep_out": "25h"}, 400, "keep_out"),
         ({"match": "user = leaky", "keep_out": "0s"}, 400, "keep_out"),
         ({"match": "name = x", "keep_out_by": "user"}, 400, "whole users"),
-        ({"match": "user = leaky", "keep_out_by": "address"}, 409, "only users"),
+        ({"match": "user = leaky", "keep_out_by": "address"}, 409, "no address"),
         ({"match": "user = leaky", "keep_out_by": "magic"}, 400, "neither"),
     ],
 )

@@ -11,9 +11,10 @@
 static const struct table_column COLUMNS[] = {
 	{"LEASE", "id", TABLE_TEXT, 0, TABLE_NEEDED},
 	{"INSTANCE", "instance", TABLE_TEXT, 8, TABLE_NEEDED},
-	{"KEPT OUT", "users", TABLE_TEXT, 8, TABLE_NEEDED},
+	{"KEPT OUT", "who", TABLE_TEXT, 8, TABLE_NEEDED},
 	{"UNTIL", "until", TABLE_TEXT, 0, TABLE_NEEDED},
 	{"LEFT", "left_ms", TABLE_DURATION, 0, TABLE_OPTIONAL},
+	{"KNOCKED", "refused", TABLE_COUNT, 0, TABLE_OPTIONAL},
 	{"STATE", "state", TABLE_TEXT, 0, TABLE_OPTIONAL},
 	{"BY", "user", TABLE_TEXT, 4, TABLE_OPTIONAL},
 	{"REASON", "reason", TABLE_TEXT, 8, TABLE_OPTIONAL},
@@ -31,12 +32,20 @@ static bool is_bad(const json_t *lease)
 	return slice_is(state, "overdue") || slice_is(state, "incomplete");
 }
 
+/* Their users, or where they come from. */
+static char *name_those_out(const json_t *lease, const char *between)
+{
+	bool is_by_address = slice_is(field_text(lease, "by"), "address");
+
+	return field_join(json_object_get(lease, is_by_address ? "sources" : "users"), between);
+}
+
 static void add_lease(struct table *table, const json_t *lease)
 {
-	CLEANUP(mem_free_p) char *users = field_join(json_object_get(lease, "users"), ",");
+	CLEANUP(mem_free_p) char *who = name_those_out(lease, ",");
 
 	table_add(table, lease);
-	table_set(table, "users", slice_of(users));
+	table_set(table, "who", slice_of(who));
 	print_time(table, "until", lease);
 	table_style(table, "state", is_bad(lease) ? TERM_BAD : TERM_PLAIN);
 }
@@ -48,6 +57,10 @@ static void print_doors(const json_t *lease, const struct screen *screen)
 	const json_t *door;
 	size_t i;
 
+	if (field_text(lease, "error").len > 0) {
+		print_remark(
+			screen, TERM_BAD, "", field_text(lease, "id"), field_text(lease, "error"));
+	}
 	json_array_foreach(json_object_get(lease, "doors"), i, door)
 	{
 		struct slice address = field_text(door, "address");
@@ -104,8 +117,8 @@ void print_leases(const json_t *answer, const struct screen *screen)
 
 void print_released(const json_t *lease, const struct screen *screen)
 {
-	CLEANUP(mem_free_p) char *users = field_join(json_object_get(lease, "users"), ", ");
+	CLEANUP(mem_free_p) char *who = name_those_out(lease, ", ");
 
-	text_line(screen->file, "%.*s: %s may log in again",
-		SLICE_ARG(field_text(lease, "instance")), users);
+	text_line(screen->file, "%.*s: %s may come in again",
+		SLICE_ARG(field_text(lease, "instance")), who);
 }

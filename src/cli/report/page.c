@@ -160,7 +160,7 @@ static void put_list(FILE *out, const char *class, const json_t *texts)
 static void put_order(FILE *out, const json_t *kill)
 {
 	static const char *const others[] = {"limit", "free", "keep", "per", "sort", "rate", "via",
-		"pace", "max", "keep_out", "keep_out_by"};
+		"pace", "max", "keep_out", "keep_out_by", "whole_source", "hold", "readmit"};
 	CLEANUP(mem_free_p) char *match = field_join(json_object_get(kill, "match"), " and ");
 	CLEANUP(mem_free_p) char *except = field_join(json_object_get(kill, "except"), " or ");
 	bool is_all = json_is_true(json_object_get(kill, "all"));

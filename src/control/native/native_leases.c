@@ -52,29 +52,51 @@ static json_t *doors_json(const struct lease_view *view)
 	return list;
 }
 
+static const char *state_of(const struct lease_view *view)
+{
+	if (view->is_incomplete) {
+		return "incomplete";
+	}
+	if (view->left_ms > 0) {
+		return "closed";
+	}
+	if (view->is_overdue) {
+		return "overdue";
+	}
+	return view->ban != NULL && view->ban->state == BAN_READMITTING ? "readmitting" : "opening";
+}
+
+static void set_ban(json_t *object, const struct ban_view *ban)
+{
+	bool is_there = ban != NULL;
+
+	json_set(object, "by", json_text_of(is_there ? "address" : "user"));
+	json_set(object, "sources",
+		is_there ? json_texts(ban->sources, ban->n_sources) : json_array());
+	json_set(object, "hold", json_boolean(is_there && ban->holds));
+	json_set(object, "readmit",
+		is_there && ban->readmit > 0 ? json_integer((json_int_t)ban->readmit)
+					     : json_null());
+	json_set(object, "error", native_text_or_null(is_there ? ban->error : ""));
+}
+
 static json_t *lease_json(const struct lease_view *view)
 {
 	json_t *object = json_object();
-	json_t *users = json_array();
 
-	for (size_t i = 0; i < view->n_users; i++) {
-		json_add(users, json_text_of(view->users[i]));
-	}
 	json_set(object, "id", json_text_of(view->id));
 	json_set(object, "instance", json_text_of(view->instance));
-	json_set(object, "by", json_text_of("user"));
-	json_set(object, "users", users);
+	json_set(object, "users", json_texts((char *const *)view->users, view->n_users));
+	set_ban(object, view->ban);
+	json_set(object, "refused",
+		view->n_refused >= 0 ? json_integer(view->n_refused) : json_null());
 	json_set(object, "user", json_text_of(view->caller));
 	json_set(object, "reason", native_text_or_null(view->reason));
 	json_set(object, "since", time_json(view->since_wall_ms));
 	/* Of the clock that counts, whatever has been done to the other one. */
 	json_set(object, "until", time_json(clock_wall_ms() + view->left_ms));
 	json_set(object, "left_ms", json_integer(view->left_ms));
-	json_set(object, "state",
-		json_text_of(view->is_incomplete ? "incomplete"
-			     : view->left_ms > 0 ? "closed"
-			     : view->is_overdue  ? "overdue"
-						 : "opening"));
+	json_set(object, "state", json_text_of(state_of(view)));
 	json_set(object, "doors", doors_json(view));
 	return object;
 }

@@ -63,12 +63,14 @@ struct door *door_new(struct lease *lease, const char *address, const char *user
 	door->address = mem_printf("%s", address);
 	door->user = mem_printf("%s", user);
 	calls_init(&door->calls, on_late);
+	door_log_init(door);
 	return door;
 }
 
 void door_free(struct door *door)
 {
 	calls_drop(&door->calls);
+	door_log_finish(door);
 	link_unref(door->link);
 	free(door->address);
 	free(door->user);

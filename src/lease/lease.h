@@ -1,7 +1,7 @@
 /*
  * What the files of leases share. They call each other in one direction: leases -> lease_gate,
  * lease_kill -> lease_check, lease_look, lease_doors -> lease_journal -> lease_state -> lease ->
- * door, ban.
+ * door, ban -> door_log.
  */
 #ifndef LEASE_LEASE_H
 #define LEASE_LEASE_H
@@ -44,6 +44,9 @@ struct door {
 	char error[256];               /* "" none */
 	struct calls calls;            /* its commands */
 	struct link *link;             /* held while it is busy */
+	struct calls log_calls;        /* questions for who has knocked */
+	int64_t ask_log_ms;            /* monotonic: not before */
+	int64_t n_refused;             /* -1: not known */
 };
 
 /* What a look has found; borrowed for the call. */
@@ -137,6 +140,13 @@ void door_free(struct door *door);
 void door_close(struct door *door, struct link *link);
 void door_open(struct door *door, struct link *link);
 
+/* ---- door_log.c ---- */
+
+void door_log_init(struct door *door);
+void door_log_finish(struct door *door);
+/* How often somebody has knocked: asks now and then. */
+void door_log_ask(struct door *door, struct link *link);
+
 /* ---- ban.c ---- */
 
 struct ban *ban_new(struct lease *lease);
@@ -222,6 +232,9 @@ bool lease_is_busy(const struct lease *lease);
 int64_t lease_left_ms(const struct lease *lease); /* 0: it is over */
 /* On all nodes that are there and have not been seen closed. */
 void lease_close_all(struct lease *lease);
+/* Asks how often somebody has knocked at those that are closed. */
+void lease_count_all(struct lease *lease);
+int64_t lease_n_refused(const struct lease *lease); /* -1: not known */
 /* False: there is nothing of it to open any more. */
 bool lease_open_all(struct lease *lease, bool is_at_once);
 void lease_record(const struct lease *lease, const char *event, const struct caller *caller,

@@ -47,7 +47,7 @@ void lease_record(
 		.n_users = lease->n_users,
 		.sources = sources,
 		.n_sources = lease->ban != NULL ? lease->ban->n_sources : 0,
-		.n_refused = lease->ban != NULL ? ban_n_refused(lease->ban) : 0,
+		.n_refused = lease_n_refused(lease),
 		.what = what,
 		.until_wall_ms = lease->until_wall_ms,
 	};
@@ -127,6 +127,34 @@ void lease_close_all(struct lease *lease)
 			close_on(lease, link);
 		}
 	}
+}
+
+void lease_count_all(struct lease *lease)
+{
+	const struct instance *instance = lease_instance(lease);
+
+	for (size_t i = 0; i < lease->n_doors; i++) {
+		struct link *link = lease_find_link(instance, lease->doors[i]->address);
+
+		if (link != NULL) {
+			door_log_ask(lease->doors[i], link);
+		}
+	}
+}
+
+int64_t lease_n_refused(const struct lease *lease)
+{
+	int64_t n = -1;
+
+	if (lease->ban != NULL) {
+		return (int64_t)ban_n_refused(lease->ban);
+	}
+	for (size_t i = 0; i < lease->n_doors; i++) {
+		if (lease->doors[i]->n_refused >= 0) {
+			n = MAX(n, INT64_C(0)) + lease->doors[i]->n_refused;
+		}
+	}
+	return n;
 }
 
 /* They may be in from now on: the kill of who came in too early has no reason any more. */

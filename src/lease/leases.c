@@ -94,6 +94,7 @@ static void close_again(struct lease *lease)
 	if (lease->ban == NULL) {
 		lease_close_all(lease);
 		lease_kill_late(lease);
+		lease_count_all(lease);
 		return;
 	}
 	if (lease->ban->state == BAN_FAILED) {
@@ -219,7 +220,7 @@ static void view_lease(const struct lease *lease,
 		.n_users = lease->n_users,
 		.doors = doors,
 		.n_doors = lease->n_doors,
-		.n_refused = lease->ban != NULL ? (int64_t)ban_n_refused(lease->ban) : -1,
+		.n_refused = lease_n_refused(lease),
 		.ban = lease->ban != NULL ? &ban : NULL,
 	};
 

@@ -29,7 +29,7 @@ static bool is_local(const struct lease_look *look, const struct ends_address *a
 {
 	struct ends ends = {.client = *address, .server = *address};
 
-	ends.server.bytes[0] ^= 1; /* of loopback alone */
+	ends.server.bytes[0] ^= 1; /* so that only loopback counts */
 	if (ends_is_one_host(&ends)) {
 		return true;
 	}

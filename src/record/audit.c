@@ -370,9 +370,11 @@ int audit_lease(struct audit *audit, const char *event, const struct audit_lease
 	}
 	if (lease->sources != NULL) {
 		json_set(line, "sources", json_texts(lease->sources, lease->n_sources));
-		json_set(line, "refused", json_integer((json_int_t)lease->n_refused));
 	} else {
 		json_set(line, "users", json_texts(lease->users, lease->n_users));
+	}
+	if (lease->n_refused >= 0) {
+		json_set(line, "refused", json_integer(lease->n_refused));
 	}
 	json_set(line, "until", json_text_of(until));
 	json_set(line, "what", json_text_of(lease->what));

@@ -120,8 +120,8 @@ struct audit_lease {
 	size_t n_users;
 	char *const *sources; /* addresses; NULL: it is by users */
 	size_t n_sources;
-	uint64_t n_refused; /* connections from there so far */
-	const char *what;   /* in words */
+	int64_t n_refused; /* how often they have knocked so far; -1: not known */
+	const char *what;  /* in words */
 	int64_t until_wall_ms;
 };
 NODISCARD int audit_lease(struct audit *audit, const char *event, const struct audit_lease *lease,

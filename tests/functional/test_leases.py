@@ -387,6 +387,16 @@ def test_a_server_that_restarts_gets_its_door_again(make_server, make_daemon):
 
 
 @own_accounts
+def test_how_often_they_have_knocked(server, daemon, pool):
+    crowd = pool(server, "leaky", 2)
+    lease = keep_out(daemon)
+    wait_until(lambda: (leases(daemon)[0]["refused"] or 0) > 3, "them to be counted")
+    assert leases(daemon)[0]["refused"] <= crowd.n_refused + 2
+    assert daemon.http("DELETE", f"/v1/leases/{lease['id']}").status == 200
+    assert daemon.audit("release")[-1]["refused"] > 3
+
+
+@own_accounts
 def test_released_before_they_are_ended(make_server, make_daemon, make_relay):
     """Then they may be in."""
     server = make_server(lines=[f"user leaky on >{PASSWORD} +@all ~* &*"])

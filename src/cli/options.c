@@ -66,7 +66,7 @@ const struct option_spec OPTIONS[] = {
 	{"timeout", 0, OF_KILL, OPTION_SENT, "TIME", "give up after this long (30s)"},
 	{"watch", 0, OF_KILL, OPTION_SENT, "TIME", "afterwards look for this long who comes back"},
 	{"keep-out", 0, OF_KILL, OPTION_SENT, "TIME",
-		"whom it ends may not come back for so long, as in 10m"},
+		"whom it ends may not come back so long, as in 10m"},
 	{"keep-out-by", 0, OF_KILL, OPTION_SENT, "DOOR",
 		"user: they cannot log in; address: nor connect"},
 	{"whole-source", 0, OF_KILL, OPTION_SENT, NULL,

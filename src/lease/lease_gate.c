@@ -178,12 +178,11 @@ static void on_looked(void *context, const struct lease_look_result *result)
 	struct gate_answer answer = {result->failure, result->is_inexact, result->warning};
 	struct err err;
 
-	if (answer.failure == NULL && firewall_probe(lease->leases->firewall, &err) < 0) {
-		answer.failure = err.text;
-	}
 	if (answer.failure == NULL && result->n_sources == 0) {
 		/* Nobody is to be ended, and so nobody to be kept out. */
 		lease->until_boot_ms = 0;
+	} else if (answer.failure == NULL && firewall_probe(lease->leases->firewall, &err) < 0) {
+		answer.failure = err.text;
 	}
 	if (!is_answered(lease, &answer)) {
 		begin_ban(lease, result);

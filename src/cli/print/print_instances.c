@@ -3,11 +3,13 @@
  */
 #include "cli/print/print.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/field.h"
 #include "cli/terminal/human.h"
 #include "cli/print/table.h"
 #include "cli/terminal/text.h"
+#include "cli/when.h"
 
 /* Shares of the server's connection limit at which it deserves a look, and a kill. */
 #define CLIENTS_WARN_PERCENT 80
@@ -120,6 +122,20 @@ static void print_missing(const json_t *node, struct slice where, const struct s
 	print_remark(screen, TERM_BAD, "", where, slice_of(words));
 }
 
+/* Somebody is missing because he is kept out. */
+static void print_out(const json_t *instance, const char *where, const struct screen *screen)
+{
+	int64_t ms;
+
+	if (when_read_utc(field_text(instance, "out_until"), &ms)) {
+		CLEANUP(mem_free_p)
+		char *words = mem_printf("OUT until %s: who is kept out, sesskill leases says",
+			when_show_short(ms, clock_wall_ms()).text);
+
+		print_remark(screen, TERM_WARN, "", slice_of(where), slice_of(words));
+	}
+}
+
 void print_instance_problems(const json_t *instance, const struct screen *screen)
 {
 	struct slice host = field_text(instance, "host");
@@ -130,6 +146,7 @@ void print_instance_problems(const json_t *instance, const struct screen *screen
 	size_t i;
 
 	print_remark(screen, TERM_BAD, "", slice_of(id), field_text(instance, "error"));
+	print_out(instance, id, screen);
 	json_array_foreach(json_object_get(instance, "nodes"), i, node)
 	{
 		struct slice address = field_text(node, "address");

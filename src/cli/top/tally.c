@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "cli/field.h"
+#include "cli/when.h"
 
 /* Replaces a text by a copy, or by none. */
 static void set_text(char **text, struct slice value)
@@ -240,6 +241,9 @@ void tally_take_instance(struct tally *tally, const json_t *answer)
 	tally->nodes = nodes;
 	tally->n_nodes = n_nodes;
 	set_text(&tally->kind, field_text(answer, "kind"));
+	if (!when_read_utc(field_text(answer, "out_until"), &tally->out_until_ms)) {
+		tally->out_until_ms = 0;
+	}
 }
 
 /* What is counted on fewer or more nodes than before cannot be compared with it. */

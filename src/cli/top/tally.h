@@ -61,6 +61,7 @@ struct tally {
 	int64_t taken_ms;        /* when the last listing was taken; 0: never */
 	int64_t groups_taken_ms; /* the same, of these groups */
 	struct trend trend;      /* of `found` */
+	int64_t out_until_ms;    /* wall: until then somebody is kept out; 0: nobody is */
 	char *warning;           /* the first one of the last listing; NULL: none */
 };
 

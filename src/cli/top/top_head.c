@@ -9,6 +9,7 @@
 #include "cli/terminal/human.h"
 #include "cli/terminal/text.h"
 #include "cli/top/top.h"
+#include "cli/when.h"
 
 /* Columns of the words in front of the figures. */
 #define HEAD_LABEL_COLUMNS 10
@@ -153,6 +154,17 @@ static void draw_refused(struct canvas *canvas, const struct recent *recent)
 	canvas_end_line(canvas);
 }
 
+static void draw_out(struct canvas *canvas, const struct tally *tally)
+{
+	if (tally->out_until_ms > 0) {
+		begin_line(canvas, "");
+		canvas_format(canvas, TERM_WARN, "OUT until %s",
+			when_show_short(tally->out_until_ms, clock_wall_ms()).text);
+		canvas_word(canvas, " (sesskill leases)", TERM_PLAIN);
+		canvas_end_line(canvas);
+	}
+}
+
 /* The newest are in sight. */
 static void draw_strip(struct canvas *canvas, const struct recent *recent)
 {
@@ -250,6 +262,7 @@ void top_draw_head(struct canvas *canvas, const struct top *top)
 	draw_growth(canvas, tally);
 	draw_strip(canvas, &top->recent);
 	draw_refused(canvas, &top->recent);
+	draw_out(canvas, &top->tally);
 	draw_filters(canvas, top);
 	draw_problems(canvas, top);
 	if (canvas->height >= HEAD_ROOMY_LINES) {

@@ -2,6 +2,7 @@
  * The native API: instances, and whether all is well with them.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -144,7 +145,36 @@ static json_t *node_json(const struct instance *instance, struct link *link)
 	return node;
 }
 
-static json_t *instance_json(const struct instance *instance)
+/* The lease of an instance that lasts longest. */
+struct last_lease {
+	const char *instance;
+	int64_t left_ms;
+};
+
+static void take_longest(void *context, const struct lease_view *view)
+{
+	struct last_lease *last = context;
+
+	if (strcmp(view->instance, last->instance) == 0) {
+		last->left_ms = MAX(last->left_ms, view->left_ms);
+	}
+}
+
+/* Null: nobody is kept out. */
+static json_t *out_until(const struct control *control, const struct instance *instance)
+{
+	struct last_lease last = {instance->opts->id, 0};
+	char text[CLOCK_RFC3339_BYTES];
+
+	leases_each(control->in.leases, take_longest, &last);
+	if (last.left_ms == 0) {
+		return json_null();
+	}
+	clock_format_rfc3339(clock_wall_ms() + last.left_ms, text);
+	return json_text_of(text);
+}
+
+static json_t *instance_json(const struct control *control, const struct instance *instance)
 {
 	json_t *object = json_object();
 	json_t *nodes = json_array();
@@ -157,6 +187,7 @@ static json_t *instance_json(const struct instance *instance)
 	}
 	json_set(object, "nodes", nodes);
 	json_set(object, "error", native_text_or_null(topology_error(instance->topology)));
+	json_set(object, "out_until", out_until(control, instance));
 	return object;
 }
 
@@ -182,7 +213,7 @@ void native_instances(struct exchange *exchange)
 		const struct instance *instance = instances_get(instances, i);
 
 		if (permission_has(exchange, exchange->action, slice_of(instance->opts->id))) {
-			json_add(list, instance_json(instance));
+			json_add(list, instance_json(exchange->control, instance));
 		}
 	}
 	json_set(body, "instances", list);
@@ -208,7 +239,7 @@ void native_instance(struct exchange *exchange)
 	const struct instance *instance = native_find_instance(exchange);
 
 	if (instance != NULL) {
-		exchange_answer(exchange, 200, instance_json(instance));
+		exchange_answer(exchange, 200, instance_json(exchange->control, instance));
 	}
 }
 

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import itertools
 import os
 import random
 import selectors
@@ -19,12 +20,18 @@ PING = b"PING\r\n"
 
 
 class Client:
-    """One session at a time; told by a line: the time, and `in`, `refused` or `out`."""
+    """One session at a time; told by a line: the time, and `in`, `refused` or `out`.
 
-    def __init__(self, selector, source, server, tell):
+    A busy one asks again and again: `pong`, and how long that took.
+    """
+
+    def __init__(self, selector, source, server, tell, is_busy):
         self._selector, self._source, self._server, self._tell = selector, source, server, tell
+        self._is_busy = is_busy
+        self._asked = 0
         self._socket = None
         self.is_in = False
+        self.ask_at = None
         self.due = time.monotonic() + random.random() * PAUSE_S
 
     def connect(self):
@@ -44,9 +51,21 @@ class Client:
         except KeyError:
             pass
         self._socket.close()
+        self.ask_at = None
         self._tell("out" if self.is_in else "refused")
         self.is_in = False
         self.due = time.monotonic() + PAUSE_S * (0.5 + random.random())
+
+    def _ask(self):
+        self.ask_at = None
+        self._asked = time.monotonic()
+        self._socket.send(PING)
+
+    def ask_again(self):
+        try:
+            self._ask()
+        except OSError:
+            self._end()
 
     def on_event(self):
         try:
@@ -54,7 +73,7 @@ class Client:
                 if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0:
                     self._end()
                     return
-                self._socket.send(PING)
+                self._ask()
                 self._selector.modify(self._socket, selectors.EVENT_READ, self)
                 return
             text = self._socket.recv(256)
@@ -66,10 +85,14 @@ class Client:
         elif not self.is_in:
             self.is_in = True
             self._tell("in")
+        if text and self._is_busy:
+            self._tell(f"pong {time.monotonic() - self._asked:.6f}")
+            self.ask_at = time.monotonic() + PAUSE_S
 
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--busy", action="store_true")
     parser.add_argument("n", type=int)
     parser.add_argument("host")
     parser.add_argument("port", type=int)
@@ -81,14 +104,16 @@ def main():
         sys.stdout.write(f"{time.monotonic():.6f} {what}\n")
 
     clients = [
-        Client(selector, options.sources[i % len(options.sources)], (options.host, options.port), tell)
-        for i in range(options.n)
+        Client(selector, source, (options.host, options.port), tell, options.busy)
+        for source in itertools.islice(itertools.cycle(options.sources), options.n)
     ]
     while True:
         now = time.monotonic()
         for client in clients:
             if client.due is not None and client.due <= now:
                 client.connect()
+            elif client.ask_at is not None and client.ask_at <= now:
+                client.ask_again()
         for key, _ in selector.select(0.01):
             key.data.on_event()
         sys.stdout.flush()
@@ -97,12 +122,13 @@ def main():
 class Knockers:
     """`n` such clients on a host of a Lan; what they say goes to a file in `directory`."""
 
-    def __init__(self, lan, host, directory, n, port, sources, is_v6=False):
+    def __init__(self, lan, host, directory, n, port, sources, is_v6=False, is_busy=False):
         self._path = f"{directory}/knocks-{host}-{is_v6}"
         self.n = n
         with open(self._path, "wb") as out:
             self._process = subprocess.Popen(
-                [*lan.on(host), sys.executable, "-m", "harness.knocking", str(n),
+                [*lan.on(host), sys.executable, "-m", "harness.knocking",
+                 *(["--busy"] if is_busy else []), str(n),
                  lan.server_address(host, is_v6), str(port), *sources],
                 stdout=out, stderr=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(__file__))},
@@ -110,9 +136,18 @@ class Knockers:
 
     def events(self, what, since=0):
         """The moments of those since then, as time.monotonic() tells them."""
+        return [at for at, said, *_ in self._lines() if said == what and at >= since]
+
+    def _lines(self):
         with open(self._path, encoding="utf-8") as file:
-            lines = [line.split() for line in file if line.endswith("\n")]
-        return [float(at) for at, said in lines if said == what and float(at) >= since]
+            for line in file:
+                if line.endswith("\n"):
+                    at, *words = line.split()
+                    yield float(at), *words
+
+    def waits(self):
+        """How long each answer took."""
+        return [float(words[0]) for _, said, *words in self._lines() if said == "pong"]
 
     def n_in(self):
         return len(self.events("in")) - len(self.events("out"))

@@ -328,3 +328,16 @@ def test_at_the_terminal(lan, middle, make_keeper, knock):
     for _ in range(2):
         assert run("release", number[:8], socket=daemon.socket_path).returncode == 0
     pool.wait_until_in()
+
+
+def test_where_instances_are_looked_at(lan, middle, make_keeper, knock):
+    daemon = make_keeper(middle)
+    knock(POOL, middle, 5)
+    keep_out(daemon, match=from_pool(lan))
+    wait_until(lambda: lease_of(daemon)["refused"] > 0, "them to be counted")
+    for command in ("instances", "top"):
+        arguments = (command, "r-test", "--once")[: 3 if command == "top" else 1]
+        assert "OUT until " in run(*arguments, socket=daemon.socket_path).out
+    metrics = daemon.http("GET", "/metrics").text
+    assert 'sesskill_leases{instance="r-test"} 1' in metrics
+    assert 'sesskill_leases_refused{instance="r-test"} 0' not in metrics

@@ -134,6 +134,14 @@ static void print_out(const json_t *instance, const char *where, const struct sc
 
 		print_remark(screen, TERM_WARN, "", slice_of(where), slice_of(words));
 	}
+	if (field_has(instance, "bad_lease")) {
+		CLEANUP(mem_free_p)
+		char *words = mem_printf("something is wrong with a lease; what, and what to do: "
+					 "sesskill leases %.8s",
+			field_text(instance, "bad_lease").data);
+
+		print_remark(screen, TERM_BAD, "", slice_of(where), slice_of(words));
+	}
 }
 
 void print_instance_problems(const json_t *instance, const struct screen *screen)

@@ -149,6 +149,7 @@ static json_t *node_json(const struct instance *instance, struct link *link)
 struct last_lease {
 	const char *instance;
 	int64_t left_ms;
+	const char *bad; /* the id of one that cannot be kept or ended; NULL: there is none */
 };
 
 static void take_longest(void *context, const struct lease_view *view)
@@ -157,21 +158,22 @@ static void take_longest(void *context, const struct lease_view *view)
 
 	if (strcmp(view->instance, last->instance) == 0) {
 		last->left_ms = MAX(last->left_ms, view->left_ms);
+		if (view->is_overdue || view->is_incomplete) {
+			last->bad = view->id;
+		}
 	}
 }
 
-/* Null: nobody is kept out. */
-static json_t *out_until(const struct control *control, const struct instance *instance)
+static void set_leases(
+	json_t *object, const struct control *control, const struct instance *instance)
 {
-	struct last_lease last = {instance->opts->id, 0};
-	char text[CLOCK_RFC3339_BYTES];
+	struct last_lease last = {instance->opts->id, 0, NULL};
+	char until[CLOCK_RFC3339_BYTES];
 
 	leases_each(control->in.leases, take_longest, &last);
-	if (last.left_ms == 0) {
-		return json_null();
-	}
-	clock_format_rfc3339(clock_wall_ms() + last.left_ms, text);
-	return json_text_of(text);
+	clock_format_rfc3339(clock_wall_ms() + last.left_ms, until);
+	json_set(object, "out_until", last.left_ms > 0 ? json_text_of(until) : json_null());
+	json_set(object, "bad_lease", last.bad != NULL ? json_text_of(last.bad) : json_null());
 }
 
 static json_t *instance_json(const struct control *control, const struct instance *instance)
@@ -187,7 +189,7 @@ static json_t *instance_json(const struct control *control, const struct instanc
 	}
 	json_set(object, "nodes", nodes);
 	json_set(object, "error", native_text_or_null(topology_error(instance->topology)));
-	json_set(object, "out_until", out_until(control, instance));
+	set_leases(object, control, instance);
 	return object;
 }
 

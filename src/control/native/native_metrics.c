@@ -231,31 +231,40 @@ static void print_guards(const struct page *page)
 
 /* ---- leases ---- */
 
-static bool is_any_lease(const struct lease_view *view UNUSED)
+static int64_t is_any_lease(const struct lease_view *view UNUSED)
 {
-	return true;
+	return 1;
 }
 
-static bool is_overdue(const struct lease_view *view)
+static int64_t is_overdue(const struct lease_view *view)
 {
 	return view->is_overdue;
 }
 
-static bool is_incomplete(const struct lease_view *view)
+static int64_t is_incomplete(const struct lease_view *view)
 {
 	return view->is_incomplete;
+}
+
+static int64_t n_refused(const struct lease_view *view)
+{
+	return MAX(view->n_refused, INT64_C(0));
 }
 
 static const struct lease_gauge {
 	const char *name;
 	const char *help;
-	bool (*is_counted)(const struct lease_view *view);
+	int64_t (*count_fn)(const struct lease_view *view);
 } lease_gauges[] = {
 	{"sesskill_leases", "Leases that stand: somebody is kept out.", is_any_lease},
 	{"sesskill_leases_overdue", "Leases that are over, and somebody could not be let in again.",
 		is_overdue},
 	{"sesskill_leases_incomplete", "Leases that stand, and somebody could not be kept out.",
 		is_incomplete},
+	{"sesskill_leases_refused",
+		"How often those who are kept out now have knocked, as far as "
+		"is known.",
+		n_refused},
 };
 
 struct lease_count {
@@ -269,7 +278,7 @@ static void count_lease(void *context, const struct lease_view *view)
 	struct lease_count *count = context;
 
 	if (slice_is(count->instance, view->instance)) {
-		count->n += count->gauge->is_counted(view);
+		count->n += count->gauge->count_fn(view);
 	}
 }
 

@@ -25,10 +25,6 @@
 #define QUIET_MS (30 * 1000)
 /* Longer they are not readmitted one by one, nor by the kernel if this process ends. */
 #define GENTLE_MS (10 * 60 * 1000)
-/* What bans have counted is asked for so often, and more seldom the larger they are. */
-#define COUNT_MS 5000
-#define COUNT_MS_PER_PAIR 5
-
 const char *ban_state_name(enum ban_state state)
 {
 	static const char *const names[BAN_N_STATES] = {
@@ -82,12 +78,8 @@ void ban_free(struct ban *ban)
 static bool has_address(
 	const struct ends_address *list, size_t n, const struct ends_address *address)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (ends_address_is_equal(&list[i], address)) {
-			return true;
-		}
-	}
-	return false;
+	return n > 0 &&
+	       bsearch(address, list, n, sizeof(struct ends_address), ends_address_compare) != NULL;
 }
 
 static void add_missing(
@@ -101,6 +93,7 @@ static void add_missing(
 			(*list)[(*n)++] = more[i];
 		}
 	}
+	qsort(*list, *n, sizeof(struct ends_address), ends_address_compare);
 }
 
 void ban_take(struct ban *ban, const struct ends_address *sources, size_t n_sources,
@@ -110,46 +103,29 @@ void ban_take(struct ban *ban, const struct ends_address *sources, size_t n_sour
 	add_missing(&ban->servers, &ban->n_servers, servers, n_servers);
 }
 
-bool ban_has(const struct ban *ban, const struct lease_look_result *result)
+static bool has_all(
+	const struct ends_address *list, size_t n, const struct ends_address *asked, size_t n_asked)
 {
-	for (size_t i = 0; i < result->n_sources; i++) {
-		if (!has_address(ban->sources, ban->n_sources, &result->sources[i])) {
-			return false;
-		}
-	}
-	for (size_t i = 0; i < result->n_servers; i++) {
-		if (!has_address(ban->servers, ban->n_servers, &result->servers[i])) {
+	for (size_t i = 0; i < n_asked; i++) {
+		if (!has_address(list, n, &asked[i])) {
 			return false;
 		}
 	}
 	return true;
 }
 
-/* ---- its name ---- */
-
-struct ban_name {
-	char text[FIREWALL_NAME_BYTES];
-};
-
-/* Of letters, digits and '_'. */
-static struct ban_name name_of(const struct ban *ban, unsigned generation)
+bool ban_has(const struct ban *ban, const struct lease_look_result *result)
 {
-	struct ban_name name;
-
-	snprintf(name.text, sizeof(name.text), "%.*s_%u", UUID_TEXT_BYTES - 1, ban->lease->id,
-		generation);
-	for (char *at = name.text; *at != '\0'; at++) {
-		*at = *at == '-' ? '_' : *at;
-	}
-	return name;
+	return has_all(ban->sources, ban->n_sources, result->sources, result->n_sources) &&
+	       has_all(ban->servers, ban->n_servers, result->servers, result->n_servers);
 }
+
+/* ---- closing ---- */
 
 static struct firewall *firewall_of(const struct ban *ban)
 {
 	return ban->lease->leases->firewall;
 }
-
-/* ---- closing ---- */
 
 static void tell(const struct ban *ban)
 {
@@ -181,7 +157,7 @@ static int remove_before(const struct ban *ban, unsigned generation, struct err 
 	int r = 0;
 
 	for (unsigned back = 1; back <= 2 && back < generation && r == 0; back++) {
-		struct ban_name name = name_of(ban, generation - back);
+		struct ban_name name = ban_name(ban, generation - back);
 
 		r = firewall_remove(firewall_of(ban), name.text, err);
 	}
@@ -198,13 +174,15 @@ static void end_raising(struct ban *ban)
 	ban->state = BAN_CLOSED;
 	ban->was_closed = true;
 	ban->error[0] = '\0';
+	ban->kernel_until_ms = MAX(ban->lease->until_boot_ms, clock_boottime_ms()) + BAN_SLACK_MS +
+			       (ban->readmit > 0 ? GENTLE_MS : 0);
 	tell(ban);
 }
 
 static void on_next(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 {
 	struct ban *ban = context;
-	struct ban_name name = name_of(ban, ban->generation);
+	struct ban_name name = ban_name(ban, ban->generation);
 	struct firewall_ban whole = describe(ban, &name);
 	size_t n = MAX(SLICE_PAIRS / MAX(ban->n_servers, (size_t)1), (size_t)1);
 	struct err err;
@@ -238,7 +216,7 @@ void ban_raise(struct ban *ban)
 	ban->generation++;
 	ban->n_added = 0;
 	ban->state = BAN_RAISING;
-	name = name_of(ban, ban->generation);
+	name = ban_name(ban, ban->generation);
 	whole = describe(ban, &name);
 	/* Should the daemon end meanwhile, it is known what there may be. */
 	if (leases->journal_fn(leases, &err) < 0 ||
@@ -266,7 +244,7 @@ static bool is_quiet(const struct ban *ban)
 /* True: it goes on. */
 static bool readmit(struct ban *ban)
 {
-	struct ban_name name = name_of(ban, ban->generation);
+	struct ban_name name = ban_name(ban, ban->generation);
 	struct err err;
 
 	if (ban->state == BAN_READMITTING) {
@@ -285,7 +263,7 @@ static bool readmit(struct ban *ban)
 
 bool ban_open(struct ban *ban, bool is_at_once)
 {
-	struct ban_name name = name_of(ban, ban->generation);
+	struct ban_name name = ban_name(ban, ban->generation);
 	struct err err;
 
 	event_del(ban->next);
@@ -300,107 +278,12 @@ bool ban_open(struct ban *ban, bool is_at_once)
 	if (firewall_remove(firewall_of(ban), name.text, &err) < 0 ||
 		remove_before(ban, ban->generation, &err) < 0) {
 		snprintf(ban->error, sizeof(ban->error), "%s", err.text);
-		return true;
+		/* What is left then keeps nobody out. */
+		return clock_boottime_ms() < ban->kernel_until_ms;
 	}
 	ban->state = BAN_OPEN;
 	ban->error[0] = '\0';
 	return false;
-}
-
-/* ---- what became of them ---- */
-
-static struct ban *find(struct leases *leases, const char *text)
-{
-	struct lease *lease;
-
-	TAILQ_FOREACH(lease, &leases->list, entry)
-	{
-		struct ban *ban = lease->ban;
-		struct ban_name name = {""};
-
-		if (ban != NULL) {
-			name = name_of(ban, ban->generation);
-		}
-		if (ban != NULL && strcmp(name.text, text) == 0) {
-			return ban;
-		}
-	}
-	return NULL;
-}
-
-static void on_count(void *context, const char *name, bool is_put_off, uint64_t n)
-{
-	struct ban *ban = find(context, name);
-
-	if (ban == NULL) {
-		return;
-	}
-	if (is_put_off && n > ban->n_put_off) {
-		ban->quiet_ms = clock_monotonic_ms();
-	}
-	*(is_put_off ? &ban->n_put_off : &ban->n_refused) = n;
-}
-
-void ban_count(struct leases *leases)
-{
-	struct err err;
-
-	leases->counted_ms = clock_monotonic_ms();
-	if (firewall_count(leases->firewall, on_count, leases, &err) < 0) {
-		log_debug("leases: %s", err.text);
-	}
-}
-
-static void on_name(void *context, const char *name)
-{
-	struct ban *ban = find(context, name);
-
-	if (ban != NULL) {
-		ban->is_seen = true;
-	}
-}
-
-/* Whoever loads his firewall anew begins by emptying it, and means nobody here. */
-static void restore(struct ban *ban)
-{
-	bool is_closed = ban->state == BAN_CLOSED || ban->state == BAN_READMITTING;
-
-	if (is_closed && !ban->is_seen) {
-		log_warning("lease %s: its ban is gone from the kernel's firewall: it is made anew",
-			ban->lease->id);
-		ban_raise(ban);
-	}
-}
-
-void ban_look(struct leases *leases)
-{
-	struct lease *lease;
-	struct err err;
-	size_t n_pairs = 0;
-	bool is_any = false;
-
-	TAILQ_FOREACH(lease, &leases->list, entry)
-	{
-		if (lease->ban != NULL && lease->ban->generation > 0) {
-			is_any = true;
-			n_pairs += lease->ban->n_sources * lease->ban->n_servers;
-			lease->ban->is_seen = false;
-		}
-	}
-	if (!is_any || firewall_each(leases->firewall, on_name, leases, &err) < 0) {
-		return;
-	}
-	TAILQ_FOREACH(lease, &leases->list, entry)
-	{
-		if (lease->ban != NULL && !lease->is_over &&
-			lease->until_boot_ms > clock_boottime_ms()) {
-			restore(lease->ban);
-		}
-	}
-	if (clock_monotonic_ms() - leases->counted_ms >=
-		COUNT_MS + (int64_t)n_pairs * COUNT_MS_PER_PAIR) {
-		ban_count(leases);
-	}
 }
 
 uint64_t ban_n_refused(const struct ban *ban)

@@ -1,7 +1,7 @@
 /*
  * What the files of leases share. They call each other in one direction: leases -> lease_gate,
  * lease_kill -> lease_check, lease_look, lease_doors -> lease_journal -> lease_state -> lease ->
- * door, ban -> door_log.
+ * door, ban -> door_log, ban_look.
  */
 #ifndef LEASE_LEASE_H
 #define LEASE_LEASE_H
@@ -80,6 +80,8 @@ struct ban {
 	int64_t quiet_ms;  /* monotonic: since then nobody was put off */
 	bool was_closed;
 	bool is_seen;              /* in the kernel, just now */
+	bool is_out_of_sight;      /* that cannot be asked: `error` says so */
+	int64_t kernel_until_ms;   /* boottime: whatever we do, it keeps nobody out longer */
 	char error[ERR_MAX_BYTES]; /* "" none */
 	struct event *next;        /* RAISING goes on */
 };
@@ -161,16 +163,26 @@ void ban_raise(struct ban *ban);
 bool ban_is_busy(const struct ban *ban);
 /* False: there is nothing of it to open any more. */
 bool ban_open(struct ban *ban, bool is_at_once);
-/* Asks what all of them have counted. */
-void ban_count(struct leases *leases);
-/* Are all of them still there? Once a second. */
-void ban_look(struct leases *leases);
 uint64_t ban_n_refused(const struct ban *ban);
 /* As many as there are sources; to be released with ban_free_sources_p(). */
 char **ban_print_sources(const struct ban *ban);
 void ban_free_sources_p(char ***sources);
 /* "10.0.0.1:6379", "[::1]:6379"; without its port. To be freed. */
 char *lease_print_address(const struct ends_address *address, bool has_port);
+
+/* ---- ban_look.c ---- */
+
+struct ban_name {
+	char text[FIREWALL_NAME_BYTES];
+};
+
+/* At the kernel. */
+struct ban_name ban_name(const struct ban *ban, unsigned generation);
+
+/* Asks what all of them have counted. */
+void ban_count(struct leases *leases);
+/* Are all of them still there? Who is not has FAILED. Once a second. */
+void ban_look(struct leases *leases);
 
 /* ---- lease_check.c ---- */
 

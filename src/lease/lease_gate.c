@@ -11,6 +11,8 @@
 
 /* For somebody who comes from an address that is not known yet. */
 #define MAX_LOOKS 3
+/* Pairs of addresses in a ban: half a second of work in the kernel. */
+#define MAX_PAIRS 20000
 
 /* ---- what has come of it ---- */
 
@@ -176,11 +178,17 @@ static void on_looked(void *context, const struct lease_look_result *result)
 {
 	struct lease *lease = context;
 	struct gate_answer answer = {result->failure, result->is_inexact, result->warning};
+	CLEANUP(mem_free_p) char *words = NULL;
 	struct err err;
 
 	if (answer.failure == NULL && result->n_sources == 0) {
 		/* Nobody is to be ended, and so nobody to be kept out. */
 		lease->until_boot_ms = 0;
+	} else if (answer.failure == NULL && result->n_sources * result->n_servers > MAX_PAIRS) {
+		words = mem_printf("they come from %zu addresses to %zu: more pairs than %d are "
+				   "not kept out",
+			result->n_sources, result->n_servers, MAX_PAIRS);
+		answer.failure = words;
 	} else if (answer.failure == NULL && firewall_probe(lease->leases->firewall, &err) < 0) {
 		answer.failure = err.text;
 	}

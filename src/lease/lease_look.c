@@ -273,16 +273,6 @@ static void on_listed(void *context, const struct listing_result *result)
 
 /* ---- its course ---- */
 
-/* For people. */
-static int compare_addresses(const void *a, const void *b)
-{
-	const struct ends_address *left = a, *right = b;
-
-	return left->is_ipv6 != right->is_ipv6
-		       ? left->is_ipv6 - right->is_ipv6
-		       : memcmp(left->bytes, right->bytes, sizeof(left->bytes));
-}
-
 static void on_finished(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 {
 	struct lease_look *look = context;
@@ -305,9 +295,6 @@ static void on_finished(evutil_socket_t fd UNUSED, short what UNUSED, void *cont
 		if (look->sources[i].n_matched > 0) {
 			look->addresses[n++] = look->addresses[i];
 		}
-	}
-	if (n > 0) {
-		qsort(look->addresses, n, sizeof(struct ends_address), compare_addresses);
 	}
 	result = (struct lease_look_result){
 		.failure = look->failure,

@@ -5,7 +5,7 @@
  *       "saved_boot_ms", "is_over", "users": [NAME],
  *       "doors": [{"address", "user", "digest", "is_late"}],
  *       "ban": null or {"sources": [ADDRESS], "servers": [ADDRESS:PORT], "holds", "readmit",
- *         "generation", "was_closed", "is_raising", "n_before"}}]}
+ *         "generation", "was_closed", "is_raising", "kernel_until_ms", "n_before"}}]}
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -64,7 +64,9 @@ static json_t *ban_json(const struct ban *ban)
 	json_set(object, "readmit", json_integer((json_int_t)ban->readmit));
 	json_set(object, "generation", json_integer(ban->generation));
 	json_set(object, "was_closed", json_boolean(ban->was_closed));
-	json_set(object, "is_raising", json_boolean(ban->state != BAN_CLOSED));
+	json_set(object, "is_raising",
+		json_boolean(ban->state == BAN_RAISING || ban->state == BAN_FAILED));
+	json_set(object, "kernel_until_ms", json_integer(ban->kernel_until_ms));
 	json_set(object, "n_before", json_integer((json_int_t)ban->n_before));
 	return object;
 }
@@ -193,6 +195,7 @@ static void take_ban(struct lease *lease, const json_t *object)
 	ban->readmit = (uint64_t)number_of(object, "readmit");
 	ban->generation = (unsigned)number_of(object, "generation");
 	ban->was_closed = json_is_true(json_object_get(object, "was_closed"));
+	ban->kernel_until_ms = number_of(object, "kernel_until_ms");
 	ban->n_before = (uint64_t)number_of(object, "n_before");
 	ban->state = json_is_true(json_object_get(object, "is_raising")) ? BAN_FAILED : BAN_CLOSED;
 	lease->is_over |= !ban->was_closed;

@@ -41,12 +41,18 @@ static bool is_local(const struct lease_look *look, const struct ends_address *a
 	return false;
 }
 
+/* By the address that it is connected to, or is configured for. */
 static bool is_at(const struct link *link, const struct ends_address *address)
 {
+	struct session configured = {.addr = address_parse_listed(slice_of(link_address(link)))};
+	struct ends_address at;
 	struct ends ends;
 
-	return link_descriptor(link) >= 0 && socket_ends_read(link_descriptor(link), &ends) &&
-	       !ends.is_unix && is_same_host(&ends.server, address);
+	if (link_descriptor(link) >= 0 && socket_ends_read(link_descriptor(link), &ends) &&
+		!ends.is_unix && is_same_host(&ends.server, address)) {
+		return true;
+	}
+	return ends_client_of(&configured, &at) && is_same_host(&at, address);
 }
 
 /* Members of a group connect to each other at any time. */

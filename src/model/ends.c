@@ -61,6 +61,15 @@ bool ends_address_is_equal(const struct ends_address *a, const struct ends_addre
 	       memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
+int ends_address_compare(const void *a, const void *b)
+{
+	const struct ends_address *left = a, *right = b;
+	int order = left->is_ipv6 - right->is_ipv6;
+
+	order = order != 0 ? order : memcmp(left->bytes, right->bytes, sizeof(left->bytes));
+	return order != 0 ? order : (left->port > right->port) - (left->port < right->port);
+}
+
 static bool is_loopback(const struct ends_address *address)
 {
 	static const uint8_t loopback6[16] = {[15] = 1};

@@ -35,6 +35,8 @@ NODISCARD bool ends_of(const struct session *session, struct ends *ret_ends);
 /* Of 4 or 16 `bytes` in network order. */
 struct ends_address ends_address_make(bool is_ipv6, const void *bytes, uint16_t port);
 bool ends_address_is_equal(const struct ends_address *a, const struct ends_address *b);
+/* For qsort() and bsearch(): IPv4 first, as people count them. */
+int ends_address_compare(const void *a, const void *b);
 
 /*
  * Do they look like two ends on one host: a Unix socket, loopback, or the same address on both

@@ -341,3 +341,35 @@ def test_where_instances_are_looked_at(lan, middle, make_keeper, knock):
     metrics = daemon.http("GET", "/metrics").text
     assert 'sesskill_leases{instance="r-test"} 1' in metrics
     assert 'sesskill_leases_refused{instance="r-test"} 0' not in metrics
+
+
+def test_let_in_by_the_next_daemon(lan, middle, make_keeper, knock):
+    """As slowly as by the first one; the kernel sees to it meanwhile."""
+    daemon = make_keeper(middle)
+    pool = knock(POOL, middle, 80)
+    keep_out(daemon, 2, match=from_pool(lan), readmit=20)
+    done = time.monotonic()
+    wait_until(lambda: lease_of(daemon)["state"] == "readmitting", "the lease to be over")
+    daemon.kill_process()
+    daemon.start()
+    pool.wait_until_in()
+    assert lease_of(daemon)["state"] == "readmitting"
+    assert most_in_a_second(pool.events("in", done)) <= 26
+
+
+def test_the_next_daemon_may_not_ask(lan, middle, make_keeper, knock):
+    """It says that it does not know, and lets nobody believe that a release has helped."""
+    first = make_keeper(middle)
+    pool = knock(POOL, middle, 5)
+    keep_out(first, 6, match=from_pool(lan))
+    first.stop()
+    without = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"]
+    first.wrapper = [*lan.on(0), *without]
+    first.start()
+    wait_until(lambda: lease_of(first)["state"] == "incomplete", "it to be seen")
+    assert "no permission" in lease_of(first)["error"]
+    path = f"/v1/leases/{lease_of(first)['id']}"
+    assert first.http("DELETE", path).status == 200
+    assert lease_of(first)["state"] == "overdue" and pool.n_in() == 0
+    pool.wait_until_in()
+    wait_until(lambda: lease_of(first) is None, "the kernel's time to be over")

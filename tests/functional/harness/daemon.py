@@ -50,7 +50,7 @@ class Daemon:
         if faults is not None:
             self._environment["SESSKILL_FAULTS"] = faults
         self._account = least_user.keys(directory) if has_least_user else {}
-        self._wrapper = list(wrapper)
+        self.wrapper = list(wrapper)
         self.write_config(text if text is not None else self._config(instances, settings or {}))
 
     def _config(self, instances, settings):
@@ -109,7 +109,7 @@ class Daemon:
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen(
                 [
-                    *self._wrapper, str(programs.SESSKILLD), "-c", self.config_path,
+                    *self.wrapper, str(programs.SESSKILLD), "-c", self.config_path,
                     *self._options(),
                 ],  # fmt: skip
                 stdin=subprocess.DEVNULL,

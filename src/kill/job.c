@@ -57,6 +57,21 @@ static void finish(struct job *job)
 	job->event_fn(job->context, JOB_DONE);
 }
 
+/* Nodes have turned up, or it is not known that none has. To watch has taken nothing of its time.
+ */
+static bool goes_on(struct job *job)
+{
+	int64_t watched_ms =
+		job->watching_since_ms > 0 ? clock_monotonic_ms() - job->watching_since_ms : 0;
+
+	job->in.deadline_ms += watched_ms;
+	if (job_is_round_due(job) && (job_start_round(job) || ask_for_others(job))) {
+		return true;
+	}
+	job->in.deadline_ms -= watched_ms;
+	return false;
+}
+
 static void on_sweep_done(struct job *job)
 {
 	bool is_last;
@@ -64,8 +79,7 @@ static void on_sweep_done(struct job *job)
 	CHECK(job->n_running > 0);
 	/* Who is told that a node is done may start the next kill if it was the last: not before it
 	 * is known that no further node has turned up. */
-	is_last = --job->n_running == 0 &&
-		  (!job_is_round_due(job) || (!job_start_round(job) && !ask_for_others(job)));
+	is_last = --job->n_running == 0 && !goes_on(job);
 	job->event_fn(job->context, JOB_VERIFIED);
 	if (is_last) {
 		finish(job);

@@ -84,6 +84,18 @@ def test_who_joins_and_who_leaves(cluster, cart, make_clients):
     crowd.wait_for(closed_by_server=10)
 
 
+def test_who_joins_while_others_are_watched(cluster, cart):
+    """For longer than the kill may take; he is not passed over."""
+    joined = cluster.new_node()
+    pending = cart.begin_kill("cart", timeout="2s", watch="4s")
+    wait_until(lambda: len(cart.audit("intent")) == 1, "the kill to begin")
+    cluster.meet(joined)
+    report = pending.response().json
+    swept = {node["address"]: node["error"] for node in report["nodes"]}
+    assert len(swept) == len(cluster.nodes) + 1 and joined.tcp_address in swept, swept
+    assert (report["state"] == "done") == (swept[joined.tcp_address] is None)
+
+
 def begins_fail_over(replica):
     """False: the kill that is under way has ended the session that asks for it."""
     try:

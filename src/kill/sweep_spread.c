@@ -77,6 +77,14 @@ bool sweep_has_turns(const struct sweep *sweep)
 	return false;
 }
 
+/* How filters combine may be known since: then who is another by now can be left out. */
+static void refresh_caps(struct sweep *sweep)
+{
+	if (sweep_is_same_process(sweep)) {
+		sweep->caps = link_server(sweep->in.link)->caps;
+	}
+}
+
 /* Of those whose turn it is only; the plan of all was reported. */
 static void plan_turn(struct sweep *sweep, size_t n)
 {
@@ -94,6 +102,7 @@ static void plan_turn(struct sweep *sweep, size_t n)
 		entry->n_tries++;
 	}
 	opts.only_due = true;
+	refresh_caps(sweep);
 	plan_finish(&sweep->plan);
 	plan_init(&sweep->plan, &sweep->snapshot, &opts);
 }

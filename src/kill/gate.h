@@ -15,6 +15,7 @@ struct request;
 struct gate_answer {
 	const char *failure; /* why it must not be; NULL: the door is closed */
 	bool is_inexact;     /* because it would shut out somebody whom the request does not end */
+	bool is_closed;      /* somebody is kept out; else there was nobody to be */
 	const char *warning; /* whom it shuts out besides, as was accepted; NULL: nobody */
 };
 

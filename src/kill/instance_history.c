@@ -240,6 +240,16 @@ void instance_history_note_guard(struct instance_history *history, const char *g
 	history_event_set(event->words, sizeof(event->words), what);
 }
 
+void instance_history_note_lease(
+	struct instance_history *history, const char *what, const char *request_id)
+{
+	struct history_event *event =
+		history_events_add(&history->events, HISTORY_LEASE, clock_monotonic_ms());
+
+	history_event_set(event->request_id, sizeof(event->request_id), request_id);
+	history_event_set(event->words, sizeof(event->words), what);
+}
+
 /* ---- for others ---- */
 
 size_t instance_history_n_nodes(const struct instance_history *history)

@@ -38,6 +38,10 @@ void instance_history_note_kill(struct instance_history *history, const struct r
 void instance_history_note_guard(struct instance_history *history, const char *guard,
 	const char *what, const char *request_id, uint64_t n);
 
+/* So stands the lease of that request id. */
+void instance_history_note_lease(
+	struct instance_history *history, const char *what, const char *request_id);
+
 /* A node as others see it; borrowed until the event loop goes on. */
 struct instance_history_node {
 	const char *address;

@@ -295,6 +295,9 @@ static void on_gate(void *context, const struct gate_answer *answer)
 	if (answer->warning != NULL) {
 		report_warn(job->report, "%s", answer->warning);
 	}
+	if (answer->is_closed) {
+		job->report->kept_out_ms = job->request->keep_out_ms;
+	}
 	if (answer->failure != NULL) {
 		job->report->error = mem_printf("%s", answer->failure);
 		job->report->is_not_exact = answer->is_inexact;

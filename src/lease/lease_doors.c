@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "kill/instance_history.h"
 #include "lease/lease.h"
 #include "redis/link.h"
 
@@ -35,6 +36,11 @@ int64_t lease_left_ms(const struct lease *lease)
 	return lease->is_over ? 0 : MAX(lease->until_boot_ms - clock_boottime_ms(), INT64_C(0));
 }
 
+const struct instance *lease_instance(const struct lease *lease)
+{
+	return instances_find(lease->leases->in.instances, slice_of(lease->instance));
+}
+
 void lease_record(
 	const struct lease *lease, const char *event, const struct caller *caller, const char *what)
 {
@@ -51,8 +57,12 @@ void lease_record(
 		.what = what,
 		.until_wall_ms = lease->until_wall_ms,
 	};
+	const struct instance *instance = lease_instance(lease);
 	struct err err;
 
+	if (instance != NULL) {
+		instance_history_note_lease(instance->history, what, lease->id);
+	}
 	if (audit_lease(lease->leases->in.audit, event, &words, caller, &err) < 0) {
 		log_error("lease %s: not recorded: %s", lease->id, err.text);
 	}
@@ -109,11 +119,6 @@ struct link *lease_find_link(const struct instance *instance, const char *addres
 		}
 	}
 	return NULL;
-}
-
-const struct instance *lease_instance(const struct lease *lease)
-{
-	return instances_find(lease->leases->in.instances, slice_of(lease->instance));
 }
 
 void lease_close_all(struct lease *lease)

@@ -115,6 +115,7 @@ static void settle(struct lease *lease)
 		done_fn(context, &(struct gate_answer){
 					 .failure = failure,
 					 .is_inexact = lease->is_inexact,
+					 .is_closed = failure == NULL,
 					 .warning = lease->warning,
 				 });
 	}
@@ -177,7 +178,11 @@ static void begin_ban(struct lease *lease, const struct lease_look_result *resul
 static void on_looked(void *context, const struct lease_look_result *result)
 {
 	struct lease *lease = context;
-	struct gate_answer answer = {result->failure, result->is_inexact, result->warning};
+	struct gate_answer answer = {
+		.failure = result->failure,
+		.is_inexact = result->is_inexact,
+		.warning = result->warning,
+	};
 	CLEANUP(mem_free_p) char *words = NULL;
 	struct err err;
 

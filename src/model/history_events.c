@@ -15,6 +15,7 @@ const char *history_event_name(enum history_event_kind kind)
 		[HISTORY_LINK_LOST] = "link_lost",
 		[HISTORY_LINK_BACK] = "link_back",
 		[HISTORY_GUARD] = "guard",
+		[HISTORY_LEASE] = "lease",
 	};
 
 	return names[kind];

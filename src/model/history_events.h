@@ -18,6 +18,7 @@ enum history_event_kind {
 	HISTORY_LINK_LOST, /* no kill would get in at the `node` any more; `words`: why */
 	HISTORY_LINK_BACK, /* one would again */
 	HISTORY_GUARD,     /* `who` is the guard, `words` what it did */
+	HISTORY_LEASE,     /* somebody is kept out, or let in again; `words`: which of it */
 	HISTORY_N_KINDS
 };
 

@@ -109,11 +109,12 @@ struct report {
 	int64_t watched_ms; /* of that, only looking for who comes back */
 	struct counts counts;
 	uint64_t reconnected;
-	bool is_too_many;  /* refused: more than `max` would be killed */
-	bool is_not_exact; /* likewise, as far as it did: others might be hit */
-	bool is_too_slow;  /* likewise: it would take longer than its time-out */
-	bool is_restarted; /* likewise: no node is the process of `run_id` */
-	char *error;       /* in a sentence what went wrong, for the DAS message; NULL: nothing */
+	int64_t kept_out_ms; /* whom it ends is kept out for so long; 0: nobody is */
+	bool is_too_many;    /* refused: more than `max` would be killed */
+	bool is_not_exact;   /* likewise, as far as it did: others might be hit */
+	bool is_too_slow;    /* likewise: it would take longer than its time-out */
+	bool is_restarted;   /* likewise: no node is the process of `run_id` */
+	char *error;         /* in a sentence what went wrong, for the DAS message; NULL: nothing */
 	char **warnings;
 	size_t n_warnings;
 	size_t warnings_capacity;

@@ -144,6 +144,9 @@ json_t *json_report_summary(const char *request_id, const struct report *report)
 	if (report->watched_ms > 0) {
 		json_set(object, "watched_ms", json_integer(report->watched_ms));
 	}
+	if (report->kept_out_ms > 0) {
+		json_set(object, "kept_out_ms", json_integer(report->kept_out_ms));
+	}
 	set_counts(object, &report->counts);
 	json_set_number(object, "reconnected", report->reconnected);
 	json_set(object, "warnings", json_texts(report->warnings, report->n_warnings));

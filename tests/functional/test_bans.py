@@ -321,12 +321,14 @@ def test_at_the_terminal(lan, middle, make_keeper, knock):
         "kill", "r-test", "--match", from_pool(lan), "--keep-out", "1h", "--readmit", "5", "-y",
         socket=daemon.socket_path,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and "kept out for 1h 00m afterwards" in done.out, done.out
     listed = run("leases", socket=daemon.socket_path).out
     assert f"{lan.address(POOL)},{lan.address(POOL, 1)}" in listed and "KNOCKED" in listed
     number = lease_of(daemon)["id"]
     for _ in range(2):
         assert run("release", number[:8], socket=daemon.socket_path).returncode == 0
+    history = run("history", "r-test", socket=daemon.socket_path).out
+    assert "they are kept out" in history and "they are let in at once" in history
     pool.wait_until_in()
 
 

@@ -157,7 +157,7 @@ def twins(make_daemon, server):
     return daemon
 
 
-def test_reports(busy, twins):
+def test_reports(busy, twins, leased):
     present, missing = nodes_of(busy)
     reports = [
         answer(busy.kill("r-test", node=missing, timeout="1ms"), 503),
@@ -165,12 +165,14 @@ def test_reports(busy, twins):
         answer(busy.kill("r-test", node=present, dry_run=True, processes=True)),
         answer(busy.kill("r-test", node=present, watch="50ms")),
         answer(twins.kill("twins", dry_run=True)),
+        answer(leased.kill("r-test", match="user = leaky", keep_out="1h")),
     ]
     hold_answers("The report", *reports)
     kills = answer(busy.http("GET", "/v1/kills"))
     parts = ("nodes[]", "sources[]", "local.", "local_clients[]")
     summary = {path for path in report_fields() if not path.startswith(parts)}
-    assert set(kinds_in(kills["kills"])) == summary
+    out = answer(leased.http("GET", "/v1/kills"))
+    assert set(kinds_in(kills["kills"] + out["kills"])) == summary
     hold_answers("GET /v1/kills", {**kills, "kills": [{}]})
     hold_answers("Errors", answer(busy.http("GET", "/v1/kills/none"), 404))
 
@@ -219,11 +221,12 @@ def test_guards(busy):
 
 @pytest.mark.skipif(not HAS_FAULTS, reason="a guard waits for a minute")
 def test_history(make_server, make_daemon):
-    server = make_server()
+    server = make_server(has_least_user=False)
+    server.redis().execute_command("ACL", "SETUSER", "leaky", "on", ">x", "+@all")
     guards = [{"name": "g", "instances": ["*"], "when": "always", "for": "0s", "every": "1s"}]
     daemon = make_daemon(
         [{"id": "r-test", "address": server.tcp_address}],
-        settings={"guards": guards}, faults="guard.early*1000000",
+        settings={"guards": guards}, faults="guard.early*1000000", has_least_user=False,
     )  # fmt: skip
 
     def history():
@@ -235,6 +238,7 @@ def test_history(make_server, make_daemon):
     wait_until(lambda: "guard" in events(), "the guard")
     wait_until(lambda: '"refused"' in json.dumps(history()), "something to compare with")
     answer(daemon.kill("r-test", reason="all of it"))
+    answer(daemon.kill("r-test", match="user = leaky", keep_out="1h"))
     server.kill()
     wait_until(lambda: "link_lost" in events(), "the loss")
     server.start()

@@ -45,6 +45,7 @@ static const struct {
 	{"kill", 'K', "kill"},
 	{"link_lost", 'L', "link lost"},
 	{"guard", 'G', "guard"},
+	{"lease", 'O', "lease: kept out, or let in"},
 	{"link_back", 'B', "link back"},
 };
 
@@ -243,7 +244,7 @@ static char *describe(const json_t *event)
 			SLICE_ARG(field_text(event, "what")),
 			human_count(field_count(event, "matched")).text);
 	}
-	return slice_copy(field_text(event, "why"));
+	return slice_copy(field_text(event, slice_is(kind, "lease") ? "what" : "why"));
 }
 
 static void add_event(struct table *table, const json_t *event)

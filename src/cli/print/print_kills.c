@@ -284,6 +284,16 @@ static void print_time_taken(const json_t *report, FILE *out)
 	}
 }
 
+static void print_kept_out(const json_t *report, const struct screen *screen)
+{
+	double ms = field_number(report, "kept_out_ms");
+
+	if (field_has(report, "kept_out_ms")) {
+		text_line(screen->file, "  kept out for %s afterwards: sesskill leases %.8s",
+			human_duration(ms).text, field_text(report, "request_id").data);
+	}
+}
+
 /* Before all figures: a selection with a slip in it looks like a kill that was not needed. */
 static void print_nobody(const json_t *report, const struct screen *screen)
 {
@@ -364,6 +374,7 @@ void print_report(const json_t *report, const struct screen *screen)
 	print_order(report, screen);
 	print_nobody(report, screen);
 	print_counts(report, is_dry_run(report), screen);
+	print_kept_out(report, screen);
 	print_problems_of_kill(report, screen);
 	print_nodes(report, screen);
 	if (is_dry_run(report)) {

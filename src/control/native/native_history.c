@@ -109,6 +109,10 @@ static json_t *event_json(const struct page *page, const struct history_event *e
 		json_set(object, "request_id", json_text_of(event->request_id));
 		json_set_number(object, "matched", event->n);
 		break;
+	case HISTORY_LEASE:
+		json_set(object, "what", json_text_of(event->words));
+		json_set(object, "request_id", json_text_of(event->request_id));
+		break;
 	case HISTORY_N_KINDS:
 		break;
 	}

@@ -127,6 +127,18 @@ leaked_are_there() { test "$(sesskill list near --match 'name = leak' 2>/dev/nul
 wait_for leaked_are_there
 check "sessions end at the kernel" says '"cut": *20' \
 	"$(sesskill kill near --match 'name = leak' --via kernel --yes --json)"
+# And keeps out by address, under all that the unit forbids.
+systemd-run --quiet --unit=pool /opt/clients --port 6379 --auth hush --named pool=5 \
+	--hold-until-closed 5
+pool_is_there() { test "$(sesskill list near --match 'name = pool' 2>/dev/null | grep -c pool)" -ge 5; }
+can_connect() { timeout 5 redis-cli -h 127.0.0.1 ping >/dev/null 2>&1; }
+wait_for pool_is_there
+check "who is ended is kept out by address" says '"kept_out_ms": *60000' "$(sesskill kill near \
+	--match 'name = pool' --keep-out 1m --whole-source --yes --json)"
+check "nobody can connect any more" test "$(can_connect; echo $?)" = 1
+check "but for the daemon" kernel_is yes
+sesskill release "$(sesskill leases -o id --no-headings)" >/dev/null
+check "until it is released" wait_for can_connect
 check "the exposure with kernel.conf is at most 1.7" \
 	systemd-analyze security --threshold=17 sesskilld.service
 systemd-analyze security sesskilld.service | tail -1

@@ -18,15 +18,20 @@
 #include <event2/buffer.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <linux/capability.h>
 #include <linux/netlink.h>
 #include <nftables/libnftables.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/slice.h"
+
+#define NO_PERMISSION "no permission: it takes CAP_NET_ADMIN (see kernel.conf)"
 
 #define TABLE_NAME "sesskill"
 #define TABLE "inet " TABLE_NAME
@@ -71,7 +76,7 @@ static int open_nft(struct firewall *firewall, struct err *err)
 	CHECK(firewall->nft != NULL);
 	nft_ctx_buffer_output(firewall->nft);
 	nft_ctx_buffer_error(firewall->nft);
-	nft_ctx_output_set_flags(firewall->nft, NFT_CTX_OUTPUT_JSON);
+	nft_ctx_output_set_flags(firewall->nft, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE);
 	return 0;
 }
 
@@ -105,10 +110,25 @@ static int explain(const char *words, struct err *err)
 	return -EIO;
 }
 
+/* libnftables would say on stderr that it may not. */
+static bool may_ask(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	return syscall(SYS_capget, &head, data) == 0 &&
+	       (data[CAP_TO_INDEX(CAP_NET_ADMIN)].effective & CAP_TO_MASK(CAP_NET_ADMIN)) != 0;
+}
+
 static int run(struct firewall *firewall, const char *commands, struct err *err)
 {
-	int r = firewall->nft == NULL ? open_nft(firewall, err) : 0;
+	int r;
 
+	if (!may_ask()) {
+		err_set(err, NO_PERMISSION);
+		return -EPERM;
+	}
+	r = firewall->nft == NULL ? open_nft(firewall, err) : 0;
 	if (r < 0) {
 		return r;
 	}
@@ -143,7 +163,7 @@ static struct evbuffer *new_buffer(void)
 
 int firewall_probe(struct firewall *firewall, struct err *err)
 {
-	return run(firewall, "add table " TABLE, err);
+	return run(firewall, "list chains inet", err);
 }
 
 /* ---- bans ---- */
@@ -363,25 +383,60 @@ int firewall_each(struct firewall *firewall, void (*name_fn)(void *context, cons
 	return r;
 }
 
-int firewall_count(struct firewall *firewall,
-	void (*count_fn)(void *context, const char *name, bool is_put_off, uint64_t n),
+/* Of the counter behind that prefix. */
+static uint64_t count_of(const json_t *object, const char *prefix, const char *name)
+{
+	const json_t *counter = json_object_get(object, "counter");
+	const char *counted = name_of(counter, prefix);
+
+	return counted != NULL && strcmp(counted, name) == 0
+		       ? (uint64_t)json_integer_value(json_object_get(counter, "packets"))
+		       : 0;
+}
+
+static bool is_rule_of(const json_t *object, const char *name)
+{
+	const json_t *rule = json_object_get(object, "rule");
+	const char *chain = json_string_value(json_object_get(rule, "chain"));
+
+	return chain != NULL && strncmp(chain, BAN_PREFIX, strlen(BAN_PREFIX)) == 0 &&
+	       strcmp(chain + strlen(BAN_PREFIX), name) == 0;
+}
+
+static struct firewall_sight sight_of(const json_t *list, const char *name)
+{
+	struct firewall_sight sight = {0};
+	const json_t *object;
+	size_t i;
+
+	json_array_foreach(list, i, object)
+	{
+		sight.n_rules += is_rule_of(object, name);
+		sight.n_refused += count_of(object, REFUSED_PREFIX, name);
+		sight.n_put_off += count_of(object, PUT_OFF_PREFIX, name);
+	}
+	return sight;
+}
+
+int firewall_look(struct firewall *firewall,
+	void (*sight_fn)(void *context, const char *name, const struct firewall_sight *sight),
 	void *context, struct err *err)
 {
 	json_auto_t *root = NULL;
-	const json_t *object;
+	const json_t *list, *object;
 	size_t i;
-	int r = ask(firewall, "list counters inet", &root, err);
+	int r = ask(firewall, "list table " TABLE, &root, err);
 
-	json_array_foreach(json_object_get(root, "nftables"), i, object)
+	list = json_object_get(root, "nftables");
+	json_array_foreach(list, i, object)
 	{
-		const json_t *counter = json_object_get(object, "counter");
-		uint64_t n = (uint64_t)json_integer_value(json_object_get(counter, "packets"));
-		const char *refused = name_of(counter, REFUSED_PREFIX);
-		const char *put_off = name_of(counter, PUT_OFF_PREFIX);
+		const char *name = name_of(json_object_get(object, "chain"), BAN_PREFIX);
 
-		if (refused != NULL || put_off != NULL) {
-			count_fn(context, refused != NULL ? refused : put_off, refused == NULL, n);
+		if (name != NULL) {
+			struct firewall_sight sight = sight_of(list, name);
+
+			sight_fn(context, name, &sight);
 		}
 	}
-	return r;
+	return r == -ENOENT ? 0 : r; /* there is no table: there are none */
 }

@@ -26,7 +26,7 @@
 /* Of a socket, before it connects (SO_MARK). Kubernetes and VPNs use higher bits. */
 #define FIREWALL_MARK 0x73
 
-#define FIREWALL_NAME_BYTES 48
+#define FIREWALL_NAME_BYTES 56
 
 struct firewall;
 
@@ -62,12 +62,18 @@ NODISCARD int firewall_remove(struct firewall *firewall, const char *name, struc
 /* Tells the names of all bans; none is removed meanwhile. Likewise. */
 NODISCARD int firewall_each(struct firewall *firewall,
 	void (*name_fn)(void *context, const char *name), void *context, struct err *err);
-/*
- * Tells what each ban has counted: first packets while all were refused, and `is_put_off`, while
- * some passed. That takes 6 us for each address of a ban, too. Likewise.
- */
-NODISCARD int firewall_count(struct firewall *firewall,
-	void (*count_fn)(void *context, const char *name, bool is_put_off, uint64_t n),
+/* What there is of a ban. */
+struct firewall_sight {
+	size_t n_rules;     /* that refuse; FIREWALL_N_RULES unless somebody has removed some */
+	uint64_t n_refused; /* first packets, while all were refused */
+	uint64_t n_put_off; /* and while some passed */
+};
+
+#define FIREWALL_N_RULES 4
+
+/* Tells all of them. That takes 6 us for each address of a ban, too. Likewise. */
+NODISCARD int firewall_look(struct firewall *firewall,
+	void (*sight_fn)(void *context, const char *name, const struct firewall_sight *sight),
 	void *context, struct err *err);
 
 #endif

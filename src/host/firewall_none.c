@@ -56,8 +56,9 @@ int firewall_each(struct firewall *firewall,
 	return firewall_probe(firewall, err);
 }
 
-int firewall_count(struct firewall *firewall,
-	void (*count_fn)(void *context, const char *name, bool is_put_off, uint64_t n) UNUSED,
+int firewall_look(struct firewall *firewall,
+	void (*sight_fn)(void *context, const char *name, const struct firewall_sight *sight)
+		UNUSED,
 	void *context UNUSED, struct err *err)
 {
 	return firewall_probe(firewall, err);

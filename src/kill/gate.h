@@ -7,9 +7,11 @@
 #define KILL_GATE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct instance;
 struct request;
+struct sources;
 
 /* The door is closed, or the kill must not be. Borrowed for the call. */
 struct gate_answer {
@@ -30,6 +32,12 @@ struct gate {
 		const struct request *request, gate_done_fn done_fn, void *done_context);
 	/* The kill is cancelled before that: what it has closed is opened again. */
 	void (*forget_fn)(void *context, const char *request_id);
+	/*
+	 * A kill that has passed it has ended: whom from where, and how long ago it was over but
+	 * for looking who comes back.
+	 */
+	void (*ended_fn)(void *context, const char *request_id, const struct sources *sources,
+		int64_t watched_ms);
 	void *context;
 };
 

@@ -305,6 +305,7 @@ static void on_gate(void *context, const struct gate_answer *answer)
 	} else if (job->report->state == REPORT_CANCELLED) {
 		end_soon(job);
 	} else {
+		job->has_passed_gate = true;
 		begin(job);
 	}
 }

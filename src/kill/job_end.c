@@ -74,6 +74,14 @@ static void warn_of_former_addresses(struct job *job)
 	}
 }
 
+static void tell_gate(struct job *job)
+{
+	if (job->has_passed_gate && !job->request->is_dry_run) {
+		job->gate->ended_fn(job->gate->context, job->report->request_id, &job->sources,
+			job->report->watched_ms);
+	}
+}
+
 void job_close_report(struct job *job)
 {
 	warn_of_old_nodes(job);
@@ -82,11 +90,12 @@ void job_close_report(struct job *job)
 		job->report->state != REPORT_CANCELLED) {
 		refuse_restarted(job);
 	}
+	job->report->watched_ms =
+		job->watching_since_ms > 0 ? clock_monotonic_ms() - job->watching_since_ms : 0;
+	tell_gate(job);
 	sources_report(&job->sources, job->report);
 	sources_finish(&job->sources);
 	report_processes(job);
-	job->report->watched_ms =
-		job->watching_since_ms > 0 ? clock_monotonic_ms() - job->watching_since_ms : 0;
 	report_close(job->report, job->request->is_dry_run, clock_monotonic_ms() - job->started_ms);
 }
 

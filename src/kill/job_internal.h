@@ -50,7 +50,8 @@ struct job {
 	struct topology_watcher watcher; /* while it is not known which nodes there are */
 	const struct gate *gate;         /* NULL: nobody is kept out */
 	bool is_at_gate;                 /* it has not answered yet */
-	struct event *patience;          /* ends that wait */
+	bool has_passed_gate;
+	struct event *patience; /* ends that wait */
 	bool is_waiting_for_nodes;
 	bool has_asked_for_others; /* whether they have turned up since it began */
 	bool is_started;

@@ -1,8 +1,8 @@
 /*
  * The door of addresses: a ban at the kernel (host/firewall.h). Its time-outs are the kernel's own,
  * so that it ends even if this process does not live. It is made in slices, between which the event
- * loop goes on, and never changed: who is to be kept out for longer is in a second ban before the
- * first one goes.
+ * loop goes on, and never changed: what is to be otherwise is made in the other of two places
+ * before the first one goes.
  *
  *     NONE --raise--> RAISING --all added--> CLOSED --over--> READMITTING --quiet--> OPEN
  *                        |                     |                                      ^
@@ -25,6 +25,9 @@
 #define QUIET_MS (30 * 1000)
 /* Longer they are not readmitted one by one, nor by the kernel if this process ends. */
 #define GENTLE_MS (10 * 60 * 1000)
+/* A kernel that readmits for so much longer is told otherwise. */
+#define MUCH_LONGER_MS (30 * 1000)
+
 const char *ban_state_name(enum ban_state state)
 {
 	static const char *const names[BAN_N_STATES] = {
@@ -59,6 +62,7 @@ struct ban *ban_new(struct lease *lease)
 	struct ban *ban = mem_new(struct ban);
 
 	ban->lease = lease;
+	ban->whole = BAN_NOWHERE;
 	ban->next = event_new(lease->leases->in.loop, -1, 0, on_next, ban);
 	CHECK(ban->next != NULL);
 	return ban;
@@ -114,10 +118,22 @@ static bool has_all(
 	return true;
 }
 
-bool ban_has(const struct ban *ban, const struct lease_look_result *result)
+bool ban_has(const struct ban *ban, const struct ends_address *sources, size_t n_sources,
+	const struct ends_address *servers, size_t n_servers)
 {
-	return has_all(ban->sources, ban->n_sources, result->sources, result->n_sources) &&
-	       has_all(ban->servers, ban->n_servers, result->servers, result->n_servers);
+	return has_all(ban->sources, ban->n_sources, sources, n_sources) &&
+	       has_all(ban->servers, ban->n_servers, servers, n_servers);
+}
+
+void ban_tell(struct ban *ban, const char *words)
+{
+	snprintf(ban->gap, sizeof(ban->gap), "%.*s", (int)sizeof(ban->gap) - 1, words);
+	log_warning("lease %s: %s", ban->lease->id, ban->gap);
+}
+
+const char *ban_words(const struct ban *ban)
+{
+	return ban->error[0] != '\0' ? ban->error : ban->gap;
 }
 
 /* ---- closing ---- */
@@ -139,50 +155,55 @@ static void fail(struct ban *ban, const char *words)
 	tell(ban);
 }
 
+/* Where the whole one is not. */
+static enum ban_place place_to_raise(const struct ban *ban)
+{
+	return ban->whole == BAN_HERE ? BAN_THERE : BAN_HERE;
+}
+
+static int64_t left_ms(const struct ban *ban)
+{
+	int64_t ms = ban->lease->until_boot_ms - clock_boottime_ms();
+
+	return ban->is_gentle ? 0 : MAX(ms, INT64_C(0)) + BAN_SLACK_MS;
+}
+
 static struct firewall_ban describe(const struct ban *ban, const struct ban_name *name)
 {
 	return (struct firewall_ban){
 		.name = name->text,
 		.holds = ban->holds,
 		.readmit = ban->readmit,
-		.left_ms = MAX(ban->lease->until_boot_ms - clock_boottime_ms(), INT64_C(0)) +
-			   BAN_SLACK_MS,
+		.left_ms = left_ms(ban),
 		.gentle_ms = GENTLE_MS,
 	};
 }
 
-/* A raise that was cut off may have left one more. */
-static int remove_before(const struct ban *ban, unsigned generation, struct err *err)
-{
-	int r = 0;
-
-	for (unsigned back = 1; back <= 2 && back < generation && r == 0; back++) {
-		struct ban_name name = ban_name(ban, generation - back);
-
-		r = firewall_remove(firewall_of(ban), name.text, err);
-	}
-	return r;
-}
-
 static void end_raising(struct ban *ban)
 {
+	enum ban_place before = ban->whole;
 	struct err err;
 
-	if (remove_before(ban, ban->generation, &err) < 0) {
-		log_warning("lease %s: %s", ban->lease->id, err.text);
+	ban->whole = place_to_raise(ban);
+	if (before != BAN_NOWHERE) {
+		struct ban_name name = ban_name(ban, before);
+
+		if (firewall_remove(firewall_of(ban), name.text, &err) < 0) {
+			log_warning("lease %s: %s", ban->lease->id, err.text);
+		}
 	}
-	ban->state = BAN_CLOSED;
-	ban->was_closed = true;
+	ban->state = ban->is_gentle ? BAN_READMITTING : BAN_CLOSED;
 	ban->error[0] = '\0';
-	ban->kernel_until_ms = MAX(ban->lease->until_boot_ms, clock_boottime_ms()) + BAN_SLACK_MS +
-			       (ban->readmit > 0 ? GENTLE_MS : 0);
+	ban->kernel_until_ms =
+		clock_boottime_ms() + left_ms(ban) + (ban->readmit > 0 ? GENTLE_MS : 0);
+	(void)!ban->lease->leases->journal_fn(ban->lease->leases, &err);
 	tell(ban);
 }
 
 static void on_next(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 {
 	struct ban *ban = context;
-	struct ban_name name = ban_name(ban, ban->generation);
+	struct ban_name name = ban_name(ban, place_to_raise(ban));
 	struct firewall_ban whole = describe(ban, &name);
 	size_t n = MAX(SLICE_PAIRS / MAX(ban->n_servers, (size_t)1), (size_t)1);
 	struct err err;
@@ -204,20 +225,17 @@ static void on_next(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 void ban_raise(struct ban *ban)
 {
 	struct leases *leases = ban->lease->leases;
-	struct ban_name name;
-	struct firewall_ban whole;
+	struct ban_name name = ban_name(ban, place_to_raise(ban));
+	struct firewall_ban whole = describe(ban, &name);
 	struct err err;
 
-	if (ban->state == BAN_CLOSED) {
+	if (ban->state == BAN_CLOSED || ban->state == BAN_READMITTING) {
 		ban_count(leases);
 	}
 	ban->n_before += ban->n_refused + ban->n_put_off;
 	ban->n_refused = ban->n_put_off = 0;
-	ban->generation++;
 	ban->n_added = 0;
 	ban->state = BAN_RAISING;
-	name = ban_name(ban, ban->generation);
-	whole = describe(ban, &name);
 	/* Should the daemon end meanwhile, it is known what there may be. */
 	if (leases->journal_fn(leases, &err) < 0 ||
 		firewall_begin(leases->firewall, &whole, &err) < 0) {
@@ -234,49 +252,72 @@ bool ban_is_busy(const struct ban *ban)
 
 /* ---- opening ---- */
 
+static void begin_readmission(struct ban *ban)
+{
+	struct ban_name name = ban_name(ban, ban->whole);
+	int64_t now_ms = clock_monotonic_ms();
+	struct err err;
+
+	log_notice("lease %s: they are let in again, %llu a second", ban->lease->id,
+		(unsigned long long)ban->readmit);
+	ban->quiet_ms = ban->readmitting_ms = now_ms;
+	if (ban->kernel_until_ms - clock_boottime_ms() > GENTLE_MS + MUCH_LONGER_MS) {
+		ban->is_gentle = true;
+		ban_raise(ban);
+	} else if (firewall_readmit(firewall_of(ban), name.text, &err) < 0) {
+		log_warning("lease %s: %s", ban->lease->id, err.text);
+		ban->readmitting_ms = 0;
+	} else {
+		ban->state = BAN_READMITTING;
+	}
+}
+
+/* Nobody is put off any more, or for too long. */
 static bool is_quiet(const struct ban *ban)
 {
-	int64_t over_ms = clock_boottime_ms() - ban->lease->until_boot_ms;
+	int64_t now_ms = clock_monotonic_ms();
 
-	return clock_monotonic_ms() - ban->quiet_ms >= QUIET_MS || over_ms >= GENTLE_MS;
+	return now_ms - ban->quiet_ms >= QUIET_MS || now_ms - ban->readmitting_ms >= GENTLE_MS;
 }
 
 /* True: it goes on. */
 static bool readmit(struct ban *ban)
 {
-	struct ban_name name = ban_name(ban, ban->generation);
-	struct err err;
+	if (ban->readmitting_ms == 0 && ban->state == BAN_CLOSED) {
+		begin_readmission(ban);
+		return ban->readmitting_ms != 0;
+	}
+	if (ban->readmitting_ms != 0 && ban->state == BAN_FAILED && !is_quiet(ban)) {
+		/* Somebody has emptied the firewall. */
+		ban->is_gentle = true;
+		ban_raise(ban);
+	}
+	return ban->readmitting_ms != 0 && !is_quiet(ban);
+}
 
-	if (ban->state == BAN_READMITTING) {
-		return !is_quiet(ban);
-	}
-	if (firewall_readmit(firewall_of(ban), name.text, &err) < 0) {
-		log_warning("lease %s: they are let in all at once: %s", ban->lease->id, err.text);
-		return false;
-	}
-	ban->state = BAN_READMITTING;
-	ban->quiet_ms = clock_monotonic_ms();
-	log_notice("lease %s: they are let in again, %llu a second", ban->lease->id,
-		(unsigned long long)ban->readmit);
-	return true;
+/* Wherever there may be something of it. */
+static int remove_all(const struct ban *ban, struct err *err)
+{
+	struct ban_name here = ban_name(ban, BAN_HERE);
+	struct ban_name there = ban_name(ban, BAN_THERE);
+	int r = firewall_remove(firewall_of(ban), here.text, err);
+
+	return r < 0 ? r : firewall_remove(firewall_of(ban), there.text, err);
 }
 
 bool ban_open(struct ban *ban, bool is_at_once)
 {
-	struct ban_name name = ban_name(ban, ban->generation);
 	struct err err;
 
-	event_del(ban->next);
-	if (ban->generation == 0 || ban->state == BAN_OPEN) {
+	if (ban->state == BAN_NONE || ban->state == BAN_OPEN) {
 		return false;
 	}
-	if (ban->readmit > 0 && !is_at_once &&
-		(ban->state == BAN_CLOSED || ban->state == BAN_READMITTING) && readmit(ban)) {
+	if (ban->readmit > 0 && !is_at_once && ban->whole != BAN_NOWHERE && readmit(ban)) {
 		return true;
 	}
+	event_del(ban->next);
 	ban_count(ban->lease->leases);
-	if (firewall_remove(firewall_of(ban), name.text, &err) < 0 ||
-		remove_before(ban, ban->generation, &err) < 0) {
+	if (remove_all(ban, &err) < 0) {
 		snprintf(ban->error, sizeof(ban->error), "%s", err.text);
 		/* What is left then keeps nobody out. */
 		return clock_boottime_ms() < ban->kernel_until_ms;
@@ -285,6 +326,8 @@ bool ban_open(struct ban *ban, bool is_at_once)
 	ban->error[0] = '\0';
 	return false;
 }
+
+/* ---- what is told of it ---- */
 
 uint64_t ban_n_refused(const struct ban *ban)
 {

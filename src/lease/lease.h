@@ -1,7 +1,7 @@
 /*
  * What the files of leases share. They call each other in one direction: leases -> lease_gate,
- * lease_kill -> lease_check, lease_look, lease_doors -> lease_journal -> lease_state -> lease ->
- * door, ban -> door_log, ban_look.
+ * lease_kill, lease_follow -> lease_check, lease_doors -> lease_journal -> lease_state
+ * -> lease -> door, ban -> door_log, ban_look.
  */
 #ifndef LEASE_LEASE_H
 #define LEASE_LEASE_H
@@ -62,27 +62,33 @@ struct lease_look_result {
 
 typedef void (*lease_look_fn)(void *context, const struct lease_look_result *result);
 
+/* A ban has two places at the kernel, so that it can be made anew beside itself. */
+enum ban_place { BAN_HERE, BAN_THERE, BAN_NOWHERE };
+
 /* The door of addresses, at the kernel: all sources to all servers. */
 struct ban {
 	struct lease *lease;
-	struct ends_address *sources; /* owned */
+	struct ends_address *sources; /* ordered, as by ends_address_compare(); owned */
 	size_t n_sources;
 	struct ends_address *servers; /* likewise */
 	size_t n_servers;
 	bool holds;
 	uint64_t readmit; /* per second; 0: all at once */
 	enum ban_state state;
-	unsigned generation; /* of its name: whatever is changed is made anew */
-	size_t n_added;      /* sources, while it is RAISING */
-	uint64_t n_refused;  /* of this generation */
+	enum ban_place whole; /* where all of it is; NOWHERE: it never was */
+	size_t n_added;       /* sources, while it is RAISING */
+	uint64_t n_refused;   /* of the whole one */
 	uint64_t n_put_off;
-	uint64_t n_before; /* of those before it, both */
-	int64_t quiet_ms;  /* monotonic: since then nobody was put off */
-	bool was_closed;
+	uint64_t n_before;         /* of those before it, both */
+	bool is_gentle;            /* raised to readmit only */
+	int64_t readmitting_ms;    /* monotonic: since then; 0: not yet */
+	int64_t quiet_ms;          /* monotonic: since then nobody was put off */
 	bool is_seen;              /* in the kernel, just now */
+	bool is_emptied;           /* it is there, but refuses nobody */
 	bool is_out_of_sight;      /* that cannot be asked: `error` says so */
 	int64_t kernel_until_ms;   /* boottime: whatever we do, it keeps nobody out longer */
-	char error[ERR_MAX_BYTES]; /* "" none */
+	char error[ERR_MAX_BYTES]; /* what is wrong now; "" nothing */
+	char gap[ERR_MAX_BYTES];   /* who is not kept out, for good; "" nobody that is known */
 	struct event *next;        /* RAISING goes on */
 };
 
@@ -94,6 +100,8 @@ struct lease {
 	char *caller;
 	char *reason;
 	int64_t since_wall_ms;
+	int64_t keep_out_ms; /* as it was asked for */
+	int64_t since_boot_ms;
 	int64_t until_wall_ms; /* for after a reboot only */
 	int64_t until_boot_ms; /* on the clock that no one sets, and that goes on in sleep */
 	char **users;
@@ -108,7 +116,8 @@ struct lease {
 	struct lease_look *look;   /* likewise */
 	struct ban *ban;           /* NULL: by users */
 	unsigned n_looks;
-	bool is_kill_over;      /* it counts from there, or a person has said until when */
+	bool is_kill_over;      /* it counts from there */
+	bool is_extended;       /* a person has said until when */
 	bool is_looked_through; /* nobody new came from anywhere, or not for the first time */
 	bool is_inexact;        /* that is why it failed */
 	const struct request *request; /* borrowed, while the gate is not passed */
@@ -124,8 +133,9 @@ struct leases {
 	bool is_unsaved;    /* the journal says something else than what is here */
 	int64_t told_ms;    /* when that was told last; 0: never */
 	struct firewall *firewall;
-	int64_t counted_ms; /* when bans were counted last */
-	struct caller own;  /* who ends those that came in before a door was closed again */
+	int64_t counted_ms; /* when bans were counted last, and looked for; 0: never */
+	int64_t looked_ms;
+	struct caller own; /* who ends those that came in before a door was closed again */
 	struct gate gate;
 	TAILQ_HEAD(, lease) list;
 	struct event *settling; /* tells those who wait that all doors have answered */
@@ -157,7 +167,12 @@ void ban_free(struct ban *ban); /* the kernel's part stays; NULL is fine */
 void ban_take(struct ban *ban, const struct ends_address *sources, size_t n_sources,
 	const struct ends_address *servers, size_t n_servers);
 /* Are all of them in it? */
-bool ban_has(const struct ban *ban, const struct lease_look_result *result);
+bool ban_has(const struct ban *ban, const struct ends_address *sources, size_t n_sources,
+	const struct ends_address *servers, size_t n_servers);
+/* Somebody is not kept out, and that will not change: in the log, and in the lease. */
+void ban_tell(struct ban *ban, const char *words);
+/* What is wrong with it; "" nothing. */
+const char *ban_words(const struct ban *ban);
 /* Closes it until the lease is over; answered_fn is called when it is CLOSED or FAILED. */
 void ban_raise(struct ban *ban);
 bool ban_is_busy(const struct ban *ban);
@@ -177,12 +192,15 @@ struct ban_name {
 };
 
 /* At the kernel. */
-struct ban_name ban_name(const struct ban *ban, unsigned generation);
+struct ban_name ban_name(const struct ban *ban, enum ban_place place);
 
 /* Asks what all of them have counted. */
 void ban_count(struct leases *leases);
-/* Are all of them still there? Who is not has FAILED. Once a second. */
-void ban_look(struct leases *leases);
+/*
+ * Are all of them still there? What is not has FAILED; what is of no lease goes. Once a second.
+ * True: they were counted.
+ */
+bool ban_look(struct leases *leases);
 
 /* ---- lease_check.c ---- */
 
@@ -203,6 +221,12 @@ void lease_check_free(struct lease_check *check); /* NULL is fine; it is forgott
 struct lease_look *lease_look_new(const struct leases_inputs *in, const struct instance *instance,
 	const struct request *request, lease_look_fn done_fn, void *context);
 void lease_look_free(struct lease_look *look); /* NULL is fine; it is forgotten */
+
+/* ---- lease_follow.c ---- */
+
+/* A ban that is to stand: raised again where it is not what it should be. `is_looked_at`: also
+ * where servers listen is asked of the kernel. */
+void lease_follow(struct lease *lease, bool is_looked_at);
 
 /* ---- lease_state.c ---- */
 
@@ -254,11 +278,9 @@ void lease_record(const struct lease *lease, const char *event, const struct cal
 
 /* ---- lease_kill.c ---- */
 
-/*
- * The kill is over: its lease counts from there. Has it ended somebody from an address that was not
- * known when the ban was made? That is told.
- */
-void lease_note_end(struct lease *lease);
+/* See struct gate; `context` is struct leases. */
+void lease_gate_ended(
+	void *context, const char *request_id, const struct sources *sources, int64_t watched_ms);
 /* Ends who came in where a door was closed after the kill. */
 void lease_kill_late(struct lease *lease);
 

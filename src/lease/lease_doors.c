@@ -33,7 +33,11 @@ bool lease_is_busy(const struct lease *lease)
 
 int64_t lease_left_ms(const struct lease *lease)
 {
-	return lease->is_over ? 0 : MAX(lease->until_boot_ms - clock_boottime_ms(), INT64_C(0));
+	int64_t left_ms = lease->is_kill_over || lease->is_extended
+				  ? lease->until_boot_ms - clock_boottime_ms()
+				  : lease->keep_out_ms; /* counted from the end of its kill */
+
+	return lease->is_over ? 0 : MAX(left_ms, INT64_C(0));
 }
 
 const struct instance *lease_instance(const struct lease *lease)

@@ -4,10 +4,13 @@
 #include <event2/event.h>
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "lease/lease.h"
+#include "model/sources.h"
 
 /* For somebody who comes from an address that is not known yet. */
 #define MAX_LOOKS 3
@@ -62,13 +65,16 @@ static void on_looked_again(void *context, const struct lease_look_result *resul
 {
 	struct lease *lease = context;
 
-	lease->is_looked_through = result->failure != NULL || ban_has(lease->ban, result) ||
-				   ++lease->n_looks == MAX_LOOKS;
+	bool is_known = ban_has(
+		lease->ban, result->sources, result->n_sources, result->servers, result->n_servers);
+
+	lease->is_looked_through =
+		result->failure != NULL || is_known || ++lease->n_looks == MAX_LOOKS;
 	if (result->failure != NULL) {
 		lease->is_inexact = result->is_inexact;
 		snprintf(lease->ban->error, sizeof(lease->ban->error), "%s", result->failure);
 		lease->ban->state = BAN_FAILED;
-	} else if (!ban_has(lease->ban, result)) {
+	} else if (!is_known) {
 		ban_take(lease->ban, result->sources, result->n_sources, result->servers,
 			result->n_servers);
 		ban_raise(lease->ban);
@@ -164,6 +170,21 @@ static void on_checked(void *context, const struct gate_answer *answer)
 	event_active(lease->leases->settling, 0, 0);
 }
 
+/*
+ * Nobody is to be ended, and so nobody to be kept out: a ban of nobody, which tells who has been
+ * ended all the same.
+ */
+static void pass(struct lease *lease)
+{
+	gate_done_fn done_fn = lease->done_fn;
+
+	lease_look_free(lease->look);
+	lease->look = NULL;
+	lease->done_fn = NULL;
+	lease->request = NULL;
+	done_fn(lease->done_context, &(struct gate_answer){.failure = NULL});
+}
+
 static void begin_ban(struct lease *lease, const struct lease_look_result *result)
 {
 	lease->warning = result->warning != NULL ? mem_printf("%s", result->warning) : NULL;
@@ -186,18 +207,21 @@ static void on_looked(void *context, const struct lease_look_result *result)
 	CLEANUP(mem_free_p) char *words = NULL;
 	struct err err;
 
-	if (answer.failure == NULL && result->n_sources == 0) {
-		/* Nobody is to be ended, and so nobody to be kept out. */
-		lease->until_boot_ms = 0;
-	} else if (answer.failure == NULL && result->n_sources * result->n_servers > MAX_PAIRS) {
+	if (answer.failure == NULL && result->n_sources * result->n_servers > MAX_PAIRS) {
 		words = mem_printf("they come from %zu addresses to %zu: more pairs than %d are "
 				   "not kept out",
 			result->n_sources, result->n_servers, MAX_PAIRS);
 		answer.failure = words;
-	} else if (answer.failure == NULL && firewall_probe(lease->leases->firewall, &err) < 0) {
+	} else if (answer.failure == NULL && result->n_sources > 0 &&
+		   firewall_probe(lease->leases->firewall, &err) < 0) {
 		answer.failure = err.text;
 	}
-	if (!is_answered(lease, &answer)) {
+	if (is_answered(lease, &answer)) {
+		return;
+	}
+	if (result->n_sources == 0) {
+		pass(lease);
+	} else {
 		begin_ban(lease, result);
 	}
 }
@@ -213,6 +237,8 @@ static void take_request(struct lease *lease, const struct selector *users,
 	lease->reason = mem_printf("%s", request->reason != NULL ? request->reason : "");
 	lease->since_wall_ms = clock_wall_ms();
 	lease->until_wall_ms = lease->since_wall_ms + request->keep_out_ms;
+	lease->keep_out_ms = request->keep_out_ms;
+	lease->since_boot_ms = clock_boottime_ms();
 	if (!request->is_dry_run) {
 		lease->until_boot_ms = clock_boottime_ms() + request->keep_out_ms;
 	}
@@ -263,4 +289,79 @@ void lease_gate_forget(void *context, const char *request_id)
 		lease->look = NULL;
 		lease->is_over = true;
 	}
+}
+
+/* ---- after it ---- */
+
+/* The address of the source of that number. */
+static struct slice address_of(const struct sources *sources, uint32_t number)
+{
+	struct slice key = intern_get(&sources->keys, number);
+	const char *end = memchr(key.data, '\0', key.len);
+
+	return (struct slice){key.data, end != NULL ? (size_t)(end - key.data) : key.len};
+}
+
+/* Whoever was ended comes from there, and is not kept out. */
+static bool is_stranger(const struct ban *ban, struct slice address)
+{
+	CLEANUP(mem_free_p) char *text = mem_printf("%.*s:0", SLICE_ARG(address));
+	CLEANUP(mem_free_p) char *text6 = mem_printf("[%.*s]:0", SLICE_ARG(address));
+	bool is_ipv6 = memchr(address.data, ':', address.len) != NULL;
+	struct session session = {.addr = address_parse_listed(slice_of(is_ipv6 ? text6 : text))};
+	struct ends_address source;
+
+	if (!ends_client_of(&session, &source)) {
+		return true;
+	}
+	source.port = 0;
+	return !ban_has(ban, &source, 1, NULL, 0);
+}
+
+static void tell_strangers(struct ban *ban, const struct sources *sources)
+{
+	CLEANUP(mem_free_p) char *words = NULL;
+	struct slice first = {NULL, 0};
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < sources->keys.n; i++) {
+		if (sources->counts[i].killed > 0 && is_stranger(ban, address_of(sources, i))) {
+			first = n++ == 0 ? address_of(sources, i) : first;
+		}
+	}
+	if (n > 0) {
+		words = mem_printf("%zu who had come just before the kill were ended, and may come "
+				   "back, from %.*s%s",
+			n, SLICE_ARG(first), n > 1 ? " and others" : "");
+		ban_tell(ban, words);
+	}
+}
+
+void lease_gate_ended(
+	void *context, const char *request_id, const struct sources *sources, int64_t watched_ms)
+{
+	struct lease *lease = lease_find(context, slice_of(request_id));
+
+	if (lease == NULL || lease->is_closing || lease->is_kill_over) {
+		return;
+	}
+	lease->is_kill_over = true;
+	if (!lease->is_extended) {
+		lease->until_boot_ms = clock_boottime_ms() + lease->keep_out_ms - watched_ms;
+		lease->until_wall_ms = clock_wall_ms() + lease->keep_out_ms - watched_ms;
+	}
+	if (lease->ban != NULL) {
+		tell_strangers(lease->ban, sources);
+	}
+	if (lease->ban != NULL && lease->ban->n_sources == 0 && lease->ban->gap[0] == '\0') {
+		lease_free(lease);
+		return;
+	}
+	/* The kernel's time is to be that. */
+	if (lease->ban != NULL && lease->ban->state == BAN_CLOSED && !lease->is_over &&
+		llabs(lease->ban->kernel_until_ms - lease->until_boot_ms - BAN_SLACK_MS) >
+			BAN_SLACK_MS) {
+		ban_raise(lease->ban);
+	}
+	lease_save(lease->leases);
 }

@@ -25,8 +25,8 @@ static int put_aside(const char *path, struct err *err)
 		err_set_errno(err, -r, "%s cannot be understood, nor be put aside", path);
 		return r;
 	}
-	log_error("%s cannot be understood, and is %s now: whoever is kept out stays out, until "
-		  "somebody says ACL SETUSER NAME on",
+	log_error("%s cannot be understood, and is %s now: users that are off stay so, until "
+		  "somebody says ACL SETUSER NAME on; addresses are let in",
 		path, aside);
 	return 0;
 }

@@ -1,8 +1,7 @@
 /*
  * Who came in where a door was closed after the kill: a node that had restarted, or that came
  * later. They are ended as everybody is, by a kill of their user on that node, in the daemon's own
- * name; should it fail, once more after a while. And who came in by another way than those that a
- * ban knows.
+ * name; should it fail, once more after a while.
  */
 #include <stdio.h>
 #include <string.h>
@@ -92,62 +91,5 @@ void lease_kill_late(struct lease *lease)
 		if (is_due(lease->doors[i], instance)) {
 			order(lease->doors[i], instance);
 		}
-	}
-}
-
-/* ---- the end of the kill ---- */
-
-static bool has_source(char *const *sources, const char *address)
-{
-	for (; *sources != NULL; sources++) {
-		if (strcmp(*sources, address) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static void compare(struct lease *lease, const struct report *report)
-{
-	CLEANUP(ban_free_sources_p) char **sources = ban_print_sources(lease->ban);
-
-	for (size_t i = 0; i < report->n_sources; i++) {
-		const struct report_source *source = &report->sources[i];
-
-		if (source->killed > 0 && !has_source(sources, source->address)) {
-			snprintf(lease->ban->error, sizeof(lease->ban->error),
-				"somebody came from %s just before the kill, was ended, and may "
-				"come back",
-				source->address);
-			return;
-		}
-	}
-}
-
-/* Whoever was ended last is to be out as long as the first one. */
-static void count_from_end(struct lease *lease, const struct report *report)
-{
-	int64_t took_ms = MAX(report->elapsed_ms - report->watched_ms, INT64_C(0));
-
-	lease->until_boot_ms += took_ms;
-	lease->until_wall_ms += took_ms;
-	if (lease->ban != NULL && took_ms > BAN_SLACK_MS) {
-		ban_raise(lease->ban);
-	}
-	lease_save(lease->leases);
-}
-
-void lease_note_end(struct lease *lease)
-{
-	struct jobs_view view;
-
-	if (lease->is_kill_over || !jobs_find(lease->leases->in.jobs, slice_of(lease->id), &view) ||
-		!view.is_done) {
-		return;
-	}
-	lease->is_kill_over = true;
-	count_from_end(lease, view.report);
-	if (lease->ban != NULL) {
-		compare(lease, view.report);
 	}
 }

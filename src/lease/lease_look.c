@@ -4,8 +4,6 @@
  * turned away by one of them goes to the next.
  */
 #include <event2/event.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,98 +32,10 @@ void lease_look_free(struct lease_look *look)
 	free(look->nodes);
 	free(look->sources);
 	free(look->addresses);
-	free(look->local);
+	local_addresses_finish(&look->local);
 	free(look->failure);
 	free(look->warning);
 	free(look);
-}
-
-/* ---- addresses ---- */
-
-static void add_server(struct lease_look *look, const struct ends_address *server)
-{
-	for (size_t i = 0; i < look->n_servers; i++) {
-		if (ends_address_is_equal(&look->servers[i], server)) {
-			return;
-		}
-	}
-	if (look->n_servers == MAX_SERVERS) {
-		look_refuse(look, false,
-			mem_printf("the nodes have more than %d addresses together", MAX_SERVERS));
-		return;
-	}
-	look->servers[look->n_servers++] = *server;
-}
-
-static void find_local(struct lease_look *look)
-{
-	struct ifaddrs *list = NULL;
-
-	if (getifaddrs(&list) != 0) {
-		return;
-	}
-	for (const struct ifaddrs *item = list; item != NULL; item = item->ifa_next) {
-		const struct sockaddr *address = item->ifa_addr;
-		struct ends_address *local;
-
-		if (address == NULL ||
-			(address->sa_family != AF_INET && address->sa_family != AF_INET6)) {
-			continue;
-		}
-		local = mem_append(&look->local, &look->n_local, &look->local_capacity,
-			sizeof(struct ends_address));
-		*local = address->sa_family == AF_INET
-				 ? ends_address_make(false,
-					   &((const struct sockaddr_in *)address)->sin_addr, 0)
-				 : ends_address_make(true,
-					   &((const struct sockaddr_in6 *)address)->sin6_addr, 0);
-	}
-	freeifaddrs(list);
-}
-
-/* At all addresses of the host: at each of them. */
-static void add_listener(struct lease_look *look, const struct sockets_listener *listener)
-{
-	if (!listener->is_any) {
-		add_server(look, &listener->at);
-		return;
-	}
-	for (size_t i = 0; i < look->n_local; i++) {
-		struct ends_address at = look->local[i];
-
-		at.port = listener->at.port;
-		if (at.is_ipv6 == listener->at.is_ipv6) {
-			add_server(look, &at);
-		}
-	}
-}
-
-static bool is_port(const struct lease_look *look, uint16_t port)
-{
-	for (size_t i = 0; i < look->n_servers; i++) {
-		if (look->servers[i].port == port) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Where sessions may come back to, by the ports that some have come to. */
-static void add_listeners(struct lease_look *look, const struct link *link)
-{
-	struct sockets sockets = {0};
-
-	if (!sockets_begin(
-		    &sockets, link_descriptor(link), link_server(link)->process_id, NULL, 0)) {
-		return;
-	}
-	sockets_read_listeners(&sockets);
-	for (size_t i = 0; i < sockets.n_listeners; i++) {
-		if (is_port(look, sockets.listeners[i].at.port)) {
-			add_listener(look, &sockets.listeners[i]);
-		}
-	}
-	sockets_finish(&sockets);
 }
 
 /* ---- who is there ---- */
@@ -193,7 +103,7 @@ static void take(struct look_node *node, const struct session *session)
 		return;
 	}
 	if (ends_of(session, &ends) && !ends.is_unix) {
-		add_server(look, &ends.server);
+		lease_servers_add(&look->servers, &ends.server);
 	}
 	source = find_source(look, &client);
 	if (is_kept) {
@@ -226,10 +136,7 @@ static void on_started(void *context)
 /* On this host, and what it says of our connection is what the kernel says: behind no proxy. */
 static bool is_here(const struct link *link, const struct session *own)
 {
-	int fd = link_descriptor(link);
-
-	return sockets_find_place(fd, link_server(link)->process_id) == SOCKETS_HERE &&
-	       sockets_is_word_true(fd, own);
+	return lease_is_here(link) && sockets_is_word_true(link_descriptor(link), own);
 }
 
 static void on_session(void *context, const struct session_line *line)
@@ -280,15 +187,10 @@ static void on_finished(evutil_socket_t fd UNUSED, short what UNUSED, void *cont
 	size_t n = 0;
 
 	for (size_t i = 0; i < look->n_nodes; i++) {
-		struct ends ends;
-		int link_fd = link_descriptor(look->nodes[i].link);
-
-		if (link_fd >= 0 && socket_ends_read(link_fd, &ends) && !ends.is_unix) {
-			add_server(look, &ends.server);
-		}
+		lease_servers_add_link(&look->servers, look->nodes[i].link);
 	}
 	for (size_t i = 0; i < look->n_nodes; i++) {
-		add_listeners(look, look->nodes[i].link);
+		lease_servers_add_listeners(&look->servers, &look->local, look->nodes[i].link);
 	}
 	look_judge(look);
 	for (size_t i = 0; i < look->texts.n; i++) {
@@ -302,8 +204,8 @@ static void on_finished(evutil_socket_t fd UNUSED, short what UNUSED, void *cont
 		.warning = look->warning,
 		.sources = look->addresses,
 		.n_sources = n,
-		.servers = look->servers,
-		.n_servers = look->n_servers,
+		.servers = look->servers.items,
+		.n_servers = look->servers.n,
 	};
 	look->done_fn(look->context, &result);
 }
@@ -353,7 +255,7 @@ struct lease_look *lease_look_new(const struct leases_inputs *in, const struct i
 	look->context = context;
 	look->finished = event_new(in->loop, -1, 0, on_finished, look);
 	CHECK(look->finished != NULL);
-	find_local(look);
+	local_addresses_find(&look->local);
 	add_nodes(look);
 	if (look->n_nodes == 0) {
 		look_refuse(look, false, mem_printf("no node is connected"));

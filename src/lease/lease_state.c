@@ -2,13 +2,14 @@
  * Leases as the journal has them.
  *
  *     {"leases": [{"id", "instance", "caller", "reason", "since_ms", "until_ms", "until_boot_ms",
- *       "saved_boot_ms", "is_over", "users": [NAME],
+ *       "saved_boot_ms", "is_over", "is_closing", "users": [NAME],
  *       "doors": [{"address", "user", "digest", "is_late"}],
  *       "ban": null or {"sources": [ADDRESS], "servers": [ADDRESS:PORT], "holds", "readmit",
- *         "generation", "was_closed", "is_raising", "kernel_until_ms", "n_before"}}]}
+ *         "place", "is_raising", "gap", "kernel_until_ms", "n_before"}}]}
  */
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -62,11 +63,11 @@ static json_t *ban_json(const struct ban *ban)
 	json_set(object, "servers", addresses_json(ban->servers, ban->n_servers));
 	json_set(object, "holds", json_boolean(ban->holds));
 	json_set(object, "readmit", json_integer((json_int_t)ban->readmit));
-	json_set(object, "generation", json_integer(ban->generation));
-	json_set(object, "was_closed", json_boolean(ban->was_closed));
+	json_set(object, "place", json_integer(ban->whole));
 	json_set(object, "is_raising",
 		json_boolean(ban->state == BAN_RAISING || ban->state == BAN_FAILED));
 	json_set(object, "kernel_until_ms", json_integer(ban->kernel_until_ms));
+	json_set(object, "gap", json_text_of(ban->gap));
 	json_set(object, "n_before", json_integer((json_int_t)ban->n_before));
 	return object;
 }
@@ -84,6 +85,7 @@ static json_t *lease_json(const struct lease *lease)
 	json_set(object, "until_boot_ms", json_integer(lease->until_boot_ms));
 	json_set(object, "saved_boot_ms", json_integer(clock_boottime_ms()));
 	json_set(object, "is_over", json_boolean(lease->is_over));
+	json_set(object, "is_closing", json_boolean(lease->is_closing));
 	json_set(object, "users", json_texts(lease->users, lease->n_users));
 	json_set(object, "doors", doors_json(lease));
 	json_set(object, "ban", lease->ban != NULL ? ban_json(lease->ban) : json_null());
@@ -193,12 +195,14 @@ static void take_ban(struct lease *lease, const json_t *object)
 	(void)!read_addresses(json_object_get(object, "servers"), &ban->servers, &ban->n_servers);
 	ban->holds = json_is_true(json_object_get(object, "holds"));
 	ban->readmit = (uint64_t)number_of(object, "readmit");
-	ban->generation = (unsigned)number_of(object, "generation");
-	ban->was_closed = json_is_true(json_object_get(object, "was_closed"));
+	ban->whole = (enum ban_place)number_of(object, "place");
+	snprintf(ban->gap, sizeof(ban->gap), "%s", text_of(object, "gap"));
 	ban->kernel_until_ms = number_of(object, "kernel_until_ms");
 	ban->n_before = (uint64_t)number_of(object, "n_before");
-	ban->state = json_is_true(json_object_get(object, "is_raising")) ? BAN_FAILED : BAN_CLOSED;
-	lease->is_over |= !ban->was_closed;
+	ban->state = ban->n_sources == 0                                   ? BAN_NONE
+		     : json_is_true(json_object_get(object, "is_raising")) ? BAN_FAILED
+									   : BAN_CLOSED;
+	lease->is_over |= ban->whole == BAN_NOWHERE && ban->n_sources > 0;
 }
 
 static void take_lease(struct leases *leases, const json_t *object)
@@ -212,7 +216,10 @@ static void take_lease(struct leases *leases, const json_t *object)
 	lease->since_wall_ms = number_of(object, "since_ms");
 	lease->until_wall_ms = number_of(object, "until_ms");
 	lease->until_boot_ms = number_of(object, "until_boot_ms");
-	lease->is_over = json_is_true(json_object_get(object, "is_over"));
+	/* Its kill has not begun. */
+	lease->is_over = json_is_true(json_object_get(object, "is_over")) ||
+			 json_is_true(json_object_get(object, "is_closing"));
+	lease->is_kill_over = true;
 	lease->users = mem_alloc_array(json_array_size(users), sizeof(char *));
 	for (size_t i = 0; i < json_array_size(users); i++) {
 		lease->users[lease->n_users++] =
@@ -234,7 +241,9 @@ static bool is_ban(const json_t *object)
 {
 	struct ends_address *addresses = NULL;
 	size_t n;
-	bool is_sound = json_is_integer(json_object_get(object, "generation")) &&
+	bool is_sound = number_of(object, "place") >= BAN_HERE &&
+			number_of(object, "place") <= BAN_NOWHERE &&
+			json_is_integer(json_object_get(object, "place")) &&
 			read_addresses(json_object_get(object, "sources"), &addresses, &n);
 
 	free(addresses);

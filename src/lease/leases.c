@@ -48,8 +48,9 @@ static void tell_overdue(struct lease *lease)
 /* Nor is anybody kept out where he should be. */
 static void tell_incomplete(struct lease *lease)
 {
-	if (lease->ban != NULL && lease->ban->error[0] != '\0') {
-		log_error("lease %s: not everybody is kept out: %s", lease->id, lease->ban->error);
+	if (lease->ban != NULL && ban_words(lease->ban)[0] != '\0') {
+		log_error("lease %s: not everybody is kept out: %s", lease->id,
+			ban_words(lease->ban));
 		lease->told_ms = clock_monotonic_ms();
 	}
 	for (size_t i = 0; i < lease->n_doors; i++) {
@@ -88,27 +89,24 @@ static void end(struct lease *lease)
 	lease_save(leases);
 }
 
-static void close_again(struct lease *lease)
+static void close_again(struct lease *lease, bool is_looked_at)
 {
-	lease_note_end(lease);
-	if (lease->ban == NULL) {
-		lease_close_all(lease);
-		lease_kill_late(lease);
-		lease_count_all(lease);
+	if (lease->ban != NULL) {
+		lease_follow(lease, is_looked_at);
 		return;
 	}
-	if (lease->ban->state == BAN_FAILED) {
-		ban_raise(lease->ban);
-	}
+	lease_close_all(lease);
+	lease_kill_late(lease);
+	lease_count_all(lease);
 }
 
-static void look_after(struct lease *lease)
+static void look_after(struct lease *lease, bool is_looked_at)
 {
 	if (!lease_stands(lease) || lease->is_closing) {
 		return;
 	}
 	if (lease_left_ms(lease) > 0) {
-		close_again(lease);
+		close_again(lease, is_looked_at);
 		if (is_untold(lease)) {
 			tell_incomplete(lease);
 		}
@@ -122,11 +120,11 @@ static void look_after(struct lease *lease)
 void leases_upkeep(struct leases *leases)
 {
 	struct lease *lease, *next;
+	bool is_looked_at = ban_look(leases);
 
-	ban_look(leases);
 	for (lease = TAILQ_FIRST(&leases->list); lease != NULL; lease = next) {
 		next = TAILQ_NEXT(lease, entry);
-		look_after(lease);
+		look_after(lease, is_looked_at);
 	}
 	if (leases->is_unsaved) {
 		lease_save(leases);
@@ -163,7 +161,7 @@ int leases_release(
 	lease->told_ms = 0;
 	lease_record(lease, "release", caller, "released");
 	r = lease_journal_save(leases, err);
-	look_after(lease);
+	look_after(lease, false);
 	return r;
 }
 
@@ -176,7 +174,11 @@ int leases_extend(struct leases *leases, struct slice id, int64_t for_ms,
 		err_set(err, "no lease of that id stands");
 		return LEASES_E_UNKNOWN;
 	}
-	lease->is_kill_over = true;
+	if (lease->is_closing) {
+		err_set(err, "the lease does not stand yet: its doors are being closed");
+		return LEASES_E_UNKNOWN;
+	}
+	lease->is_extended = true;
 	lease->until_boot_ms = clock_boottime_ms() + for_ms;
 	lease->until_wall_ms = clock_wall_ms() + for_ms;
 	if (lease->ban != NULL) {
@@ -197,7 +199,7 @@ static struct ban_view view_ban(const struct ban *ban, char *const *sources)
 				     .state = ban->state,
 				     .holds = ban->holds,
 				     .readmit = ban->readmit,
-				     .error = ban->error,
+				     .error = ban_words(ban),
 			     };
 }
 
@@ -224,7 +226,7 @@ static void view_lease(const struct lease *lease,
 		.ban = lease->ban != NULL ? &ban : NULL,
 	};
 
-	view.is_overdue = view.left_ms == 0 && ban.error[0] != '\0';
+	view.is_overdue = view.left_ms == 0 && lease->ban != NULL && lease->ban->error[0] != '\0';
 	view.is_incomplete = view.left_ms > 0 && ban.error[0] != '\0';
 	for (size_t i = 0; i < lease->n_doors; i++) {
 		const struct door *door = lease->doors[i];
@@ -267,7 +269,7 @@ struct leases *leases_new(const struct leases_inputs *inputs)
 	leases->in = *inputs;
 	leases->state_path =
 		inputs->state_path != NULL ? mem_printf("%s", inputs->state_path) : NULL;
-	leases->gate = (struct gate){lease_gate_close, lease_gate_forget, leases};
+	leases->gate = (struct gate){lease_gate_close, lease_gate_forget, lease_gate_ended, leases};
 	TAILQ_INIT(&leases->list);
 	leases->settling = event_new(inputs->loop, -1, 0, lease_on_settling, leases);
 	CHECK(leases->settling != NULL);

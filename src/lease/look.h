@@ -1,6 +1,6 @@
 /*
  * A look at who comes from where, and the judgement of it. None calls one that stands further
- * right: look_judge < lease_look.
+ * right: lease_servers < look_judge < lease_look, lease_follow.
  */
 #ifndef LEASE_LOOK_H
 #define LEASE_LOOK_H
@@ -9,9 +9,38 @@
 #include "lease/lease.h"
 #include "model/intern.h"
 #include "redis/client_list.h"
+#include "redis/link.h"
+
+/* ---- lease_servers.c ---- */
 
 /* Servers have that many addresses at most, all nodes together. */
-#define MAX_SERVERS 256
+#define LEASE_MAX_SERVERS 256
+
+struct local_addresses {
+	struct ends_address *items;
+	size_t n;
+};
+
+void local_addresses_find(struct local_addresses *local);
+void local_addresses_finish(struct local_addresses *local);
+
+struct lease_servers {
+	struct ends_address items[LEASE_MAX_SERVERS];
+	size_t n;
+	bool is_too_many;
+	char doubt[64]; /* one that may be another server's, and is not among them; "" none */
+};
+
+bool look_is_same_host(const struct ends_address *a, const struct ends_address *b);
+void lease_servers_add(struct lease_servers *servers, const struct ends_address *address);
+/* Where it is connected to. */
+void lease_servers_add_link(struct lease_servers *servers, const struct link *link);
+/* Where else its server listens, by the ports that are among them. */
+void lease_servers_add_listeners(struct lease_servers *servers, const struct local_addresses *local,
+	const struct link *link);
+bool lease_is_here(const struct link *link);
+
+/* ---- lease_look.c ---- */
 
 struct look_node {
 	struct lease_look *look;
@@ -44,13 +73,10 @@ struct lease_look {
 	size_t sources_capacity;
 	struct ends_address *addresses;
 	size_t addresses_capacity;
-	struct ends_address servers[MAX_SERVERS];
-	size_t n_servers;
+	struct lease_servers servers;
 	uint64_t n_without_address; /* are to be ended, and come by a Unix socket */
 	uint64_t n_unreadable;
-	struct ends_address *local; /* addresses of this host */
-	size_t n_local;
-	size_t local_capacity;
+	struct local_addresses local;
 	char *failure;   /* NULL: none */
 	bool is_inexact; /* that is the reason */
 	char *warning;   /* NULL: none */

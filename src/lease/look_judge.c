@@ -20,11 +20,6 @@ void look_refuse(struct lease_look *look, bool is_inexact, char *failure)
 	look->is_inexact = is_inexact;
 }
 
-static bool is_same_host(const struct ends_address *a, const struct ends_address *b)
-{
-	return a->is_ipv6 == b->is_ipv6 && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
-}
-
 static bool is_local(const struct lease_look *look, const struct ends_address *address)
 {
 	struct ends ends = {.client = *address, .server = *address};
@@ -33,8 +28,8 @@ static bool is_local(const struct lease_look *look, const struct ends_address *a
 	if (ends_is_one_host(&ends)) {
 		return true;
 	}
-	for (size_t i = 0; i < look->n_local; i++) {
-		if (is_same_host(&look->local[i], address)) {
+	for (size_t i = 0; i < look->local.n; i++) {
+		if (look_is_same_host(&look->local.items[i], address)) {
 			return true;
 		}
 	}
@@ -49,10 +44,10 @@ static bool is_at(const struct link *link, const struct ends_address *address)
 	struct ends ends;
 
 	if (link_descriptor(link) >= 0 && socket_ends_read(link_descriptor(link), &ends) &&
-		!ends.is_unix && is_same_host(&ends.server, address)) {
+		!ends.is_unix && look_is_same_host(&ends.server, address)) {
 		return true;
 	}
-	return ends_client_of(&configured, &at) && is_same_host(&at, address);
+	return ends_client_of(&configured, &at) && look_is_same_host(&at, address);
 }
 
 /* Members of a group connect to each other at any time. */
@@ -153,9 +148,53 @@ static void judge_nodes(struct lease_look *look)
 	}
 }
 
+static bool has_server_of_family(const struct lease_look *look, bool is_ipv6)
+{
+	for (size_t i = 0; i < look->servers.n; i++) {
+		if (look->servers.items[i].is_ipv6 == is_ipv6) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Redis before 6.2 does not tell at which of its addresses a session came in. */
+static void judge_servers(struct lease_look *look)
+{
+	if (look->servers.is_too_many) {
+		look_refuse(look, false,
+			mem_printf("the nodes have more than %d addresses together",
+				LEASE_MAX_SERVERS));
+	}
+	for (size_t i = 0; i < look->texts.n; i++) {
+		CLEANUP(mem_free_p) char *text = lease_print_address(&look->addresses[i], false);
+
+		if (look->sources[i].n_matched > 0 &&
+			!has_server_of_family(look, look->addresses[i].is_ipv6)) {
+			look_refuse(look, false,
+				mem_printf("at which address of the servers %s comes in is not "
+					   "known: the server does not say, and the daemon is "
+					   "connected by a Unix socket",
+					text));
+		}
+	}
+}
+
+static void add_warning(struct lease_look *look, char *words)
+{
+	char *both = look->warning != NULL ? mem_printf("%s; %s", look->warning, words) : words;
+
+	if (both != words) {
+		free(look->warning);
+		free(words);
+	}
+	look->warning = both;
+}
+
 void look_judge(struct lease_look *look)
 {
 	judge_nodes(look);
+	judge_servers(look);
 	if (look->n_without_address > 0) {
 		look_refuse(look, true,
 			mem_printf("%llu of those that are to be ended have no address to be kept "
@@ -169,4 +208,8 @@ void look_judge(struct lease_look *look)
 				(unsigned long long)look->n_unreadable));
 	}
 	judge_others(look);
+	if (look->servers.doubt[0] != '\0' && look->failure == NULL) {
+		add_warning(look, mem_printf("%s may be another server's: it stays open",
+					  look->servers.doubt));
+	}
 }

@@ -57,13 +57,16 @@ static void finish(struct job *job)
 	job->event_fn(job->context, JOB_DONE);
 }
 
-/* Nodes have turned up, or it is not known that none has. To watch has taken nothing of its time.
+/*
+ * Nodes have turned up, or it is not known that none has. To watch has taken nothing of its time,
+ * at least the first time.
  */
 static bool goes_on(struct job *job)
 {
 	int64_t watched_ms =
 		job->watching_since_ms > 0 ? clock_monotonic_ms() - job->watching_since_ms : 0;
 
+	watched_ms = job->n_rounds > 1 ? 0 : MIN(watched_ms, job->request->watch_ms);
 	job->in.deadline_ms += watched_ms;
 	if (job_is_round_due(job) && (job_start_round(job) || ask_for_others(job))) {
 		return true;

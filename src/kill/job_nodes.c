@@ -194,6 +194,12 @@ static bool is_swept_by(const struct job *job, const struct sweep *sweep, const 
 		       sweep_state_of(other) > SWEEP_PROVE);
 }
 
+/* It was known as another process than the one that is wanted, and is done without a look. */
+static bool was_not_meant(const struct sweep *sweep)
+{
+	return sweep_state_of(sweep) == SWEEP_DONE && !sweep_has_met_process(sweep);
+}
+
 bool job_is_twin_swept(void *context, const struct sweep *sweep)
 {
 	struct job *job = context;
@@ -203,7 +209,7 @@ bool job_is_twin_swept(void *context, const struct sweep *sweep)
 			&job->report->nodes[sweep_node(job->sweeps[i], job->report)];
 
 		if (job->sweeps[i] != sweep && !node->is_left_out && !node->is_failed &&
-			is_swept_by(job, sweep, job->sweeps[i])) {
+			!was_not_meant(job->sweeps[i]) && is_swept_by(job, sweep, job->sweeps[i])) {
 			report_node_add_address(node, link_address(sweep_link(sweep)));
 			return true;
 		}

@@ -290,6 +290,7 @@ static bool readmit(struct ban *ban)
 	if (ban->readmitting_ms != 0 && ban->state == BAN_FAILED && !is_quiet(ban)) {
 		/* Somebody has emptied the firewall. */
 		ban->is_gentle = true;
+		ban->error[0] = '\0';
 		ban_raise(ban);
 	}
 	return ban->readmitting_ms != 0 && !is_quiet(ban);

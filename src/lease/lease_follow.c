@@ -66,30 +66,35 @@ static void find_servers(
 	local_addresses_finish(&local);
 }
 
+static void tell_new(struct ban *ban, const struct lease_servers *servers)
+{
+	CLEANUP(mem_free_p) char *words = NULL;
+	size_t n = 0;
+
+	for (size_t i = servers->n; i-- > 0;) {
+		if (!ban_has(ban, NULL, 0, &servers->items[i], 1)) {
+			CLEANUP(mem_free_p)
+			char *text = lease_print_address(&servers->items[i], true);
+
+			n++;
+			free(words);
+			words = mem_printf("%s%s was open until now: whoever has come in there "
+					   "stays in",
+				text, n > 1 ? " and more of its addresses" : "");
+		}
+	}
+	ban_tell(ban, words);
+}
+
 static void follow_servers(struct lease *lease, const struct instance *instance)
 {
 	struct lease_servers servers = {.n = 0};
 	struct ban *ban = lease->ban;
-	size_t n_before = ban->n_servers;
 
 	find_servers(lease, instance, &servers);
-	if (ban_has(ban, NULL, 0, servers.items, servers.n)) {
-		return;
-	}
-	for (size_t i = 0; i < servers.n; i++) {
-		if (!ban_has(ban, NULL, 0, &servers.items[i], 1)) {
-			CLEANUP(mem_free_p)
-			char *text = lease_print_address(&servers.items[i], true);
-			CLEANUP(mem_free_p)
-			char *words = mem_printf("%s was open until now: whoever has come in there "
-						 "stays in",
-				text);
-
-			ban_tell(ban, words);
-		}
-	}
-	ban_take(ban, NULL, 0, servers.items, servers.n);
-	if (ban->n_servers > n_before) {
+	if (!ban_has(ban, NULL, 0, servers.items, servers.n)) {
+		tell_new(ban, &servers);
+		ban_take(ban, NULL, 0, servers.items, servers.n);
 		ban_raise(ban);
 	}
 }

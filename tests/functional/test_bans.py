@@ -314,6 +314,100 @@ def test_a_server_elsewhere(lan, make_server, make_keeper, make_daemon):
     assert answer.status == 503 and f"{address} is not on this host" in answer.text
 
 
+def test_extended_by_many_at_once(lan, middle, make_keeper, knock):
+    """And released: nothing of it is left."""
+    daemon = make_keeper(middle)
+    pool = knock(POOL, middle, 10)
+    keep_out(daemon, match=from_pool(lan))
+    path = f"/v1/leases/{lease_of(daemon)['id']}"
+    pending = [daemon.begin("PATCH", f"{path}?until=2h") for _ in range(8)]
+    assert {each.response().status for each in pending} == {200}
+    assert daemon.http("DELETE", path).status == 200
+    pool.wait_until_in()
+    wait_until(lambda: "ban_" not in lan.firewall(), "the firewall to be empty")
+
+
+def test_shorter_than_its_kill(lan, middle, make_keeper, knock):
+    """It counts from the end."""
+    daemon = make_keeper(middle)
+    pool = knock(POOL, middle, 20)
+    keep_out(daemon, 2, match=from_pool(lan), rate=4)
+    done = time.monotonic()
+    assert pool.n_in() == 0
+    pool.wait_until_in()
+    assert min(pool.events("in")[20:]) >= done + 2
+
+
+def test_another_server_at_the_same_port(lan, middle, make_server, make_keeper, make_daemon, knock):
+    """Of the same user, at another address: it stays open, and that is told."""
+    address = lan.server_address(OTHER)
+    mine = make_server(
+        wrapper=lan.on(0), lines=[f"bind 127.0.0.1 {lan.server_address(POOL)}", "protected-mode no"]
+    )
+    make_server(wrapper=lan.on(0), tcp=False, lines=[f"port {mine.port}", f"bind {address}"])
+    daemon = make_keeper(mine)
+    knock(POOL, mine, 5)
+    report = keep_out(daemon, match=from_pool(lan))
+    assert f"{address}:{mine.port} may be another server's" in report["warnings"][0]
+    assert f"{address} . {mine.port}" not in lan.firewall()
+
+
+def test_a_node_that_comes_later(lan, make_server, make_daemon, knock):
+    """Its door is closed as soon as it is there."""
+    lines = ["bind 0.0.0.0 ::", "protected-mode no"]
+    servers = [make_server(wrapper=lan.on(0), lines=lines) for _ in range(2)]
+    addresses = [f"{lan.server_address(POOL)}:{server.port}" for server in servers]
+    servers[1].kill()
+    daemon = make_daemon(
+        [{"id": "r-test", "address": addresses}], wrapper=lan.on(0), wait="socket"
+    )
+    wait_until(lambda: daemon.instance("r-test")["nodes"][0]["state"] == "ready", "the first node")
+    knock(POOL, servers[0], 5)
+    assert daemon.kill("r-test", keep_out="1h", match=from_pool(lan)).json["killed"] == 5
+    assert lease_of(daemon)["state"] == "closed"
+    servers[1].start()
+    wait_until(lambda: lease_of(daemon)["state"] == "incomplete", "it to be seen")
+    assert addresses[1] in lease_of(daemon)["error"]
+    wait_until(
+        lambda: not can_connect(lan, servers[1], POOL, lan.server_address(POOL)), "it to be closed"
+    )
+
+
+def test_only_the_rules_are_emptied(lan, middle, make_keeper, knock):
+    daemon = make_keeper(middle)
+    knock(POOL, middle, 5)
+    keep_out(daemon, match=from_pool(lan))
+    lan.nft("flush", "table", "inet", "sesskill")
+    wait_until(lambda: "made anew" in daemon.log(), "the loss to be seen")
+    wait_until(
+        lambda: not can_connect(lan, middle, POOL, lan.server_address(POOL)), "it to be closed"
+    )
+
+
+def test_let_in_slowly_before_the_time(lan, middle, make_keeper, knock):
+    """For ten minutes at most, and not for what was left of the hour."""
+    daemon = make_keeper(middle)
+    knock(POOL, middle, 20)
+    keep_out(daemon, match=from_pool(lan), readmit=1)
+    assert daemon.http("DELETE", f"/v1/leases/{lease_of(daemon)['id']}").status == 200
+    wait_until(lambda: lease_of(daemon)["state"] == "readmitting", "them to be let in")
+    wait_until(lambda: "expires 59m" not in lan.firewall(), "the kernel to know")
+    assert "expires 9m" in lan.firewall()
+
+
+def test_a_ban_of_no_lease(lan, middle, make_keeper, knock):
+    """The journal was lost: the next daemon lets them in."""
+    daemon = make_keeper(middle)
+    pool = knock(POOL, middle, 5)
+    keep_out(daemon, match=from_pool(lan))
+    daemon.kill_process()
+    with open(f"{daemon.directory}/state/leases.json", "w", encoding="utf-8") as file:
+        file.write("no journal")
+    daemon.start()
+    pool.wait_until_in()
+    assert "is of no lease" in daemon.log() and lease_of(daemon) is None
+
+
 def test_at_the_terminal(lan, middle, make_keeper, knock):
     daemon = make_keeper(middle)
     pool = knock(POOL, middle, 6, n_sources=2)

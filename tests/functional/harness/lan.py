@@ -66,11 +66,13 @@ class Lan:
         """What starts a program there, to be put in front of it."""
         return ["ip", "netns", "exec", self._names[host]]
 
+    def nft(self, *words):
+        """In the middle; what it prints."""
+        argv = [*self.on(0), "nft", *words]
+        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
     def firewall(self):
-        """That of the middle, as nft prints it."""
-        return subprocess.run(
-            [*self.on(0), "nft", "list", "ruleset"], check=True, capture_output=True, text=True
-        ).stdout
+        return self.nft("list", "ruleset")
 
     def flush_firewall(self):
-        subprocess.run([*self.on(0), "nft", "flush", "ruleset"], check=True)
+        self.nft("flush", "ruleset")

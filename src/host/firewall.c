@@ -44,6 +44,7 @@
 
 struct firewall {
 	struct nft_ctx *nft; /* NULL: not asked for yet */
+	const char *output;  /* of the last commands */
 };
 
 struct firewall *firewall_new(void)
@@ -122,6 +123,7 @@ static bool may_ask(void)
 
 static int run(struct firewall *firewall, const char *commands, struct err *err)
 {
+	const char *words;
 	int r;
 
 	if (!may_ask()) {
@@ -132,9 +134,11 @@ static int run(struct firewall *firewall, const char *commands, struct err *err)
 	if (r < 0) {
 		return r;
 	}
-	return nft_run_cmd_from_buffer(firewall->nft, commands) == 0
-		       ? 0
-		       : explain(nft_ctx_get_error_buffer(firewall->nft), err);
+	r = nft_run_cmd_from_buffer(firewall->nft, commands);
+	/* What is not fetched stands before the next answer. */
+	firewall->output = nft_ctx_get_output_buffer(firewall->nft);
+	words = nft_ctx_get_error_buffer(firewall->nft);
+	return r == 0 ? 0 : explain(words, err);
 }
 
 /* A whole text of commands, which is one transaction; the buffer is emptied. */
@@ -355,11 +359,11 @@ static int ask(struct firewall *firewall, const char *command, json_t **ret_root
 	int r = run(firewall, command, err);
 
 	if (r == 0) {
-		*ret_root = json_loads(nft_ctx_get_output_buffer(firewall->nft), 0, NULL);
-		if (*ret_root == NULL) {
-			err_set(err, "nftables: what it lists is no JSON");
-			r = -EPROTO;
-		}
+		*ret_root = json_loads(firewall->output, 0, NULL);
+	}
+	if (r == 0 && *ret_root == NULL) {
+		err_set(err, "nftables: what it lists is no JSON: \"%.200s\"", firewall->output);
+		r = -EPROTO;
 	}
 	return r;
 }

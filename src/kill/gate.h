@@ -7,7 +7,6 @@
 #define KILL_GATE_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 struct instance;
 struct request;
@@ -33,11 +32,10 @@ struct gate {
 	/* The kill is cancelled before that: what it has closed is opened again. */
 	void (*forget_fn)(void *context, const char *request_id);
 	/*
-	 * A kill that has passed it has ended: whom from where, and how long ago it was over but
-	 * for looking who comes back.
+	 * A kill that has passed it has ended: whom from where. Called before with NULL, when it is
+	 * over but for looking who comes back.
 	 */
-	void (*ended_fn)(void *context, const char *request_id, const struct sources *sources,
-		int64_t watched_ms);
+	void (*ended_fn)(void *context, const char *request_id, const struct sources *sources);
 	void *context;
 };
 

@@ -63,10 +63,10 @@ static void finish(struct job *job)
  */
 static bool goes_on(struct job *job)
 {
-	int64_t watched_ms =
-		job->watching_since_ms > 0 ? clock_monotonic_ms() - job->watching_since_ms : 0;
+	bool has_watched = job->watching_since_ms > 0 && job->n_rounds == 1;
+	int64_t ms = has_watched ? clock_monotonic_ms() - job->watching_since_ms : 0;
+	int64_t watched_ms = MIN(ms, job->request->watch_ms);
 
-	watched_ms = job->n_rounds > 1 ? 0 : MIN(watched_ms, job->request->watch_ms);
 	job->in.deadline_ms += watched_ms;
 	if (job_is_round_due(job) && (job_start_round(job) || ask_for_others(job))) {
 		return true;
@@ -101,7 +101,7 @@ static void on_sweep_event(void *context, enum job_event event)
 		return;
 	}
 	if (event == JOB_VERIFIED) {
-		job->watching_since_ms = clock_monotonic_ms();
+		job_note_watching(job);
 	}
 	if (event == JOB_LISTED && job_is_all_planned(job)) {
 		/* What is told of the plan is what comes of it. */

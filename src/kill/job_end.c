@@ -74,11 +74,26 @@ static void warn_of_former_addresses(struct job *job)
 	}
 }
 
-static void tell_gate(struct job *job)
+/* `sources` NULL: it is over but for looking who comes back. */
+static void tell_gate(struct job *job, const struct sources *sources)
 {
 	if (job->has_passed_gate && !job->request->is_dry_run) {
-		job->gate->ended_fn(job->gate->context, job->report->request_id, &job->sources,
-			job->report->watched_ms);
+		job->gate->ended_fn(job->gate->context, job->report->request_id, sources);
+	}
+}
+
+void job_note_watching(struct job *job)
+{
+	bool is_any_busy = false;
+
+	job->watching_since_ms = clock_monotonic_ms();
+	for (size_t i = 0; i < job->n_sweeps; i++) {
+		enum sweep_state state = sweep_state_of(job->sweeps[i]);
+
+		is_any_busy |= state != SWEEP_WATCH && state != SWEEP_DONE;
+	}
+	if (!is_any_busy) {
+		tell_gate(job, NULL);
 	}
 }
 
@@ -92,7 +107,7 @@ void job_close_report(struct job *job)
 	}
 	job->report->watched_ms =
 		job->watching_since_ms > 0 ? clock_monotonic_ms() - job->watching_since_ms : 0;
-	tell_gate(job);
+	tell_gate(job, &job->sources);
 	sources_report(&job->sources, job->report);
 	sources_finish(&job->sources);
 	report_processes(job);

@@ -67,6 +67,8 @@ struct job {
 /* ---- job_end.c ---- */
 
 /* All sweeps are done: says what is to say of the whole, and closes the report. */
+/* A node is done but for looking who comes back; the last one may be. */
+void job_note_watching(struct job *job);
 void job_close_report(struct job *job);
 /* Of a sweep that has ended: `batch` is taken over, its answers are waited for and told. */
 void job_on_sweep_late(void *context, const struct sweep *sweep, struct batch *batch);

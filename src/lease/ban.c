@@ -242,6 +242,7 @@ void ban_raise(struct ban *ban)
 		fail(ban, err.text);
 		return;
 	}
+	ban->error[0] = '\0';
 	event_active(ban->next, 0, 0);
 }
 
@@ -290,7 +291,6 @@ static bool readmit(struct ban *ban)
 	if (ban->readmitting_ms != 0 && ban->state == BAN_FAILED && !is_quiet(ban)) {
 		/* Somebody has emptied the firewall. */
 		ban->is_gentle = true;
-		ban->error[0] = '\0';
 		ban_raise(ban);
 	}
 	return ban->readmitting_ms != 0 && !is_quiet(ban);

@@ -279,8 +279,7 @@ void lease_record(const struct lease *lease, const char *event, const struct cal
 /* ---- lease_kill.c ---- */
 
 /* See struct gate; `context` is struct leases. */
-void lease_gate_ended(
-	void *context, const char *request_id, const struct sources *sources, int64_t watched_ms);
+void lease_gate_ended(void *context, const char *request_id, const struct sources *sources);
 /* Ends who came in where a door was closed after the kill. */
 void lease_kill_late(struct lease *lease);
 

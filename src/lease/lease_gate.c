@@ -337,31 +337,38 @@ static void tell_strangers(struct ban *ban, const struct sources *sources)
 	}
 }
 
-void lease_gate_ended(
-	void *context, const char *request_id, const struct sources *sources, int64_t watched_ms)
+/* It counts from now on; the kernel's time is to be that, too. */
+static void begin_time(struct lease *lease)
+{
+	struct ban *ban = lease->ban;
+
+	lease->is_kill_over = true;
+	if (!lease->is_extended) {
+		lease->until_boot_ms = clock_boottime_ms() + lease->keep_out_ms;
+		lease->until_wall_ms = clock_wall_ms() + lease->keep_out_ms;
+	}
+	if (ban != NULL && ban->state == BAN_CLOSED && !lease->is_over &&
+		llabs(ban->kernel_until_ms - lease->until_boot_ms - BAN_SLACK_MS) > BAN_SLACK_MS) {
+		ban_raise(ban);
+	}
+	lease_save(lease->leases);
+}
+
+void lease_gate_ended(void *context, const char *request_id, const struct sources *sources)
 {
 	struct lease *lease = lease_find(context, slice_of(request_id));
 
-	if (lease == NULL || lease->is_closing || lease->is_kill_over) {
+	if (lease == NULL || lease->is_closing) {
 		return;
 	}
-	lease->is_kill_over = true;
-	if (!lease->is_extended) {
-		lease->until_boot_ms = clock_boottime_ms() + lease->keep_out_ms - watched_ms;
-		lease->until_wall_ms = clock_wall_ms() + lease->keep_out_ms - watched_ms;
+	if (!lease->is_kill_over) {
+		begin_time(lease);
 	}
-	if (lease->ban != NULL) {
+	if (lease->ban != NULL && sources != NULL) {
 		tell_strangers(lease->ban, sources);
+		if (lease->ban->n_sources == 0 && lease->ban->gap[0] == '\0') {
+			lease_free(lease);
+		}
+		lease_save(context);
 	}
-	if (lease->ban != NULL && lease->ban->n_sources == 0 && lease->ban->gap[0] == '\0') {
-		lease_free(lease);
-		return;
-	}
-	/* The kernel's time is to be that. */
-	if (lease->ban != NULL && lease->ban->state == BAN_CLOSED && !lease->is_over &&
-		llabs(lease->ban->kernel_until_ms - lease->until_boot_ms - BAN_SLACK_MS) >
-			BAN_SLACK_MS) {
-		ban_raise(lease->ban);
-	}
-	lease_save(lease->leases);
 }

@@ -57,10 +57,7 @@ static void finish(struct job *job)
 	job->event_fn(job->context, JOB_DONE);
 }
 
-/*
- * Nodes have turned up, or it is not known that none has. To watch has taken nothing of its time,
- * at least the first time.
- */
+/* Nodes have turned up, or may have. Its first watch takes nothing of its time. */
 static bool goes_on(struct job *job)
 {
 	bool has_watched = job->watching_since_ms > 0 && job->n_rounds == 1;

@@ -65,6 +65,13 @@ nobody is killed should it be many more by then.
         'sesskill kill cache --match "addr = 127.0.0.13" --max 1000 --yes \\\n'
         '    --reason "leaked pool"'
     )
+    scene.say("""
+A pool that is back a second later is kept out as well: with
+.Fl Fl keep-out Ar 10m ,
+where the daemon may do that.
+See LEASES in
+.Xr sesskilld 8 .
+""")
 
 
 def leaked_everywhere(scene):
@@ -164,6 +171,12 @@ Now that he cannot come again:
         'sesskill kill cache --match "user = app" --watch 2s --yes \\\n'
         "    --reason revoked"
     )
+    scene.say("""
+Where the daemon may switch users off, a kill with
+.Fl Fl keep-out Ar 24h
+does all of that at once; see LEASES in
+.Xr sesskilld 8 .
+""")
 
 
 def is_failed_over(sentinel, new):

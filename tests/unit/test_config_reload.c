@@ -131,12 +131,12 @@ static void test_fixed_keys(void **state)
 	} rows[] = {
 		{"control: {}", ""},
 		{"control: {mode: \"0660\", max-connections: 64}", ""},
-		{"control: {socket: /tmp/x.sock}", "control.socket "},
+		{"control: {socket: /tmp/sesskill-test-none.sock}", "control.socket "},
 		{"control: {mode: \"0600\"}", "control.mode "},
 		{"control: {group: \"0\"}", "control.group "},
 		{"control: {max-connections: 7}", "control.max-connections "},
 		{"access: [{effect: deny, actions: ['*']}]", ""},
-		{"audit: {file: /tmp/x, required: true}", ""},
+		{"audit: {file: /tmp/sesskill-test-none, required: true}", ""},
 	};
 	const struct scratch *scratch = *state;
 	size_t n_expected = 0;

@@ -37,7 +37,7 @@ mkdir "$tree"
 (cd "$top" && source_files | tar --create --mode=go-w --null --files-from=-) | tar --extract --directory "$tree"
 cp -r "$tree/systemd/debian" "$tree/debian"
 if [ -n "${SESSKILL_PACKAGE_VERSION:-}" ]; then
-	sed -i "1s/(.*)/($SESSKILL_PACKAGE_VERSION)/" "$tree/debian/changelog"
+	sed -i "1s/(.*)/($SESSKILL_PACKAGE_VERSION)/" "$tree/debian/changelog" "$tree/debian/NEWS"
 fi
 
 cd "$tree"

@@ -451,6 +451,9 @@ static void remove_files(void)
 	remove_file(scene.settings.audit, ".open");
 	remove_file(scene.settings.socket, "");
 	remove_file(scene.settings.socket, ".lock");
+	remove_file(scene.directory, "/leases.json.lock");
+	remove_file(scene.directory, "/leases.json");
+	remove_file(scene.directory, "/guards.json");
 }
 
 void scenario_clear(pid_t process)
@@ -466,6 +469,7 @@ void scenario_run(uint64_t seed, const struct sim_size *size)
 	name_files(getpid());
 	mkdir(scene.directory, 0700);
 	remove_files();
+	CHECK(setenv("STATE_DIRECTORY", scene.directory, 1) == 0);
 	log_set_level(LOG_LEVEL_ERROR);
 	unblock_signals();
 	sim_begin(seed, size);

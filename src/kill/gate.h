@@ -33,9 +33,9 @@ struct gate {
 	void (*forget_fn)(void *context, const char *request_id);
 	/*
 	 * A kill that has passed it has ended: whom from where. Called before with NULL, when it is
-	 * over but for looking who comes back.
+	 * over but for looking who comes back. False: nobody is kept out.
 	 */
-	void (*ended_fn)(void *context, const char *request_id, const struct sources *sources);
+	bool (*ended_fn)(void *context, const char *request_id, const struct sources *sources);
 	void *context;
 };
 

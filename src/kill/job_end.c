@@ -77,8 +77,11 @@ static void warn_of_former_addresses(struct job *job)
 /* `sources` NULL: it is over but for looking who comes back. */
 static void tell_gate(struct job *job, const struct sources *sources)
 {
-	if (job->has_passed_gate && !job->request->is_dry_run) {
-		job->gate->ended_fn(job->gate->context, job->report->request_id, sources);
+	const struct gate *gate = job->gate;
+
+	if (job->has_passed_gate && !job->request->is_dry_run &&
+		!gate->ended_fn(gate->context, job->report->request_id, sources)) {
+		job->report->kept_out_ms = 0;
 	}
 }
 

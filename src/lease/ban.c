@@ -179,24 +179,36 @@ static struct firewall_ban describe(const struct ban *ban, const struct ban_name
 	};
 }
 
+/* The old one goes when the journal has the new one: whoever starts after a crash begins where
+ * the journal says that nothing whole is. */
+void ban_settle(struct ban *ban)
+{
+	struct ban_name name = ban_name(ban, place_to_raise(ban));
+	struct err err;
+
+	if (!ban->is_doubled || ban->whole == BAN_NOWHERE || ban->lease->leases->is_unsaved ||
+		ban->state == BAN_RAISING) {
+		return;
+	}
+	if (firewall_remove(firewall_of(ban), name.text, &err) < 0) {
+		log_debug("lease %s: %s", ban->lease->id, err.text);
+	} else {
+		ban->is_doubled = false;
+	}
+}
+
 static void end_raising(struct ban *ban)
 {
-	enum ban_place before = ban->whole;
 	struct err err;
 
 	ban->whole = place_to_raise(ban);
-	if (before != BAN_NOWHERE) {
-		struct ban_name name = ban_name(ban, before);
-
-		if (firewall_remove(firewall_of(ban), name.text, &err) < 0) {
-			log_warning("lease %s: %s", ban->lease->id, err.text);
-		}
-	}
+	ban->is_doubled = true;
 	ban->state = ban->is_gentle ? BAN_READMITTING : BAN_CLOSED;
 	ban->error[0] = '\0';
-	ban->kernel_until_ms =
-		clock_boottime_ms() + left_ms(ban) + (ban->readmit > 0 ? GENTLE_MS : 0);
+	ban->kernel_out_ms = clock_boottime_ms() + left_ms(ban);
+	ban->kernel_until_ms = ban->kernel_out_ms + (ban->readmit > 0 ? GENTLE_MS : 0);
 	(void)!ban->lease->leases->journal_fn(ban->lease->leases, &err);
+	ban_settle(ban);
 	tell(ban);
 }
 
@@ -236,8 +248,11 @@ void ban_raise(struct ban *ban)
 	ban->n_refused = ban->n_put_off = 0;
 	ban->n_added = 0;
 	ban->state = BAN_RAISING;
-	/* Should the daemon end meanwhile, it is known what there may be. */
-	if (leases->journal_fn(leases, &err) < 0 ||
+	/*
+	 * Should the daemon end meanwhile, it is known what there may be. What is there already is
+	 * in the journal.
+	 */
+	if ((leases->journal_fn(leases, &err) < 0 && ban->whole == BAN_NOWHERE) ||
 		firewall_begin(leases->firewall, &whole, &err) < 0) {
 		fail(ban, err.text);
 		return;
@@ -253,42 +268,54 @@ bool ban_is_busy(const struct ban *ban)
 
 /* ---- opening ---- */
 
-static void begin_readmission(struct ban *ban)
+/* What is not whole would refuse some of them. */
+static void stop_raising(struct ban *ban)
 {
-	struct ban_name name = ban_name(ban, ban->whole);
-	int64_t now_ms = clock_monotonic_ms();
-	struct err err;
-
-	log_notice("lease %s: they are let in again, %llu a second", ban->lease->id,
-		(unsigned long long)ban->readmit);
-	ban->quiet_ms = ban->readmitting_ms = now_ms;
-	if (ban->kernel_until_ms - clock_boottime_ms() > GENTLE_MS + MUCH_LONGER_MS) {
-		ban->is_gentle = true;
-		ban_raise(ban);
-	} else if (firewall_readmit(firewall_of(ban), name.text, &err) < 0) {
-		log_warning("lease %s: %s", ban->lease->id, err.text);
-		ban->readmitting_ms = 0;
-	} else {
-		ban->state = BAN_READMITTING;
+	event_del(ban->next);
+	if (ban->state == BAN_RAISING || ban->state == BAN_FAILED) {
+		ban->state = BAN_CLOSED;
+		ban->is_doubled = true;
 	}
 }
 
-/* Nobody is put off any more, or for too long. */
+static void begin_readmission(struct ban *ban)
+{
+	struct ban_name name = ban_name(ban, ban->whole);
+	struct ban_name other = ban_name(ban, place_to_raise(ban));
+	struct err err;
+
+	stop_raising(ban);
+	log_notice("lease %s: they are let in again, %llu a second", ban->lease->id,
+		(unsigned long long)ban->readmit);
+	ban->quiet_ms = ban->readmitting_ms = clock_monotonic_ms();
+	if (firewall_remove(firewall_of(ban), other.text, &err) < 0 ||
+		firewall_readmit(firewall_of(ban), name.text, &err) < 0) {
+		log_warning("lease %s: %s", ban->lease->id, err.text);
+		ban->readmitting_ms = 0;
+		return;
+	}
+	ban->state = BAN_READMITTING;
+	if (ban->kernel_until_ms - clock_boottime_ms() > GENTLE_MS + MUCH_LONGER_MS) {
+		ban->is_gentle = true;
+		ban_raise(ban);
+	}
+}
+
+/* Nobody is put off any more, as far as was counted, or for too long. */
 static bool is_quiet(const struct ban *ban)
 {
 	int64_t now_ms = clock_monotonic_ms();
+	int64_t quiet_ms = MAX((int64_t)QUIET_MS, 2 * ban->lease->leases->count_every_ms);
 
-	return now_ms - ban->quiet_ms >= QUIET_MS || now_ms - ban->readmitting_ms >= GENTLE_MS;
+	return now_ms - ban->quiet_ms >= quiet_ms || now_ms - ban->readmitting_ms >= GENTLE_MS;
 }
 
 /* True: it goes on. */
 static bool readmit(struct ban *ban)
 {
-	if (ban->readmitting_ms == 0 && ban->state == BAN_CLOSED) {
+	if (ban->readmitting_ms == 0) {
 		begin_readmission(ban);
-		return ban->readmitting_ms != 0;
-	}
-	if (ban->readmitting_ms != 0 && ban->state == BAN_FAILED && !is_quiet(ban)) {
+	} else if (ban->state == BAN_FAILED && !is_quiet(ban)) {
 		/* Somebody has emptied the firewall. */
 		ban->is_gentle = true;
 		ban_raise(ban);

@@ -213,8 +213,8 @@ bool ban_look(struct leases *leases)
 	if (n_made == 0 && leases->looked_ms != 0 && now_ms - leases->looked_ms < TIDY_MS) {
 		return false;
 	}
-	if (n_made > 0 &&
-		now_ms - leases->counted_ms >= COUNT_MS + (int64_t)n_pairs * COUNT_MS_PER_PAIR) {
+	leases->count_every_ms = COUNT_MS + (int64_t)n_pairs * COUNT_MS_PER_PAIR;
+	if (n_made > 0 && now_ms - leases->counted_ms >= leases->count_every_ms) {
 		ban_count(leases);
 	}
 	look(leases);

@@ -86,7 +86,9 @@ struct ban {
 	bool is_seen;              /* in the kernel, just now */
 	bool is_emptied;           /* it is there, but refuses nobody */
 	bool is_out_of_sight;      /* that cannot be asked: `error` says so */
-	int64_t kernel_until_ms;   /* boottime: whatever we do, it keeps nobody out longer */
+	int64_t kernel_out_ms;     /* boottime: by itself it refuses all until then, */
+	int64_t kernel_until_ms;   /* and some until then */
+	bool is_doubled;           /* there is, or may be, something in the other place as well */
 	char error[ERR_MAX_BYTES]; /* what is wrong now; "" nothing */
 	char gap[ERR_MAX_BYTES];   /* who is not kept out, for good; "" nobody that is known */
 	struct event *next;        /* RAISING goes on */
@@ -111,6 +113,7 @@ struct lease {
 	size_t doors_capacity;
 	bool is_closing;           /* the kill waits for the first nodes */
 	bool is_over;              /* released */
+	bool is_void;              /* it never stood, or nobody was ended: nothing is readmitted */
 	int64_t told_ms;           /* when what is wrong was told last; 0: never */
 	struct lease_check *check; /* NULL: it has passed */
 	struct lease_look *look;   /* likewise */
@@ -135,7 +138,8 @@ struct leases {
 	struct firewall *firewall;
 	int64_t counted_ms; /* when bans were counted last, and looked for; 0: never */
 	int64_t looked_ms;
-	struct caller own; /* who ends those that came in before a door was closed again */
+	int64_t count_every_ms; /* so often they are counted now */
+	struct caller own;      /* who ends those that came in before a door was closed again */
 	struct gate gate;
 	TAILQ_HEAD(, lease) list;
 	struct event *settling; /* tells those who wait that all doors have answered */
@@ -173,6 +177,8 @@ bool ban_has(const struct ban *ban, const struct ends_address *sources, size_t n
 void ban_tell(struct ban *ban, const char *words);
 /* What is wrong with it; "" nothing. */
 const char *ban_words(const struct ban *ban);
+/* Where two places are not needed any more, removes the other one. */
+void ban_settle(struct ban *ban);
 /* Closes it until the lease is over; answered_fn is called when it is CLOSED or FAILED. */
 void ban_raise(struct ban *ban);
 bool ban_is_busy(const struct ban *ban);
@@ -279,7 +285,7 @@ void lease_record(const struct lease *lease, const char *event, const struct cal
 /* ---- lease_kill.c ---- */
 
 /* See struct gate; `context` is struct leases. */
-void lease_gate_ended(void *context, const char *request_id, const struct sources *sources);
+bool lease_gate_ended(void *context, const char *request_id, const struct sources *sources);
 /* Ends who came in where a door was closed after the kill. */
 void lease_kill_late(struct lease *lease);
 

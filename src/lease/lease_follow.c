@@ -18,7 +18,7 @@ static void follow_kill(struct lease *lease)
 	int64_t now_ms = clock_boottime_ms();
 
 	if (ban->state == BAN_CLOSED && !lease->is_kill_over &&
-		ban->kernel_until_ms - now_ms < lease->keep_out_ms + BAN_SLACK_MS / 2) {
+		ban->kernel_out_ms - now_ms < lease->keep_out_ms + BAN_SLACK_MS / 2) {
 		lease->until_boot_ms =
 			now_ms + lease->keep_out_ms + (now_ms - lease->since_boot_ms);
 		ban_raise(ban);
@@ -123,6 +123,10 @@ void lease_follow(struct lease *lease, bool is_looked_at)
 	const struct instance *instance = lease_instance(lease);
 	struct ban *ban = lease->ban;
 
+	if (ban->n_sources == 0) {
+		return;
+	}
+	ban_settle(ban);
 	follow_kill(lease);
 	if (instance != NULL && ban->state == BAN_CLOSED &&
 		(is_looked_at || has_new_node(lease, instance))) {

@@ -112,7 +112,7 @@ static void settle(struct lease *lease)
 	lease->done_fn = NULL;
 	lease->request = NULL;
 	if (failure != NULL) {
-		lease->is_over = true; /* what was closed is opened */
+		lease->is_over = lease->is_void = true; /* what was closed is opened */
 	} else {
 		lease_record(lease, "lease", NULL, "they are kept out");
 	}
@@ -287,7 +287,8 @@ void lease_gate_forget(void *context, const char *request_id)
 	} else {
 		lease_look_free(lease->look);
 		lease->look = NULL;
-		lease->is_over = true;
+		lease->is_over = lease->is_void = true;
+		event_active(lease->leases->settling, 0, 0);
 	}
 }
 
@@ -348,27 +349,52 @@ static void begin_time(struct lease *lease)
 		lease->until_wall_ms = clock_wall_ms() + lease->keep_out_ms;
 	}
 	if (ban != NULL && ban->state == BAN_CLOSED && !lease->is_over &&
-		llabs(ban->kernel_until_ms - lease->until_boot_ms - BAN_SLACK_MS) > BAN_SLACK_MS) {
+		llabs(ban->kernel_out_ms - lease->until_boot_ms - BAN_SLACK_MS) > BAN_SLACK_MS) {
 		ban_raise(ban);
 	}
 	lease_save(lease->leases);
 }
 
-void lease_gate_ended(void *context, const char *request_id, const struct sources *sources)
+static bool was_any_ended(const struct sources *sources)
+{
+	for (uint32_t i = 0; i < sources->keys.n; i++) {
+		if (sources->counts[i].killed > 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Who was to be ended is there still, or has gone by himself. */
+static void give_up(struct lease *lease)
+{
+	if (lease->ban->n_sources > 0) {
+		lease->is_over = lease->is_void = true;
+		lease_record(lease, "release", NULL, "nobody was ended, and nobody is kept out");
+	} else {
+		lease_free(lease);
+	}
+}
+
+bool lease_gate_ended(void *context, const char *request_id, const struct sources *sources)
 {
 	struct lease *lease = lease_find(context, slice_of(request_id));
 
-	if (lease == NULL || lease->is_closing) {
-		return;
+	if (lease == NULL || lease->is_closing || lease->is_over) {
+		return false;
 	}
 	if (!lease->is_kill_over) {
 		begin_time(lease);
 	}
 	if (lease->ban != NULL && sources != NULL) {
+		bool is_any = was_any_ended(sources);
+
 		tell_strangers(lease->ban, sources);
-		if (lease->ban->n_sources == 0 && lease->ban->gap[0] == '\0') {
-			lease_free(lease);
+		if (!is_any) {
+			give_up(lease);
 		}
 		lease_save(context);
+		return is_any;
 	}
+	return true;
 }

@@ -2,10 +2,10 @@
  * Leases as the journal has them.
  *
  *     {"leases": [{"id", "instance", "caller", "reason", "since_ms", "until_ms", "until_boot_ms",
- *       "saved_boot_ms", "is_over", "is_closing", "users": [NAME],
+ *       "saved_boot_ms", "is_over", "is_void", "is_closing", "users": [NAME],
  *       "doors": [{"address", "user", "digest", "is_late"}],
  *       "ban": null or {"sources": [ADDRESS], "servers": [ADDRESS:PORT], "holds", "readmit",
- *         "place", "is_raising", "gap", "kernel_until_ms", "n_before"}}]}
+ *         "place", "is_raising", "gap", "kernel_out_ms", "kernel_until_ms", "n_before"}}]}
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -66,6 +66,7 @@ static json_t *ban_json(const struct ban *ban)
 	json_set(object, "place", json_integer(ban->whole));
 	json_set(object, "is_raising",
 		json_boolean(ban->state == BAN_RAISING || ban->state == BAN_FAILED));
+	json_set(object, "kernel_out_ms", json_integer(ban->kernel_out_ms));
 	json_set(object, "kernel_until_ms", json_integer(ban->kernel_until_ms));
 	json_set(object, "gap", json_text_of(ban->gap));
 	json_set(object, "n_before", json_integer((json_int_t)ban->n_before));
@@ -85,6 +86,7 @@ static json_t *lease_json(const struct lease *lease)
 	json_set(object, "until_boot_ms", json_integer(lease->until_boot_ms));
 	json_set(object, "saved_boot_ms", json_integer(clock_boottime_ms()));
 	json_set(object, "is_over", json_boolean(lease->is_over));
+	json_set(object, "is_void", json_boolean(lease->is_void));
 	json_set(object, "is_closing", json_boolean(lease->is_closing));
 	json_set(object, "users", json_texts(lease->users, lease->n_users));
 	json_set(object, "doors", doors_json(lease));
@@ -197,6 +199,8 @@ static void take_ban(struct lease *lease, const json_t *object)
 	ban->readmit = (uint64_t)number_of(object, "readmit");
 	ban->whole = (enum ban_place)number_of(object, "place");
 	snprintf(ban->gap, sizeof(ban->gap), "%s", text_of(object, "gap"));
+	ban->is_doubled = true;
+	ban->kernel_out_ms = number_of(object, "kernel_out_ms");
 	ban->kernel_until_ms = number_of(object, "kernel_until_ms");
 	ban->n_before = (uint64_t)number_of(object, "n_before");
 	ban->state = ban->n_sources == 0                                   ? BAN_NONE
@@ -218,6 +222,8 @@ static void take_lease(struct leases *leases, const json_t *object)
 	lease->until_boot_ms = number_of(object, "until_boot_ms");
 	/* Its kill has not begun. */
 	lease->is_over = json_is_true(json_object_get(object, "is_over")) ||
+			 json_is_true(json_object_get(object, "is_closing"));
+	lease->is_void = json_is_true(json_object_get(object, "is_void")) ||
 			 json_is_true(json_object_get(object, "is_closing"));
 	lease->is_kill_over = true;
 	lease->users = mem_alloc_array(json_array_size(users), sizeof(char *));

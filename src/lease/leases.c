@@ -110,7 +110,7 @@ static void look_after(struct lease *lease, bool is_looked_at)
 		if (is_untold(lease)) {
 			tell_incomplete(lease);
 		}
-	} else if (!lease_open_all(lease, false)) {
+	} else if (!lease_open_all(lease, lease->is_void)) {
 		end(lease);
 	} else if (is_untold(lease)) {
 		tell_overdue(lease);
@@ -181,7 +181,7 @@ int leases_extend(struct leases *leases, struct slice id, int64_t for_ms,
 	lease->is_extended = true;
 	lease->until_boot_ms = clock_boottime_ms() + for_ms;
 	lease->until_wall_ms = clock_wall_ms() + for_ms;
-	if (lease->ban != NULL) {
+	if (lease->ban != NULL && lease->ban->n_sources > 0) {
 		ban_raise(lease->ban);
 	}
 	lease_record(lease, "lease", caller, "it lasts until another time");

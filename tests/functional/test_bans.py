@@ -1,7 +1,9 @@
 """Kills that keep out by address, on a host of its own: the kernel's firewall is that one's."""
 
 import itertools
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -336,6 +338,49 @@ def test_shorter_than_its_kill(lan, middle, make_keeper, knock):
     assert pool.n_in() == 0
     pool.wait_until_in()
     assert min(pool.events("in")[20:]) >= done + 2
+
+
+def test_readmitted_after_a_long_kill(lan, middle, make_keeper, knock):
+    """And not while it runs."""
+    daemon = make_keeper(middle)
+    pool = knock(POOL, middle, 16)
+    keep_out(daemon, 1, match=from_pool(lan), rate=2, readmit=50)
+    done = time.monotonic()
+    pool.wait_until_in()
+    assert min(pool.events("in")[16:]) >= done + 1
+
+
+def test_released_while_it_is_extended(lan, middle, make_keeper, knock):
+    """They are let in one after the other all the same."""
+    daemon = make_keeper(middle)
+    pool = knock(POOL, middle, 60)
+    keep_out(daemon, match=from_pool(lan), readmit=20)
+    begun = time.monotonic()
+    path = f"/v1/leases/{lease_of(daemon)['id']}"
+    assert daemon.http("PATCH", f"{path}?until=100s").status == 200
+    assert daemon.http("DELETE", path).status == 200
+    pool.wait_until_in()
+    # Two bans, one after the other, each with a burst of its own.
+    assert most_in_a_second(pool.events("in", begun)) <= 32
+
+
+def test_cancelled_while_the_door_is_closed(lan, middle, make_keeper, knock):
+    daemon = make_keeper(middle)
+    pool = knock(POOL, middle, 5)
+    pending = daemon.begin_kill("r-test", keep_out="1h", match=from_pool(lan))
+    wait_until(lambda: "ban_" in lan.firewall(), "the ban")
+    os.kill(middle.pid, signal.SIGSTOP)
+    kills = daemon.http("GET", "/v1/kills").json["kills"]
+    cancelled = daemon.http("DELETE", f"/v1/kills/{kills[0]['request_id']}")
+    os.kill(middle.pid, signal.SIGCONT)
+    report = pending.response().json
+    if cancelled.status == 200 and report["killed"] == 0:
+        assert "kept_out_ms" not in report
+        wait_until(lambda: lease_of(daemon) is None, "no lease to be left")
+        wait_until(lambda: "ban_" not in lan.firewall(), "the firewall to be empty")
+        assert pool.events("out") == []
+    else:
+        assert lease_of(daemon)["state"] == "closed"
 
 
 def test_another_server_at_the_same_port(lan, middle, make_server, make_keeper, make_daemon, knock):

@@ -27,7 +27,7 @@
 #include "control/http/http_internal.h"
 #include "scratch.h"
 
-#define FIXTURE_PATIENCE_MS 5000 /* after which what a test waits for will never happen */
+#define FIXTURE_PATIENCE_MS 30000 /* after which what a test waits for will never happen */
 #define FIXTURE_MAX_HELD 16
 
 struct fixture {

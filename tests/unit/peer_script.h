@@ -15,7 +15,7 @@ struct event_base;
 struct peer;
 
 /* After which what a test waits for will never happen. */
-#define PEER_PATIENCE_MS 5000
+#define PEER_PATIENCE_MS 30000
 
 struct peer_command {
 	uint64_t connection; /* counted from 1 */

@@ -13,7 +13,6 @@
  */
 #include "host/firewall.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <inttypes.h>
@@ -99,11 +98,11 @@ static int explain(const char *words, struct err *err)
 		if (strstr(words, reasons[i].words) != NULL) {
 			bool is_denied = reasons[i].error == EPERM || reasons[i].error == EACCES;
 
-			err_set(err,
-				is_denied ? "no permission: it takes CAP_NET_ADMIN (see "
-					    "kernel.conf)"
-					  : "nftables: %.*s",
-				SLICE_ARG(line));
+			if (is_denied) {
+				err_set(err, NO_PERMISSION);
+			} else {
+				err_set(err, "nftables: %.*s", SLICE_ARG(line));
+			}
 			return -reasons[i].error;
 		}
 	}
@@ -266,12 +265,6 @@ int firewall_begin(struct firewall *firewall, const struct firewall_ban *ban, st
 
 /* ---- who ---- */
 
-static void print_address(const struct ends_address *address, char text[INET6_ADDRSTRLEN])
-{
-	CHECK(inet_ntop(address->is_ipv6 ? AF_INET6 : AF_INET, address->bytes, text,
-		      INET6_ADDRSTRLEN) != NULL);
-}
-
 /* True: there are some of that family. */
 static bool add_elements(struct evbuffer *commands, const struct family *family, int64_t timeout_ms,
 	const struct ends_address *sources, size_t n_sources, const struct ends_address *servers,
@@ -281,17 +274,14 @@ static bool add_elements(struct evbuffer *commands, const struct family *family,
 
 	for (size_t i = 0; i < n_sources; i++) {
 		for (size_t k = 0; k < n_servers; k++) {
-			char source[INET6_ADDRSTRLEN], server[INET6_ADDRSTRLEN];
-
 			if (sources[i].is_ipv6 != family->is_ipv6 ||
 				servers[k].is_ipv6 != family->is_ipv6) {
 				continue;
 			}
-			print_address(&sources[i], source);
-			print_address(&servers[k], server);
 			evbuffer_add_printf(commands, "%s%s . %s . %u timeout %" PRId64 "ms",
-				is_any ? ", " : "", source, server, (unsigned)servers[k].port,
-				timeout_ms);
+				is_any ? ", " : "", ends_address_print_host(&sources[i]).text,
+				ends_address_print_host(&servers[k]).text,
+				(unsigned)servers[k].port, timeout_ms);
 			is_any = true;
 		}
 	}

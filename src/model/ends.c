@@ -3,7 +3,11 @@
  */
 #include "model/ends.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "base/check.h"
 
 struct ends_address ends_address_make(bool is_ipv6, const void *bytes, uint16_t port)
 {
@@ -55,10 +59,44 @@ bool ends_of(const struct session *session, struct ends *ret_ends)
 	return true;
 }
 
+bool ends_address_read(struct slice text, struct ends_address *ret_address)
+{
+	struct address address = address_parse_listed(text);
+
+	if (!is_ip(&address)) {
+		return false;
+	}
+	*ret_address = address_of(&address);
+	return true;
+}
+
+struct ends_address_text ends_address_print_host(const struct ends_address *address)
+{
+	struct ends_address_text text;
+	int family = address->is_ipv6 ? AF_INET6 : AF_INET;
+
+	CHECK(inet_ntop(family, address->bytes, text.text, sizeof(text.text)) != NULL);
+	return text;
+}
+
+struct ends_address_text ends_address_print(const struct ends_address *address)
+{
+	struct ends_address_text host = ends_address_print_host(address);
+	struct ends_address_text text;
+
+	snprintf(text.text, sizeof(text.text), address->is_ipv6 ? "[%.46s]:%u" : "%.46s:%u",
+		host.text, (unsigned)address->port);
+	return text;
+}
+
+bool ends_address_is_same_host(const struct ends_address *a, const struct ends_address *b)
+{
+	return a->is_ipv6 == b->is_ipv6 && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
 bool ends_address_is_equal(const struct ends_address *a, const struct ends_address *b)
 {
-	return a->port == b->port && a->is_ipv6 == b->is_ipv6 &&
-	       memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+	return a->port == b->port && ends_address_is_same_host(a, b);
 }
 
 int ends_address_compare(const void *a, const void *b)
@@ -70,7 +108,7 @@ int ends_address_compare(const void *a, const void *b)
 	return order != 0 ? order : (left->port > right->port) - (left->port < right->port);
 }
 
-static bool is_loopback(const struct ends_address *address)
+bool ends_address_is_loopback(const struct ends_address *address)
 {
 	static const uint8_t loopback6[16] = {[15] = 1};
 
@@ -80,6 +118,6 @@ static bool is_loopback(const struct ends_address *address)
 
 bool ends_is_one_host(const struct ends *ends)
 {
-	return ends->is_unix || is_loopback(&ends->client) ||
+	return ends->is_unix || ends_address_is_loopback(&ends->client) ||
 	       memcmp(ends->client.bytes, ends->server.bytes, sizeof(ends->client.bytes)) == 0;
 }

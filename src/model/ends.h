@@ -34,7 +34,21 @@ NODISCARD bool ends_of(const struct session *session, struct ends *ret_ends);
 
 /* Of 4 or 16 `bytes` in network order. */
 struct ends_address ends_address_make(bool is_ipv6, const void *bytes, uint16_t port);
+/* As a server lists it, "10.0.0.1:6379" or "[::1]:6379"; false: it is no address of TCP. */
+NODISCARD bool ends_address_read(struct slice text, struct ends_address *ret_address);
+
+/* "[", an IPv6 address of 45 characters, "]:65535" and a NUL. */
+#define ENDS_ADDRESS_BYTES 56
+struct ends_address_text {
+	char text[ENDS_ADDRESS_BYTES];
+};
+/* The same, and without its port: "10.0.0.1", "::1". */
+struct ends_address_text ends_address_print(const struct ends_address *address);
+struct ends_address_text ends_address_print_host(const struct ends_address *address);
+
 bool ends_address_is_equal(const struct ends_address *a, const struct ends_address *b);
+bool ends_address_is_same_host(const struct ends_address *a, const struct ends_address *b);
+bool ends_address_is_loopback(const struct ends_address *address);
 /* For qsort() and bsearch(): IPv4 first, as people count them. */
 int ends_address_compare(const void *a, const void *b);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/macros.h"
+#include "redis/client_list.h"
 #include "redis/reply.h"
 
 static const struct refusal_row {
@@ -44,5 +45,14 @@ void refusal_print(const struct reply *reply, char *buffer, size_t n_bytes)
 		snprintf(buffer, n_bytes, "%.*s (%s)", SLICE_ARG(reply->text), row->remedy);
 	} else {
 		snprintf(buffer, n_bytes, "%.*s", SLICE_ARG(reply->text));
+	}
+}
+
+void refusal_print_listing(const struct listing_result *result, char *buffer, size_t n_bytes)
+{
+	if (result->end == LISTING_REFUSED) {
+		refusal_print(result->reply, buffer, n_bytes);
+	} else {
+		snprintf(buffer, n_bytes, "%s", result->words);
 	}
 }

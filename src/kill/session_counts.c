@@ -107,8 +107,7 @@ static bool is_counted(const struct topology *topology, const struct link *link)
 {
 	char ignored[8];
 
-	return link_state(link) == LINK_READY && topology_twin(topology, link) == NULL &&
-	       !topology_is_unused(topology, link) &&
+	return link_state(link) == LINK_READY && topology_is_distinct(topology, link) &&
 	       topology_proof(topology, link, ignored, sizeof(ignored)) == TOPOLOGY_PROVEN;
 }
 

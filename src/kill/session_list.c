@@ -353,10 +353,8 @@ static void on_listed(void *context, const struct listing_result *result)
 {
 	struct session_list_node *node = context;
 
-	if (result->end == LISTING_REFUSED) {
-		refusal_print(result->reply, node->error, sizeof(node->error));
-	} else if (result->end != LISTING_WHOLE) {
-		snprintf(node->error, sizeof(node->error), "%s", result->words);
+	if (result->end != LISTING_WHOLE) {
+		refusal_print_listing(result, node->error, sizeof(node->error));
 	}
 	end_part(node->list);
 }
@@ -390,7 +388,7 @@ static void add_nodes(struct session_list *list)
 		struct link *link = topology_node(topology, i);
 		struct session_list_node *node = &list->nodes[list->n_nodes];
 
-		if (!topology_is_unused(topology, link) && topology_twin(topology, link) == NULL) {
+		if (topology_is_distinct(topology, link)) {
 			node->list = list;
 			node->link = link_ref(link);
 			node->address = mem_printf("%s", link_address(link));

@@ -112,6 +112,9 @@ bool topology_is_former(const struct topology *topology, const struct link *link
  * made by the other address, by its random name. NULL: none, as far as is known.
  */
 struct link *topology_twin(const struct topology *topology, const struct link *link);
+/* Is it the address of a server of its own? Not one of a name that is not needed, nor a second one.
+ */
+bool topology_is_distinct(const struct topology *topology, const struct link *link);
 /* Is that being asked at the moment, or about to be? */
 bool topology_is_twin_asked(const struct topology *topology, const struct link *link);
 /* Is `address` that of the node, or the name that it is an address of? */

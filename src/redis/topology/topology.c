@@ -231,6 +231,11 @@ struct link *topology_node(const struct topology *topology, size_t index)
 	return topology->nodes.items[index]->link;
 }
 
+bool topology_is_distinct(const struct topology *topology, const struct link *link)
+{
+	return !topology_is_unused(topology, link) && topology_twin(topology, link) == NULL;
+}
+
 static size_t n_askers(const struct topology *topology)
 {
 	return topology_has_askers(topology) ? topology_n_configured(topology) : 0;

@@ -8,7 +8,6 @@
  *                        |                     |                                      ^
  *                        +--> FAILED --again   +--------- over, all at once ----------+
  */
-#include <arpa/inet.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,31 +26,6 @@
 #define GENTLE_MS (10 * 60 * 1000)
 /* A kernel that readmits for so much longer is told otherwise. */
 #define MUCH_LONGER_MS (30 * 1000)
-
-const char *ban_state_name(enum ban_state state)
-{
-	static const char *const names[BAN_N_STATES] = {
-		[BAN_NONE] = "none",
-		[BAN_RAISING] = "waiting",
-		[BAN_CLOSED] = "closed",
-		[BAN_READMITTING] = "readmitting",
-		[BAN_OPEN] = "open",
-		[BAN_FAILED] = "failed",
-	};
-
-	return names[state];
-}
-
-char *lease_print_address(const struct ends_address *address, bool has_port)
-{
-	char text[INET6_ADDRSTRLEN];
-	bool is_ipv6 = address->is_ipv6;
-
-	CHECK(inet_ntop(is_ipv6 ? AF_INET6 : AF_INET, address->bytes, text, sizeof(text)) != NULL);
-	return has_port ? mem_printf("%s%s%s:%u", is_ipv6 ? "[" : "", text, is_ipv6 ? "]" : "",
-				  (unsigned)address->port)
-			: mem_printf("%s", text);
-}
 
 /* ---- who ---- */
 
@@ -127,8 +101,12 @@ bool ban_has(const struct ban *ban, const struct ends_address *sources, size_t n
 
 void ban_tell(struct ban *ban, const char *words)
 {
-	snprintf(ban->gap, sizeof(ban->gap), "%.*s", (int)sizeof(ban->gap) - 1, words);
-	log_warning("lease %s: %s", ban->lease->id, ban->gap);
+	size_t n = strlen(ban->gap);
+
+	if (strstr(ban->gap, words) == NULL) {
+		log_warning("lease %s: %s", ban->lease->id, words);
+		snprintf(ban->gap + n, sizeof(ban->gap) - n, "%s%s", n > 0 ? "; " : "", words);
+	}
 }
 
 const char *ban_words(const struct ban *ban)
@@ -248,6 +226,7 @@ void ban_raise(struct ban *ban)
 	ban->n_refused = ban->n_put_off = 0;
 	ban->n_added = 0;
 	ban->state = BAN_RAISING;
+	leases->may_have_bans = true;
 	/*
 	 * Should the daemon end meanwhile, it is known what there may be. What is there already is
 	 * in the journal.
@@ -368,7 +347,7 @@ char **ban_print_sources(const struct ban *ban)
 	char **sources = mem_alloc_array(ban->n_sources + 1, sizeof(char *));
 
 	for (size_t i = 0; i < ban->n_sources; i++) {
-		sources[i] = lease_print_address(&ban->sources[i], false);
+		sources[i] = mem_printf("%s", ends_address_print_host(&ban->sources[i]).text);
 	}
 	return sources;
 }

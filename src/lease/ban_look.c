@@ -210,7 +210,8 @@ bool ban_look(struct leases *leases)
 			n_pairs += lease->ban->n_sources * lease->ban->n_servers;
 		}
 	}
-	if (n_made == 0 && leases->looked_ms != 0 && now_ms - leases->looked_ms < TIDY_MS) {
+	if (!leases->may_have_bans ||
+		(n_made == 0 && leases->looked_ms != 0 && now_ms - leases->looked_ms < TIDY_MS)) {
 		return false;
 	}
 	leases->count_every_ms = COUNT_MS + (int64_t)n_pairs * COUNT_MS_PER_PAIR;

@@ -138,6 +138,8 @@ struct leases {
 	struct firewall *firewall;
 	int64_t counted_ms; /* when bans were counted last, and looked for; 0: never */
 	int64_t looked_ms;
+	bool may_have_bans; /* there is, or was, one: else the kernel is not asked for its firewall
+			     */
 	int64_t count_every_ms; /* so often they are counted now */
 	struct caller own;      /* who ends those that came in before a door was closed again */
 	struct gate gate;
@@ -173,7 +175,7 @@ void ban_take(struct ban *ban, const struct ends_address *sources, size_t n_sour
 /* Are all of them in it? */
 bool ban_has(const struct ban *ban, const struct ends_address *sources, size_t n_sources,
 	const struct ends_address *servers, size_t n_servers);
-/* Somebody is not kept out, and that will not change: in the log, and in the lease. */
+/* Somebody is not kept out, and that will not change: once, in the log and in the lease. */
 void ban_tell(struct ban *ban, const char *words);
 /* What is wrong with it; "" nothing. */
 const char *ban_words(const struct ban *ban);
@@ -188,8 +190,6 @@ uint64_t ban_n_refused(const struct ban *ban);
 /* As many as there are sources; to be released with ban_free_sources_p(). */
 char **ban_print_sources(const struct ban *ban);
 void ban_free_sources_p(char ***sources);
-/* "10.0.0.1:6379", "[::1]:6379"; without its port. To be freed. */
-char *lease_print_address(const struct ends_address *address, bool has_port);
 
 /* ---- ban_look.c ---- */
 
@@ -284,8 +284,6 @@ void lease_record(const struct lease *lease, const char *event, const struct cal
 
 /* ---- lease_kill.c ---- */
 
-/* See struct gate; `context` is struct leases. */
-bool lease_gate_ended(void *context, const char *request_id, const struct sources *sources);
 /* Ends who came in where a door was closed after the kill. */
 void lease_kill_late(struct lease *lease);
 
@@ -295,6 +293,7 @@ void lease_kill_late(struct lease *lease);
 void lease_gate_close(void *context, const char *request_id, const struct instance *instance,
 	const struct request *request, gate_done_fn done_fn, void *done_context);
 void lease_gate_forget(void *context, const char *request_id);
+bool lease_gate_ended(void *context, const char *request_id, const struct sources *sources);
 /* Callback of the event `settling`. */
 void lease_on_settling(int fd, short what, void *context);
 

@@ -2,9 +2,6 @@
  * A ban and what changes while it stands: nodes that come, or come back, addresses that servers are
  * reached at now, a kill that takes long.
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/mem.h"
 #include "lease/look.h"
@@ -17,20 +14,17 @@ static void follow_kill(struct lease *lease)
 	struct ban *ban = lease->ban;
 	int64_t now_ms = clock_boottime_ms();
 
-	if (ban->state == BAN_CLOSED && !lease->is_kill_over &&
+	if (ban->state == BAN_CLOSED && !lease->is_kill_over && !lease->is_extended &&
 		ban->kernel_out_ms - now_ms < lease->keep_out_ms + BAN_SLACK_MS / 2) {
-		lease->until_boot_ms =
-			now_ms + lease->keep_out_ms + (now_ms - lease->since_boot_ms);
+		int64_t left_ms = lease->keep_out_ms + now_ms - lease->since_boot_ms;
+
+		lease->until_boot_ms = now_ms + left_ms;
+		lease->until_wall_ms = clock_wall_ms() + left_ms;
 		ban_raise(ban);
 	}
 }
 
 /* ---- servers that come ---- */
-
-static bool may_be_open(const struct link *link)
-{
-	return link_state(link) == LINK_READY && link_descriptor(link) >= 0;
-}
 
 static void note_elsewhere(struct ban *ban, const struct link *link)
 {
@@ -38,9 +32,7 @@ static void note_elsewhere(struct ban *ban, const struct link *link)
 	char *words = mem_printf("%s is not on this host: nobody is kept out of it by his address",
 		link_address(link));
 
-	if (strcmp(ban->gap, words) != 0) {
-		ban_tell(ban, words);
-	}
+	ban_tell(ban, words);
 }
 
 static void find_servers(
@@ -56,10 +48,13 @@ static void find_servers(
 	for (size_t i = 0; i < topology_n_nodes(topology); i++) {
 		struct link *link = topology_node(topology, i);
 
-		if (may_be_open(link) && lease_is_here(link)) {
+		if (!lease_is_member(instance, link)) {
+			continue;
+		}
+		if (lease_is_here(link)) {
 			lease_servers_add_link(servers, link);
 			lease_servers_add_listeners(servers, &local, link);
-		} else if (may_be_open(link)) {
+		} else {
 			note_elsewhere(lease->ban, link);
 		}
 	}
@@ -73,14 +68,13 @@ static void tell_new(struct ban *ban, const struct lease_servers *servers)
 
 	for (size_t i = servers->n; i-- > 0;) {
 		if (!ban_has(ban, NULL, 0, &servers->items[i], 1)) {
-			CLEANUP(mem_free_p)
-			char *text = lease_print_address(&servers->items[i], true);
+			struct ends_address_text text = ends_address_print(&servers->items[i]);
 
 			n++;
 			free(words);
 			words = mem_printf("%s%s was open until now: whoever has come in there "
 					   "stays in",
-				text, n > 1 ? " and more of its addresses" : "");
+				text.text, n > 1 ? " and more of its addresses" : "");
 		}
 	}
 	ban_tell(ban, words);
@@ -105,13 +99,11 @@ static bool has_new_node(const struct lease *lease, const struct instance *insta
 	const struct topology *topology = instance->topology;
 
 	for (size_t i = 0; i < topology_n_nodes(topology); i++) {
-		struct link *link = topology_node(topology, i);
-		struct lease_servers servers = {.n = 0};
+		const struct link *link = topology_node(topology, i);
+		struct ends_address server;
 
-		if (may_be_open(link)) {
-			lease_servers_add_link(&servers, link);
-		}
-		if (!ban_has(lease->ban, NULL, 0, servers.items, servers.n)) {
+		if (lease_is_member(instance, link) && lease_server_of(link, &server) &&
+			!ban_has(lease->ban, NULL, 0, &server, 1) && lease_is_here(link)) {
 			return true;
 		}
 	}

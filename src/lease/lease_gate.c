@@ -2,7 +2,6 @@
  * The gate of the kills: the door is closed before a kill begins, or the kill is refused.
  */
 #include <event2/event.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +63,6 @@ static char *find_failure(const struct lease *lease)
 static void on_looked_again(void *context, const struct lease_look_result *result)
 {
 	struct lease *lease = context;
-
 	bool is_known = ban_has(
 		lease->ban, result->sources, result->n_sources, result->servers, result->n_servers);
 
@@ -306,17 +304,12 @@ static struct slice address_of(const struct sources *sources, uint32_t number)
 /* Whoever was ended comes from there, and is not kept out. */
 static bool is_stranger(const struct ban *ban, struct slice address)
 {
-	CLEANUP(mem_free_p) char *text = mem_printf("%.*s:0", SLICE_ARG(address));
-	CLEANUP(mem_free_p) char *text6 = mem_printf("[%.*s]:0", SLICE_ARG(address));
 	bool is_ipv6 = memchr(address.data, ':', address.len) != NULL;
-	struct session session = {.addr = address_parse_listed(slice_of(is_ipv6 ? text6 : text))};
+	CLEANUP(mem_free_p)
+	char *text = mem_printf(is_ipv6 ? "[%.*s]:0" : "%.*s:0", SLICE_ARG(address));
 	struct ends_address source;
 
-	if (!ends_client_of(&session, &source)) {
-		return true;
-	}
-	source.port = 0;
-	return !ban_has(ban, &source, 1, NULL, 0);
+	return !ends_address_read(slice_of(text), &source) || !ban_has(ban, &source, 1, NULL, 0);
 }
 
 static void tell_strangers(struct ban *ban, const struct sources *sources)
@@ -348,11 +341,10 @@ static void begin_time(struct lease *lease)
 		lease->until_boot_ms = clock_boottime_ms() + lease->keep_out_ms;
 		lease->until_wall_ms = clock_wall_ms() + lease->keep_out_ms;
 	}
-	if (ban != NULL && ban->state == BAN_CLOSED && !lease->is_over &&
+	if (ban != NULL && ban->state == BAN_CLOSED &&
 		llabs(ban->kernel_out_ms - lease->until_boot_ms - BAN_SLACK_MS) > BAN_SLACK_MS) {
 		ban_raise(ban);
 	}
-	lease_save(lease->leases);
 }
 
 static bool was_any_ended(const struct sources *sources)
@@ -379,22 +371,22 @@ static void give_up(struct lease *lease)
 bool lease_gate_ended(void *context, const char *request_id, const struct sources *sources)
 {
 	struct lease *lease = lease_find(context, slice_of(request_id));
+	bool is_any = true;
 
 	if (lease == NULL || lease->is_closing || lease->is_over) {
 		return false;
 	}
-	if (!lease->is_kill_over) {
+	/* Again, where another round has followed. */
+	if (sources == NULL || !lease->is_kill_over) {
 		begin_time(lease);
 	}
 	if (lease->ban != NULL && sources != NULL) {
-		bool is_any = was_any_ended(sources);
-
 		tell_strangers(lease->ban, sources);
-		if (!is_any) {
-			give_up(lease);
-		}
-		lease_save(context);
-		return is_any;
+		is_any = was_any_ended(sources);
 	}
-	return true;
+	if (!is_any) {
+		give_up(lease);
+	}
+	lease_save(context);
+	return is_any;
 }

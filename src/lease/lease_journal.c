@@ -50,7 +50,11 @@ static int load(struct leases *leases, struct err *err)
 		err_set_errno(err, -r, "cannot read %s", leases->state_path);
 		return r;
 	}
-	return lease_state_take(leases, root) ? 0 : put_aside(leases->state_path, err);
+	if (lease_state_take(leases, root)) {
+		return 0;
+	}
+	leases->may_have_bans = true;
+	return put_aside(leases->state_path, err);
 }
 
 /* ---- whose it is ---- */

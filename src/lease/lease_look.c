@@ -73,10 +73,11 @@ static bool is_left_out(const struct look_node *node)
 {
 	const struct request *request = node->look->request;
 	const char *run_id = link_server(node->link)->run_id;
+	const struct topology *topology = node->look->instance->topology;
 	bool is_named = request->n_nodes == 0;
 
 	for (size_t i = 0; i < request->n_nodes; i++) {
-		is_named |= strcmp(request->nodes[i], link_address(node->link)) == 0;
+		is_named |= topology_is_called(topology, node->link, slice_of(request->nodes[i]));
 	}
 	return !is_named || (request->run_id != NULL && strcmp(request->run_id, run_id) != 0);
 }
@@ -165,10 +166,7 @@ static void on_listed(void *context, const struct listing_result *result)
 	if (result->end == LISTING_WHOLE) {
 		node->is_listed = true;
 	} else {
-		snprintf(words, sizeof(words), "%s", result->words != NULL ? result->words : "");
-		if (result->end == LISTING_REFUSED) {
-			refusal_print(result->reply, words, sizeof(words));
-		}
+		refusal_print_listing(result, words, sizeof(words));
 		look_refuse(look, false,
 			mem_printf("%s: %s: whom else the door would close on is not known",
 				link_address(node->link), words));
@@ -220,8 +218,7 @@ static void add_nodes(struct lease_look *look)
 	for (size_t i = 0; i < n; i++) {
 		struct link *link = topology_node(topology, i);
 
-		if (!topology_is_unused(topology, link) && topology_twin(topology, link) == NULL &&
-			link_state(link) == LINK_READY) {
+		if (topology_is_distinct(topology, link) && lease_is_member(look->instance, link)) {
 			look->nodes[look->n_nodes++] =
 				(struct look_node){.look = look, .link = link_ref(link)};
 		}

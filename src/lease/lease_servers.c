@@ -3,18 +3,12 @@
  */
 #include <ifaddrs.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "host/socket_ends.h"
 #include "host/sockets.h"
 #include "lease/look.h"
-
-bool look_is_same_host(const struct ends_address *a, const struct ends_address *b)
-{
-	return a->is_ipv6 == b->is_ipv6 && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
-}
 
 /* ---- addresses of this host ---- */
 
@@ -52,12 +46,20 @@ void local_addresses_finish(struct local_addresses *local)
 
 /* ---- those of servers ---- */
 
-void lease_servers_add(struct lease_servers *servers, const struct ends_address *address)
+static bool has_address(const struct lease_servers *servers, const struct ends_address *address)
 {
 	for (size_t i = 0; i < servers->n; i++) {
 		if (ends_address_is_equal(&servers->items[i], address)) {
-			return;
+			return true;
 		}
+	}
+	return false;
+}
+
+void lease_servers_add(struct lease_servers *servers, const struct ends_address *address)
+{
+	if (has_address(servers, address)) {
+		return;
 	}
 	if (servers->n == LEASE_MAX_SERVERS) {
 		servers->is_too_many = true;
@@ -76,16 +78,6 @@ static bool has_port(const struct lease_servers *servers, uint16_t port)
 	return false;
 }
 
-static bool has_address(const struct lease_servers *servers, const struct ends_address *address)
-{
-	for (size_t i = 0; i < servers->n; i++) {
-		if (ends_address_is_equal(&servers->items[i], address)) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /*
  * Who listens at all addresses shares the port with nobody. Of who listens at one of them no more
  * is known than whose he is: another server of that user may have the port at another address.
@@ -97,9 +89,7 @@ static void add_listener(struct lease_servers *servers, const struct local_addre
 		return;
 	}
 	if (!listener->is_any && !has_address(servers, &listener->at)) {
-		CLEANUP(mem_free_p) char *text = lease_print_address(&listener->at, true);
-
-		snprintf(servers->doubt, sizeof(servers->doubt), "%s", text);
+		servers->doubt = ends_address_print(&listener->at);
 	}
 	for (size_t i = 0; i < local->n && listener->is_any; i++) {
 		struct ends_address at = local->items[i];
@@ -111,13 +101,24 @@ static void add_listener(struct lease_servers *servers, const struct local_addre
 	}
 }
 
-void lease_servers_add_link(struct lease_servers *servers, const struct link *link)
+bool lease_server_of(const struct link *link, struct ends_address *ret_server)
 {
 	int fd = link_descriptor(link);
 	struct ends ends;
 
-	if (fd >= 0 && socket_ends_read(fd, &ends) && !ends.is_unix) {
-		lease_servers_add(servers, &ends.server);
+	if (fd < 0 || !socket_ends_read(fd, &ends) || ends.is_unix) {
+		return false;
+	}
+	*ret_server = ends.server;
+	return true;
+}
+
+void lease_servers_add_link(struct lease_servers *servers, const struct link *link)
+{
+	struct ends_address server;
+
+	if (lease_server_of(link, &server)) {
+		lease_servers_add(servers, &server);
 	}
 }
 
@@ -141,4 +142,11 @@ bool lease_is_here(const struct link *link)
 {
 	return sockets_find_place(link_descriptor(link), link_server(link)->process_id) ==
 	       SOCKETS_HERE;
+}
+
+bool lease_is_member(const struct instance *instance, const struct link *link)
+{
+	char ignored[8];
+
+	return instance_is_node_ready(instance, link, ignored, sizeof(ignored));
 }

@@ -48,9 +48,7 @@ static json_t *addresses_json(const struct ends_address *addresses, size_t n)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++) {
-		CLEANUP(mem_free_p) char *text = lease_print_address(&addresses[i], true);
-
-		json_add(list, json_text_of(text));
+		json_add(list, json_text_of(ends_address_print(&addresses[i]).text));
 	}
 	return list;
 }
@@ -167,11 +165,8 @@ static bool read_addresses(const json_t *list, struct ends_address **ret_list, s
 	json_array_foreach(list, i, item)
 	{
 		const char *text = json_string_value(item);
-		struct session session = {
-			.addr = address_parse_listed(slice_of(text != NULL ? text : "")),
-		};
 
-		if (!ends_client_of(&session, &addresses[i])) {
+		if (text == NULL || !ends_address_read(slice_of(text), &addresses[i])) {
 			free(addresses);
 			return false;
 		}
@@ -193,6 +188,7 @@ static void take_ban(struct lease *lease, const json_t *object)
 		return;
 	}
 	ban = lease->ban = ban_new(lease);
+	lease->leases->may_have_bans = true;
 	(void)!read_addresses(json_object_get(object, "sources"), &ban->sources, &ban->n_sources);
 	(void)!read_addresses(json_object_get(object, "servers"), &ban->servers, &ban->n_servers);
 	ban->holds = json_is_true(json_object_get(object, "holds"));

@@ -80,10 +80,7 @@ enum ban_state {
 	BAN_READMITTING, /* so many a second pass */
 	BAN_OPEN,        /* again */
 	BAN_FAILED,
-	BAN_N_STATES
 };
-
-const char *ban_state_name(enum ban_state state);
 
 /* Who comes from some addresses. */
 struct ban_view {

@@ -28,17 +28,20 @@ struct lease_servers {
 	struct ends_address items[LEASE_MAX_SERVERS];
 	size_t n;
 	bool is_too_many;
-	char doubt[64]; /* one that may be another server's, and is not among them; "" none */
+	struct ends_address_text
+		doubt; /* may be another server's, and is not among them; "" none */
 };
 
-bool look_is_same_host(const struct ends_address *a, const struct ends_address *b);
 void lease_servers_add(struct lease_servers *servers, const struct ends_address *address);
-/* Where it is connected to. */
+/* Where it is connected to. False: not by TCP. */
+NODISCARD bool lease_server_of(const struct link *link, struct ends_address *ret_server);
 void lease_servers_add_link(struct lease_servers *servers, const struct link *link);
 /* Where else its server listens, by the ports that are among them. */
 void lease_servers_add_listeners(struct lease_servers *servers, const struct local_addresses *local,
 	const struct link *link);
 bool lease_is_here(const struct link *link);
+/* Connected, and proven to belong to the instance: others are not killed on, nor kept out of. */
+bool lease_is_member(const struct instance *instance, const struct link *link);
 
 /* ---- lease_look.c ---- */
 

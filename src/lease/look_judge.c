@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "host/socket_ends.h"
 #include "lease/look.h"
 
 /* Whose words are told of those that stand in the way. */
@@ -22,14 +21,11 @@ void look_refuse(struct lease_look *look, bool is_inexact, char *failure)
 
 static bool is_local(const struct lease_look *look, const struct ends_address *address)
 {
-	struct ends ends = {.client = *address, .server = *address};
-
-	ends.server.bytes[0] ^= 1; /* so that only loopback counts */
-	if (ends_is_one_host(&ends)) {
+	if (ends_address_is_loopback(address)) {
 		return true;
 	}
 	for (size_t i = 0; i < look->local.n; i++) {
-		if (look_is_same_host(&look->local.items[i], address)) {
+		if (ends_address_is_same_host(&look->local.items[i], address)) {
 			return true;
 		}
 	}
@@ -39,15 +35,11 @@ static bool is_local(const struct lease_look *look, const struct ends_address *a
 /* By the address that it is connected to, or is configured for. */
 static bool is_at(const struct link *link, const struct ends_address *address)
 {
-	struct session configured = {.addr = address_parse_listed(slice_of(link_address(link)))};
 	struct ends_address at;
-	struct ends ends;
 
-	if (link_descriptor(link) >= 0 && socket_ends_read(link_descriptor(link), &ends) &&
-		!ends.is_unix && look_is_same_host(&ends.server, address)) {
-		return true;
-	}
-	return ends_client_of(&configured, &at) && look_is_same_host(&at, address);
+	return (lease_server_of(link, &at) && ends_address_is_same_host(&at, address)) ||
+	       (ends_address_read(slice_of(link_address(link)), &at) &&
+		       ends_address_is_same_host(&at, address));
 }
 
 /* Members of a group connect to each other at any time. */
@@ -72,17 +64,17 @@ static bool check_kept(struct lease_look *look, size_t number)
 {
 	const struct look_source *source = &look->sources[number];
 	const struct ends_address *address = &look->addresses[number];
-	CLEANUP(mem_free_p) char *text = lease_print_address(address, false);
+	struct ends_address_text text = ends_address_print_host(address);
 
 	if (source->n_kept > 0) {
 		look_refuse(look, true,
 			mem_printf("it would shut out %llu sessions from %s that are never shut "
 				   "out: replication, Sentinels or protected (%s)",
-				(unsigned long long)source->n_kept, text, source->kept));
+				(unsigned long long)source->n_kept, text.text, source->kept));
 	} else if (is_peer(look, address)) {
 		look_refuse(look, true,
-			mem_printf(
-				"it would shut out %s, where a member of the instance is", text));
+			mem_printf("it would shut out %s, where a member of the instance is",
+				text.text));
 	}
 	return look->failure == NULL;
 }
@@ -92,13 +84,13 @@ static char *find_others(const struct lease_look *look, size_t number)
 {
 	const struct look_source *source = &look->sources[number];
 	const struct ends_address *address = &look->addresses[number];
-	CLEANUP(mem_free_p) char *text = lease_print_address(address, false);
+	struct ends_address_text text = ends_address_print_host(address);
 
 	if (source->n_others > 0) {
-		return mem_printf("%s has %llu other sessions (%s)", text,
+		return mem_printf("%s has %llu other sessions (%s)", text.text,
 			(unsigned long long)source->n_others, source->other);
 	}
-	return is_local(look, address) ? mem_printf("%s is every program on this host", text)
+	return is_local(look, address) ? mem_printf("%s is every program on this host", text.text)
 				       : NULL;
 }
 
@@ -167,7 +159,7 @@ static void judge_servers(struct lease_look *look)
 				LEASE_MAX_SERVERS));
 	}
 	for (size_t i = 0; i < look->texts.n; i++) {
-		CLEANUP(mem_free_p) char *text = lease_print_address(&look->addresses[i], false);
+		struct ends_address_text text = ends_address_print_host(&look->addresses[i]);
 
 		if (look->sources[i].n_matched > 0 &&
 			!has_server_of_family(look, look->addresses[i].is_ipv6)) {
@@ -175,7 +167,7 @@ static void judge_servers(struct lease_look *look)
 				mem_printf("at which address of the servers %s comes in is not "
 					   "known: the server does not say, and the daemon is "
 					   "connected by a Unix socket",
-					text));
+					text.text));
 		}
 	}
 }
@@ -208,8 +200,8 @@ void look_judge(struct lease_look *look)
 				(unsigned long long)look->n_unreadable));
 	}
 	judge_others(look);
-	if (look->servers.doubt[0] != '\0' && look->failure == NULL) {
+	if (look->servers.doubt.text[0] != '\0' && look->failure == NULL) {
 		add_warning(look, mem_printf("%s may be another server's: it stays open",
-					  look->servers.doubt));
+					  look->servers.doubt.text));
 	}
 }

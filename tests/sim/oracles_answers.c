@@ -457,10 +457,9 @@ void oracle_answered(struct order *kill, struct slice body)
 		check_report(kill, report);
 	} else {
 		/* Of commands in flight the answer to a DAS call says nothing but that it failed,
-		 * nor does that of a kill that had begun when there were too many. */
+		 * nor does that of a kill that had begun when more nodes turned up. */
 		kill->has_late |= kill->status == 500 ||
-				  memmem(body.data, body.len, "turned up later", 15) != NULL ||
-				  memmem(body.data, body.len, "listed again", 12) != NULL;
+				  memmem(body.data, body.len, "turned up later", 15) != NULL;
 		sim_log("kill %u: %.*s", kill->number, (int)MIN(body.len, (size_t)150), body.data);
 	}
 }

@@ -212,12 +212,18 @@ def test_a_replica_is_never_shut_out(lan, middle, make_server, make_keeper, knoc
     assert int(middle.redis().info("stats")["sync_full"]) == 1
 
 
-def test_let_in_one_after_the_other(lan, middle, make_keeper, knock):
-    daemon = make_keeper(middle)
-    pool = knock(POOL, middle, 100)
+def begin_readmission(lan, daemon):
+    """Returns when the pool was killed."""
     keep_out(daemon, 2, match=from_pool(lan), readmit=20)
     done = time.monotonic()
     wait_until(lambda: lease_of(daemon)["state"] == "readmitting", "the lease to be over")
+    return done
+
+
+def test_let_in_one_after_the_other(lan, middle, make_keeper, knock):
+    daemon = make_keeper(middle)
+    pool = knock(POOL, middle, 100)
+    done = begin_readmission(lan, daemon)
     pool.wait_until_in()
     entries = pool.events("in", done)
     assert len(entries) == 100 and most_in_a_second(entries) <= 26
@@ -488,9 +494,7 @@ def test_let_in_by_the_next_daemon(lan, middle, make_keeper, knock):
     """As slowly as by the first one; the kernel sees to it meanwhile."""
     daemon = make_keeper(middle)
     pool = knock(POOL, middle, 80)
-    keep_out(daemon, 2, match=from_pool(lan), readmit=20)
-    done = time.monotonic()
-    wait_until(lambda: lease_of(daemon)["state"] == "readmitting", "the lease to be over")
+    done = begin_readmission(lan, daemon)
     daemon.kill_process()
     daemon.start()
     pool.wait_until_in()

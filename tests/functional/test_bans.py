@@ -346,6 +346,18 @@ def test_shorter_than_its_kill(lan, middle, make_keeper, knock):
     assert min(pool.events("in")[20:]) >= done + 2
 
 
+def test_shortened_while_its_kill_runs(lan, middle, make_keeper, knock):
+    """What a person says holds, however long the kill takes."""
+    daemon = make_keeper(middle)
+    knock(POOL, middle, 12)
+    pending = daemon.begin_kill("r-test", keep_out="1h", match=from_pool(lan), rate=3)
+    wait_until(lambda: lease_of(daemon) is not None, "the lease")
+    path = f"/v1/leases/{lease_of(daemon)['id']}?until=60s"
+    wait_until(lambda: daemon.http("PATCH", path).status == 200, "it to stand")
+    assert pending.response().json["killed"] == 12
+    assert lease_of(daemon)["left_ms"] <= 60000
+
+
 def test_readmitted_after_a_long_kill(lan, middle, make_keeper, knock):
     """And not while it runs."""
     daemon = make_keeper(middle)
